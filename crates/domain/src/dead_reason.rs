@@ -1,0 +1,51 @@
+//! Why a job was given up.
+
+use crate::words;
+
+/// The reason of a dead letter, coarse enough to group ten thousand of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DeadReason {
+    /// Graph does not know the device.
+    NotFound,
+    /// Graph refused the request, and would again.
+    Rejected,
+    /// After an ambiguous answer, somebody else was found assigned: the device was left alone.
+    ReassignedMeanwhile,
+    /// Passing faults, until the attempts were spent.
+    AttemptsSpent,
+}
+
+words!(DeadReason, "reason of a dead letter", {
+    NotFound => "not-found",
+    Rejected => "rejected",
+    ReassignedMeanwhile => "reassigned-meanwhile",
+    AttemptsSpent => "attempts-spent",
+});
+
+impl DeadReason {
+    /// What it means, in a line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NotFound => "Graph does not know the device",
+            Self::Rejected => "Graph refused the request for this device",
+            Self::ReassignedMeanwhile => {
+                "another user was assigned in the meantime; the device was left alone"
+            }
+            Self::AttemptsSpent => "faults that should have passed, until the attempts were spent",
+        }
+    }
+
+    /// What a person does about it, in a line.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::NotFound => "deregistered since the list was made? then discard",
+            Self::Rejected => "read the message with `repilot job ID`, mend the cause, then requeue",
+            Self::ReassignedMeanwhile => {
+                "discard if the new user is meant to stay; requeue to unassign them"
+            }
+            Self::AttemptsSpent => "requeue once Graph is well again",
+        }
+    }
+}

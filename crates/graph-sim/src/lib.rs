@@ -1,0 +1,1 @@
+//! A simulated Graph: devices, quotas, faults as data, counters.

@@ -1,0 +1,1 @@
+//! Client of Microsoft Graph's Autopilot identities: actions, inventory, tokens, typed errors.

@@ -1,0 +1,1 @@
+//! The ledger: every campaign, job and attempt, in SQL.

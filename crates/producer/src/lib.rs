@@ -1,0 +1,1 @@
+//! Device list to plan to ledger.

@@ -1,0 +1,1 @@
+//! Dispatch from the ledger, and the apalis wire.

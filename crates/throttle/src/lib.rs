@@ -1,0 +1,1 @@
+//! The lane: a tenant's budget, its gate, and what it learns of the granted rate.

@@ -1,0 +1,1 @@
+//! One job's life: permit, claim, call, decide, settle; supervision, rescue, shutdown.
