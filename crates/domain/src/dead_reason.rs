@@ -41,7 +41,9 @@ impl DeadReason {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::NotFound => "deregistered since the list was made? then discard",
-            Self::Rejected => "read the message with `repilot job ID`, mend the cause, then requeue",
+            Self::Rejected => {
+                "read the message with `repilot job ID`, mend the cause, then requeue"
+            }
             Self::ReassignedMeanwhile => {
                 "discard if the new user is meant to stay; requeue to unassign them"
             }

@@ -119,7 +119,12 @@ mod tests {
     fn a_tenant_name_is_1_to_64_plain_characters() {
         assert!(TenantName::new("contoso.onmicrosoft.com").is_ok());
         assert!(TenantName::new(&"a".repeat(TENANT_NAME_MAX_CHARS)).is_ok());
-        for bad in ["", "con toso", "a/b", &"a".repeat(TENANT_NAME_MAX_CHARS + 1)] {
+        for bad in [
+            "",
+            "con toso",
+            "a/b",
+            &"a".repeat(TENANT_NAME_MAX_CHARS + 1),
+        ] {
             assert!(TenantName::new(bad).is_err(), "{bad}");
         }
     }

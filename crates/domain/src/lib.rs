@@ -8,6 +8,7 @@ mod dead_reason;
 mod device;
 mod id;
 mod job;
+mod lane;
 mod state;
 
 pub use campaign::{Action, CampaignStatus};
@@ -16,6 +17,7 @@ pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
+pub use lane::LaneKind;
 pub use state::{IllegalTransition, JobEvent, JobState};
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.

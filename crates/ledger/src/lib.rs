@@ -1,1 +1,44 @@
-//! The ledger: every campaign, job and attempt, in SQL.
+//! The ledger is the truth: every campaign, every device's job, every attempt. The only SQL.
+//!
+//! One SQL text serves every database; what differs is in [`dialect`]. Writes go through one
+//! connection (`SQLite` has one writer anyway), and what workers claim and settle is committed in
+//! groups by [`GroupCommit`].
+
+mod attempt;
+mod campaign;
+mod campaign_control;
+mod claim;
+mod counters;
+mod dead;
+mod dialect;
+mod dispatch;
+mod enqueue;
+mod error;
+mod explain;
+mod group_commit;
+mod job;
+mod lane;
+mod ledger;
+mod location;
+mod migrations;
+mod rescue;
+mod rows;
+mod settle;
+mod worker;
+
+pub use attempt::{Attempt, NewAttempt};
+pub use campaign::{Campaign, CampaignCounts, NewCampaign, OpenedCampaign};
+pub use claim::ClaimedJob;
+pub use dead::{DeadGroup, DeadSelection};
+pub use dispatch::Dispatched;
+pub use enqueue::{Enqueued, NewJob, Refusal};
+pub use error::LedgerError;
+pub use explain::{Blocker, Explanation, explain};
+pub use group_commit::{GroupCommit, GroupCommitError};
+pub use job::{Job, JobFilter, Page};
+pub use lane::{Gate, LaneHold, LaneState};
+pub use ledger::Ledger;
+pub use location::LedgerLocation;
+pub use rescue::Rescued;
+pub use settle::{Settlement, Verdict, WaitReason};
+pub use worker::WorkerRow;

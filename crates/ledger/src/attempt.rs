@@ -1,0 +1,152 @@
+//! Attempts: what was asked of Graph, and what it said.
+
+use repilot_domain::{AttemptOutcome, AttemptStep, JobId, Timestamp};
+use serde::Serialize;
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use crate::error::QueryContext as _;
+use crate::rows::{Columns, MAX_ROWS, values};
+use crate::{Ledger, LedgerError};
+
+/// A call to Graph, to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// What was asked.
+    pub step: AttemptStep,
+    /// What came of it.
+    pub outcome: AttemptOutcome,
+    /// When it was sent.
+    pub started_at: Timestamp,
+    /// When its answer, or the lack of one, was known.
+    pub finished_at: Timestamp,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Graph's `error.code`.
+    pub code: Option<String>,
+    /// The innermost message.
+    pub message: Option<String>,
+    /// Graph's `request-id`.
+    pub request_id: Option<String>,
+    /// What was sent as `client-request-id`.
+    pub client_request_id: Option<String>,
+    /// The answer's `Date` header, as it came.
+    pub server_date: Option<String>,
+    /// The answer's `x-ms-ags-diagnostic` header, as it came.
+    pub diagnostic: Option<String>,
+}
+
+/// An attempt as the ledger has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attempt {
+    /// Under which dispatch of the job.
+    pub dispatch: i64,
+    /// What was asked.
+    pub step: AttemptStep,
+    /// What came of it.
+    pub outcome: AttemptOutcome,
+    /// Who asked.
+    pub worker: String,
+    /// When it was sent.
+    pub started_at: Timestamp,
+    /// When its answer, or the lack of one, was known.
+    pub finished_at: Timestamp,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<i64>,
+    /// Graph's `error.code`.
+    pub code: Option<String>,
+    /// The innermost message.
+    pub message: Option<String>,
+    /// Graph's `request-id`.
+    pub request_id: Option<String>,
+    /// What was sent as `client-request-id`.
+    pub client_request_id: Option<String>,
+    /// The answer's `Date` header, as it came.
+    pub server_date: Option<String>,
+    /// The answer's `x-ms-ags-diagnostic` header, as it came.
+    pub diagnostic: Option<String>,
+}
+
+const TYPES: [&str; 14] = [
+    "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT",
+    "TEXT", "TEXT", "TEXT", "TEXT",
+];
+
+/// Rows a statement: attempts cannot be padded by repetition, so powers of two make up a batch.
+pub(crate) async fn insert(
+    connection: &mut AnyConnection,
+    worker: &str,
+    mut rows: &[(JobId, i64, &NewAttempt)],
+) -> Result<(), LedgerError> {
+    while !rows.is_empty() {
+        let largest = 1 << rows.len().ilog2();
+        let (chunk, rest) = rows.split_at(largest.min(MAX_ROWS));
+        rows = rest;
+        let sql = format!(
+            "INSERT INTO attempts (
+                 job_id, dispatch, step, outcome, worker, started_at, finished_at,
+                 status, code, message, request_id, client_request_id, server_date, diagnostic
+             )
+             VALUES {}",
+            values(&TYPES, chunk.len(), 1)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (job, dispatch, attempt) in chunk {
+            query = query
+                .bind(job.0)
+                .bind(*dispatch)
+                .bind(attempt.step.as_str())
+                .bind(attempt.outcome.as_str())
+                .bind(worker)
+                .bind(attempt.started_at.as_millis())
+                .bind(attempt.finished_at.as_millis())
+                .bind(attempt.status.map(i64::from))
+                .bind(attempt.code.as_deref())
+                .bind(attempt.message.as_deref())
+                .bind(attempt.request_id.as_deref())
+                .bind(attempt.client_request_id.as_deref())
+                .bind(attempt.server_date.as_deref())
+                .bind(attempt.diagnostic.as_deref());
+        }
+        query
+            .execute(&mut *connection)
+            .await
+            .doing("record attempts")?;
+    }
+    Ok(())
+}
+
+impl Ledger {
+    /// Every attempt of a job, oldest first.
+    pub async fn attempts(&self, job: JobId) -> Result<Vec<Attempt>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM attempts
+             WHERE job_id = $1
+             ORDER BY dispatch, started_at, finished_at",
+        )
+        .bind(job.0)
+        .fetch_all(&mut *reader)
+        .await
+        .doing("read attempts")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("attempts", row);
+                Ok(Attempt {
+                    dispatch: columns.get("dispatch")?,
+                    step: columns.word("step")?,
+                    outcome: columns.word("outcome")?,
+                    worker: columns.get("worker")?,
+                    started_at: columns.time("started_at")?,
+                    finished_at: columns.time("finished_at")?,
+                    status: columns.get("status")?,
+                    code: columns.get("code")?,
+                    message: columns.get("message")?,
+                    request_id: columns.get("request_id")?,
+                    client_request_id: columns.get("client_request_id")?,
+                    server_date: columns.get("server_date")?,
+                    diagnostic: columns.get("diagnostic")?,
+                })
+            })
+            .collect()
+    }
+}

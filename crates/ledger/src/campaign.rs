@@ -1,0 +1,293 @@
+//! Campaigns and what is counted of them.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::{Action, CampaignId, CampaignStatus, TenantName, Timestamp};
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use crate::counters::{CALLS, REFUSED, THROTTLED};
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// A campaign to be opened.
+#[derive(Debug, Clone)]
+pub struct NewCampaign {
+    /// Unique in the ledger.
+    pub name: String,
+    /// Whose devices.
+    pub tenant: TenantName,
+    /// What is done to them.
+    pub action: Action,
+    /// What the list was called.
+    pub list_name: String,
+    /// The list's SHA-256, in hexadecimal.
+    pub list_sha256: String,
+}
+
+/// What [`Ledger::open_campaign`] found or made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenedCampaign {
+    /// The campaign.
+    pub id: CampaignId,
+    /// Whether it was there before.
+    pub existed: bool,
+}
+
+/// A campaign as the ledger has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Campaign {
+    /// Its number.
+    pub id: CampaignId,
+    /// Its name.
+    pub name: String,
+    /// Whose devices.
+    pub tenant: TenantName,
+    /// What is done to them.
+    pub action: Action,
+    /// Whether it may go on.
+    pub status: CampaignStatus,
+    /// Why it is paused or cancelled, in words.
+    pub status_reason: String,
+    /// What the list was called.
+    pub list_name: String,
+    /// The list's SHA-256, in hexadecimal.
+    pub list_sha256: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When the whole list was in; none while it is not.
+    pub enqueued_at: Option<Timestamp>,
+    /// When its first job was claimed.
+    pub started_at: Option<Timestamp>,
+    /// When its last job became terminal.
+    pub ended_at: Option<Timestamp>,
+    /// Until when a process has promised to move it on.
+    pub attended_until: Timestamp,
+    /// What is counted.
+    pub counts: CampaignCounts,
+}
+
+/// What is counted of a campaign.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CampaignCounts {
+    /// Jobs in all.
+    pub total: i64,
+    /// Jobs that wait.
+    pub pending: i64,
+    /// Jobs on the wire.
+    pub queued: i64,
+    /// Jobs that a worker holds.
+    pub running: i64,
+    /// Jobs that are done.
+    pub succeeded: i64,
+    /// Dead letters.
+    pub dead: i64,
+    /// Jobs that were cancelled.
+    pub cancelled: i64,
+    /// Jobs that a person set aside.
+    pub skipped: i64,
+    /// Dead letters by reason.
+    pub dead_by_reason: BTreeMap<String, i64>,
+    /// Rows of the list that the plan refused, by reason.
+    pub refused_by_reason: BTreeMap<String, i64>,
+    /// Calls to Graph.
+    pub calls: i64,
+    /// Calls that Graph answered with 429.
+    pub throttled: i64,
+}
+
+impl CampaignCounts {
+    /// Jobs that are not terminal.
+    #[must_use]
+    pub const fn open(&self) -> i64 {
+        self.pending + self.queued + self.running
+    }
+
+    /// Rows of the list that the plan refused.
+    #[must_use]
+    pub fn refused(&self) -> i64 {
+        self.refused_by_reason.values().sum()
+    }
+
+    fn add(&mut self, name: &str, reason: String, value: i64) {
+        let state = match (name, reason.is_empty()) {
+            ("pending", _) => &mut self.pending,
+            ("queued", _) => &mut self.queued,
+            ("running", _) => &mut self.running,
+            ("succeeded", _) => &mut self.succeeded,
+            ("dead", true) => &mut self.dead,
+            ("cancelled", _) => &mut self.cancelled,
+            ("skipped", _) => &mut self.skipped,
+            ("dead", false) => {
+                if value != 0 {
+                    self.dead_by_reason.insert(reason, value);
+                }
+                return;
+            }
+            (REFUSED, _) => {
+                self.refused_by_reason.insert(reason, value);
+                return;
+            }
+            (CALLS, _) => {
+                self.calls += value;
+                return;
+            }
+            (THROTTLED, _) => {
+                self.throttled += value;
+                return;
+            }
+            _ => return,
+        };
+        *state += value;
+        self.total += value;
+    }
+}
+
+impl Campaign {
+    /// Whether its whole list is in and all of its jobs are terminal.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.ended_at.is_some()
+    }
+
+    fn read(row: &AnyRow, counts: CampaignCounts) -> Result<Self, LedgerError> {
+        let columns = Columns::of("campaigns", row);
+        Ok(Self {
+            id: CampaignId(columns.get("id")?),
+            name: columns.get("name")?,
+            tenant: columns.word("tenant")?,
+            action: columns.word("action")?,
+            status: columns.word("status")?,
+            status_reason: columns.get("status_reason")?,
+            list_name: columns.get("list_name")?,
+            list_sha256: columns.get("list_sha256")?,
+            created_at: columns.time("created_at")?,
+            enqueued_at: columns.time_if_any("enqueued_at")?,
+            started_at: columns.time_if_any("started_at")?,
+            ended_at: columns.time_if_any("ended_at")?,
+            attended_until: columns.time("attended_until")?,
+            counts,
+        })
+    }
+}
+
+/// Takes `count` numbers of a sequence and gives the first.
+pub(crate) async fn take_ids(
+    connection: &mut AnyConnection,
+    sequence: &'static str,
+    count: i64,
+) -> Result<i64, LedgerError> {
+    let next: i64 = sqlx::query(
+        "UPDATE sequences
+         SET next = next + $2
+         WHERE name = $1
+         RETURNING next",
+    )
+    .bind(sequence)
+    .bind(count)
+    .fetch_one(connection)
+    .await
+    .and_then(|row| row.try_get("next"))
+    .doing("take ids")?;
+    Ok(next - count)
+}
+
+impl Ledger {
+    /// Finds the campaign of that name or makes it. It is an error if another tenant has it.
+    pub async fn open_campaign(
+        &self,
+        new: &NewCampaign,
+        now: Timestamp,
+    ) -> Result<OpenedCampaign, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let found = sqlx::query("SELECT id, tenant FROM campaigns WHERE name = $1")
+            .bind(&new.name)
+            .fetch_optional(&mut *transaction)
+            .await
+            .doing("look for a campaign")?;
+        if let Some(row) = found {
+            let columns = Columns::of("campaigns", &row);
+            let tenant: String = columns.get("tenant")?;
+            if tenant != new.tenant.as_str() {
+                return Err(LedgerError::OtherTenant {
+                    name: new.name.clone(),
+                    tenant,
+                });
+            }
+            let id = CampaignId(columns.get("id")?);
+            return Ok(OpenedCampaign { id, existed: true });
+        }
+        let id = take_ids(&mut transaction, "campaign", 1).await?;
+        sqlx::query(
+            "INSERT INTO campaigns (
+                 id, name, tenant, action, status, list_name, list_sha256, created_at
+             )
+             VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)",
+        )
+        .bind(id)
+        .bind(&new.name)
+        .bind(new.tenant.as_str())
+        .bind(new.action.as_str())
+        .bind(&new.list_name)
+        .bind(&new.list_sha256)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("make a campaign")?;
+        transaction.commit().await.doing("make a campaign")?;
+        Ok(OpenedCampaign {
+            id: CampaignId(id),
+            existed: false,
+        })
+    }
+
+    /// The campaign of that name, if there is one.
+    pub async fn campaign(&self, name: &str) -> Result<Option<Campaign>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query("SELECT * FROM campaigns WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&mut *reader)
+            .await
+            .doing("read a campaign")?;
+        let Some(row) = row else { return Ok(None) };
+        let id = CampaignId(Columns::of("campaigns", &row).get("id")?);
+        let counts = counts(&mut reader, id).await?;
+        Campaign::read(&row, counts).map(Some)
+    }
+
+    /// Every campaign, newest first.
+    pub async fn campaigns(&self) -> Result<Vec<Campaign>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query("SELECT * FROM campaigns ORDER BY id DESC")
+            .fetch_all(&mut *reader)
+            .await
+            .doing("read campaigns")?;
+        let mut campaigns = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = CampaignId(Columns::of("campaigns", row).get("id")?);
+            let counts = counts(&mut reader, id).await?;
+            campaigns.push(Campaign::read(row, counts)?);
+        }
+        Ok(campaigns)
+    }
+}
+
+async fn counts(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<CampaignCounts, LedgerError> {
+    let rows = sqlx::query("SELECT name, reason, value FROM counters WHERE campaign_id = $1")
+        .bind(campaign.0)
+        .fetch_all(connection)
+        .await
+        .doing("read counters")?;
+    let mut counts = CampaignCounts::default();
+    for row in &rows {
+        let columns = Columns::of("counters", row);
+        let name: String = columns.get("name")?;
+        counts.add(&name, columns.get("reason")?, columns.get("value")?);
+    }
+    Ok(counts)
+}

@@ -1,0 +1,85 @@
+//! Counters of a campaign, changed in the transaction that changes what they count.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::{CampaignId, JobState, Timestamp};
+use sqlx::AnyConnection;
+
+use crate::LedgerError;
+use crate::error::QueryContext as _;
+
+/// Calls to Graph that an attempt row stands for.
+pub(crate) const CALLS: &str = "calls";
+/// Calls that Graph answered with 429.
+pub(crate) const THROTTLED: &str = "throttled";
+/// Rows that the plan refused, by reason.
+pub(crate) const REFUSED: &str = "refused";
+
+/// Changes to counters, summed up before they are written; in one order, so that two processes
+/// that change the same campaigns never wait for each other in a circle.
+#[derive(Debug, Default)]
+pub(crate) struct Deltas(BTreeMap<(CampaignId, &'static str, String), i64>);
+
+impl Deltas {
+    pub(crate) fn add(&mut self, campaign: CampaignId, name: &'static str, reason: &str, by: i64) {
+        *self
+            .0
+            .entry((campaign, name, reason.to_owned()))
+            .or_default() += by;
+    }
+
+    /// A job went from one state to another.
+    pub(crate) fn moved(&mut self, campaign: CampaignId, from: JobState, to: JobState) {
+        self.add(campaign, from.as_str(), "", -1);
+        self.add(campaign, to.as_str(), "", 1);
+    }
+
+    pub(crate) async fn write(self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+        for ((campaign, name, reason), by) in self.0 {
+            if by == 0 {
+                continue;
+            }
+            sqlx::query(
+                "INSERT INTO counters (campaign_id, name, reason, value)
+                 VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (campaign_id, name, reason)
+                 DO UPDATE SET value = counters.value + excluded.value",
+            )
+            .bind(campaign.0)
+            .bind(name)
+            .bind(reason)
+            .bind(by)
+            .execute(&mut *connection)
+            .await
+            .doing("count")?;
+        }
+        Ok(())
+    }
+}
+
+/// Marks the campaign ended when its list is in and none of its jobs is open.
+pub(crate) async fn end_if_done(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    sqlx::query(
+        "UPDATE campaigns
+         SET ended_at = $2
+         WHERE id = $1
+           AND ended_at IS NULL
+           AND enqueued_at IS NOT NULL
+           AND NOT EXISTS (
+               SELECT 1 FROM counters
+               WHERE campaign_id = $1
+                 AND name IN ('pending', 'queued', 'running')
+                 AND value > 0
+           )",
+    )
+    .bind(campaign.0)
+    .bind(now.as_millis())
+    .execute(connection)
+    .await
+    .doing("end a campaign")?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Where the databases differ. Everything else is one text.
+
+/// Which database a ledger is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+}
+
+/// How long a writer waits for another process's transaction before it gives up.
+const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
+
+impl Dialect {
+    /// Begins a transaction that will write.
+    ///
+    /// `SQLite` must take its write lock at once: a transaction that reads first and writes later
+    /// fails, without waiting, when another process wrote in between.
+    pub(crate) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+        }
+    }
+
+    /// What each new connection is told.
+    pub(crate) fn on_connect(self) -> Vec<String> {
+        match self {
+            Self::Sqlite => vec![
+                format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"),
+                // Readers and the writer do not wait for each other.
+                "PRAGMA journal_mode = WAL".to_owned(),
+                // Survives a killed process whole; a power cut may cost the last transactions,
+                // whose devices are then looked at before they are called again.
+                "PRAGMA synchronous = NORMAL".to_owned(),
+                "PRAGMA foreign_keys = ON".to_owned(),
+                // Enough for the indexes of a million jobs.
+                "PRAGMA cache_size = -65536".to_owned(),
+                "PRAGMA temp_store = MEMORY".to_owned(),
+            ],
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Dispatch: due jobs of attended, active campaigns get a new dispatch number and go on the wire.
+
+use repilot_domain::{CampaignId, JobId, JobState, TenantName, Timestamp, WorkerId};
+use serde::{Deserialize, Serialize};
+use sqlx::{AnyConnection, Row as _};
+
+use crate::counters::Deltas;
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// A job that is to go on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatched {
+    /// The job.
+    pub job: JobId,
+    /// The number that its claim must name.
+    pub dispatch: i64,
+}
+
+impl Ledger {
+    /// Tenants with an open, attended and active campaign.
+    pub async fn tenants_with_work(&self, now: Timestamp) -> Result<Vec<TenantName>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT tenant FROM campaigns
+             WHERE ended_at IS NULL
+               AND status = 'active'
+               AND attended_until > $1
+             ORDER BY tenant",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("look for work")?;
+        rows.iter()
+            .map(|row| Columns::of("campaigns", row).word("tenant"))
+            .collect()
+    }
+
+    /// Queues up to `limit` due jobs of a tenant, shared fairly among its campaigns.
+    ///
+    /// `turn` changes from call to call, so that what does not divide evenly goes round.
+    pub async fn dispatch(
+        &self,
+        tenant: &TenantName,
+        worker: &WorkerId,
+        limit: usize,
+        turn: usize,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Dispatched>, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let mut campaigns = dispatchable(&mut transaction, tenant, now).await?;
+        if campaigns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let start = turn % campaigns.len();
+        campaigns.rotate_left(start);
+        let mut dispatched = Vec::with_capacity(limit);
+        let mut deltas = Deltas::default();
+        // A first round gives each campaign its share; a second gives away what some did not need.
+        for round in 0..2 {
+            for (index, campaign) in campaigns.iter().enumerate() {
+                let left = limit - dispatched.len();
+                let share = if round == 0 {
+                    left.div_ceil(campaigns.len() - index)
+                } else {
+                    left
+                };
+                if share == 0 {
+                    continue;
+                }
+                let before = dispatched.len();
+                queue(
+                    &mut transaction,
+                    *campaign,
+                    worker,
+                    share,
+                    now,
+                    lease_until,
+                    &mut dispatched,
+                )
+                .await?;
+                let count = i64::try_from(dispatched.len() - before).unwrap_or(i64::MAX);
+                deltas.add(*campaign, JobState::Pending.as_str(), "", -count);
+                deltas.add(*campaign, JobState::Queued.as_str(), "", count);
+            }
+            if campaigns.len() == 1 {
+                break;
+            }
+        }
+        deltas.write(&mut transaction).await?;
+        transaction.commit().await.doing("dispatch jobs")?;
+        Ok(dispatched)
+    }
+
+    /// When the next pending job of an attended, active campaign of the tenant is due.
+    pub async fn next_due(
+        &self,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let campaigns = dispatchable(&mut reader, tenant, now).await?;
+        let mut earliest: Option<i64> = None;
+        for campaign in campaigns {
+            let row = sqlx::query(
+                "SELECT MIN(not_before) AS due FROM jobs
+                 WHERE campaign_id = $1 AND state = 'pending'",
+            )
+            .bind(campaign.0)
+            .fetch_one(&mut *reader)
+            .await
+            .doing("look for due jobs")?;
+            let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
+            earliest = match (earliest, due) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        Ok(earliest.map(Timestamp::from_millis))
+    }
+}
+
+async fn dispatchable(
+    connection: &mut AnyConnection,
+    tenant: &TenantName,
+    now: Timestamp,
+) -> Result<Vec<CampaignId>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT id FROM campaigns
+         WHERE tenant = $1
+           AND ended_at IS NULL
+           AND status = 'active'
+           AND attended_until > $2
+         ORDER BY id",
+    )
+    .bind(tenant.as_str())
+    .bind(now.as_millis())
+    .fetch_all(connection)
+    .await
+    .doing("look for campaigns")?;
+    rows.iter()
+        .map(|row| Ok(CampaignId(Columns::of("campaigns", row).get("id")?)))
+        .collect()
+}
+
+async fn queue(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    worker: &WorkerId,
+    limit: usize,
+    now: Timestamp,
+    lease_until: Timestamp,
+    dispatched: &mut Vec<Dispatched>,
+) -> Result<(), LedgerError> {
+    let rows = sqlx::query(
+        "UPDATE jobs
+         SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
+         WHERE state = 'pending'
+           AND id IN (
+               SELECT id FROM jobs
+               WHERE campaign_id = $1
+                 AND state = 'pending'
+                 AND not_before <= $4
+               ORDER BY not_before, id
+               LIMIT $5
+           )
+         RETURNING id, dispatch",
+    )
+    .bind(campaign.0)
+    .bind(&worker.0)
+    .bind(lease_until.as_millis())
+    .bind(now.as_millis())
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await
+    .doing("dispatch jobs")?;
+    for row in &rows {
+        let columns = Columns::of("jobs", row);
+        dispatched.push(Dispatched {
+            job: JobId(columns.get("id")?),
+            dispatch: columns.get("dispatch")?,
+        });
+    }
+    Ok(())
+}

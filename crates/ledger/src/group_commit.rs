@@ -1,0 +1,195 @@
+//! Group commit: what many calls claim and settle goes into one transaction.
+//!
+//! One task owns the write side. While one transaction commits, the next batch gathers; nobody
+//! waits for a timer. A failing disk does not lose an answer: the batch is tried again for
+//! [`PATIENCE`], then everybody is told. Their leases then run out, and the devices are looked at
+//! before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
+//! fence refuses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use repilot_domain::{Clock, JobId, Timestamp, WorkerId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::QueryContext as _;
+use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, settle};
+
+/// How long a batch is tried again while the database is busy, full or unreadable.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two tries of a batch.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Commands a transaction: enough to make the commit cheap, few enough to stay below 10 ms.
+const BATCH: usize = 512;
+
+/// A batch that could not be committed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum GroupCommitError {
+    /// The ledger refused, for longer than patience lasts.
+    #[error("the ledger did not take the answer")]
+    Ledger(#[source] Arc<LedgerError>),
+    /// The committing task is gone.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+enum Command {
+    Claim {
+        job: JobId,
+        dispatch: i64,
+        reply: oneshot::Sender<Result<Option<ClaimedJob>, GroupCommitError>>,
+    },
+    Settle {
+        settlement: Box<Settlement>,
+        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
+    },
+}
+
+/// A handle on the committing task; cheap to clone. The task ends with its last handle.
+#[derive(Clone)]
+pub struct GroupCommit {
+    sender: mpsc::Sender<Command>,
+}
+
+impl GroupCommit {
+    /// Starts the task, which claims and settles in the worker's name.
+    #[must_use]
+    pub fn start(ledger: Ledger, worker: WorkerId, clock: Arc<dyn Clock>, lease: Duration) -> Self {
+        let (sender, receiver) = mpsc::channel(BATCH * 2);
+        tokio::spawn(run(ledger, worker, clock, lease, receiver));
+        Self { sender }
+    }
+
+    /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
+    pub async fn claim(
+        &self,
+        job: JobId,
+        dispatch: i64,
+    ) -> Result<Option<ClaimedJob>, GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Claim {
+            job,
+            dispatch,
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
+    /// Settles a claimed job; `false` when the claim no longer held and the word was refused.
+    pub async fn settle(&self, settlement: Settlement) -> Result<bool, GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Settle {
+            settlement: Box::new(settlement),
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
+    async fn send<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, GroupCommitError>>,
+    ) -> Result<T, GroupCommitError> {
+        if self.sender.send(command).await.is_err() {
+            return Err(GroupCommitError::Closed);
+        }
+        answer.await.unwrap_or(Err(GroupCommitError::Closed))
+    }
+}
+
+async fn run(
+    ledger: Ledger,
+    worker: WorkerId,
+    clock: Arc<dyn Clock>,
+    lease: Duration,
+    mut receiver: mpsc::Receiver<Command>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut batch, BATCH).await > 0 {
+        let result = commit_patiently(&ledger, &worker, clock.as_ref(), lease, &batch).await;
+        answer(batch.drain(..), result);
+    }
+}
+
+/// What a batch came to: the claims that held and the settlements that were taken.
+type Committed = (Vec<ClaimedJob>, Vec<JobId>);
+
+async fn commit_patiently(
+    ledger: &Ledger,
+    worker: &WorkerId,
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &[Command],
+) -> Result<Committed, GroupCommitError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let now = clock.now();
+        let error = match commit(ledger, worker, now, now.after(lease), batch).await {
+            Ok(committed) => return Ok(committed),
+            Err(error) => error,
+        };
+        if !error.is_passing() || waited >= PATIENCE {
+            return Err(GroupCommitError::Ledger(Arc::new(error)));
+        }
+        if waited.is_zero() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                commands = batch.len(),
+                "the ledger does not take a batch; trying again"
+            );
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+        waited += RETRY_PAUSE;
+    }
+}
+
+async fn commit(
+    ledger: &Ledger,
+    worker: &WorkerId,
+    now: Timestamp,
+    lease_until: Timestamp,
+    batch: &[Command],
+) -> Result<Committed, LedgerError> {
+    let mut claims = Vec::new();
+    let mut settlements = Vec::new();
+    for command in batch {
+        match command {
+            Command::Claim { job, dispatch, .. } => claims.push((*job, *dispatch)),
+            Command::Settle { settlement, .. } => settlements.push(settlement.as_ref()),
+        }
+    }
+    let mut transaction = ledger.begin().await?;
+    let settled = settle::settle(&mut transaction, &worker.0, &settlements, now).await?;
+    let claimed = claim::claim(&mut transaction, &worker.0, &claims, now, lease_until).await?;
+    transaction.commit().await.doing("commit a batch")?;
+    Ok((claimed, settled))
+}
+
+fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
+    let result = result.map(|(claimed, settled)| {
+        let claimed: std::collections::HashMap<JobId, ClaimedJob> =
+            claimed.into_iter().map(|job| (job.id, job)).collect();
+        let settled: std::collections::HashSet<JobId> = settled.into_iter().collect();
+        (claimed, settled)
+    });
+    let mut result = result;
+    for command in batch {
+        // Whoever stopped waiting has no use for the answer.
+        match (command, &mut result) {
+            (Command::Claim { job, reply, .. }, Ok((claimed, _))) => {
+                let _ = reply.send(Ok(claimed.remove(&job)));
+            }
+            (Command::Settle { settlement, reply }, Ok((_, settled))) => {
+                let _ = reply.send(Ok(settled.contains(&settlement.job)));
+            }
+            (Command::Claim { reply, .. }, Err(error)) => {
+                let _ = reply.send(Err(error.clone()));
+            }
+            (Command::Settle { reply, .. }, Err(error)) => {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}

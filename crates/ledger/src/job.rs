@@ -1,0 +1,206 @@
+//! Reading jobs.
+
+use repilot_domain::{CampaignId, DeviceId, JobId, JobState, Timestamp};
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError, Refusal};
+
+/// A job as the ledger has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The device.
+    pub device_id: DeviceId,
+    /// The device's serial number.
+    pub serial: String,
+    /// The device's group tag.
+    pub group_tag: String,
+    /// The device's model.
+    pub model: String,
+    /// Who was assigned when the plan was made.
+    pub user_principal_name: String,
+    /// Their display name.
+    pub addressable_user_name: String,
+    /// Where the list named the device.
+    pub line: i64,
+    /// Where the job is.
+    pub state: JobState,
+    /// How often it was dispatched.
+    pub dispatch: i64,
+    /// Attempts spent.
+    pub attempts: i64,
+    /// Whether a call may have taken effect unseen.
+    pub uncertain: bool,
+    /// The earliest moment of its next call.
+    pub not_before: Timestamp,
+    /// Until when its holder has promised to be alive.
+    pub lease_until: Timestamp,
+    /// Who holds it, or held it last.
+    pub worker: String,
+    /// Why it is dead, or waits.
+    pub reason: String,
+    /// The last answer, in words.
+    pub message: String,
+    /// The last answer's HTTP status.
+    pub last_status: Option<i64>,
+    /// The last answer's `request-id`.
+    pub last_request_id: Option<String>,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+    /// When it became terminal.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Which jobs of a campaign to read.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Those in this state.
+    pub state: Option<JobState>,
+    /// Those with this reason.
+    pub reason: Option<String>,
+}
+
+/// Beyond this many, "when" is a guess anyway, and counting takes longer than a page may.
+const AHEAD_COUNTED: i64 = 100_000;
+
+/// A stretch of a list, by key: stable however the list changes meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Those after this one.
+    pub after: JobId,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Job {
+    fn read(row: &AnyRow) -> Result<Self, LedgerError> {
+        let columns = Columns::of("jobs", row);
+        Ok(Self {
+            id: JobId(columns.get("id")?),
+            campaign: CampaignId(columns.get("campaign_id")?),
+            device_id: DeviceId(columns.get("device_id")?),
+            serial: columns.get("serial")?,
+            group_tag: columns.get("group_tag")?,
+            model: columns.get("model")?,
+            user_principal_name: columns.get("user_principal_name")?,
+            addressable_user_name: columns.get("addressable_user_name")?,
+            line: columns.get("line")?,
+            state: columns.word("state")?,
+            dispatch: columns.get("dispatch")?,
+            attempts: columns.get("attempts")?,
+            uncertain: columns.get::<i64>("uncertain")? != 0,
+            not_before: columns.time("not_before")?,
+            lease_until: columns.time("lease_until")?,
+            worker: columns.get("worker")?,
+            reason: columns.get("reason")?,
+            message: columns.get("message")?,
+            last_status: columns.get("last_status")?,
+            last_request_id: columns.get("last_request_id")?,
+            created_at: columns.time("created_at")?,
+            finished_at: columns.time_if_any("finished_at")?,
+        })
+    }
+}
+
+impl Ledger {
+    /// A job and its campaign's name.
+    pub async fn job(&self, id: JobId) -> Result<Option<(Job, String)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT jobs.*, campaigns.name AS campaign_name
+             FROM jobs JOIN campaigns ON campaigns.id = jobs.campaign_id
+             WHERE jobs.id = $1",
+        )
+        .bind(id.0)
+        .fetch_optional(&mut *reader)
+        .await
+        .doing("read a job")?;
+        row.map(|row| {
+            let name = Columns::of("campaigns", &row).get("campaign_name")?;
+            Ok((Job::read(&row)?, name))
+        })
+        .transpose()
+    }
+
+    /// A page of a campaign's jobs, by number.
+    pub async fn jobs(
+        &self,
+        campaign: CampaignId,
+        filter: &JobFilter,
+        page: Page,
+    ) -> Result<Vec<Job>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM jobs
+             WHERE campaign_id = $1
+               AND id > $2
+               AND ($3 = '' OR state = $3)
+               AND ($4 = '' OR reason = $4)
+             ORDER BY id
+             LIMIT $5",
+        )
+        .bind(campaign.0)
+        .bind(page.after.0)
+        .bind(filter.state.map_or("", JobState::as_str))
+        .bind(filter.reason.as_deref().unwrap_or(""))
+        .bind(i64::from(page.limit))
+        .fetch_all(&mut *reader)
+        .await
+        .doing("read jobs")?;
+        rows.iter().map(Job::read).collect()
+    }
+
+    /// How many due jobs of its campaign go before a pending job; counted up to
+    /// [`AHEAD_COUNTED`].
+    pub async fn ahead_of(&self, job: &Job, now: Timestamp) -> Result<u64, LedgerError> {
+        let mut reader = self.reader().await?;
+        let ahead: i64 = sqlx::query(
+            "SELECT COUNT(*) AS ahead FROM (
+                 SELECT 1 FROM jobs
+                 WHERE campaign_id = $1
+                   AND state = 'pending'
+                   AND not_before <= $2
+                   AND (not_before < $3 OR (not_before = $3 AND id < $4))
+                 LIMIT $5
+             ) AS earlier",
+        )
+        .bind(job.campaign.0)
+        .bind(now.as_millis())
+        .bind(job.not_before.as_millis())
+        .bind(job.id.0)
+        .bind(AHEAD_COUNTED)
+        .fetch_one(&mut *reader)
+        .await
+        .and_then(|row| row.try_get("ahead"))
+        .doing("count the jobs ahead")?;
+        Ok(ahead.unsigned_abs())
+    }
+
+    /// Rows of a campaign's list that the plan refused, by line.
+    pub async fn refusals(&self, campaign: CampaignId) -> Result<Vec<Refusal>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query("SELECT * FROM refusals WHERE campaign_id = $1 ORDER BY line")
+            .bind(campaign.0)
+            .fetch_all(&mut *reader)
+            .await
+            .doing("read refused rows")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("refusals", row);
+                Ok(Refusal {
+                    line: columns.get::<i64>("line")?.unsigned_abs(),
+                    value: columns.get("value")?,
+                    reason: columns.get("reason")?,
+                    detail: columns.get("detail")?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,265 @@
+//! Lanes: who may call a tenant, and what its budgets last said of themselves.
+//!
+//! Where the budget lives in one process, two processes that called one tenant would overrun it.
+//! So a process holds the tenant's lane by a lease; another stands by and takes over when the lease
+//! runs out, knowing from the attempts which of the quota is still in use.
+
+use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use serde::Serialize;
+use sqlx::Row as _;
+
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// Who holds a tenant's lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneHold {
+    /// The holder.
+    pub owner: WorkerId,
+    /// Until when, unless renewed.
+    pub until: Timestamp,
+}
+
+/// A lane's gate, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// Calls leave as the budget allows.
+    Open,
+    /// Nothing leaves.
+    Closed,
+    /// Calls leave at a gentler pace, after a throttle.
+    Reopening,
+}
+
+impl Gate {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Reopening => "reopening",
+        }
+    }
+
+    fn of_word(word: &str) -> Self {
+        match word {
+            "closed" => Self::Closed,
+            "reopening" => Self::Reopening,
+            _ => Self::Open,
+        }
+    }
+}
+
+/// What a lane last said of itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct LaneState {
+    /// Whose lane.
+    pub tenant: TenantName,
+    /// Which of its budgets.
+    pub kind: LaneKind,
+    /// Calls a window, by the settings.
+    pub configured_limit: i64,
+    /// Calls a window, as learnt; none while nothing speaks against the settings.
+    pub learnt_limit: Option<f64>,
+    /// The window, in milliseconds.
+    pub window_ms: i64,
+    /// Calls that occupy the window.
+    pub used: i64,
+    /// Calls that are under way.
+    pub in_flight: i64,
+    /// Whether calls leave.
+    pub gate: Gate,
+    /// Until when the gate is closed.
+    pub gate_until: Option<Timestamp>,
+    /// Why the gate is closed, in words.
+    pub gate_reason: String,
+    /// Calls made since the process took the lane.
+    pub calls: i64,
+    /// Those that were answered with 429.
+    pub throttled: i64,
+    /// How often the tenant throttled: calls refused together are one event.
+    pub throttle_events: i64,
+    /// Accepted calls a second, of late.
+    pub rate_per_second: f64,
+    /// When it said so.
+    pub updated_at: Timestamp,
+}
+
+impl Ledger {
+    /// Takes or renews the lane of a tenant, if nobody else holds it; says who does.
+    pub async fn hold_lane(
+        &self,
+        tenant: &TenantName,
+        owner: &WorkerId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<LaneHold, LedgerError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO lanes (tenant, owner, lease_until)
+             VALUES ($1, $2, $3)
+             ON CONFLICT (tenant)
+             DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
+             WHERE lanes.owner = excluded.owner OR lanes.lease_until < $4",
+        )
+        .bind(tenant.as_str())
+        .bind(&owner.0)
+        .bind(until.as_millis())
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("hold a lane")?;
+        let row = sqlx::query("SELECT owner, lease_until FROM lanes WHERE tenant = $1")
+            .bind(tenant.as_str())
+            .fetch_one(&mut *transaction)
+            .await
+            .doing("hold a lane")?;
+        transaction.commit().await.doing("hold a lane")?;
+        let columns = Columns::of("lanes", &row);
+        Ok(LaneHold {
+            owner: WorkerId(columns.get("owner")?),
+            until: columns.time("lease_until")?,
+        })
+    }
+
+    /// Gives the lane back, so that another process need not wait for the lease.
+    pub async fn release_lanes(&self, owner: &WorkerId) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE lanes SET lease_until = 0 WHERE owner = $1")
+            .bind(&owner.0)
+            .execute(&mut *transaction)
+            .await
+            .doing("release lanes")?;
+        transaction.commit().await.doing("release lanes")
+    }
+
+    /// When calls of a tenant ended since then, oldest first: they still occupy its quota. A call
+    /// that may be under way, or whose worker vanished, counts as ending now.
+    pub async fn recent_calls(
+        &self,
+        tenant: &TenantName,
+        step: AttemptStep,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Timestamp>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT attempts.finished_at
+             FROM attempts
+             JOIN jobs ON jobs.id = attempts.job_id
+             JOIN campaigns ON campaigns.id = jobs.campaign_id
+             WHERE attempts.finished_at > $1
+               AND attempts.step = $2
+               AND campaigns.tenant = $3
+             ORDER BY attempts.finished_at",
+        )
+        .bind(since.as_millis())
+        .bind(step.as_str())
+        .bind(tenant.as_str())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("read recent calls")?;
+        let mut ends = rows
+            .iter()
+            .map(|row| Columns::of("attempts", row).time("finished_at"))
+            .collect::<Result<Vec<_>, _>>()?;
+        let running: i64 = sqlx::query(
+            "SELECT COALESCE(SUM(counters.value), 0) AS running
+             FROM counters
+             JOIN campaigns ON campaigns.id = counters.campaign_id
+             WHERE counters.name = 'running'
+               AND campaigns.tenant = $1
+               AND campaigns.ended_at IS NULL",
+        )
+        .bind(tenant.as_str())
+        .fetch_one(&mut *reader)
+        .await
+        .and_then(|row| row.try_get("running"))
+        .doing("read recent calls")?;
+        if step == AttemptStep::Act {
+            ends.extend((0..running).map(|_| now));
+        }
+        Ok(ends)
+    }
+
+    /// Keeps what lanes say of themselves, for people and for the process that takes over.
+    pub async fn save_lane_states(&self, states: &[LaneState]) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        for state in states {
+            sqlx::query(
+                "INSERT INTO lane_states (
+                     tenant, kind, configured_limit, learnt_limit, window_ms, used, in_flight,
+                     gate, gate_until, gate_reason, calls, throttled, throttle_events,
+                     rate_per_second, updated_at
+                 )
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 ON CONFLICT (tenant, kind)
+                 DO UPDATE SET
+                     configured_limit = excluded.configured_limit,
+                     learnt_limit = excluded.learnt_limit,
+                     window_ms = excluded.window_ms,
+                     used = excluded.used,
+                     in_flight = excluded.in_flight,
+                     gate = excluded.gate,
+                     gate_until = excluded.gate_until,
+                     gate_reason = excluded.gate_reason,
+                     calls = excluded.calls,
+                     throttled = excluded.throttled,
+                     throttle_events = excluded.throttle_events,
+                     rate_per_second = excluded.rate_per_second,
+                     updated_at = excluded.updated_at",
+            )
+            .bind(state.tenant.as_str())
+            .bind(state.kind.as_str())
+            .bind(state.configured_limit)
+            .bind(state.learnt_limit)
+            .bind(state.window_ms)
+            .bind(state.used)
+            .bind(state.in_flight)
+            .bind(state.gate.as_str())
+            .bind(state.gate_until.map(Timestamp::as_millis))
+            .bind(&state.gate_reason)
+            .bind(state.calls)
+            .bind(state.throttled)
+            .bind(state.throttle_events)
+            .bind(state.rate_per_second)
+            .bind(state.updated_at.as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("keep a lane's state")?;
+        }
+        transaction.commit().await.doing("keep a lane's state")
+    }
+
+    /// What the lanes last said of themselves.
+    pub async fn lane_states(&self) -> Result<Vec<LaneState>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query("SELECT * FROM lane_states ORDER BY tenant, kind DESC")
+            .fetch_all(&mut *reader)
+            .await
+            .doing("read the lanes' states")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("lane_states", row);
+                Ok(LaneState {
+                    tenant: columns.word("tenant")?,
+                    kind: columns.word("kind")?,
+                    configured_limit: columns.get("configured_limit")?,
+                    learnt_limit: columns.get("learnt_limit")?,
+                    window_ms: columns.get("window_ms")?,
+                    used: columns.get("used")?,
+                    in_flight: columns.get("in_flight")?,
+                    gate: Gate::of_word(&columns.get::<String>("gate")?),
+                    gate_until: columns.time_if_any("gate_until")?,
+                    gate_reason: columns.get("gate_reason")?,
+                    calls: columns.get("calls")?,
+                    throttled: columns.get("throttled")?,
+                    throttle_events: columns.get("throttle_events")?,
+                    rate_per_second: columns.get("rate_per_second")?,
+                    updated_at: columns.time("updated_at")?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,149 @@
+//! Opening a ledger, and its connections.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Transaction};
+
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::{LedgerError, LedgerLocation, migrations};
+
+/// Readers at once: a status, a page or an export beside the workers' own reads.
+const READ_CONNECTIONS: u32 = 4;
+
+/// A ledger; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// One connection: `SQLite` has one writer at a time, and waiting here is fair and cheap.
+    writer: AnyPool,
+    readers: AnyPool,
+    dialect: Dialect,
+    location: LedgerLocation,
+}
+
+impl Ledger {
+    /// Opens the ledger, makes it where there is none, and brings it up to date.
+    pub async fn open(location: &LedgerLocation) -> Result<Self, LedgerError> {
+        sqlx::any::install_default_drivers();
+        let path = location.path();
+        prepare_file(path).map_err(|source| LedgerError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        let dialect = Dialect::Sqlite;
+        let open_error = |source| LedgerError::Open {
+            location: location.to_string(),
+            source,
+        };
+        let url = sqlite_url(path);
+        let writer = pool(dialect, 1).connect(&url).await.map_err(open_error)?;
+        let mut connection = writer.acquire().await.map_err(open_error)?;
+        migrations::run(&mut connection, &location.to_string()).await?;
+        drop(connection);
+        let readers = pool(dialect, READ_CONNECTIONS)
+            .connect(&url)
+            .await
+            .map_err(open_error)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer,
+                readers,
+                dialect,
+                location: location.clone(),
+            }),
+        })
+    }
+
+    /// Where the ledger is.
+    #[must_use]
+    pub fn location(&self) -> &LedgerLocation {
+        &self.inner.location
+    }
+
+    /// Closes the ledger's connections; what was committed stays.
+    pub async fn close(&self) {
+        self.inner.readers.close().await;
+        self.inner.writer.close().await;
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, LedgerError> {
+        self.inner
+            .writer
+            .begin_with(self.inner.dialect.begin_write())
+            .await
+            .doing("begin a transaction")
+    }
+
+    pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
+        self.inner.readers.acquire().await.doing("get a connection")
+    }
+}
+
+fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                for statement in dialect.on_connect() {
+                    sqlx::query(AssertSqlSafe(statement))
+                        .execute(&mut *connection)
+                        .await?;
+                }
+                Ok(())
+            })
+        })
+}
+
+/// The path as a `sqlite:` URL: what would end the path in a URL is escaped.
+fn sqlite_url(path: &Path) -> String {
+    let mut url = String::from("sqlite://");
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '%' => url.push_str("%25"),
+            '?' => url.push_str("%3f"),
+            '#' => url.push_str("%23"),
+            c => url.push(c),
+        }
+    }
+    url
+}
+
+/// Makes the folder and an empty file that only its owner can read, before the database does:
+/// `SQLite` gives its journal the permissions of the file itself.
+fn prepare_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    // On Windows the file inherits the permissions of its folder, which the default location's
+    // profile folder keeps to its owner.
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
+    drop(file);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The ledger's shape, compiled in from `migrations/`.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AssertSqlSafe, SqlSafeStr as _};
+
+use crate::LedgerError;
+
+/// Version, description, text; in order. A new file goes at the end, and an old one never changes.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "ledger",
+    include_str!("../../../migrations/0001_ledger.sql"),
+)];
+
+/// Brings the ledger to the shape that this program knows, or says why it cannot.
+pub(crate) async fn run(connection: &mut AnyConnection, location: &str) -> Result<(), LedgerError> {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(version, description, text)| {
+            Migration::new(
+                *version,
+                (*description).into(),
+                MigrationType::Simple,
+                AssertSqlSafe(*text).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+        .run(connection)
+        .await
+        .map_err(|source| match source {
+            sqlx::migrate::MigrateError::VersionMissing(version) => LedgerError::Newer {
+                location: location.to_owned(),
+                version,
+            },
+            source => LedgerError::Migrate {
+                location: location.to_owned(),
+                source,
+            },
+        })
+}

@@ -1,0 +1,135 @@
+//! Leases: who holds a job renews it; what is not renewed goes back to `pending`.
+//!
+//! A job that was *running* may have been called: its attempt is recorded as lost, and whoever
+//! takes it next looks at the device first. A job that was only *queued* was never called.
+
+use repilot_domain::{
+    AttemptOutcome, AttemptStep, CampaignId, JobId, JobState, Timestamp, WorkerId,
+};
+
+use crate::counters::Deltas;
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError, NewAttempt, attempt};
+
+/// What a rescue found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// Jobs whose wire was lost.
+    pub queued: usize,
+    /// Jobs whose worker was lost, perhaps in the middle of a call.
+    pub running: usize,
+}
+
+impl Ledger {
+    /// Renews the leases of everything that the worker holds.
+    pub async fn renew_leases(
+        &self,
+        worker: &WorkerId,
+        lease_until: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE jobs
+             SET lease_until = $2
+             WHERE state IN ('queued', 'running') AND worker = $1",
+        )
+        .bind(&worker.0)
+        .bind(lease_until.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("renew leases")?;
+        transaction.commit().await.doing("renew leases")?;
+        Ok(done.rows_affected())
+    }
+
+    /// Returns jobs whose lease ran out.
+    pub async fn rescue(&self, now: Timestamp) -> Result<Rescued, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let mut rescued = Rescued::default();
+        let mut deltas = Deltas::default();
+        let queued = sqlx::query(
+            "UPDATE jobs
+             SET state = 'pending', worker = ''
+             WHERE state = 'queued' AND lease_until < $1
+             RETURNING campaign_id",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *transaction)
+        .await
+        .doing("rescue jobs")?;
+        for row in &queued {
+            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
+            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+            rescued.queued += 1;
+        }
+        let running = sqlx::query(
+            "SELECT id, dispatch, campaign_id, worker, lease_until FROM jobs
+             WHERE state = 'running' AND lease_until < $1",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *transaction)
+        .await
+        .doing("rescue jobs")?;
+        for row in &running {
+            let columns = Columns::of("jobs", row);
+            let job = JobId(columns.get("id")?);
+            let worker: String = columns.get("worker")?;
+            sqlx::query(
+                "UPDATE jobs
+                 SET state = 'pending', worker = '', uncertain = 1, not_before = $2,
+                     reason = 'uncertain', message = 'its worker vanished'
+                 WHERE id = $1 AND state = 'running'",
+            )
+            .bind(job.0)
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("rescue a job")?;
+            let lost = NewAttempt {
+                step: AttemptStep::Act,
+                outcome: AttemptOutcome::Lost,
+                started_at: columns.time("lease_until")?,
+                finished_at: now,
+                status: None,
+                code: None,
+                message: Some("the worker vanished; the call may have been made".to_owned()),
+                request_id: None,
+                client_request_id: None,
+                server_date: None,
+                diagnostic: None,
+            };
+            let dispatch = columns.get("dispatch")?;
+            attempt::insert(&mut transaction, &worker, &[(job, dispatch, &lost)]).await?;
+            let campaign = CampaignId(columns.get("campaign_id")?);
+            deltas.moved(campaign, JobState::Running, JobState::Pending);
+            rescued.running += 1;
+        }
+        deltas.write(&mut transaction).await?;
+        transaction.commit().await.doing("rescue jobs")?;
+        Ok(rescued)
+    }
+
+    /// Takes everything back that the worker holds unclaimed: it stops, or its lane is closed.
+    pub async fn recall(&self, worker: &WorkerId) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(
+            "UPDATE jobs
+             SET state = 'pending', worker = ''
+             WHERE state = 'queued' AND worker = $1
+             RETURNING campaign_id",
+        )
+        .bind(&worker.0)
+        .fetch_all(&mut *transaction)
+        .await
+        .doing("recall jobs")?;
+        let mut deltas = Deltas::default();
+        for row in &rows {
+            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
+            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+        }
+        deltas.write(&mut transaction).await?;
+        transaction.commit().await.doing("recall jobs")?;
+        Ok(rows.len() as u64)
+    }
+}

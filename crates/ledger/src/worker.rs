@@ -1,0 +1,99 @@
+//! Worker processes, as they announce themselves.
+
+use std::time::Duration;
+
+use repilot_domain::{Timestamp, WorkerId};
+use serde::Serialize;
+
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// Workers that nobody has heard of for so long are forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
+
+/// A worker process.
+#[derive(Debug, Clone, Serialize)]
+pub struct WorkerRow {
+    /// Its name in claims and attempts.
+    pub id: WorkerId,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process there.
+    pub process_id: i64,
+    /// Of the program.
+    pub version: String,
+    /// When it came up.
+    pub started_at: Timestamp,
+    /// When it was last heard of.
+    pub heartbeat_at: Timestamp,
+    /// Jobs that it holds.
+    pub in_flight: i64,
+}
+
+impl Ledger {
+    /// Announces a worker, or says that it is still there.
+    pub async fn announce(&self, worker: &WorkerRow) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM workers WHERE heartbeat_at < $1")
+            .bind(worker.heartbeat_at.before(FORGOTTEN_AFTER).as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("forget lost workers")?;
+        sqlx::query(
+            "INSERT INTO workers (
+                 id, host, process_id, version, started_at, heartbeat_at, in_flight
+             )
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (id)
+             DO UPDATE SET heartbeat_at = excluded.heartbeat_at, in_flight = excluded.in_flight",
+        )
+        .bind(&worker.id.0)
+        .bind(&worker.host)
+        .bind(worker.process_id)
+        .bind(&worker.version)
+        .bind(worker.started_at.as_millis())
+        .bind(worker.heartbeat_at.as_millis())
+        .bind(worker.in_flight)
+        .execute(&mut *transaction)
+        .await
+        .doing("announce a worker")?;
+        transaction.commit().await.doing("announce a worker")
+    }
+
+    /// Takes a worker off the list: it has stopped.
+    pub async fn retire(&self, worker: &WorkerId) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM workers WHERE id = $1")
+            .bind(&worker.0)
+            .execute(&mut *transaction)
+            .await
+            .doing("retire a worker")?;
+        transaction.commit().await.doing("retire a worker")
+    }
+
+    /// Workers heard of since then.
+    pub async fn workers(&self, since: Timestamp) -> Result<Vec<WorkerRow>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows =
+            sqlx::query("SELECT * FROM workers WHERE heartbeat_at >= $1 ORDER BY started_at")
+                .bind(since.as_millis())
+                .fetch_all(&mut *reader)
+                .await
+                .doing("read workers")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("workers", row);
+                Ok(WorkerRow {
+                    id: WorkerId(columns.get("id")?),
+                    host: columns.get("host")?,
+                    process_id: columns.get("process_id")?,
+                    version: columns.get("version")?,
+                    started_at: columns.time("started_at")?,
+                    heartbeat_at: columns.time("heartbeat_at")?,
+                    in_flight: columns.get("in_flight")?,
+                })
+            })
+            .collect()
+    }
+}
