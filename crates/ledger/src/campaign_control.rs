@@ -141,3 +141,29 @@ pub(crate) async fn pause_within(
     deltas.write(connection).await?;
     Ok(true)
 }
+
+/// What comes back to a cancelled campaign is cancelled with it: a retry, or a rescued job.
+pub(crate) async fn cancel_returned(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    let done = sqlx::query(
+        "UPDATE jobs
+         SET state = 'cancelled', finished_at = $2
+         WHERE campaign_id = $1
+           AND state = 'pending'
+           AND EXISTS (SELECT 1 FROM campaigns WHERE id = $1 AND status = 'cancelled')",
+    )
+    .bind(campaign.0)
+    .bind(now.as_millis())
+    .execute(&mut *connection)
+    .await
+    .doing("cancel a returned job")?;
+    let count = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
+    let mut deltas = Deltas::default();
+    deltas.add(campaign, JobState::Pending.as_str(), "", -count);
+    deltas.add(campaign, JobState::Cancelled.as_str(), "", count);
+    deltas.write(&mut *connection).await?;
+    end_if_done(connection, campaign, now).await
+}

@@ -64,7 +64,8 @@ impl Ledger {
             .collect()
     }
 
-    /// Sends dead letters round again, with all their attempts before them.
+    /// Sends dead letters round again, with all their attempts before them; those of a cancelled
+    /// campaign stay where they are.
     pub async fn requeue(
         &self,
         selection: DeadSelection,
@@ -94,11 +95,15 @@ impl Ledger {
              WHERE state = 'dead'
                AND (campaign_id = $1 OR $1 = 0)
                AND (reason = $2 OR $2 = '')
-               AND (id = $3 OR $3 = 0)",
+               AND (id = $3 OR $3 = 0)
+               AND ($4 <> 'pending' OR campaign_id NOT IN (
+                   SELECT id FROM campaigns WHERE status = 'cancelled'
+               ))",
         )
         .bind(selection.campaign.map_or(0, |id| id.0))
         .bind(selection.reason.map_or("", DeadReason::as_str))
         .bind(selection.job.map_or(0, |id| id.0))
+        .bind(to.as_str())
         .fetch_all(&mut *transaction)
         .await
         .doing("read dead letters")?;

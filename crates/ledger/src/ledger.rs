@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Transaction};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -44,14 +44,18 @@ impl Ledger {
             source,
         };
         let url = sqlite_url(path);
+        // A pool would try again for half a minute what fails here for good.
+        let mut first = AnyConnection::connect(&url).await.map_err(open_error)?;
+        prepare_connection(&mut first, dialect)
+            .await
+            .map_err(open_error)?;
+        migrations::run(&mut first, &location.to_string()).await?;
         let writer = pool(dialect, 1).connect(&url).await.map_err(open_error)?;
-        let mut connection = writer.acquire().await.map_err(open_error)?;
-        migrations::run(&mut connection, &location.to_string()).await?;
-        drop(connection);
         let readers = pool(dialect, READ_CONNECTIONS)
             .connect(&url)
             .await
             .map_err(open_error)?;
+        first.close().await.map_err(open_error)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 writer,
@@ -94,16 +98,19 @@ fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                for statement in dialect.on_connect() {
-                    sqlx::query(AssertSqlSafe(statement))
-                        .execute(&mut *connection)
-                        .await?;
-                }
-                Ok(())
-            })
-        })
+        .after_connect(move |connection, _| Box::pin(prepare_connection(connection, dialect)))
+}
+
+async fn prepare_connection(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<(), sqlx::Error> {
+    for statement in dialect.on_connect() {
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The path as a `sqlite:` URL: what would end the path in a URL is escaped.

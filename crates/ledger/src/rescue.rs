@@ -7,6 +7,7 @@ use repilot_domain::{
     AttemptOutcome, AttemptStep, CampaignId, JobId, JobState, Timestamp, WorkerId,
 };
 
+use crate::campaign_control::cancel_returned;
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
@@ -71,6 +72,7 @@ impl Ledger {
         .fetch_all(&mut *transaction)
         .await
         .doing("rescue jobs")?;
+        let mut campaigns = Vec::new();
         for row in &running {
             let columns = Columns::of("jobs", row);
             let job = JobId(columns.get("id")?);
@@ -103,9 +105,15 @@ impl Ledger {
             attempt::insert(&mut transaction, &worker, &[(job, dispatch, &lost)]).await?;
             let campaign = CampaignId(columns.get("campaign_id")?);
             deltas.moved(campaign, JobState::Running, JobState::Pending);
+            if !campaigns.contains(&campaign) {
+                campaigns.push(campaign);
+            }
             rescued.running += 1;
         }
         deltas.write(&mut transaction).await?;
+        for campaign in campaigns {
+            cancel_returned(&mut transaction, campaign, now).await?;
+        }
         transaction.commit().await.doing("rescue jobs")?;
         Ok(rescued)
     }

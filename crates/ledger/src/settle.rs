@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use repilot_domain::{AttemptOutcome, CampaignId, DeadReason, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaign_control::pause_within;
+use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, MAX_ROWS, padded_size, values};
@@ -150,6 +150,7 @@ pub(crate) async fn settle(
     let mut deltas = Deltas::default();
     let mut attempts = Vec::with_capacity(settlements.len());
     let mut finished = Vec::new();
+    let mut returned = Vec::new();
     for settlement in settlements {
         let Some(campaign) = taken.get(&(settlement.job, settlement.dispatch)).copied() else {
             continue;
@@ -159,8 +160,13 @@ pub(crate) async fn settle(
         if let Verdict::Dead { reason, .. } = &settlement.verdict {
             deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
         }
-        if written.state.is_terminal() && !finished.contains(&campaign) {
-            finished.push(campaign);
+        let list = if written.state.is_terminal() {
+            &mut finished
+        } else {
+            &mut returned
+        };
+        if !list.contains(&campaign) {
+            list.push(campaign);
         }
         for attempt in &settlement.attempts {
             deltas.add(campaign, CALLS, "", 1);
@@ -181,6 +187,9 @@ pub(crate) async fn settle(
     deltas.write(connection).await?;
     for campaign in finished {
         end_if_done(connection, campaign, now).await?;
+    }
+    for campaign in returned {
+        cancel_returned(connection, campaign, now).await?;
     }
     Ok(taken.into_keys().map(|(job, _)| job).collect())
 }

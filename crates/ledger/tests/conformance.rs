@@ -1,4 +1,6 @@
 //! What a ledger promises, on a real database.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::cast_possible_wrap, reason = "the tests' counts are small")]
 
 use std::sync::Arc;
 use std::time::Duration;
