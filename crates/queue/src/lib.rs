@@ -1,1 +1,12 @@
-//! Dispatch from the ledger, and the apalis wire.
+//! Dispatch and the wire: job ids travel from the ledger to workers, bounded and disposable.
+//!
+//! The wire is apalis. It carries ids only, and always hears of success: retries, backoff and dead
+//! letters are the ledger's. If the wire is lost, leases run out and the jobs are dispatched again.
+
+mod delivery;
+mod dispatcher;
+mod wire;
+
+pub use delivery::Delivery;
+pub use dispatcher::{DispatchError, Dispatcher};
+pub use wire::{Receiver, Wire, WireError};

@@ -1,0 +1,15 @@
+//! What travels on the wire.
+
+use repilot_domain::{JobId, TenantName};
+use serde::{Deserialize, Serialize};
+
+/// A job's turn. Delivered at least once: the claim decides whether it is still meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Whose lane the job needs before it is claimed.
+    pub tenant: TenantName,
+    /// The job.
+    pub job: JobId,
+    /// The number that its claim must name.
+    pub dispatch: i64,
+}
