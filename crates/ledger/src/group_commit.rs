@@ -13,7 +13,7 @@ use repilot_domain::{Clock, JobId, Timestamp, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::QueryContext as _;
-use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, settle};
+use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, rescue, settle};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +44,11 @@ enum Command {
     Settle {
         settlement: Box<Settlement>,
         reply: oneshot::Sender<Result<bool, GroupCommitError>>,
+    },
+    Recall {
+        job: JobId,
+        dispatch: i64,
+        reply: oneshot::Sender<Result<(), GroupCommitError>>,
     },
 }
 
@@ -82,6 +87,17 @@ impl GroupCommit {
         let (reply, answer) = oneshot::channel();
         let command = Command::Settle {
             settlement: Box::new(settlement),
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
+    /// Puts a queued job back: its turn came, but its lane had closed.
+    pub async fn recall(&self, job: JobId, dispatch: i64) -> Result<(), GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Recall {
+            job,
+            dispatch,
             reply,
         };
         self.send(command, answer).await
@@ -154,14 +170,17 @@ async fn commit(
 ) -> Result<Committed, LedgerError> {
     let mut claims = Vec::new();
     let mut settlements = Vec::new();
+    let mut recalls = Vec::new();
     for command in batch {
         match command {
             Command::Claim { job, dispatch, .. } => claims.push((*job, *dispatch)),
             Command::Settle { settlement, .. } => settlements.push(settlement.as_ref()),
+            Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
         }
     }
     let mut transaction = ledger.begin().await?;
     let settled = settle::settle(&mut transaction, &worker.0, &settlements, now).await?;
+    rescue::recall(&mut transaction, &recalls).await?;
     let claimed = claim::claim(&mut transaction, &worker.0, &claims, now, lease_until).await?;
     transaction.commit().await.doing("commit a batch")?;
     Ok((claimed, settled))
@@ -183,6 +202,12 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             }
             (Command::Settle { settlement, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&settlement.job)));
+            }
+            (Command::Recall { reply, .. }, Ok(_)) => {
+                let _ = reply.send(Ok(()));
+            }
+            (Command::Recall { reply, .. }, Err(error)) => {
+                let _ = reply.send(Err(error.clone()));
             }
             (Command::Claim { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));

@@ -7,10 +7,12 @@ use repilot_domain::{
     AttemptOutcome, AttemptStep, CampaignId, JobId, JobState, Timestamp, WorkerId,
 };
 
+use sqlx::{AnyConnection, AssertSqlSafe};
+
 use crate::campaign_control::cancel_returned;
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::rows::{Columns, MAX_ROWS, padded_size, values};
 use crate::{Ledger, LedgerError, NewAttempt, attempt};
 
 /// What a rescue found.
@@ -140,4 +142,40 @@ impl Ledger {
         transaction.commit().await.doing("recall jobs")?;
         Ok(rows.len() as u64)
     }
+}
+
+/// Takes single jobs back that are still queued under their number.
+pub(crate) async fn recall(
+    connection: &mut AnyConnection,
+    jobs: &[(JobId, i64)],
+) -> Result<(), LedgerError> {
+    let mut deltas = Deltas::default();
+    for chunk in jobs.chunks(MAX_ROWS) {
+        let size = padded_size(chunk.len());
+        let sql = format!(
+            "WITH recalls (id, dispatch) AS (VALUES {})
+             UPDATE jobs
+             SET state = 'pending', worker = ''
+             FROM recalls
+             WHERE jobs.id = recalls.id
+               AND jobs.dispatch = recalls.dispatch
+               AND jobs.state = 'queued'
+             RETURNING jobs.campaign_id",
+            values(&["BIGINT", "BIGINT"], size, 1)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for index in 0..size {
+            let (job, dispatch) = chunk[index.min(chunk.len() - 1)];
+            query = query.bind(job.0).bind(dispatch);
+        }
+        let rows = query
+            .fetch_all(&mut *connection)
+            .await
+            .doing("recall jobs")?;
+        for row in &rows {
+            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
+            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+        }
+    }
+    deltas.write(connection).await
 }

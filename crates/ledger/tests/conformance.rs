@@ -462,6 +462,20 @@ async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go() {
 }
 
 #[tokio::test]
+async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing() {
+    let bench = Bench::with_jobs(1).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 1).await;
+    commit.recall(wire[0].job, wire[0].dispatch).await.unwrap();
+    assert_eq!(bench.state_of(wire[0].job).await, JobState::Pending);
+    let late = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    assert!(late.is_none());
+    let again = bench.dispatch("w1", 1).await;
+    assert_eq!(again[0].dispatch, wire[0].dispatch + 1);
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
 async fn an_unattended_campaign_is_not_dispatched() {
     let bench = Bench::new().await;
     bench.enqueue(0..1).await;
