@@ -1,0 +1,88 @@
+//! What the user has set: `config/default.toml`, a file, the environment, the command line.
+
+mod duration;
+mod layers;
+mod tenant;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use repilot_domain::TenantName;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use duration::Span;
+pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
+pub(crate) use tenant::{CredentialKind, TenantSettings};
+
+/// Everything that can be set; `config/default.toml` says what each means.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) ledger: LedgerSettings,
+    pub(crate) graph: GraphSettings,
+    pub(crate) throttle: ThrottleSettings,
+    pub(crate) retry: RetrySettings,
+    pub(crate) worker: WorkerSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) tenants: BTreeMap<TenantName, TenantSettings>,
+    /// From the environment alone; never printed.
+    #[serde(skip)]
+    pub(crate) token: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LedgerSettings {
+    pub(crate) url: String,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GraphSettings {
+    pub(crate) cloud: String,
+    pub(crate) root: String,
+    pub(crate) version: String,
+    pub(crate) route: String,
+    pub(crate) timeout: Span,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ThrottleSettings {
+    pub(crate) writes: u32,
+    pub(crate) reads: u32,
+    pub(crate) window: Span,
+    pub(crate) unproven_in_flight: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetrySettings {
+    pub(crate) attempts: u32,
+    pub(crate) backoff: Span,
+    pub(crate) backoff_max: Span,
+    pub(crate) look_after: Span,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkerSettings {
+    pub(crate) concurrency: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) level: String,
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    Auto,
+    Human,
+    Json,
+}

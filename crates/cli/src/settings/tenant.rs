@@ -1,0 +1,40 @@
+//! A tenant's settings: who it is, and what proves who we are.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[tenants.NAME]`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantSettings {
+    #[serde(default)]
+    pub(crate) tenant_id: String,
+    #[serde(default)]
+    pub(crate) client_id: String,
+    pub(crate) credential: CredentialKind,
+    /// The environment variable that holds the client secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) client_secret_env: String,
+    /// The file that holds the client secret.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) client_secret_file: PathBuf,
+    /// Certificate and private key, PEM.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) certificate_file: PathBuf,
+}
+
+fn is_empty(path: &std::path::Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+/// What proves who we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CredentialKind {
+    ClientSecret,
+    Certificate,
+    ManagedIdentity,
+    WorkloadIdentity,
+    AzureCli,
+}
