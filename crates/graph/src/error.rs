@@ -1,0 +1,82 @@
+//! What the caller does next, by name.
+
+use std::time::Duration;
+
+/// An answer that is not what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// The tenant is throttled: close its lane.
+    #[error("the tenant is throttled")]
+    Throttled {
+        /// Graph's `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The token was refused and has been dropped: the next call fetches another.
+    #[error("the token was refused")]
+    Unauthorized,
+    /// The whole tenant refuses: no device is to blame.
+    #[error("{0}")]
+    Systemic(SystemicReason),
+    /// Graph does not know the device.
+    #[error("Graph does not know the device")]
+    NotFound,
+    /// Graph refused the request, and would again.
+    #[error("Graph refused the request")]
+    Rejected,
+    /// A fault that should pass.
+    #[error("Graph had a passing fault")]
+    Transient {
+        /// Graph's `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The request was sent, and nobody knows whether it was done.
+    #[error("the answer to the request was lost")]
+    Ambiguous,
+    /// Nothing was sent: DNS, connection or TLS failed.
+    #[error("Graph cannot be reached")]
+    Unreachable,
+    /// A success whose body is not what was asked for.
+    #[error("Graph's answer cannot be read")]
+    Unreadable,
+}
+
+/// Why a whole tenant refuses, and what a person does about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SystemicReason {
+    /// 403.
+    #[error(
+        "Graph refuses the app (403 {0}): grant it DeviceManagementServiceConfig.ReadWrite.All \
+         with admin consent, check the tenant's Intune licence, then resume"
+    )]
+    Forbidden(String),
+    /// Multi Admin Approval is enforced.
+    #[error(
+        "the tenant demands Multi Admin Approval for this change: exempt the app or approve it in \
+         Intune (Tenant administration), then resume"
+    )]
+    MultiAdminApproval,
+    /// A token was refused right after it was fetched, or cannot be fetched anew.
+    #[error(
+        "Graph refuses the token (401): check tenant, cloud and credential with `repilot check`, then resume"
+    )]
+    TokenRefused,
+    /// Entra refused the credential.
+    #[error("Entra refuses the credential: {0}")]
+    CredentialRefused(String),
+}
+
+/// A client that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The deployment profile's route does not exist in v1.0.
+    #[error(
+        "route `deployment-profile` does not exist in v1.0: set version = \"beta\" or route = \"identity\""
+    )]
+    RouteNeedsBeta,
+    /// The HTTP client cannot be made.
+    #[error("cannot set up the HTTP client")]
+    Http(#[source] reqwest::Error),
+    /// The credential cannot be used as it is.
+    #[error("cannot set up the credential: {0}")]
+    Credential(String),
+}

@@ -1,0 +1,81 @@
+//! Graph's wire types, as far as they are read.
+
+use repilot_domain::{Device, DeviceId, EnrollmentState, Timestamp};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Collection {
+    pub(crate) value: Vec<Identity>,
+    #[serde(default, rename = "@odata.nextLink")]
+    pub(crate) next_link: Option<String>,
+}
+
+/// `windowsAutopilotDeviceIdentity`; what is missing or null is empty.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    id: String,
+    #[serde(default)]
+    serial_number: Option<String>,
+    #[serde(default)]
+    user_principal_name: Option<String>,
+    #[serde(default)]
+    addressable_user_name: Option<String>,
+    #[serde(default)]
+    group_tag: Option<String>,
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    manufacturer: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    enrollment_state: Option<String>,
+    #[serde(default)]
+    last_contacted_date_time: Option<String>,
+    #[serde(default)]
+    managed_device_id: Option<String>,
+    #[serde(default)]
+    azure_active_directory_device_id: Option<String>,
+}
+
+impl From<Identity> for Device {
+    fn from(identity: Identity) -> Self {
+        let text =
+            |value: Option<String>| value.map(|text| text.trim().to_owned()).unwrap_or_default();
+        Self {
+            id: DeviceId(identity.id),
+            serial: text(identity.serial_number),
+            user_principal_name: text(identity.user_principal_name),
+            addressable_user_name: text(identity.addressable_user_name),
+            group_tag: text(identity.group_tag),
+            manufacturer: text(identity.manufacturer),
+            model: text(identity.model),
+            display_name: text(identity.display_name),
+            managed_device_id: text(identity.managed_device_id),
+            entra_device_id: text(identity.azure_active_directory_device_id),
+            enrollment_state: enrollment(identity.enrollment_state.as_deref()),
+            last_contacted: identity
+                .last_contacted_date_time
+                .as_deref()
+                .and_then(instant),
+        }
+    }
+}
+
+fn enrollment(word: Option<&str>) -> EnrollmentState {
+    match word {
+        Some("enrolled") => EnrollmentState::Enrolled,
+        Some("pendingReset") => EnrollmentState::PendingReset,
+        Some("failed") => EnrollmentState::Failed,
+        Some("notContacted") => EnrollmentState::NotContacted,
+        _ => EnrollmentState::Unknown,
+    }
+}
+
+/// Graph writes `0001-01-01T00:00:00Z` for never.
+fn instant(text: &str) -> Option<Timestamp> {
+    let instant: jiff::Timestamp = text.parse().ok()?;
+    let millis = instant.as_millisecond();
+    (millis > 0).then(|| Timestamp::from_millis(millis))
+}
