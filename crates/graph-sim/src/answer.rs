@@ -1,0 +1,152 @@
+//! What goes back: statuses and the bodies that Graph, Intune and proxies really send.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::fault::BodyShape;
+use crate::quota::RetryAfter;
+
+/// An answer, before it is HTTP.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The connection is dropped.
+    Drop,
+    /// Done, no body.
+    NoContent,
+    /// A JSON body.
+    Json(Value),
+    /// Plain text.
+    Text(String),
+    /// An error.
+    Error {
+        status: u16,
+        code: &'static str,
+        message: String,
+        shape: BodyShape,
+        /// When to come back, and how that is said.
+        retry_after: Option<(Duration, RetryAfter)>,
+    },
+}
+
+impl Reply {
+    pub(crate) fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Error {
+            status,
+            code,
+            message: message.into(),
+            shape: BodyShape::Graph,
+            retry_after: None,
+        }
+    }
+
+    /// An error of a fault, worded after its status.
+    pub(crate) fn fault(status: u16, shape: BodyShape) -> Self {
+        let (code, message) = match status {
+            401 => (
+                "InvalidAuthenticationToken",
+                "Access token has expired or is not yet valid.",
+            ),
+            403 => (
+                "Forbidden",
+                "Application is not authorized to perform this operation.",
+            ),
+            404 => ("ResourceNotFound", "Resource not found."),
+            423 => ("Locked", "The device is locked."),
+            429 => ("TooManyRequests", "Too many requests."),
+            500 => (
+                "InternalServerError",
+                "An internal server error has occurred",
+            ),
+            502 => ("BadGateway", "Bad gateway."),
+            503 => ("ServiceUnavailable", "The service is unavailable."),
+            504 => ("GatewayTimeout", "The gateway timed out."),
+            _ => ("BadRequest", "The request was refused."),
+        };
+        Self::Error {
+            status,
+            code,
+            message: message.to_owned(),
+            shape,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Drop => 0,
+            Self::NoContent => 204,
+            Self::Json(_) | Self::Text(_) => 200,
+            Self::Error { status, .. } => *status,
+        }
+    }
+}
+
+/// An error's body and its content type.
+pub(crate) fn error_body(
+    code: &str,
+    message: &str,
+    shape: BodyShape,
+    request_id: &str,
+    client_request_id: &str,
+) -> (String, &'static str) {
+    let message = match shape {
+        BodyShape::Html => {
+            let page = format!(
+                "<html><head><title>{code}</title></head><body><h1>{message}</h1></body></html>"
+            );
+            return (page, "text/html");
+        }
+        BodyShape::Graph => message.to_owned(),
+        BodyShape::Intune => intune_message(message, request_id),
+        BodyShape::IntuneTwice => intune_message(&intune_message(message, request_id), request_id),
+    };
+    let body = json!({
+        "error": {
+            "code": code,
+            "message": message,
+            "innerError": {
+                "date": "2026-03-02T08:15:30",
+                "request-id": request_id,
+                "client-request-id": client_request_id,
+            },
+        },
+    });
+    (body.to_string(), "application/json")
+}
+
+/// Intune's message is JSON within a string.
+fn intune_message(message: &str, activity: &str) -> String {
+    let words = format!(
+        "{message} - Operation ID (for customer support): 00000000-0000-0000-0000-000000000000 \
+         - Activity ID: {activity} - Url: https://fef.msuc03.manage.microsoft.example/"
+    );
+    json!({
+        "_version": 3,
+        "Message": words,
+        "CustomApiErrorPhrase": "",
+        "RetryAfter": null,
+        "ErrorSourceService": "",
+        "HttpHeaders": "{}",
+    })
+    .to_string()
+}
+
+/// `Retry-After` as the scenario says it; `now` is the answer's own date, in whole seconds.
+pub(crate) fn retry_after(
+    wait: Duration,
+    mode: &RetryAfter,
+    now: std::time::SystemTime,
+) -> Option<String> {
+    match mode {
+        RetryAfter::Absent => None,
+        RetryAfter::Always(word) => Some(word.clone()),
+        RetryAfter::Integer => Some(wait.as_secs_f64().ceil().to_string()),
+        RetryAfter::Decimal => Some(format!("{:.3}", wait.as_secs_f64())),
+        RetryAfter::Date => {
+            // Dates have no fractions: a second more, so that the promise holds.
+            let until = now + wait + Duration::from_secs(1);
+            Some(httpdate::fmt_http_date(until))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What the server saw, so that tests assert on its side.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What one tenant's server saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Calls of the action.
+    pub acts: u64,
+    /// Looks at one device.
+    pub looks: u64,
+    /// Pages of the inventory.
+    pub pages: u64,
+    /// Calls by the status that they were answered with; dropped connections are 0.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Calls refused with 429.
+    pub throttled: u64,
+    /// How often the action took effect or would have: calls that reached a device.
+    pub applied: u64,
+    /// Devices on which it took effect.
+    pub devices_applied: u64,
+    /// The most often that it took effect on one device.
+    pub max_applied_per_device: u64,
+    /// Devices that still have a user.
+    pub still_assigned: u64,
+    /// Devices that got another user in mid-run.
+    pub reassigned: u64,
+    /// Times that the action reached a device which had got another user.
+    pub reassigned_touched: u64,
+    /// Calls that arrived although an earlier 429 had said to wait, and had had time to be heard.
+    pub calls_while_gate_closed: u64,
+    /// The most accepted writes that any window held.
+    pub peak_writes_per_window: u64,
+    /// When the first write arrived, in milliseconds since the server came up.
+    pub first_write_ms: Option<u64>,
+    /// When the last write was answered with success.
+    pub last_success_ms: Option<u64>,
+}

@@ -1,0 +1,159 @@
+//! What a simulated tenant does: data, written as TOML.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, fits};
+use crate::quota::RetryAfter;
+
+/// A scenario; `scenarios/demo.toml` explains every key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scenario {
+    /// Every choice by chance follows from it.
+    pub seed: u64,
+    /// Tokens that are accepted: each is a tenant of its own.
+    pub tokens: Vec<String>,
+    /// A token expires after so many calls; one from `/_sim/identity` can follow.
+    pub token_expires_after_calls: Option<u64>,
+    /// Permissions that an issued token carries.
+    pub token_roles: Vec<String>,
+    /// Patterns of serials that the inventory lacks.
+    pub missing: Vec<String>,
+    /// How long an answer takes.
+    pub latency: Latency,
+    /// What the tenant grants.
+    pub quota: Quota,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// How long an answer takes.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Latency {
+    /// At least, in milliseconds.
+    pub fixed_ms: u64,
+    /// And up to so many milliseconds more.
+    pub jitter_ms: u64,
+}
+
+/// What a tenant grants in a sliding window of arrivals.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Writes; unlimited without it.
+    pub writes: Option<u32>,
+    /// Requests of any kind; unlimited without it.
+    pub requests: Option<u32>,
+    /// The window, in milliseconds.
+    pub window_ms: u64,
+    /// Whether refused calls count, too.
+    pub refused_count: bool,
+    /// What a 429 says of when to come back.
+    pub retry_after: RetryAfter,
+    /// How the grant of writes changes.
+    pub changes: Vec<QuotaChange>,
+}
+
+/// Another grant of writes, from some moment on.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaChange {
+    /// After so many writes arrived.
+    #[serde(default)]
+    pub after_writes: Option<u64>,
+    /// So many milliseconds after the first call.
+    #[serde(default)]
+    pub after_ms: Option<u64>,
+    /// What is granted then.
+    pub writes: u32,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            writes: None,
+            requests: None,
+            window_ms: 20_000,
+            refused_count: true,
+            retry_after: RetryAfter::Decimal,
+            changes: Vec::new(),
+        }
+    }
+}
+
+impl Default for Scenario {
+    /// Unthrottled, without faults, at once.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            tokens: vec!["simulated".to_owned()],
+            token_expires_after_calls: None,
+            token_roles: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
+            missing: Vec::new(),
+            latency: Latency::default(),
+            quota: Quota::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// A scenario that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the scenario cannot be read")]
+pub struct ScenarioError(#[from] toml::de::Error);
+
+impl Scenario {
+    /// Reads a scenario.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// The text of the built-in demonstration.
+    #[must_use]
+    pub const fn demo_text() -> &'static str {
+        include_str!("../scenarios/demo.toml")
+    }
+
+    /// The built-in demonstration.
+    pub fn demo() -> Result<Self, ScenarioError> {
+        Self::parse(Self::demo_text())
+    }
+
+    /// Unthrottled but for a grant of writes per 20 s.
+    #[must_use]
+    pub fn granting(writes: u32) -> Self {
+        Self {
+            quota: Quota {
+                writes: Some(writes),
+                ..Quota::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Whether the inventory lacks a serial.
+    #[must_use]
+    pub fn lacks(&self, serial: &str) -> bool {
+        self.missing.iter().any(|pattern| fits(pattern, serial))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demonstration_is_a_scenario() {
+        let demo = Scenario::demo().unwrap();
+        assert!(demo.lacks("PF3-UNKNOWN") && !demo.lacks("PF3"));
+        assert_eq!(demo.quota.writes, Some(80));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = Scenario::parse("speed = 1").unwrap_err();
+        let text = std::error::Error::source(&error).unwrap().to_string();
+        assert!(text.contains("speed"), "{text}");
+    }
+}

@@ -1,0 +1,397 @@
+//! One simulated tenant: devices, quotas and faults. No socket and no clock: time is told.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::answer::Reply;
+use crate::fault::{BodyShape, Fault, FaultKind, Occasion, On, chance, met};
+use crate::fleet::{DeviceState, Fleet};
+use crate::quota::Window;
+use crate::{Counters, Scenario};
+
+/// A call, as the wire understood it.
+#[derive(Debug, Clone)]
+pub(crate) enum Request {
+    List {
+        skip: usize,
+        top: usize,
+        contains: Option<String>,
+    },
+    Count,
+    Look {
+        id: String,
+    },
+    Act {
+        id: String,
+    },
+    Assign {
+        id: String,
+        user: String,
+        name: String,
+    },
+}
+
+impl Request {
+    fn is_write(&self) -> bool {
+        matches!(self, Self::Act { .. } | Self::Assign { .. })
+    }
+
+    const fn on(&self) -> On {
+        match self {
+            Self::List { .. } | Self::Count => On::List,
+            Self::Look { .. } => On::Look,
+            Self::Act { .. } | Self::Assign { .. } => On::Act,
+        }
+    }
+}
+
+/// A reply and how much later it goes back.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) reply: Reply,
+    pub(crate) delay: Duration,
+}
+
+/// After a 429 was sent, calls may still be on their way for so long.
+const GATE_GRACE: Duration = Duration::from_millis(500);
+
+/// The most that a page holds.
+const PAGE_MAX: usize = 1_000;
+
+#[derive(Debug)]
+struct Tracked {
+    state: DeviceState,
+    acts: u64,
+    looks: u64,
+    applied: u64,
+    reassigned: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    scenario: Scenario,
+    devices: Vec<Tracked>,
+    by_id: HashMap<String, usize>,
+    writes: Window,
+    requests: Window,
+    counters: Counters,
+    calls: u64,
+    writes_arrived: u64,
+    first_call_at: Option<Duration>,
+    /// A 429 said: nothing between these.
+    closed: Option<(Duration, Duration)>,
+}
+
+impl World {
+    pub(crate) fn new(scenario: Scenario, fleet: Fleet) -> Self {
+        let devices: Vec<Tracked> = fleet
+            .0
+            .into_iter()
+            .map(|state| Tracked {
+                state,
+                acts: 0,
+                looks: 0,
+                applied: 0,
+                reassigned: false,
+            })
+            .collect();
+        let by_id = devices
+            .iter()
+            .enumerate()
+            .map(|(index, device)| (device.state.id.to_lowercase(), index))
+            .collect();
+        let window = Duration::from_millis(scenario.quota.window_ms);
+        Self {
+            scenario,
+            devices,
+            by_id,
+            writes: Window::new(window),
+            requests: Window::new(window),
+            counters: Counters::default(),
+            calls: 0,
+            writes_arrived: 0,
+            first_call_at: None,
+            closed: None,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let mut counters = self.counters.clone();
+        let assigned = |device: &&Tracked| !device.state.user_principal_name.is_empty();
+        counters.still_assigned = self.devices.iter().filter(assigned).count() as u64;
+        counters.devices_applied = self.devices.iter().filter(|d| d.applied > 0).count() as u64;
+        counters.max_applied_per_device = self
+            .devices
+            .iter()
+            .map(|device| device.applied)
+            .max()
+            .unwrap_or(0);
+        counters.peak_writes_per_window = self.writes.peak() as u64;
+        counters
+    }
+
+    pub(crate) fn devices(&self) -> Vec<DeviceState> {
+        self.devices
+            .iter()
+            .map(|device| device.state.clone())
+            .collect()
+    }
+
+    /// Assigns a user behind everybody's back.
+    pub(crate) fn reassign(&mut self, id: &str, user: &str) -> bool {
+        let Some(index) = self.by_id.get(&id.to_lowercase()).copied() else {
+            return false;
+        };
+        self.reassign_at(index, user);
+        true
+    }
+
+    fn reassign_at(&mut self, index: usize, user: &str) {
+        let device = &mut self.devices[index];
+        user.clone_into(&mut device.state.user_principal_name);
+        "Somebody Else".clone_into(&mut device.state.addressable_user_name);
+        device.reassigned = true;
+        self.counters.reassigned += 1;
+    }
+
+    /// A call arrives.
+    pub(crate) fn call(&mut self, request: &Request, now: Duration, link_base: &str) -> Outcome {
+        self.calls += 1;
+        let first = *self.first_call_at.get_or_insert(now);
+        match request {
+            Request::Act { .. } | Request::Assign { .. } => self.counters.acts += 1,
+            Request::Look { .. } => self.counters.looks += 1,
+            Request::List { .. } | Request::Count => self.counters.pages += 1,
+        }
+        if let Some((from, until)) = self.closed
+            && now > from
+            && now < until
+        {
+            self.counters.calls_while_gate_closed += 1;
+        }
+        let mut delay = self.latency();
+        let reply = match self.refused(request, now, first) {
+            Some(reply) => reply,
+            None => self.meet(request, now, &mut delay, link_base),
+        };
+        let status = reply.status();
+        *self.counters.statuses.entry(status).or_default() += 1;
+        if request.is_write() && (200..300).contains(&status) {
+            let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            self.counters.last_success_ms = Some(millis);
+        }
+        Outcome { reply, delay }
+    }
+
+    fn latency(&self) -> Duration {
+        let latency = self.scenario.latency;
+        let jitter = latency.jitter_ms as f64 * chance(&[self.scenario.seed, self.calls]);
+        Duration::from_millis(latency.fixed_ms) + Duration::from_secs_f64(jitter / 1_000.0)
+    }
+
+    /// A 429, if the quota is used up.
+    fn refused(&mut self, request: &Request, now: Duration, first: Duration) -> Option<Reply> {
+        let refused_count = self.scenario.quota.refused_count;
+        let mut wait = None;
+        if let Some(granted) = self.scenario.quota.requests {
+            wait = self.requests.arrive(now, granted, refused_count).err();
+        }
+        if request.is_write() {
+            let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            self.counters.first_write_ms.get_or_insert(millis);
+            self.writes_arrived += 1;
+            if let Some(granted) = self.granted_writes(now.saturating_sub(first)) {
+                let refused = self.writes.arrive(now, granted, refused_count).err();
+                wait = wait.max(refused);
+            }
+        }
+        let wait = wait?;
+        self.counters.throttled += 1;
+        let mode = self.scenario.quota.retry_after.clone();
+        if mode != crate::RetryAfter::Absent {
+            let said = match &mode {
+                crate::RetryAfter::Always(word) => {
+                    Duration::from_secs_f64(word.parse().unwrap_or(0.0))
+                }
+                _ => wait,
+            };
+            let until = now + said;
+            let from = now + GATE_GRACE;
+            self.closed = match self.closed {
+                Some((from, closed_until)) if now < closed_until => {
+                    Some((from, until.max(closed_until)))
+                }
+                _ => Some((from, until)),
+            };
+        }
+        Some(Reply::Error {
+            status: 429,
+            code: "TooManyRequests",
+            message: "Too many requests.".to_owned(),
+            shape: BodyShape::Graph,
+            retry_after: Some((wait, mode)),
+        })
+    }
+
+    fn granted_writes(&self, since_first: Duration) -> Option<u32> {
+        let quota = &self.scenario.quota;
+        let due = |change: &&crate::QuotaChange| {
+            change
+                .after_writes
+                .is_none_or(|writes| self.writes_arrived > writes)
+                && change
+                    .after_ms
+                    .is_none_or(|millis| since_first >= Duration::from_millis(millis))
+        };
+        let changed = quota
+            .changes
+            .iter()
+            .rev()
+            .find(due)
+            .map(|change| change.writes);
+        changed.or(quota.writes)
+    }
+
+    fn meet(
+        &mut self,
+        request: &Request,
+        now: Duration,
+        delay: &mut Duration,
+        link_base: &str,
+    ) -> Reply {
+        let index = match request {
+            Request::Act { id } | Request::Assign { id, .. } | Request::Look { id } => {
+                match self.by_id.get(&id.to_lowercase()) {
+                    Some(index) => Some(*index),
+                    None => return Reply::fault(404, BodyShape::Graph),
+                }
+            }
+            Request::List { .. } | Request::Count => None,
+        };
+        let attempt = match (index, request) {
+            (Some(index), Request::Look { .. }) => {
+                self.devices[index].looks += 1;
+                self.devices[index].looks
+            }
+            (Some(index), _) => {
+                self.devices[index].acts += 1;
+                self.devices[index].acts
+            }
+            (None, _) => self.counters.pages,
+        };
+        let serial = index.map_or("", |index| self.devices[index].state.serial_number.as_str());
+        let occasion = Occasion {
+            on: request.on(),
+            serial,
+            attempt,
+            device: index.map_or(0, |index| index as u64 + 1),
+        };
+        let fault = met(&self.scenario.faults, &occasion, self.scenario.seed).cloned();
+        match fault {
+            Some(fault) => self.suffer(&fault, request, index, now, delay, link_base),
+            None => self.serve(request, index, link_base),
+        }
+    }
+
+    fn suffer(
+        &mut self,
+        fault: &Fault,
+        request: &Request,
+        index: Option<usize>,
+        now: Duration,
+        delay: &mut Duration,
+        link_base: &str,
+    ) -> Reply {
+        match fault.kind {
+            FaultKind::Status => Reply::fault(fault.status.unwrap_or(500), fault.body),
+            FaultKind::ResetBefore => Reply::Drop,
+            FaultKind::ResetAfter => {
+                self.serve(request, index, link_base);
+                Reply::Drop
+            }
+            FaultKind::Applied504 => {
+                self.serve(request, index, link_base);
+                Reply::fault(504, BodyShape::IntuneTwice)
+            }
+            FaultKind::Reassigned504 => {
+                self.serve(request, index, link_base);
+                if let Some(index) = index {
+                    self.reassign_at(index, "new.user@contoso.example");
+                }
+                Reply::fault(504, BodyShape::IntuneTwice)
+            }
+            FaultKind::Slow => {
+                *delay += Duration::from_millis(fault.delay_ms);
+                self.serve(request, index, link_base)
+            }
+            FaultKind::Approval => {
+                let _ = now;
+                Reply::error(
+                    400,
+                    "BadRequest",
+                    "Multi Admin Approval is enforced; the request lacks the header \
+                     x-msft-approval-justification.",
+                )
+            }
+        }
+    }
+
+    fn serve(&mut self, request: &Request, index: Option<usize>, link_base: &str) -> Reply {
+        match (request, index) {
+            (Request::Act { .. }, Some(index)) => {
+                let device = &mut self.devices[index];
+                device.state.user_principal_name.clear();
+                device.state.addressable_user_name.clear();
+                device.applied += 1;
+                self.counters.applied += 1;
+                if device.reassigned {
+                    self.counters.reassigned_touched += 1;
+                }
+                Reply::NoContent
+            }
+            (Request::Assign { user, name, .. }, Some(index)) => {
+                let device = &mut self.devices[index];
+                device.state.user_principal_name.clone_from(user);
+                device.state.addressable_user_name.clone_from(name);
+                Reply::NoContent
+            }
+            (Request::Look { .. }, Some(index)) => {
+                let mut value = json!(self.devices[index].state);
+                value["@odata.context"] = json!(format!("{link_base}/$metadata"));
+                Reply::Json(value)
+            }
+            (
+                Request::List {
+                    skip,
+                    top,
+                    contains,
+                },
+                _,
+            ) => self.page(*skip, *top, contains.as_deref(), link_base),
+            (Request::Count, _) => Reply::Text(self.devices.len().to_string()),
+            (_, None) => Reply::fault(404, BodyShape::Graph),
+        }
+    }
+
+    fn page(&self, skip: usize, top: usize, contains: Option<&str>, link_base: &str) -> Reply {
+        let top = top.clamp(1, PAGE_MAX);
+        let mut fitting = self
+            .devices
+            .iter()
+            .filter(|device| contains.is_none_or(|part| device.state.serial_number.contains(part)))
+            .skip(skip);
+        let value: Vec<Value> = fitting
+            .by_ref()
+            .take(top)
+            .map(|device| json!(device.state))
+            .collect();
+        let mut page = json!({ "value": value });
+        if fitting.next().is_some() {
+            let next = format!("{link_base}?$top={top}&$skiptoken=page.{}", skip + top);
+            page["@odata.nextLink"] = json!(next);
+        }
+        Reply::Json(page)
+    }
+}
