@@ -1,0 +1,133 @@
+//! Reading a list's bytes: hashed, decoded, and never more at once than a row may have.
+
+use std::fmt::Write as _;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
+use sha2::{Digest as _, Sha256};
+
+/// The longest row: a hardware hash has 4 kB. A gigabyte without a line end is no list.
+pub(crate) const ROW_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Hashes what is read through it.
+pub(crate) struct Hashing<R> {
+    inner: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Hashing<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hasher: Sha256::new(),
+        }
+    }
+
+    /// The SHA-256 of everything read, in hexadecimal.
+    pub(crate) fn finish(self) -> String {
+        hexadecimal(&self.hasher.finalize())
+    }
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// UTF-8 and UTF-16 by their byte order marks; anything else passes as it is.
+pub(crate) fn decoding<R: Read>(inner: R) -> DecodeReaderBytes<R, Vec<u8>> {
+    DecodeReaderBytesBuilder::new()
+        .utf8_passthru(true)
+        .strip_bom(true)
+        .bom_override(true)
+        .build(inner)
+}
+
+/// Fails when more is read than a row may have since it was last told of a row's end.
+pub(crate) struct Capped<R> {
+    inner: R,
+    since_row: Arc<AtomicU64>,
+}
+
+/// Tells a [`Capped`] that a row ended.
+#[derive(Clone)]
+pub(crate) struct RowEnd(Arc<AtomicU64>);
+
+impl RowEnd {
+    pub(crate) fn reached(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+impl<R: Read> Capped<R> {
+    pub(crate) fn new(inner: R) -> (Self, RowEnd) {
+        let since_row = Arc::new(AtomicU64::new(0));
+        let end = RowEnd(Arc::clone(&since_row));
+        (Self { inner, since_row }, end)
+    }
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let since = self.since_row.fetch_add(count as u64, Ordering::Relaxed);
+        if since > ROW_MAX_BYTES {
+            let message = "a row of more than one megabyte: an unclosed quote, or no list at all";
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                message,
+            ));
+        }
+        Ok(count)
+    }
+}
+
+/// Makes every line end a LF, be it CRLF or CR: then line numbers are what an editor shows.
+pub(crate) struct LineEnds<R> {
+    inner: R,
+    after_cr: bool,
+}
+
+impl<R: Read> LineEnds<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            after_cr: false,
+        }
+    }
+}
+
+impl<R: Read> Read for LineEnds<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let count = self.inner.read(buffer)?;
+            let mut kept = 0;
+            for index in 0..count {
+                let byte = buffer[index];
+                let second_half = std::mem::replace(&mut self.after_cr, byte == b'\r');
+                if second_half && byte == b'\n' {
+                    continue;
+                }
+                buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
+                kept += 1;
+            }
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Lists as administrators have them, and what the plan makes of them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use proptest::prelude::*;
+use repilot_domain::{Device, DeviceId, EnrollmentState, TenantName};
+use repilot_producer::{
+    DeviceList, Inventory, Key, ListError, PlanSummary, Planner, RefusalReason, Resolution,
+    campaign_name,
+};
+
+fn list(bytes: &[u8]) -> Result<DeviceList, ListError> {
+    DeviceList::spool(bytes)
+}
+
+/// Lines and keys; what is malformed shows as its word.
+fn keys(bytes: &[u8]) -> Vec<(u64, String)> {
+    let rows = list(bytes).unwrap().rows().unwrap();
+    rows.map(|row| {
+        let row = row.unwrap();
+        let text = match row.key {
+            Ok(Key::Serial(text) | Key::Guid(text)) => text,
+            Err((bad, _)) => format!("{bad:?}"),
+        };
+        (row.line, text)
+    })
+    .collect()
+}
+
+fn utf16le(text: &str) -> Vec<u8> {
+    let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+    [0xff, 0xfe].into_iter().chain(units).collect()
+}
+
+fn serials(found: &[(u64, String)]) -> Vec<&str> {
+    found.iter().map(|(_, key)| key.as_str()).collect()
+}
+
+#[test]
+fn a_plain_list_has_one_key_a_line_with_comments_and_blanks_between() {
+    let found = keys(b"# spring\n\nPF3ABC\n  VMware-56 4d 1f \r\n\"5CG123\"\r6f9619ff-8B86-D011-B42D-00C04FC964FF");
+    let expected = [
+        (3, "PF3ABC"),
+        (4, "VMware-56 4d 1f"),
+        (5, "5CG123"),
+        (6, "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+    ];
+    assert_eq!(found, expected.map(|(line, key)| (line, key.to_owned())));
+}
+
+#[test]
+fn the_portals_export_is_read_by_its_header() {
+    let text = "\u{feff}Serial number,Manufacturer,Model,Group tag\r\n\"0924-3584\",\"HP\",\"a, b\",\"\"\r\n\"PF1\",\"L\",\"x\ny\",\"\"\r\n\"PF2\",,,\r\n";
+    let expected = [(2, "0924-3584"), (3, "PF1"), (5, "PF2")];
+    assert_eq!(
+        keys(text.as_bytes()),
+        expected.map(|(line, key)| (line, key.to_owned()))
+    );
+}
+
+#[test]
+fn the_import_file_is_read_in_utf_16_and_its_hardware_hash_is_never_kept() {
+    let hash = "T0FBQUFIQU".repeat(400);
+    let text = format!(
+        "Device Serial Number,Windows Product ID,Hardware Hash,Group Tag,Assigned User\r\nPF9,,{hash},Sales,\r\n,,{hash},,\r\n"
+    );
+    let rows: Vec<_> = list(&utf16le(&text))
+        .unwrap()
+        .rows()
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows[0].key, Ok(Key::Serial("PF9".to_owned())));
+    assert!(!format!("{rows:?}").contains("T0FB"));
+}
+
+#[test]
+fn a_powershell_export_is_read_with_its_type_line_and_any_separator() {
+    for separator in [",", ";", "\t"] {
+        let header = ["Id", "SerialNumber", "userPrincipalName"].join(separator);
+        let with_id = ["6f9619ff-8b86-d011-b42d-00c04fc964ff", "PF1", "a@b"].join(separator);
+        let without_id = ["", "PF2", "a@b"].join(separator);
+        let text = format!("#TYPE Selected.Object\r\n{header}\r\n{with_id}\r\n{without_id}\r\n");
+        let found = keys(text.as_bytes());
+        assert_eq!(
+            serials(&found),
+            ["6f9619ff-8b86-d011-b42d-00c04fc964ff", "PF2"]
+        );
+    }
+}
+
+#[test]
+fn headers_match_without_regard_to_case_spaces_and_hyphens() {
+    for header in [
+        "SERIAL_NUMBER",
+        "serial-number",
+        "Device  Serial Number",
+        "serialNumber",
+    ] {
+        let found = keys(format!("Model,{header}\nx,PF1\n").as_bytes());
+        assert_eq!(serials(&found), ["PF1"], "{header}");
+    }
+}
+
+#[test]
+fn rows_without_a_usable_key_are_told_apart() {
+    let long = "x".repeat(129);
+    let text = format!("Serial number,Model\n,m\n{long},m\n\"a\u{7}b\",m\n");
+    let found = keys(text.as_bytes());
+    assert_eq!(serials(&found), ["Empty", "TooLong", "ControlCharacters"]);
+    let found = keys(b"Serial number,Model\n\xe4\xf6,m\n");
+    assert_eq!(serials(&found), ["NotText"]);
+}
+
+#[test]
+fn what_is_no_list_is_named_with_what_to_do() {
+    let hashes = "4000,MBA,x\n1,2,3\n".to_owned();
+    let cases: [(&[u8], &str, &str); 7] = [
+        (b"", "is empty", "one serial"),
+        (b"\n# only comments\n", "is empty", "one serial"),
+        (b"PK\x03\x04rest", "an Excel workbook", "save it as CSV"),
+        (b"\x1f\x8b\x08", "gzip", "save it as CSV"),
+        (b"MZ\0\0\x01", "binary", "save it as CSV"),
+        (b"{\"value\":[{\"id\":\"x\"", "JSON", "export it as CSV"),
+        (
+            hashes.as_bytes(),
+            "it has `4000`, `MBA`, `x`",
+            "`Serial number`",
+        ),
+    ];
+    for (bytes, error, hint) in cases {
+        let found = list(bytes).unwrap_err();
+        assert!(found.to_string().contains(error), "{found}");
+        assert!(found.hint().contains(hint), "{}", found.hint());
+    }
+}
+
+#[test]
+fn a_row_without_an_end_is_refused_before_it_fills_the_memory() {
+    let text = format!("Serial number\n\"{}", "x\n".repeat(2_000_000));
+    let error = list(text.as_bytes())
+        .unwrap()
+        .rows()
+        .unwrap()
+        .find_map(Result::err);
+    assert!(matches!(error, Some(ListError::Broken { .. })), "{error:?}");
+}
+
+#[test]
+fn a_list_that_changed_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("devices.txt");
+    std::fs::write(&path, "PF1\n").unwrap();
+    let list = DeviceList::open(&path).unwrap();
+    list.verify().unwrap();
+    std::fs::write(&path, "PF2\n").unwrap();
+    assert!(matches!(list.verify(), Err(ListError::Changed { .. })));
+}
+
+#[test]
+fn the_same_list_has_the_same_campaign_and_another_tenant_another() {
+    let [contoso, fabrikam] = ["contoso", "fabrikam"].map(|name| TenantName::new(name).unwrap());
+    let name = |bytes: &[u8], tenant| campaign_name(&list(bytes).unwrap(), tenant);
+    assert_eq!(name(b"PF1\n", &contoso), name(b"PF1\n", &contoso));
+    assert_ne!(name(b"PF1\n", &contoso), name(b"PF1\n", &fabrikam));
+    assert_ne!(name(b"PF1\n", &contoso), name(b"PF2\n", &contoso));
+    assert!(name(b"PF1\n", &contoso).starts_with("stdin-"));
+}
+
+fn device(number: u32, serial: &str) -> Device {
+    let guid = |kind: u32| format!("{kind:08x}-0000-4000-8000-{number:012}");
+    Device {
+        id: DeviceId(guid(1)),
+        serial: serial.to_owned(),
+        user_principal_name: String::new(),
+        addressable_user_name: String::new(),
+        group_tag: "Sales".to_owned(),
+        manufacturer: String::new(),
+        model: String::new(),
+        display_name: String::new(),
+        managed_device_id: guid(2),
+        entra_device_id: guid(3),
+        enrollment_state: EnrollmentState::Enrolled,
+        last_contacted: None,
+    }
+}
+
+fn inventory() -> Inventory {
+    let mut inventory = Inventory::default();
+    for (number, serial) in ["PF1", "PF2", "TWIN", "twin", "To Be Filled"]
+        .into_iter()
+        .enumerate()
+    {
+        inventory.push(device(u32::try_from(number).unwrap(), serial));
+    }
+    inventory
+}
+
+fn planned(bytes: &[u8]) -> (Vec<String>, PlanSummary) {
+    let inventory = inventory();
+    let mut planner = Planner::new(&inventory);
+    let mut serials = Vec::new();
+    if let Ok(list) = list(bytes) {
+        for row in list.rows().unwrap().map_while(Result::ok) {
+            if let Resolution::Planned(device) = planner.resolve(row) {
+                serials.push(device.serial.clone());
+            }
+        }
+    }
+    (serials, planner.finish())
+}
+
+#[test]
+fn each_device_is_planned_once_and_each_other_row_says_why_not() {
+    let text = b"pf1\n PF2 \nPF1\nnone\nTWIN\n00000001-0000-4000-8000-000000000004\n00000002-0000-4000-8000-000000000000\n00000003-0000-4000-8000-000000000000\n";
+    let (serials, summary) = planned(text);
+    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    assert_eq!(
+        (
+            summary.rows,
+            summary.planned,
+            summary.merged,
+            summary.refused
+        ),
+        (8, 3, 1, 4)
+    );
+    let refused: Vec<_> = summary
+        .refusals
+        .iter()
+        .map(|row| (row.line, row.reason, row.detail.as_str()))
+        .collect();
+    assert_eq!(
+        refused[0],
+        (
+            4,
+            RefusalReason::Unknown,
+            "the inventory has no such device"
+        )
+    );
+    assert_eq!((refused[1].0, refused[1].1), (5, RefusalReason::Ambiguous));
+    assert!(refused[1].2.starts_with("2 devices have this serial"));
+    assert!(
+        refused[2].2.contains("an Intune managedDevice id"),
+        "{}",
+        refused[2].2
+    );
+    assert!(
+        refused[3].2.contains("an Entra device id"),
+        "{}",
+        refused[3].2
+    );
+}
+
+proptest! {
+    #[test]
+    fn whatever_bytes_come_the_counts_add_up(bytes: Vec<u8>) {
+        let (serials, summary) = planned(&bytes);
+        prop_assert_eq!(serials.len() as u64, summary.planned);
+        prop_assert_eq!(summary.rows, summary.planned + summary.merged + summary.refused);
+    }
+
+    #[test]
+    fn whatever_lines_come_the_counts_add_up(lines in proptest::collection::vec("(PF[12]|TWIN|[ -~]{0,20})", 0..40)) {
+        let (serials, summary) = planned(lines.join("\n").as_bytes());
+        prop_assert_eq!(serials.len() as u64, summary.planned);
+        prop_assert_eq!(summary.rows, summary.planned + summary.merged + summary.refused);
+        prop_assert_eq!(summary.refused_by_reason.values().sum::<u64>(), summary.refused);
+    }
+}
