@@ -72,8 +72,14 @@ mod tests {
     fn waits_spread_over_the_whole_range() {
         let settings = RetrySettings::default();
         let mut rng = StdRng::seed_from_u64(7);
-        let waits: Vec<Duration> = (0..1_000).map(|_| settings.delay(2, None, &mut rng)).collect();
+        let waits: Vec<Duration> = (0..1_000)
+            .map(|_| settings.delay(2, None, &mut rng))
+            .collect();
         assert!(waits.iter().any(|wait| *wait < Duration::from_millis(400)));
-        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(7_600)));
+        assert!(
+            waits
+                .iter()
+                .any(|wait| *wait > Duration::from_millis(7_600))
+        );
     }
 }

@@ -1,1 +1,17 @@
-//! One job's life: permit, claim, call, decide, settle; supervision, rescue, shutdown.
+//! One job's life: permit, claim, call, decide, settle; and what keeps a process of workers going.
+//!
+//! A job is claimed only with leave to call in hand: whatever waits for the lane is still queued, so
+//! a pause or a cancellation acts at once, and a killed process leaves behind only what it was
+//! really calling.
+
+mod backoff;
+mod handler;
+mod lanes;
+mod outage;
+mod policy;
+mod supervisor;
+
+pub use backoff::RetrySettings;
+pub use lanes::{Lanes, Tenant, TenantLanes};
+pub use policy::{Decision, after_act, after_look};
+pub use supervisor::{Attendance, Worker, WorkerError, WorkerSettings};

@@ -81,7 +81,14 @@ pub fn after_act(
         Ok(()) => return Decision::Succeed,
         Err(error) => error,
     };
-    after_error(error, false, attempts_spent, settings.attempts, settings, rng)
+    after_error(
+        error,
+        false,
+        attempts_spent,
+        settings.attempts,
+        settings,
+        rng,
+    )
 }
 
 /// Decides after a look at a device whose last call may have taken effect unseen.
@@ -172,5 +179,180 @@ fn after_error(
             let delay = settings.delay(attempts_spent, None, rng);
             again(delay, true, WaitReason::Backoff)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+    use repilot_graph::SystemicReason;
+
+    use super::*;
+
+    const ASKED: Option<Duration> = Some(Duration::from_secs(400));
+
+    fn act(answer: Result<(), GraphError>, spent: u32) -> Decision {
+        let mut rng = StdRng::seed_from_u64(1);
+        after_act(&answer, spent, &RetrySettings::default(), &mut rng)
+    }
+
+    fn look(answer: Result<&str, GraphError>, previous: &str, spent: u32) -> Decision {
+        let mut rng = StdRng::seed_from_u64(1);
+        let answer = answer.map(str::to_owned);
+        after_look(
+            &answer,
+            previous,
+            spent,
+            &RetrySettings::default(),
+            &mut rng,
+        )
+    }
+
+    /// Delay aside, as in "retry unspent throttled".
+    fn in_short(decision: &Decision) -> String {
+        match decision {
+            Decision::Succeed => "succeed".to_owned(),
+            Decision::Act => "act".to_owned(),
+            Decision::Bury(reason) => format!("bury {reason}"),
+            Decision::Retry {
+                spent,
+                uncertain,
+                reason,
+                pause,
+                ..
+            } => {
+                let spent = if *spent { "spent" } else { "unspent" };
+                let look = if *uncertain { " look" } else { "" };
+                let pause = if pause.is_some() { " pause" } else { "" };
+                format!("retry {spent} {}{look}{pause}", reason.as_str())
+            }
+        }
+    }
+
+    #[test]
+    fn every_answer_to_an_act_has_its_row() {
+        let rows = [
+            (Ok(()), "succeed"),
+            (
+                Err(GraphError::Throttled { retry_after: ASKED }),
+                "retry unspent throttled",
+            ),
+            (Err(GraphError::Unauthorized), "retry unspent backoff"),
+            (
+                Err(GraphError::Systemic(SystemicReason::MultiAdminApproval)),
+                "retry unspent returned pause",
+            ),
+            (Err(GraphError::NotFound), "bury not-found"),
+            (Err(GraphError::Rejected), "bury rejected"),
+            (
+                Err(GraphError::Transient { retry_after: None }),
+                "retry spent backoff",
+            ),
+            (Err(GraphError::Ambiguous), "retry spent uncertain look"),
+            (Err(GraphError::Unreachable), "retry unspent backoff"),
+            (Err(GraphError::Unreadable), "retry spent backoff"),
+        ];
+        for (answer, expected) in rows {
+            let decision = act(answer.clone(), 0);
+            assert_eq!(in_short(&decision), expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn every_answer_to_a_look_has_its_row() {
+        let rows = [
+            (Ok(""), "a@b", "succeed"),
+            (Ok("A@B "), "a@b", "act"),
+            (Ok("c@d"), "a@b", "bury reassigned-meanwhile"),
+            (Ok(""), "", "act"),
+            (Ok("c@d"), "", "bury reassigned-meanwhile"),
+            (
+                Err(GraphError::Throttled { retry_after: None }),
+                "a@b",
+                "retry unspent throttled look",
+            ),
+            (
+                Err(GraphError::Unauthorized),
+                "a@b",
+                "retry unspent backoff look",
+            ),
+            (
+                Err(GraphError::Systemic(SystemicReason::TokenRefused)),
+                "a@b",
+                "retry unspent returned look pause",
+            ),
+            (Err(GraphError::NotFound), "a@b", "bury not-found"),
+            (
+                Err(GraphError::Transient { retry_after: None }),
+                "a@b",
+                "retry spent backoff look",
+            ),
+            (
+                Err(GraphError::Unreachable),
+                "a@b",
+                "retry unspent backoff look",
+            ),
+            (
+                Err(GraphError::Unreadable),
+                "a@b",
+                "retry spent backoff look",
+            ),
+        ];
+        for (answer, previous, expected) in rows {
+            let decision = look(answer.clone(), previous, 0);
+            assert_eq!(in_short(&decision), expected, "{answer:?} {previous}");
+        }
+    }
+
+    #[test]
+    fn passing_faults_end_with_the_last_attempt_and_a_429_never_does() {
+        let last = RetrySettings::default().attempts - 1;
+        let transient = Err(GraphError::Transient { retry_after: None });
+        assert_eq!(
+            in_short(&act(transient.clone(), last - 1)),
+            "retry spent backoff"
+        );
+        assert_eq!(in_short(&act(transient, last)), "bury attempts-spent");
+        let throttled = Err(GraphError::Throttled { retry_after: None });
+        assert_eq!(in_short(&act(throttled, 1_000)), "retry unspent throttled");
+    }
+
+    #[test]
+    fn an_ambiguous_last_attempt_is_still_looked_into() {
+        let limit = RetrySettings::default().attempts;
+        assert_eq!(
+            in_short(&act(Err(GraphError::Ambiguous), limit - 1)),
+            "retry spent uncertain look"
+        );
+        assert_eq!(in_short(&look(Ok(""), "a@b", limit)), "succeed");
+        assert_eq!(
+            in_short(&look(Ok("a@b"), "a@b", limit)),
+            "bury attempts-spent"
+        );
+        let transient = || Err(GraphError::Transient { retry_after: None });
+        assert_eq!(
+            in_short(&look(transient(), "a@b", limit)),
+            "retry spent backoff look"
+        );
+        assert_eq!(
+            in_short(&look(transient(), "a@b", limit * 2 - 1)),
+            "bury attempts-spent"
+        );
+    }
+
+    #[test]
+    fn retry_after_is_the_least_wait_and_a_look_waits_for_graph_to_show_the_effect() {
+        let settings = RetrySettings::default();
+        let Decision::Retry { delay, .. } =
+            act(Err(GraphError::Transient { retry_after: ASKED }), 0)
+        else {
+            panic!("a retry")
+        };
+        assert_eq!(Some(delay), ASKED);
+        let Decision::Retry { delay, .. } = act(Err(GraphError::Ambiguous), 0) else {
+            panic!("a retry")
+        };
+        assert!(delay >= settings.look_after);
     }
 }

@@ -1,0 +1,197 @@
+//! The tenants whose lanes this process holds.
+//!
+//! Where the budget lives in one process, two processes that called one tenant would overrun it.
+//! So a lane is held by a lease in the ledger; it is begun with what the ledger knows of the
+//! tenant's recent calls, and it is not used a moment longer than the lease.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_graph::GraphClient;
+use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
+use repilot_throttle::{GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot};
+
+use crate::outage::Outage;
+
+/// A tenant and how it is called.
+#[derive(Clone)]
+pub struct Tenant {
+    /// Its name in the settings.
+    pub name: TenantName,
+    /// Its client.
+    pub client: GraphClient,
+    /// What it grants, as far as the settings know.
+    pub writes: LaneSettings,
+    /// The same for reads.
+    pub reads: LaneSettings,
+}
+
+/// A tenant whose lane is held.
+pub struct TenantLanes {
+    pub(crate) tenant: Tenant,
+    /// The budget of writes.
+    pub writes: Lane,
+    /// The budget of reads.
+    pub reads: Lane,
+    pub(crate) outage: Outage,
+    /// Handlers that wait for leave.
+    pub(crate) awaiting: AtomicUsize,
+    held_until: AtomicI64,
+}
+
+/// What a lane that was learnt in another process is worth: after so long, nothing.
+const LEARNT_IS_WORTH: Duration = Duration::from_mins(10);
+
+/// The lanes of a process.
+#[derive(Default)]
+pub struct Lanes {
+    held: RwLock<HashMap<TenantName, Arc<TenantLanes>>>,
+}
+
+impl Lanes {
+    /// A tenant's lanes, if they are held.
+    #[must_use]
+    pub fn get(&self, tenant: &TenantName, now: Timestamp) -> Option<Arc<TenantLanes>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let lanes = held.get(tenant)?;
+        (lanes.held_until.load(Ordering::Relaxed) > now.as_millis()).then(|| Arc::clone(lanes))
+    }
+
+    fn all(&self) -> Vec<Arc<TenantLanes>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.values().map(Arc::clone).collect()
+    }
+
+    /// Takes or renews a tenant's lanes; who else holds them, if somebody does.
+    pub(crate) async fn hold(
+        &self,
+        ledger: &Ledger,
+        tenant: &Tenant,
+        worker: &WorkerId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<WorkerId>, LedgerError> {
+        let hold = ledger.hold_lane(&tenant.name, worker, now, until).await?;
+        if hold.owner != *worker {
+            let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            map.remove(&tenant.name);
+            return Ok(Some(hold.owner));
+        }
+        let known = {
+            let map = self.held.read().unwrap_or_else(PoisonError::into_inner);
+            map.get(&tenant.name).map(Arc::clone)
+        };
+        if let Some(known) = known {
+            known.held_until.store(until.as_millis(), Ordering::Relaxed);
+            return Ok(None);
+        }
+        let begun = Arc::new(TenantLanes {
+            writes: begin(ledger, tenant, LaneKind::Writes, now).await?,
+            reads: begin(ledger, tenant, LaneKind::Reads, now).await?,
+            tenant: tenant.clone(),
+            outage: Outage::default(),
+            awaiting: AtomicUsize::new(0),
+            held_until: AtomicI64::new(until.as_millis()),
+        });
+        let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        map.insert(tenant.name.clone(), begun);
+        Ok(None)
+    }
+
+    /// What every lane says of itself, for the ledger.
+    pub(crate) fn states(&self, now: Timestamp) -> Vec<LaneState> {
+        let mut states = Vec::new();
+        for lanes in self.all() {
+            let name = &lanes.tenant.name;
+            let mut writes = state(name, LaneKind::Writes, &lanes.writes.snapshot(), now);
+            if let Some(until) = lanes.outage.held_until(now) {
+                writes.gate = Gate::Closed;
+                writes.gate_until = Some(until);
+                "Graph cannot be reached".clone_into(&mut writes.gate_reason);
+            }
+            states.push(writes);
+            states.push(state(name, LaneKind::Reads, &lanes.reads.snapshot(), now));
+        }
+        states
+    }
+}
+
+/// A lane that knows what the ledger knows.
+async fn begin(
+    ledger: &Ledger,
+    tenant: &Tenant,
+    kind: LaneKind,
+    now: Timestamp,
+) -> Result<Lane, LedgerError> {
+    let (settings, step) = match kind {
+        LaneKind::Writes => (tenant.writes, AttemptStep::Act),
+        LaneKind::Reads => (tenant.reads, AttemptStep::Look),
+    };
+    let since = now.before(settings.window);
+    let recent = ledger.recent_calls(&tenant.name, step, since, now).await?;
+    let states = ledger.lane_states().await?;
+    let left = states
+        .iter()
+        .find(|state| state.tenant == tenant.name && state.kind == kind)
+        .filter(|state| now.since(state.updated_at) < LEARNT_IS_WORTH);
+    let learnt = left.and_then(|state| state.learnt_limit);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a limit that this program wrote"
+    )]
+    let learnt_limit = learnt.map(|limit| limit as u32);
+    let closed_until = left
+        .filter(|state| state.gate == Gate::Closed)
+        .and_then(|state| state.gate_until);
+    let seed = LaneSeed {
+        answered_ago: recent.iter().map(|ended| now.since(*ended)).collect(),
+        learnt_limit,
+        gate_closed_for: closed_until
+            .map(|until| until.since(now))
+            .filter(|remaining| !remaining.is_zero()),
+    };
+    let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
+    Ok(Lane::new(settings, &seed, rng))
+}
+
+fn state(tenant: &TenantName, kind: LaneKind, lane: &LaneSnapshot, now: Timestamp) -> LaneState {
+    let (gate, gate_until, gate_reason) = match lane.gate {
+        GateState::Open => (Gate::Open, None, ""),
+        GateState::Reopening => (Gate::Reopening, None, "calls leave gently after a throttle"),
+        GateState::Closed {
+            remaining,
+            asked_for,
+        } => {
+            let reason = if asked_for {
+                "Graph asked to wait"
+            } else {
+                "Graph named no time to wait; backoff"
+            };
+            (Gate::Closed, Some(now.after(remaining)), reason)
+        }
+    };
+    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    LaneState {
+        tenant: tenant.clone(),
+        kind,
+        configured_limit: i64::from(lane.configured_limit),
+        learnt_limit: lane.learnt_limit.map(f64::from),
+        window_ms: i64::try_from(lane.window.as_millis()).unwrap_or(i64::MAX),
+        used: i64::from(lane.used),
+        in_flight: i64::from(lane.in_flight),
+        gate,
+        gate_until,
+        gate_reason: gate_reason.to_owned(),
+        calls: whole(lane.calls),
+        throttled: whole(lane.throttled),
+        throttle_events: whole(lane.throttle_events),
+        rate_per_second: lane.rate_per_second,
+        updated_at: now,
+    }
+}
