@@ -1,2 +1,5 @@
-//! The program.
-fn main() {}
+//! The program `repilot`.
+
+fn main() -> std::process::ExitCode {
+    repilot::main()
+}

@@ -68,6 +68,7 @@ impl Simulator {
     }
 
     /// Assigns a user behind everybody's back; whether the device is known.
+    #[must_use]
     pub fn reassign(&self, tenant: usize, id: &str, user: &str) -> bool {
         self.server.reassign(tenant, id, user)
     }

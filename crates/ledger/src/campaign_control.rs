@@ -1,11 +1,22 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
-use repilot_domain::{CampaignId, JobState, Timestamp};
+use repilot_domain::{CampaignId, CampaignStatus, JobState, Timestamp};
 use sqlx::AnyConnection;
 
 use crate::counters::{Deltas, end_if_done};
 use crate::error::QueryContext as _;
-use crate::{Ledger, LedgerError};
+use crate::{Campaign, Ledger, LedgerError};
+
+/// How the reason of a person's pause begins.
+const BY_PERSON: &str = "paused by a person";
+
+impl Campaign {
+    /// Whether a person paused it, rather than a worker whom the tenant refused.
+    #[must_use]
+    pub fn is_paused_by_person(&self) -> bool {
+        self.status == CampaignStatus::Paused && self.status_reason.starts_with(BY_PERSON)
+    }
+}
 
 impl Ledger {
     /// Promises to move a campaign on until then; without a campaign, all that are open.
@@ -48,6 +59,19 @@ impl Ledger {
         let paused = pause_within(&mut transaction, campaign, reason).await?;
         transaction.commit().await.doing("pause a campaign")?;
         Ok(paused)
+    }
+
+    /// Pauses a campaign because a person says so: it goes on only when a person says so.
+    pub async fn pause_by_person(
+        &self,
+        campaign: CampaignId,
+        reason: &str,
+    ) -> Result<bool, LedgerError> {
+        let reason = match reason.trim() {
+            "" => BY_PERSON.to_owned(),
+            reason => format!("{BY_PERSON}: {reason}"),
+        };
+        self.pause(campaign, &reason).await
     }
 
     /// Lets a paused campaign go on. Whether it was paused.

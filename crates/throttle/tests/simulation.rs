@@ -1,8 +1,17 @@
 //! The lane against a model of the server, in virtual time: exact, and done in milliseconds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::unchecked_time_subtraction, reason = "virtual time only moves forward")]
-#![expect(clippy::too_many_lines, reason = "an event loop reads best in one piece")]
-#![expect(clippy::needless_pass_by_value, reason = "a server is made for one simulation")]
+#![expect(
+    clippy::unchecked_time_subtraction,
+    reason = "virtual time only moves forward"
+)]
+#![expect(
+    clippy::too_many_lines,
+    reason = "an event loop reads best in one piece"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a server is made for one simulation"
+)]
 #![expect(clippy::cast_precision_loss, reason = "the tests' counts are small")]
 
 mod model;

@@ -84,7 +84,9 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, SettingsError> {
     let mut token = None;
     for (name, value) in &places.environment {
         let Some(name) = name.to_str() else { continue };
-        let Some(key) = setting_of(name) else { continue };
+        let Some(key) = setting_of(name) else {
+            continue;
+        };
         let value = value.to_str().ok_or_else(|| SettingsError::NotText {
             name: name.to_owned(),
         })?;
@@ -169,7 +171,12 @@ fn apply(
 }
 
 /// Every key must be one of the default file's; a tenant's own are checked by their type.
-fn check_keys(layer: &Table, shape: &Table, prefix: &str, place: &str) -> Result<(), SettingsError> {
+fn check_keys(
+    layer: &Table,
+    shape: &Table,
+    prefix: &str,
+    place: &str,
+) -> Result<(), SettingsError> {
     for (name, value) in layer {
         let key = format!("{prefix}{name}");
         if key == "graph.token" {
@@ -245,23 +252,35 @@ mod tests {
     fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
         let file = "[throttle]\nwrites = 50\nreads = 500\n";
         let settings = loaded(Some(file), &[("REPILOT_THROTTLE__WRITES", "60")]).unwrap();
-        assert_eq!((settings.throttle.writes, settings.throttle.reads), (60, 500));
+        assert_eq!(
+            (settings.throttle.writes, settings.throttle.reads),
+            (60, 500)
+        );
     }
 
     #[test]
     fn an_unknown_key_names_the_place_the_key_and_what_is_known() {
         let error = loaded(Some("[throttle]\nwirtes = 50\n"), &[]).unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("repilot.toml sets `throttle.wirtes`"), "{text}");
+        assert!(
+            text.contains("repilot.toml sets `throttle.wirtes`"),
+            "{text}"
+        );
         assert!(text.contains("writes"), "{text}");
         let error = loaded(None, &[("REPILOT_THROTTLE__WIRTES", "1")]).unwrap_err();
-        assert!(error.to_string().contains("REPILOT_THROTTLE__WIRTES"), "{error}");
+        assert!(
+            error.to_string().contains("REPILOT_THROTTLE__WIRTES"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_value_of_the_wrong_kind_is_blamed_on_its_place() {
         let error = loaded(None, &[("REPILOT_THROTTLE__WRITES", "many")]).unwrap_err();
-        assert!(error.to_string().contains("REPILOT_THROTTLE__WRITES"), "{error}");
+        assert!(
+            error.to_string().contains("REPILOT_THROTTLE__WRITES"),
+            "{error}"
+        );
         let error = loaded(Some("[throttle]\nwindow = \"soon\"\n"), &[]).unwrap_err();
         assert!(error.to_string().contains("repilot.toml"), "{error}");
     }
@@ -273,7 +292,10 @@ mod tests {
         assert!(!format!("{settings:?}").contains("abc123"));
         assert!(!toml::to_string(&settings).unwrap().contains("abc123"));
         let error = loaded(Some("[graph]\ntoken = \"abc123\"\n"), &[]).unwrap_err();
-        assert!(matches!(error, SettingsError::TokenInFile { .. }), "{error}");
+        assert!(
+            matches!(error, SettingsError::TokenInFile { .. }),
+            "{error}"
+        );
         assert!(!error.to_string().contains("abc123"));
     }
 
@@ -284,6 +306,9 @@ mod tests {
         let settings = loaded(Some(file), &[variable]).unwrap();
         let (name, tenant) = settings.tenants.first_key_value().unwrap();
         assert_eq!(name.as_str(), "contoso");
-        assert_eq!((tenant.tenant_id.as_str(), tenant.client_id.as_str()), ("t", "c"));
+        assert_eq!(
+            (tenant.tenant_id.as_str(), tenant.client_id.as_str()),
+            ("t", "c")
+        );
     }
 }

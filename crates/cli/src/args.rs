@@ -1,0 +1,286 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use repilot_domain::{DeadReason, JobState, TenantName};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all succeeded
+  1  error
+  2  the command line could not be understood
+  3  the campaign ended with dead letters
+  4  the campaign is paused, or was stopped with work left
+
+Examples:
+  repilot run devices.csv --simulate           rehearse against a simulated Graph
+  repilot check                                settings, ledger, token, permissions
+  repilot run devices.csv --tenant contoso     unassign every user on the list
+  repilot status --watch                       what is going on
+  repilot dead list                            what did not work, and why";
+
+/// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
+/// Graph's throttling, with every device accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "repilot", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// For every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Settings file [default: ./repilot.toml, or the platform's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Ledger file [default: `[ledger] url`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ledger: Option<String>,
+    /// Print data as JSON, on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plan, ask, enqueue and drain a list; again, to resume it
+    Run(RunArguments),
+    /// Show what `enqueue` would do and refuse, and why; writes nothing
+    Plan(PlanArguments),
+    /// Enqueue a list into a campaign and return
+    Enqueue(EnqueueArguments),
+    /// Drain every open campaign
+    Worker(WorkerArguments),
+    /// Show campaigns, lanes and workers
+    Status(StatusArguments),
+    /// List a campaign's jobs
+    Jobs(JobsArguments),
+    /// Show one job: every attempt, and why it waits
+    Job(JobArguments),
+    /// Dead letters: list, requeue, discard
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Campaigns: list, pause, resume, cancel
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
+    /// Write one row a device, with its outcome, to stdout
+    Export(ExportArguments),
+    /// Serve a simulated Graph
+    Simulate(SimulateArguments),
+    /// Check settings, ledger, token, permissions and reachability
+    Check(CheckArguments),
+    /// Show settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write shell completions to stdout
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// Device list: serials or ids, one a line, or a CSV by its header; `-` for standard input
+    pub(crate) list: PathBuf,
+    /// Tenant of the settings [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<TenantName>,
+    /// Refuse the whole list when any of its rows is refused
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulationArguments {
+    /// Rehearse against a simulated Graph, with a ledger of its own
+    #[arg(long)]
+    pub(crate) simulate: bool,
+    /// What the simulated Graph does (TOML) [default: the built-in demonstration]
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub(crate) scenario: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) list: ListArguments,
+    #[command(flatten)]
+    pub(crate) simulation: SimulationArguments,
+    /// Campaign [default: the list's name and a part of its fingerprint]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) list: ListArguments,
+    #[command(flatten)]
+    pub(crate) simulation: SimulationArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnqueueArguments {
+    #[command(flatten)]
+    pub(crate) list: ListArguments,
+    /// Campaign
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Return when no open campaign is left
+    #[arg(long)]
+    pub(crate) until_empty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// One campaign [default: all]
+    pub(crate) campaign: Option<String>,
+    /// Show it anew every second
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Those in this state
+    #[arg(long)]
+    pub(crate) state: Option<JobState>,
+    /// Those that wait or died for this reason
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// Those after this job
+    #[arg(long, default_value_t = 0, value_name = "ID")]
+    pub(crate) after: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobArguments {
+    /// Job
+    pub(crate) id: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadArguments {
+    /// Those of this campaign
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+    /// Those with this reason
+    #[arg(long)]
+    pub(crate) reason: Option<DeadReason>,
+    /// This one
+    #[arg(long, value_name = "ID")]
+    pub(crate) job: Option<i64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// Count dead letters by campaign and reason, with what to do about them
+    List(DeadArguments),
+    /// Send dead letters round again
+    Requeue(DeadArguments),
+    /// Set dead letters aside for good
+    Discard(DeadArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CampaignCommand {
+    /// List campaigns
+    List,
+    /// Let nothing more of a campaign go out
+    Pause {
+        /// Campaign
+        name: String,
+        /// Why, for whoever looks
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Let a paused campaign go on
+    Resume {
+        /// Campaign
+        name: String,
+    },
+    /// Take back what has not been called yet, for good
+    Cancel {
+        /// Campaign
+        name: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Format
+    #[arg(long, value_enum)]
+    pub(crate) format: ExportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// A fleet of so many made-up devices
+    #[arg(long, default_value_t = 1_000, conflicts_with = "list")]
+    pub(crate) devices: usize,
+    /// A fleet for the keys of this list
+    #[arg(long, value_name = "FILE")]
+    pub(crate) list: Option<PathBuf>,
+    /// What it does (TOML) [default: unthrottled, without faults]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// One tenant [default: all]
+    #[arg(long)]
+    pub(crate) tenant: Option<TenantName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the settings in force, and where they come from
+    Show,
+    /// Show every setting with its default
+    Default,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,163 @@
+//! `check`: is everything there that a campaign needs? Each line says ok or what to do.
+
+use repilot_domain::TenantName;
+use repilot_graph::{Sufficiency, TokenClaims};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::args::CheckArguments;
+use crate::exit::Exit;
+use crate::failure::hint;
+use crate::output::{plain, print, print_json};
+use crate::tenants;
+
+/// A line of the check.
+#[derive(Debug, Serialize)]
+struct Line {
+    check: String,
+    ok: bool,
+    says: String,
+    /// What to do; empty where it is well.
+    hint: String,
+}
+
+impl Line {
+    fn ok(check: impl Into<String>, says: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            ok: true,
+            says: says.into(),
+            hint: String::new(),
+        }
+    }
+
+    fn bad(check: impl Into<String>, says: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            check: check.into(),
+            ok: false,
+            says: says.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result<Exit> {
+    let file = app
+        .settings_file
+        .as_ref()
+        .map(|file| file.display().to_string());
+    let mut lines = vec![Line::ok(
+        "settings",
+        file.unwrap_or_else(|| "defaults; no settings file was found".to_owned()),
+    )];
+    lines.push(ledger(app).await);
+    let names = match &arguments.tenant {
+        Some(name) => vec![tenants::choose(&app.settings, Some(name))?],
+        None => tenants::names(&app.settings)?,
+    };
+    if names.is_empty() {
+        lines.push(Line::bad(
+            "tenant",
+            "none is set up",
+            "add a section [tenants.NAME] to repilot.toml; `repilot config default` shows how",
+        ));
+    }
+    for name in &names {
+        tenant(app, name, &mut lines).await;
+    }
+    let all_well = lines.iter().all(|line| line.ok);
+    if app.json {
+        print_json(&lines)?;
+    } else {
+        for line in &lines {
+            let mark = if line.ok { "ok  " } else { "FAIL" };
+            print(&format!("{mark}  {:24}  {}", line.check, plain(&line.says)));
+            if !line.hint.is_empty() {
+                print(&format!("      {:24}  → {}", "", plain(&line.hint)));
+            }
+        }
+    }
+    Ok(if all_well { Exit::Done } else { Exit::Error })
+}
+
+async fn ledger(app: &App) -> Line {
+    match app.open_ledger().await {
+        Ok(ledger) => {
+            let location = ledger.location().to_string();
+            ledger.close().await;
+            Line::ok("ledger", location)
+        }
+        Err(error) => failed("ledger", &error),
+    }
+}
+
+fn failed(check: impl Into<String>, error: &anyhow::Error) -> Line {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    Line::bad(check, causes.join(": "), hint(error).unwrap_or_default())
+}
+
+async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
+    let of = |what: &str| format!("{name} {what}");
+    let tenant = match tenants::build(app, name) {
+        Ok(tenant) => tenant,
+        Err(error) => return lines.push(failed(of("settings"), &error)),
+    };
+    let token = match tenant.client.token().await {
+        Ok(token) => token,
+        Err((error, message)) => {
+            let hint = "check tenant_id, client_id and the credential, and the way to Entra";
+            return lines.push(Line::bad(of("token"), format!("{error} {message}"), hint));
+        }
+    };
+    lines.push(match TokenClaims::read(token.expose_secret()) {
+        None => Line::ok(
+            of("token"),
+            "there is one; what it carries cannot be read from outside",
+        ),
+        Some(claims) => permissions(&of("permissions"), &claims),
+    });
+    let call = tenant.client.inventory_page(None).await;
+    lines.push(match call.result {
+        Ok(page) => {
+            let more = if page.next.is_some() { " and more" } else { "" };
+            Line::ok(
+                of("Graph"),
+                format!("reached; {} devices{more}", page.devices.len()),
+            )
+        }
+        Err(error) => {
+            let said = call.record.message.unwrap_or_default();
+            let request = call.record.request_id.unwrap_or_default();
+            Line::bad(
+                of("Graph"),
+                format!("{error} {said} {request}"),
+                "check the permissions above, the network and `[graph] cloud`",
+            )
+        }
+    });
+}
+
+fn permissions(check: &str, claims: &TokenClaims) -> Line {
+    let wanted = TokenClaims::wanted();
+    match claims.sufficiency() {
+        Sufficiency::Enough => Line::ok(check, wanted),
+        Sufficiency::Perhaps(found) => Line::ok(
+            check,
+            format!("{found}: documented, but lesser; if Graph answers 403, grant {wanted}"),
+        ),
+        Sufficiency::Missing => {
+            let found: Vec<&str> = claims.permissions().collect();
+            let found = if found.is_empty() {
+                "none".to_owned()
+            } else {
+                found.join(", ")
+            };
+            Line::bad(
+                check,
+                format!("the token carries {found}"),
+                format!("grant the app {wanted} with admin consent"),
+            )
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `dead`: dead letters listed, requeued, discarded.
+
+use repilot_domain::JobId;
+use repilot_ledger::{DeadSelection, Ledger};
+use serde::Serialize;
+
+use crate::app::{self, App};
+use crate::args::{DeadArguments, DeadCommand};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{print, print_json, rendered, table};
+
+/// What `--json` prints of a change.
+#[derive(Serialize)]
+struct Changed {
+    jobs: u64,
+}
+
+pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger().await?;
+    match command {
+        DeadCommand::List(arguments) => list(app, &ledger, arguments).await,
+        DeadCommand::Requeue(arguments) => {
+            let selection = selection(&ledger, arguments).await?;
+            let jobs = ledger.requeue(selection, app.now()).await?;
+            let next = format!("drain them with `{} worker --until-empty`", app.command()?);
+            changed(app, jobs, "requeued", &next)
+        }
+        DeadCommand::Discard(arguments) => {
+            let selection = selection(&ledger, arguments).await?;
+            let jobs = ledger.discard(selection, app.now()).await?;
+            changed(app, jobs, "discarded", "their attempts stay in the ledger")
+        }
+    }
+}
+
+async fn list(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<Exit> {
+    if let Some(name) = &arguments.campaign {
+        app::campaign(ledger, name).await?;
+    }
+    let mut groups = ledger.dead_groups().await?;
+    groups.retain(|group| {
+        let named = arguments
+            .campaign
+            .as_ref()
+            .is_none_or(|name| *name == group.campaign);
+        named && arguments.reason.is_none_or(|reason| reason == group.reason)
+    });
+    if app.json {
+        print_json(&groups)?;
+        return Ok(Exit::Done);
+    }
+    if groups.is_empty() {
+        print("no dead letters");
+        return Ok(Exit::Done);
+    }
+    let mut rows = table(&["CAMPAIGN", "REASON", "JOBS", "MEANING", "WHAT TO DO"]);
+    for group in &groups {
+        rows.add_row([
+            group.campaign.clone(),
+            group.reason.to_string(),
+            group.jobs.to_string(),
+            group.meaning.to_owned(),
+            group.advice.to_owned(),
+        ]);
+    }
+    print(&rendered(&rows));
+    let command = app.command()?;
+    let campaign = &groups[0].campaign;
+    let reason = groups[0].reason;
+    print(&format!(
+        "\neach one   {command} jobs {campaign} --state dead"
+    ));
+    print(&format!(
+        "requeue    {command} dead requeue --campaign {campaign} --reason {reason}"
+    ));
+    print(&format!(
+        "discard    {command} dead discard --campaign {campaign} --reason {reason}"
+    ));
+    Ok(Exit::Done)
+}
+
+async fn selection(ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<DeadSelection> {
+    if arguments.campaign.is_none() && arguments.reason.is_none() && arguments.job.is_none() {
+        return Err(Failure::error(
+            "which dead letters?",
+            "say --campaign NAME, --reason REASON or --job ID",
+        ));
+    }
+    let campaign = match &arguments.campaign {
+        Some(name) => Some(app::campaign(ledger, name).await?.id),
+        None => None,
+    };
+    Ok(DeadSelection {
+        campaign,
+        reason: arguments.reason,
+        job: arguments.job.map(JobId),
+    })
+}
+
+fn changed(app: &App, jobs: u64, what: &str, next: &str) -> anyhow::Result<Exit> {
+    if app.json {
+        print_json(&Changed { jobs })?;
+    } else if jobs == 0 {
+        print(&format!("no dead letter fits; nothing {what}"));
+    } else {
+        print(&format!("{jobs} dead letters {what}; {next}"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,52 @@
+//! `enqueue`: a list into a campaign, and back.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::args::EnqueueArguments;
+use crate::exit::Exit;
+use crate::output::{print, print_json};
+use crate::planning::{self, Plan};
+
+/// What was enqueued, as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    campaign: String,
+    added: u64,
+    already_there: u64,
+    plan: Plan,
+}
+
+pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::Result<Exit> {
+    let target = planning::target(app, &arguments.list, None).await?;
+    let ledger = app.open_ledger().await?;
+    let (plan, inventory) = planning::plan(&target).await?;
+    if !app.json {
+        planning::show(&plan);
+    }
+    planning::accept(&plan, arguments.list.strict)?;
+    let name = &arguments.campaign;
+    let (_, enqueued) = crate::enqueue::enqueue(app, &ledger, &target, &inventory, name).await?;
+    ledger.close().await;
+    if app.json {
+        print_json(&Report {
+            campaign: name.clone(),
+            added: enqueued.added,
+            already_there: enqueued.present,
+            plan,
+        })?;
+        return Ok(Exit::Done);
+    }
+    let command = app.command()?;
+    print(&match (enqueued.added, enqueued.present) {
+        (0, present) => {
+            format!("campaign {name}: nothing added, all {present} devices are in it already")
+        }
+        (added, 0) => format!("campaign {name}: {added} jobs added"),
+        (added, present) => {
+            format!("campaign {name}: {added} jobs added, {present} were there already")
+        }
+    });
+    print(&format!("drain it with: {command} worker --until-empty"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,187 @@
+//! `export`: one row a device, to stdout.
+
+use std::io::Write as _;
+
+use repilot_domain::JobId;
+use repilot_ledger::{Job, JobFilter, Page};
+use serde::Serialize;
+
+use crate::app::{self, App};
+use crate::args::{ExportArguments, ExportFormat};
+use crate::exit::Exit;
+
+/// Jobs read at once: a campaign of any size takes no more memory than this.
+const PAGE: u32 = 5_000;
+
+/// A device and what became of it.
+#[derive(Serialize)]
+struct Row<'a> {
+    job: i64,
+    line: i64,
+    serial: &'a str,
+    device_id: &'a str,
+    outcome: &'a str,
+    reason: &'a str,
+    message: &'a str,
+    previous_user: &'a str,
+    group_tag: &'a str,
+    model: &'a str,
+    attempts: i64,
+    status: Option<i64>,
+    request_id: &'a str,
+    /// RFC 3339, UTC; empty while it is not over.
+    finished_at: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(job: &'a Job) -> Self {
+        Self {
+            job: job.id.0,
+            line: job.line,
+            serial: &job.serial,
+            device_id: job.device_id.as_str(),
+            outcome: job.state.as_str(),
+            reason: &job.reason,
+            message: &job.message,
+            previous_user: &job.user_principal_name,
+            group_tag: &job.group_tag,
+            model: &job.model,
+            attempts: job.attempts,
+            status: job.last_status,
+            request_id: job.last_request_id.as_deref().unwrap_or(""),
+            finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
+        }
+    }
+
+    fn cells(&self) -> [String; 14] {
+        let status = self
+            .status
+            .map(|status| status.to_string())
+            .unwrap_or_default();
+        [
+            self.job.to_string(),
+            self.line.to_string(),
+            defused(self.serial),
+            defused(self.device_id),
+            self.outcome.to_owned(),
+            defused(self.reason),
+            defused(self.message),
+            defused(self.previous_user),
+            defused(self.group_tag),
+            defused(self.model),
+            self.attempts.to_string(),
+            status,
+            defused(self.request_id),
+            self.finished_at.clone(),
+        ]
+    }
+}
+
+const HEADER: [&str; 14] = [
+    "job",
+    "line",
+    "serial",
+    "device_id",
+    "outcome",
+    "reason",
+    "message",
+    "previous_user",
+    "group_tag",
+    "model",
+    "attempts",
+    "status",
+    "request_id",
+    "finished_at",
+];
+
+/// A spreadsheet runs a cell that begins like a formula: an apostrophe before it makes it text.
+fn defused(cell: &str) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger().await?;
+    let campaign = app::campaign(&ledger, &arguments.campaign).await?;
+    let mut writer = Writer::new(arguments.format)?;
+    let mut page = Page {
+        after: JobId(0),
+        limit: PAGE,
+    };
+    loop {
+        let jobs = ledger
+            .jobs(campaign.id, &JobFilter::default(), page)
+            .await?;
+        let Some(last) = jobs.last() else { break };
+        page.after = last.id;
+        for job in &jobs {
+            writer.write(&Row::of(job))?;
+        }
+    }
+    writer.finish()?;
+    Ok(Exit::Done)
+}
+
+enum Writer {
+    Csv(Box<csv::Writer<std::io::Stdout>>),
+    Json {
+        out: std::io::BufWriter<std::io::Stdout>,
+        any: bool,
+    },
+}
+
+impl Writer {
+    fn new(format: ExportFormat) -> anyhow::Result<Self> {
+        Ok(match format {
+            ExportFormat::Csv => {
+                let mut writer = csv::Writer::from_writer(std::io::stdout());
+                writer.write_record(HEADER)?;
+                Self::Csv(Box::new(writer))
+            }
+            ExportFormat::Json => {
+                let mut out = std::io::BufWriter::new(std::io::stdout());
+                out.write_all(b"[")?;
+                Self::Json { out, any: false }
+            }
+        })
+    }
+
+    fn write(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
+        match self {
+            Self::Csv(writer) => writer.write_record(row.cells())?,
+            Self::Json { out, any } => {
+                out.write_all(if *any { b",\n" } else { b"\n" })?;
+                *any = true;
+                serde_json::to_writer(out, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Csv(mut writer) => writer.flush()?,
+            Self::Json { mut out, .. } => {
+                out.write_all(b"\n]\n")?;
+                out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert!(defused(formula).starts_with('\''), "{formula:?}");
+        }
+        assert_eq!(defused("PF3=X"), "PF3=X");
+    }
+}

@@ -1,0 +1,115 @@
+//! `job`: one job, every attempt, and why it waits.
+
+use repilot_domain::{JobId, JobState, LaneKind};
+use repilot_ledger::{Attempt, Explanation, Job, explain};
+use serde::Serialize;
+
+use crate::app::{self, App};
+use crate::args::JobArguments;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{lasting, moment, plain, print, print_json};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    campaign_name: String,
+    #[serde(flatten)]
+    job: Job,
+    explanation: Explanation,
+    history: Vec<Attempt>,
+}
+
+pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger().await?;
+    let Some((job, campaign_name)) = ledger.job(JobId(arguments.id)).await? else {
+        return Err(Failure::error(
+            format!("there is no job {}", arguments.id),
+            "`repilot jobs CAMPAIGN` lists them",
+        ));
+    };
+    let campaign = app::campaign(&ledger, &campaign_name).await?;
+    let lanes = ledger.lane_states().await?;
+    let lane = lanes
+        .iter()
+        .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);
+    let now = app.now();
+    let ahead = match job.state {
+        JobState::Pending => ledger.ahead_of(&job, now).await?,
+        _ => 0,
+    };
+    let report = Report {
+        explanation: explain(&job, &campaign, lane, ahead, now),
+        history: ledger.attempts(job.id).await?,
+        campaign_name,
+        job,
+    };
+    if app.json {
+        print_json(&report)?;
+    } else {
+        print(&described(&report));
+    }
+    Ok(Exit::Done)
+}
+
+fn described(report: &Report) -> String {
+    let Report {
+        job, explanation, ..
+    } = report;
+    let user = if job.user_principal_name.is_empty() {
+        "nobody".to_owned()
+    } else {
+        plain(&job.user_principal_name)
+    };
+    let mut lines = vec![
+        format!(
+            "Job {} of campaign {}: {}",
+            job.id, report.campaign_name, job.state
+        ),
+        format!(
+            "  device     {} ({}), line {} of the list",
+            plain(&job.serial),
+            job.device_id,
+            job.line
+        ),
+        format!("  was        assigned to {user}"),
+        format!(
+            "  attempts   {} spent, dispatched {} times",
+            job.attempts, job.dispatch
+        ),
+        format!("  because    {}", plain(&explanation.because)),
+        format!("  next       {}", plain(&explanation.unblocked_by)),
+    ];
+    if let Some(at) = explanation.expected_at {
+        lines.push(format!("  expected   {}", moment(at)));
+    }
+    for attempt in &report.history {
+        lines.push(String::new());
+        let took = attempt.finished_at.since(attempt.started_at);
+        lines.push(format!(
+            "  {} {} {} in {} ({} ms), worker {}",
+            moment(attempt.started_at),
+            attempt.step,
+            attempt.outcome,
+            lasting(took),
+            took.as_millis(),
+            plain(&attempt.worker)
+        ));
+        let status = attempt.status.map(|status| status.to_string());
+        let fields = [
+            ("status", status.as_deref()),
+            ("code", attempt.code.as_deref()),
+            ("message", attempt.message.as_deref()),
+            ("request-id", attempt.request_id.as_deref()),
+            ("client-request-id", attempt.client_request_id.as_deref()),
+            ("date", attempt.server_date.as_deref()),
+            ("diagnostic", attempt.diagnostic.as_deref()),
+        ];
+        for (label, value) in fields {
+            if let Some(value) = value {
+                lines.push(format!("    {label:17}  {}", plain(value)));
+            }
+        }
+    }
+    lines.join("\n")
+}

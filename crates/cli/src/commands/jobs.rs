@@ -1,0 +1,45 @@
+//! `jobs`: a campaign's jobs.
+
+use repilot_domain::JobId;
+use repilot_ledger::{JobFilter, Page};
+
+use crate::app::{self, App};
+use crate::args::JobsArguments;
+use crate::exit::Exit;
+use crate::output::{plain, print, print_json, rendered, say, table};
+
+pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger().await?;
+    let campaign = app::campaign(&ledger, &arguments.campaign).await?;
+    let filter = JobFilter {
+        state: arguments.state,
+        reason: arguments.reason.clone(),
+    };
+    let page = Page {
+        after: JobId(arguments.after),
+        limit: arguments.limit,
+    };
+    let jobs = ledger.jobs(campaign.id, &filter, page).await?;
+    if app.json {
+        print_json(&jobs)?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = table(&["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"]);
+    for job in &jobs {
+        rows.add_row([
+            job.id.to_string(),
+            plain(&job.serial),
+            job.state.to_string(),
+            job.attempts.to_string(),
+            plain(&job.reason),
+            plain(&job.message),
+        ]);
+    }
+    print(&rendered(&rows));
+    if jobs.len() == usize::try_from(arguments.limit).unwrap_or(usize::MAX)
+        && let Some(last) = jobs.last()
+    {
+        say(&format!("more with --after {}", last.id));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,55 @@
+//! One module a subcommand.
+
+mod campaign;
+mod check;
+mod config;
+mod dead;
+mod enqueue;
+mod export;
+mod job;
+mod jobs;
+mod plan;
+mod run;
+mod simulate;
+mod status;
+mod worker;
+
+use clap::CommandFactory as _;
+
+use crate::app::App;
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+use crate::logging;
+
+/// Runs what the command line asks for.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    if let Command::Completions { shell } = &arguments.command {
+        let mut command = Arguments::command();
+        clap_complete::generate(*shell, &mut command, "repilot", &mut std::io::stdout());
+        return Ok(Exit::Done);
+    }
+    if let Command::Config(crate::args::ConfigCommand::Default) = &arguments.command {
+        return Ok(config::default());
+    }
+    let mut app = App::new(&arguments.global)?;
+    // `run` decides for itself: beside a progress bar its log goes to a file.
+    if !matches!(arguments.command, Command::Run(_)) {
+        logging::start(&app.settings.log, None)?;
+    }
+    match arguments.command {
+        Command::Run(arguments) => run::run(&mut app, &arguments).await,
+        Command::Plan(arguments) => plan::run(&mut app, &arguments).await,
+        Command::Enqueue(arguments) => enqueue::run(&mut app, &arguments).await,
+        Command::Worker(arguments) => worker::run(&app, &arguments).await,
+        Command::Status(arguments) => status::run(&app, &arguments).await,
+        Command::Jobs(arguments) => jobs::run(&app, &arguments).await,
+        Command::Job(arguments) => job::run(&app, &arguments).await,
+        Command::Dead(command) => dead::run(&app, &command).await,
+        Command::Campaign(command) => campaign::run(&app, &command).await,
+        Command::Export(arguments) => export::run(&app, &arguments).await,
+        Command::Simulate(arguments) => simulate::run(&app, &arguments).await,
+        Command::Check(arguments) => check::run(&app, &arguments).await,
+        Command::Config(_) => config::show(&app),
+        Command::Completions { .. } => Ok(Exit::Done),
+    }
+}

@@ -1,0 +1,158 @@
+//! Draining: a worker beside a view of its campaign, until the campaign ends, pauses or is stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use repilot_domain::{CampaignStatus, LaneKind, WorkerId};
+use repilot_ledger::{Campaign, Ledger, WorkerRow};
+use repilot_worker::{Attendance, Tenant, Worker, WorkerSettings};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{self, App};
+use crate::output::say;
+use crate::progress::CampaignBar;
+
+/// How often the view looks at the ledger.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A worker of this process.
+pub(crate) fn worker(
+    app: &App,
+    ledger: &Ledger,
+    tenants: Vec<Tenant>,
+    attendance: Attendance,
+) -> Worker {
+    let host = std::env::var("COMPUTERNAME")
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .ok()
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+        .map_or_else(|| "localhost".to_owned(), |name| name.trim().to_owned());
+    let process_id = std::process::id();
+    let chance: u32 = rand::random();
+    let now = app.now();
+    let row = WorkerRow {
+        id: WorkerId(format!("{host}-{process_id}-{chance:08x}")),
+        host,
+        process_id: i64::from(process_id),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: now,
+        heartbeat_at: now,
+        in_flight: 0,
+    };
+    let retry = &app.settings.retry;
+    let settings = WorkerSettings {
+        concurrency: usize::try_from(app.settings.worker.concurrency)
+            .unwrap_or(1)
+            .max(1),
+        retry: repilot_worker::RetrySettings {
+            attempts: retry.attempts.max(1),
+            backoff: retry.backoff.0,
+            backoff_max: retry.backoff_max.0,
+            look_after: retry.look_after.0,
+        },
+    };
+    Worker::new(
+        ledger.clone(),
+        Arc::clone(&app.clock),
+        row,
+        tenants,
+        settings,
+        attendance,
+    )
+}
+
+/// How a drain came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// The campaign ended.
+    Ended,
+    /// The campaign was paused.
+    Paused,
+    /// A person stopped it.
+    Stopped,
+}
+
+/// Drains one campaign.
+pub(crate) async fn campaign(
+    app: &App,
+    ledger: &Ledger,
+    tenant: Tenant,
+    campaign: Campaign,
+) -> anyhow::Result<(Campaign, Drained)> {
+    let worker = worker(app, ledger, vec![tenant], Attendance::Campaign(campaign.id));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(worker.run(stop.clone()));
+    let bar = CampaignBar::start(&campaign);
+    let mut running = std::pin::pin!(running);
+    let watched = tokio::select! {
+        watched = watch(app, ledger, &campaign.name, &bar) => Some(watched?),
+        ended = &mut running => {
+            bar.finish();
+            ended.context("the worker failed")??;
+            let campaign = app::campaign(ledger, &campaign.name).await?;
+            return Ok((campaign, Drained::Stopped));
+        }
+        () = interrupted() => None,
+    };
+    if watched.is_none() {
+        bar.note("stopping: what is in flight ends first; again to quit at once");
+    }
+    stop.cancel();
+    tokio::select! {
+        ended = &mut running => ended.context("the worker failed")??,
+        () = interrupted() => {
+            bar.finish();
+            say("quit; what was in flight is looked at before it is called again");
+            std::process::exit(130);
+        }
+    }
+    bar.finish();
+    let campaign = app::campaign(ledger, &campaign.name).await?;
+    let drained = match watched {
+        _ if campaign.has_ended() => Drained::Ended,
+        Some(drained) => drained,
+        None => Drained::Stopped,
+    };
+    Ok((campaign, drained))
+}
+
+async fn watch(
+    app: &App,
+    ledger: &Ledger,
+    name: &str,
+    bar: &CampaignBar,
+) -> anyhow::Result<Drained> {
+    loop {
+        let campaign = app::campaign(ledger, name).await?;
+        let lanes = ledger.lane_states().await?;
+        let lane = lanes
+            .iter()
+            .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);
+        bar.show(&campaign, lane, app.now());
+        if campaign.has_ended() {
+            return Ok(Drained::Ended);
+        }
+        // What is in flight may yet come back; the worker's stop waits for it.
+        if campaign.status == CampaignStatus::Paused && campaign.counts.running == 0 {
+            return Ok(Drained::Paused);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Ctrl-C, and on Unix SIGTERM, too.
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,51 @@
+//! The program: one module a subcommand; settings become objects here and nowhere else.
+
+mod app;
+mod args;
+mod commands;
+mod drain;
+mod enqueue;
+mod exit;
+mod failure;
+mod inventory;
+mod logging;
+mod output;
+mod planning;
+mod progress;
+mod settings;
+mod summary;
+mod tenants;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Arguments;
+use crate::exit::Exit;
+
+/// Parses the command line, runs it, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => {
+            output::complain(&error.into());
+            Exit::Error
+        }
+    };
+    exit.into()
+}
+
+async fn run(arguments: Arguments) -> Exit {
+    match commands::run(arguments).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            output::complain(&error);
+            Exit::Error
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Where log events go: stderr, or a file beside a progress bar.
+
+use std::fs::File;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Directives for the log, as in `debug` or `warn,repilot=debug`.
+const VARIABLE: &str = "REPILOT_LOG";
+
+/// Starts logging; with `file`, there rather than to stderr.
+pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Result<()> {
+    let directives = std::env::var(VARIABLE).unwrap_or_else(|_| settings.level.clone());
+    let filter = EnvFilter::builder()
+        .parse(&directives)
+        .with_context(|| format!("`{directives}` says nothing that a log can follow"))?;
+    let terminal = file.is_none() && std::io::stderr().is_terminal();
+    let json = match settings.format {
+        LogFormat::Auto => !terminal && file.is_none(),
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+    };
+    let writer = match file {
+        Some(path) => BoxMakeWriter::new(Arc::new(private_file(path)?)),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(writer);
+    let started = if json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.try_init()
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+}
+
+fn private_file(path: &Path) -> anyhow::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder of the log {}", path.display()))?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options
+        .open(path)
+        .with_context(|| format!("cannot write the log {}", path.display()))
+}

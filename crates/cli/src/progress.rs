@@ -1,0 +1,133 @@
+//! Progress for people: on stderr, and only on a terminal.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use repilot_domain::Timestamp;
+use repilot_ledger::{Campaign, Gate, LaneState};
+
+use crate::output::lasting;
+
+/// How often a spinner turns.
+const SPIN_EVERY: Duration = Duration::from_millis(120);
+
+/// Whether progress is shown at all.
+pub(crate) fn shown() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// For work whose end is not known; clears itself.
+pub(crate) struct Spinner(ProgressBar);
+
+impl Spinner {
+    pub(crate) fn start(what: &str) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if !shown() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        bar.set_message(what.to_owned());
+        bar.enable_steady_tick(SPIN_EVERY);
+        Self(bar)
+    }
+
+    pub(crate) fn show(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A campaign's bar: done, rate, time left, throttle.
+pub(crate) struct CampaignBar(ProgressBar);
+
+impl CampaignBar {
+    pub(crate) fn start(campaign: &Campaign) -> Self {
+        let bar = ProgressBar::new(campaign.counts.total.unsigned_abs());
+        if !shown() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    pub(crate) fn show(&self, campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) {
+        let counts = &campaign.counts;
+        self.0.set_length(counts.total.unsigned_abs());
+        self.0
+            .set_position((counts.total - counts.open()).unsigned_abs());
+        self.0.set_message(words(campaign, lane, now));
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        if shown() {
+            self.0.println(text);
+        } else {
+            crate::output::say(text);
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// What stands beside the bar.
+fn words(campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) -> String {
+    let counts = &campaign.counts;
+    let mut parts = Vec::new();
+    if counts.dead > 0 {
+        parts.push(format!("{} dead", counts.dead));
+    }
+    let Some(lane) = lane else {
+        parts.push("waiting for the tenant's lane".to_owned());
+        return parts.join(" · ");
+    };
+    parts.push(format!("{:.1}/s", lane.rate_per_second));
+    if let Some(left) = time_left(campaign, lane) {
+        parts.push(format!("about {} left", lasting(left)));
+    }
+    parts.push(throttle(lane, now));
+    if counts.throttled > 0 {
+        parts.push(format!("{} × 429", counts.throttled));
+    }
+    parts.join(" · ")
+}
+
+/// How long the rest takes at what the lane grants.
+pub(crate) fn time_left(campaign: &Campaign, lane: &LaneState) -> Option<Duration> {
+    let open = campaign.counts.open();
+    let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
+    let free = (limit - lane.used as f64).max(0.0);
+    let waiting = (open as f64 - free).max(0.0);
+    let windows = waiting / limit.max(1.0);
+    let seconds = windows * lane.window_ms as f64 / 1_000.0;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|_| open > 0)
+}
+
+/// The lane in a few words.
+pub(crate) fn throttle(lane: &LaneState, now: Timestamp) -> String {
+    let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
+    let budget = format!("{}/{limit:.0} per {} s", lane.used, lane.window_ms / 1_000);
+    match lane.gate {
+        Gate::Open => format!("open, {budget}"),
+        Gate::Reopening => format!("reopening, {budget}"),
+        Gate::Closed => {
+            let wait = lane
+                .gate_until
+                .map_or(Duration::ZERO, |until| until.since(now));
+            format!(
+                "closed for {:.0} s ({})",
+                wait.as_secs_f64().ceil(),
+                lane.gate_reason
+            )
+        }
+    }
+}
