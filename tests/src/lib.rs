@@ -1,1 +1,214 @@
-//! Whole-program tests.
+//! The harness of the whole-program tests: a simulated Graph, a folder of its own, the program as a
+//! process of its own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+
+use repilot_graph_sim::{Counters, Fleet, Scenario, Simulator};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+/// A simulated tenant, a folder for ledger and lists, and the program.
+pub struct Bench {
+    /// Ledger, lists, settings.
+    pub folder: tempfile::TempDir,
+    /// The simulated Graph.
+    pub simulator: Simulator,
+    fleet: Fleet,
+    program: PathBuf,
+}
+
+/// What the program left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; -1 when it was killed.
+    pub code: i32,
+    /// Data.
+    pub stdout: String,
+    /// Talk.
+    pub stderr: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// What it printed, as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Fails unless it ended with that code.
+    #[expect(clippy::return_self_not_must_use, reason = "the check is what it is called for")]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+}
+
+impl Bench {
+    /// A tenant with so many made-up devices, and a list of their serials.
+    pub async fn new(program: &str, scenario: Scenario, devices: usize) -> Self {
+        Self::with_fleet(program, scenario, Fleet::generated(devices, 3)).await
+    }
+
+    /// A tenant with these devices, and a list of their serials.
+    pub async fn with_fleet(program: &str, scenario: Scenario, fleet: Fleet) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let serials: Vec<&str> = fleet.serials().collect();
+        std::fs::write(folder.path().join("devices.txt"), serials.join("\n")).unwrap();
+        let simulator = Simulator::start(scenario, &fleet, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
+        Self {
+            folder,
+            simulator,
+            fleet,
+            program: PathBuf::from(program),
+        }
+    }
+
+    /// Replaces the simulated Graph by a fresh one that does something else.
+    pub async fn replace(&mut self, scenario: Scenario) {
+        let address = ([127, 0, 0, 1], 0).into();
+        self.simulator = Simulator::start(scenario, &self.fleet, address)
+            .await
+            .unwrap();
+    }
+
+    /// A path in the folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// The program with these arguments, knowing nothing but its folder and the simulated Graph.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("REPILOT_LEDGER__URL", self.path("ledger.db"))
+            .env("REPILOT_GRAPH__ROOT", self.simulator.url())
+            .env("REPILOT_GRAPH__TOKEN", "simulated")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        #[cfg(windows)]
+        for name in [
+            "SystemRoot",
+            "TEMP",
+            "LOCALAPPDATA",
+            "APPDATA",
+            "USERPROFILE",
+        ] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().await.unwrap())
+    }
+
+    /// Starts the program.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// What the simulated Graph saw.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.simulator.counters(0)
+    }
+
+    /// Waits until the simulated Graph saw so much.
+    pub async fn until(&self, mut enough: impl FnMut(&Counters) -> bool) {
+        while !enough(&self.counters()) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Every job of a campaign is over and none is lost: as many jobs as the list has devices, the
+    /// counters agree with the rows, and nobody holds anything.
+    pub async fn assert_accounted(&self, campaign: &str, jobs: usize) {
+        let status = self
+            .run(&["status", campaign, "--json"])
+            .await
+            .expect(0)
+            .json();
+        let counts = &status["campaigns"][0]["counts"];
+        for open in ["pending", "queued", "running"] {
+            assert_eq!(counts[open], 0, "{status}");
+        }
+        let rows = self
+            .run(&["export", campaign, "--format", "json"])
+            .await
+            .expect(0)
+            .json();
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), jobs);
+        for state in ["succeeded", "dead", "cancelled", "skipped"] {
+            let rows = rows.iter().filter(|row| row["outcome"] == state).count();
+            assert_eq!(counts[state], rows, "{state}: {status}");
+        }
+        assert_eq!(
+            status["workers"].as_array().map(Vec::len),
+            Some(0),
+            "{status}"
+        );
+    }
+}
+
+/// Waits for a process that was started.
+pub async fn ended(child: Child) -> Ran {
+    Ran::of(&child.wait_with_output().await.unwrap())
+}
+
+/// Kills a process as a crash would.
+pub async fn kill(mut child: Child) -> ExitStatus {
+    child.start_kill().unwrap();
+    child.wait().await.unwrap()
+}
+
+/// Sends the signal of Ctrl-C.
+#[cfg(unix)]
+pub async fn interrupt(child: &Child) {
+    let id = child.id().unwrap().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// The repository's folder of example lists.
+#[must_use]
+pub fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use repilot_domain::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,12 +40,13 @@ struct Inner {
     details: Option<Value>,
 }
 
-/// Reads whatever came.
-pub(crate) fn parse(bytes: &[u8]) -> ErrorBody {
+/// Reads whatever came, `now` being when.
+pub(crate) fn parse(bytes: &[u8], now: Timestamp) -> ErrorBody {
     let text = String::from_utf8_lossy(bytes);
+    let lower_case = text.to_lowercase();
     let mut body = ErrorBody {
-        asks_for_approval: contains(&text, "x-msft-approval-justification"),
-        unknown_device: contains(&text, "cannot find device with ztd"),
+        asks_for_approval: lower_case.contains("x-msft-approval-justification"),
+        unknown_device: lower_case.contains("cannot find device with ztd"),
         ..ErrorBody::default()
     };
     let Ok(envelope) = serde_json::from_str::<Envelope>(&text) else {
@@ -52,13 +54,13 @@ pub(crate) fn parse(bytes: &[u8]) -> ErrorBody {
         return body;
     };
     let error = envelope.error;
-    body.code = error.code.and_then(into_text).map(|code| bounded(&code));
+    body.code = error.code.and_then(into_text).map(|code| one_line(&code));
     body.request_id = error
         .details
         .as_ref()
         .and_then(|inner| inner.get("request-id"))
         .and_then(Value::as_str)
-        .map(bounded);
+        .map(one_line);
     let mut message = error.message.and_then(into_text).unwrap_or_default();
     for _ in 0..NESTING_MAX {
         let Ok(Value::Object(nested)) = serde_json::from_str::<Value>(&message) else {
@@ -66,7 +68,7 @@ pub(crate) fn parse(bytes: &[u8]) -> ErrorBody {
         };
         let wait = nested.get("RetryAfter").cloned().and_then(into_text);
         body.retry_after = wait
-            .and_then(|wait| crate::retry_after::parse(&wait, None))
+            .and_then(|wait| crate::retry_after::parse(&wait, None, now))
             .or(body.retry_after);
         let inner = nested
             .get("Message")
@@ -77,7 +79,7 @@ pub(crate) fn parse(bytes: &[u8]) -> ErrorBody {
         };
         message = inner;
     }
-    body.message = Some(bounded(&message)).filter(|message| !message.is_empty());
+    body.message = Some(one_line(&message)).filter(|message| !message.is_empty());
     body
 }
 
@@ -89,11 +91,7 @@ fn into_text(value: Value) -> Option<String> {
     }
 }
 
-fn contains(text: &str, needle: &str) -> bool {
-    text.to_lowercase().contains(needle)
-}
-
-/// A proxy's page or plain words: the first line that is not markup.
+/// A proxy's page or plain words: what is not markup.
 fn not_json(text: &str) -> Option<String> {
     let mut plain = String::new();
     let mut within_tag = false;
@@ -108,11 +106,11 @@ fn not_json(text: &str) -> Option<String> {
             _ => {}
         }
     }
-    Some(bounded(&plain)).filter(|message| !message.is_empty())
+    Some(one_line(&plain)).filter(|message| !message.is_empty())
 }
 
 /// One line of bounded length.
-fn bounded(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
     line.chars()
@@ -127,6 +125,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn parse(bytes: &[u8]) -> ErrorBody {
+        super::parse(bytes, Timestamp::from_millis(0))
+    }
 
     #[test]
     fn graphs_own_shape_gives_code_message_and_request_id() {

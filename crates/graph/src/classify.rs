@@ -29,10 +29,10 @@ pub(crate) fn classify(
     match status {
         429 => GraphError::Throttled { retry_after },
         401 => GraphError::Unauthorized,
-        403 => GraphError::Systemic(SystemicReason::Forbidden(
-            body.code.clone().unwrap_or_default(),
-        )),
-        400 if body.asks_for_approval => GraphError::Systemic(SystemicReason::MultiAdminApproval),
+        400 | 403 if body.asks_for_approval => {
+            GraphError::Systemic(SystemicReason::MultiAdminApproval)
+        }
+        403 => GraphError::Systemic(SystemicReason::Forbidden(words(body))),
         404 => GraphError::NotFound,
         400..=499 if unknown_device => GraphError::NotFound,
         408 => GraphError::Transient { retry_after },
@@ -40,6 +40,15 @@ pub(crate) fn classify(
         504 => lost(effect),
         // 500, 502, 503, and redirects or statuses that nobody has documented: none says "done".
         _ => GraphError::Transient { retry_after },
+    }
+}
+
+/// Graph's code and words for a refusal.
+fn words(body: &ErrorBody) -> String {
+    match (&body.code, &body.message) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(words), None) | (None, Some(words)) => words.clone(),
+        (None, None) => "without a word".to_owned(),
     }
 }
 
@@ -53,10 +62,12 @@ pub(crate) fn lost(effect: Effect) -> GraphError {
 
 #[cfg(test)]
 mod tests {
+    use repilot_domain::Timestamp;
+
     use super::*;
 
     fn of(status: u16, body: &str) -> GraphError {
-        let body = crate::body::parse(body.as_bytes());
+        let body = crate::body::parse(body.as_bytes(), Timestamp::from_millis(0));
         classify(status, &body, Some(Duration::from_secs(3)), Effect::Write)
     }
 

@@ -1,85 +1,21 @@
 //! The calls.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
+use azure_core::http::HttpClient;
 use repilot_domain::{Clock, Device, DeviceId};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use secrecy::SecretString;
-use url::Url;
 
-use crate::body::{self, ErrorBody};
-use crate::classify::{Effect, classify, lost};
-use crate::token::{TokenKeeper, TokenSource};
-use crate::{Call, CallRecord, GraphError, GraphRoot, SetupError, http, retry_after, wire};
-
-/// Graph's version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ApiVersion {
-    /// What Microsoft recommends.
-    #[default]
-    V1,
-    /// Where the longer route exists.
-    Beta,
-}
-
-impl ApiVersion {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::V1 => "v1.0",
-            Self::Beta => "beta",
-        }
-    }
-}
-
-/// Which of the action's two routes is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Route {
-    /// `…/windowsAutopilotDeviceIdentities/{id}/unassignUserFromDevice`.
-    #[default]
-    Identity,
-    /// `…/{id}/deploymentProfile/assignedDevices/{id}/unassignUserFromDevice`; beta alone.
-    DeploymentProfile,
-}
-
-/// What a client is made for.
-#[derive(Debug, Clone)]
-pub struct GraphSettings {
-    /// Where Graph is.
-    pub root: GraphRoot,
-    /// Which version.
-    pub version: ApiVersion,
-    /// Which route.
-    pub route: Route,
-    /// How long a call may take before its outcome counts as unknown.
-    pub timeout: Duration,
-}
-
-/// A page's successor, exactly as Graph gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NextLink(Url);
-
-/// A page of the inventory.
-#[derive(Debug)]
-pub struct InventoryPage {
-    /// Its devices.
-    pub devices: Vec<Device>,
-    /// Where the next page is; `None` at the end.
-    pub next: Option<NextLink>,
-}
-
-const IDENTITIES: &str = "deviceManagement/windowsAutopilotDeviceIdentities";
-
-/// The most that Graph puts on a page.
-const PAGE_SIZE: u32 = 1_000;
-
-/// An error body's useful part is at its beginning.
-const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
-
-/// A page of a thousand identities is below one megabyte.
-const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+use crate::address::Addresses;
+use crate::answer::{self, ERROR_BODY_MAX_BYTES, header, read_bounded, read_json};
+use crate::classify::{Effect, classify};
+use crate::token::{Token, TokenKeeper, TokenSource};
+use crate::{
+    Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, body, http,
+    request_id, retry_after, wire,
+};
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
@@ -91,59 +27,79 @@ pub struct GraphClient {
 
 struct Inner {
     http: reqwest::Client,
+    addresses: Addresses,
     tokens: TokenKeeper,
-    root: GraphRoot,
-    /// `{root}/{version}/deviceManagement/windowsAutopilotDeviceIdentities`.
-    collection: String,
-    route: Route,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for GraphClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("GraphClient")
+            .field("addresses", &self.inner.addresses)
+            .finish_non_exhaustive()
+    }
 }
 
 impl GraphClient {
     /// Sets a client up; nothing is called yet.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "settings belong to one client"
+    )]
     pub fn new(
         settings: GraphSettings,
         tokens: TokenSource,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        if settings.route == Route::DeploymentProfile && settings.version == ApiVersion::V1 {
-            return Err(SetupError::RouteNeedsBeta);
-        }
-        let http = http::client(&settings.root, settings.timeout)?;
-        let tokens = TokenKeeper::new(tokens, http.clone(), clock)?;
-        let root = settings.root.as_str();
-        let collection = format!("{root}/{}/{IDENTITIES}", settings.version.as_str());
+        let entra = http::token_client(&tokens)?;
+        Self::over(&settings, tokens, Arc::new(entra), clock)
+    }
+
+    /// Sets a client up that reaches Entra by `entra`.
+    pub(crate) fn over(
+        settings: &GraphSettings,
+        tokens: TokenSource,
+        entra: Arc<dyn HttpClient>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        settings.check()?;
+        let inner = Inner {
+            http: http::graph_client(&settings.root, settings.timeout)?,
+            addresses: Addresses::new(settings),
+            tokens: TokenKeeper::new(tokens, entra, Arc::clone(&clock))?,
+            clock,
+        };
         Ok(Self {
-            inner: Arc::new(Inner {
-                http,
-                tokens,
-                collection,
-                root: settings.root,
-                route: settings.route,
-            }),
+            inner: Arc::new(inner),
         })
     }
 
     /// `unassignUserFromDevice`. Any 2xx is success.
     pub async fn unassign_user(&self, device: &DeviceId) -> Call<()> {
-        let id = segment(device);
-        let collection = &self.inner.collection;
-        let url = match self.inner.route {
-            Route::Identity => format!("{collection}/{id}/unassignUserFromDevice"),
-            Route::DeploymentProfile => format!(
-                "{collection}/{id}/deploymentProfile/assignedDevices/{id}/unassignUserFromDevice"
-            ),
+        let Some(url) = self.inner.addresses.unassign_user(device) else {
+            return unaddressable();
         };
-        let (record, result) = self.send(Method::POST, &url).await;
-        Call {
-            record,
-            result: result.map(drop),
-        }
+        let (record, result) = self.inner.send(Method::POST, &url).await;
+        let result = match result {
+            Ok(answer) => {
+                // Documented as 204, met as 200: a body that is read leaves its connection usable.
+                if answer.content_length() != Some(0) {
+                    let _unused = read_bounded(answer, ERROR_BODY_MAX_BYTES).await;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        Call { record, result }
     }
 
     /// One device of the inventory.
     pub async fn device(&self, device: &DeviceId) -> Call<Device> {
-        let url = format!("{}/{}", self.inner.collection, segment(device));
-        let (mut record, result) = self.send(Method::GET, &url).await;
+        let Some(url) = self.inner.addresses.device(device) else {
+            return unaddressable();
+        };
+        let (mut record, result) = self.inner.send(Method::GET, &url).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Identity>(answer, &mut record).await,
             Err(error) => Err(error),
@@ -155,39 +111,18 @@ impl GraphClient {
     }
 
     /// A page of the inventory: the first, or the one that a page before named.
+    ///
+    /// A page that names another host, or itself, as its successor is unreadable: the token goes
+    /// nowhere else, and the listing would be incomplete or endless.
     pub async fn inventory_page(&self, next: Option<&NextLink>) -> Call<InventoryPage> {
-        let first = || format!("{}?$top={PAGE_SIZE}", self.inner.collection);
-        let url = next.map_or_else(first, |link| link.0.to_string());
-        let (mut record, result) = self.send(Method::GET, &url).await;
+        let url = next.map_or_else(|| self.inner.addresses.first_page(), |link| link.0.clone());
+        let (mut record, result) = self.inner.send(Method::GET, &url).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Collection>(answer, &mut record).await,
             Err(error) => Err(error),
         };
-        let result = result.and_then(|page| self.page(page, &mut record));
+        let result = result.and_then(|page| self.inner.page(page, &url, &mut record));
         Call { record, result }
-    }
-
-    fn page(
-        &self,
-        page: wire::Collection,
-        record: &mut CallRecord,
-    ) -> Result<InventoryPage, GraphError> {
-        let next = match page.next_link {
-            None => None,
-            Some(link) => {
-                let url = Url::parse(&link).ok();
-                // The token goes where the link points: nowhere but to this Graph.
-                let Some(url) = url.filter(|url| self.inner.root.same_origin(url)) else {
-                    record.message = Some("the next page's link leads to another host".to_owned());
-                    return Err(GraphError::Unreadable);
-                };
-                Some(NextLink(url))
-            }
-        };
-        Ok(InventoryPage {
-            devices: page.value.into_iter().map(Device::from).collect(),
-            next,
-        })
     }
 
     /// The token that calls are made with, for `check`.
@@ -197,17 +132,58 @@ impl GraphClient {
             Err(failure) => Err((failure.error, failure.message)),
         }
     }
+}
+
+/// Nothing is sent.
+fn unaddressable<T>() -> Call<T> {
+    let record = CallRecord {
+        message: Some("this is no device's id".to_owned()),
+        client_request_id: request_id::fresh(),
+        ..CallRecord::default()
+    };
+    Call {
+        record,
+        result: Err(GraphError::Rejected),
+    }
+}
+
+impl Inner {
+    fn page(
+        &self,
+        page: wire::Collection,
+        url: &str,
+        record: &mut CallRecord,
+    ) -> Result<InventoryPage, GraphError> {
+        let mut unreadable = |message: &str| {
+            record.message = Some(message.to_owned());
+            Err(GraphError::Unreadable)
+        };
+        let next = match page.next_link {
+            None => None,
+            Some(link) if link == url => {
+                return unreadable("the next page's link leads back to this page");
+            }
+            Some(link) => match self.addresses.next_page(link) {
+                Some(next) => Some(next),
+                None => return unreadable("the next page's link leads to another host"),
+            },
+        };
+        Ok(InventoryPage {
+            devices: page.value.into_iter().map(Device::from).collect(),
+            next,
+        })
+    }
 
     async fn send(&self, method: Method, url: &str) -> (CallRecord, Result<Response, GraphError>) {
         let mut record = CallRecord {
-            client_request_id: fresh_id(),
+            client_request_id: request_id::fresh(),
             ..CallRecord::default()
         };
         let effect = match method {
             Method::POST => Effect::Write,
             _ => Effect::Read,
         };
-        let token = match self.inner.tokens.get().await {
+        let token = match self.tokens.get().await {
             Ok(token) => token,
             Err(failure) => {
                 record.message = Some(failure.message);
@@ -215,10 +191,9 @@ impl GraphClient {
             }
         };
         let mut request = self
-            .inner
             .http
             .request(method, url)
-            .header(AUTHORIZATION, token.header.clone())
+            .header(AUTHORIZATION, token.header().clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, &record.client_request_id);
         if effect == Effect::Write {
@@ -227,148 +202,44 @@ impl GraphClient {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                let (result, message) = unanswered(&error, effect);
+                let (result, message) = answer::unanswered(&error, effect);
                 record.message = Some(message);
                 return (record, Err(result));
             }
         };
-        keep_headers(&mut record, &answer);
-        let status = answer.status();
-        if status.is_success() {
+        answer::keep_headers(&mut record, &answer);
+        if answer.status().is_success() {
             token.prove();
             return (record, Ok(answer));
         }
-        let asked = header(answer.headers(), "retry-after");
-        let wait = asked.and_then(|value| retry_after::parse(&value, record.date.as_deref()));
+        let error = self.refusal(answer, &token, effect, &mut record).await;
+        (record, Err(error))
+    }
+
+    async fn refusal(
+        &self,
+        answer: Response,
+        token: &Token,
+        effect: Effect,
+        record: &mut CallRecord,
+    ) -> GraphError {
+        let status = answer.status().as_u16();
+        let asks_for_approval = answer::asks_for_approval(answer.headers());
+        let wait = header(answer.headers(), "retry-after")
+            .and_then(|value| retry_after::parse(&value, record.date.as_deref(), self.clock.now()));
         // A body that breaks off has said what it could.
         let bytes = read_bounded(answer, ERROR_BODY_MAX_BYTES)
             .await
             .unwrap_or_default();
-        let body: ErrorBody = body::parse(&bytes);
-        let error = match status.as_u16() {
-            401 => self.inner.tokens.refused(&token).await,
-            status => classify(status, &body, wait.or(body.retry_after), effect),
+        let mut body = body::parse(&bytes, self.clock.now());
+        body.asks_for_approval |= asks_for_approval;
+        let error = match status {
+            401 => self.tokens.refused(token).await,
+            _ => classify(status, &body, wait.or(body.retry_after), effect),
         };
         record.code = body.code;
         record.message = body.message;
-        record.request_id = record.request_id.or(body.request_id);
-        (record, Err(error))
-    }
-}
-
-/// A request without an answer: was it sent?
-fn unanswered(error: &reqwest::Error, effect: Effect) -> (GraphError, String) {
-    let mut message = String::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        message = error.to_string();
-        cause = error.source();
-    }
-    if error.is_connect() || error.is_builder() {
-        return (
-            GraphError::Unreachable,
-            format!("cannot connect: {message}"),
-        );
-    }
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else {
-        "the connection was lost"
-    };
-    (lost(effect), format!("{what}: {message}"))
-}
-
-fn keep_headers(record: &mut CallRecord, answer: &Response) {
-    let headers = answer.headers();
-    record.status = Some(answer.status().as_u16());
-    record.request_id = header(headers, "request-id");
-    record.date = header(headers, "date");
-    record.diagnostic = header(headers, "x-ms-ags-diagnostic");
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        for (name, value) in headers {
-            let name = name.as_str();
-            if name.starts_with("ratelimit") || name.starts_with("x-ms-throttle") {
-                tracing::debug!(
-                    header = name,
-                    ?value,
-                    "Graph says something of its throttle"
-                );
-            }
-        }
-    }
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-async fn read_bounded(mut answer: Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        let room = limit - bytes.len();
-        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() >= room {
-            break;
-        }
-    }
-    Ok(bytes)
-}
-
-async fn read_json<T: serde::de::DeserializeOwned>(
-    answer: Response,
-    record: &mut CallRecord,
-) -> Result<T, GraphError> {
-    let bytes = match read_bounded(answer, PAGE_MAX_BYTES).await {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let (result, message) = unanswered(&error, Effect::Read);
-            record.message = Some(message);
-            return Err(result);
-        }
-    };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        record.message = Some(format!("the body is not what was asked for: {error}"));
-        GraphError::Unreadable
-    })
-}
-
-/// An id as one segment of a path: nothing in it leads anywhere else.
-fn segment(device: &DeviceId) -> String {
-    let id = device.as_str();
-    if id
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    {
-        return id.to_owned();
-    }
-    let mut encoded = String::with_capacity(id.len() * 3);
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
-/// A GUID by chance, for `client-request-id` and the like: support finds calls by it.
-pub(crate) fn fresh_id() -> String {
-    let bytes: [u8; 16] = rand::random();
-    uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_id_leads_out_of_its_segment() {
-        let segment = |id: &str| super::segment(&DeviceId(id.to_owned()));
-        assert_eq!(segment("0a-1B"), "0a-1B");
-        assert_eq!(segment("../me?x#y"), "%2E%2E%2Fme%3Fx%23y");
+        record.request_id = record.request_id.take().or(body.request_id);
+        error
     }
 }

@@ -43,9 +43,9 @@ pub enum GraphError {
 /// Why a whole tenant refuses, and what a person does about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SystemicReason {
-    /// 403.
+    /// 403, with Graph's code and words.
     #[error(
-        "Graph refuses the app (403 {0}): grant it DeviceManagementServiceConfig.ReadWrite.All \
+        "Graph refuses the app (403, {0}): grant it DeviceManagementServiceConfig.ReadWrite.All \
          with admin consent, check the tenant's Intune licence, then resume"
     )]
     Forbidden(String),

@@ -1,28 +1,68 @@
-//! The HTTP client: no retries of its own, no redirects, no surprises.
+//! The HTTP clients: no retries of their own, no redirects, no surprises.
 
 use std::time::Duration;
 
-use crate::{GraphRoot, SetupError};
+use reqwest::ClientBuilder;
+
+use crate::{AzureCredential, GraphRoot, SetupError, TokenSource};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Entra answers within a second or two; every call of the tenant waits meanwhile.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Shorter than the idle timeouts of load balancers, so that a request seldom meets a connection
 /// that the other side is closing; longer than a window, so that bursts find their connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-pub(crate) fn client(root: &GraphRoot, timeout: Duration) -> Result<reqwest::Client, SetupError> {
-    // A second installation changes nothing: whoever came first chose the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("repilot/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
+/// One HTTP/2 connection carries all calls: one that died silently is to be noticed before all of
+/// them run into their timeouts and become ambiguous.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// How long the other side may take to answer such a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For Graph. The pool keeps whatever the callers' concurrency opened.
+pub(crate) fn graph_client(
+    root: &GraphRoot,
+    timeout: Duration,
+) -> Result<reqwest::Client, SetupError> {
+    let mut builder = base()
         .timeout(timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never());
+        // Below the whole timeout, so that a call which never got a connection is known to be
+        // unsent, and not ambiguous.
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2));
     if root.is_loopback() {
         builder = builder.no_proxy();
     }
     builder.build().map_err(SetupError::Http)
+}
+
+/// For Entra, or for the machine's own metadata service, which no proxy can speak for.
+pub(crate) fn token_client(source: &TokenSource) -> Result<reqwest::Client, SetupError> {
+    let mut builder = base()
+        .timeout(TOKEN_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    if let TokenSource::Azure {
+        credential: AzureCredential::ManagedIdentity { .. },
+        ..
+    } = source
+    {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(SetupError::Http)
+}
+
+fn base() -> ClientBuilder {
+    // A second installation changes nothing: whoever came first chose the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("repilot/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .http2_keep_alive_interval(PING_EVERY)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
 }

@@ -3,6 +3,8 @@
 //! One method a call, none of which retries anything: what to do next is the caller's to decide, by
 //! [`GraphError`].
 
+mod address;
+mod answer;
 mod body;
 mod call;
 mod classify;
@@ -10,16 +12,21 @@ mod client;
 mod cloud;
 mod error;
 mod http;
+mod inventory;
 mod permissions;
+mod request_id;
 mod retry_after;
 mod root;
+mod settings;
 mod token;
 mod wire;
 
 pub use call::{Call, CallRecord};
-pub use client::{ApiVersion, GraphClient, GraphSettings, InventoryPage, NextLink, Route};
+pub use client::GraphClient;
 pub use cloud::{Cloud, UnknownCloud};
 pub use error::{GraphError, SetupError, SystemicReason};
+pub use inventory::{InventoryPage, NextLink};
 pub use permissions::{Sufficiency, TokenClaims};
 pub use root::{GraphRoot, RootError};
+pub use settings::{ApiVersion, GraphSettings, Route};
 pub use token::{AzureCredential, TokenSource};

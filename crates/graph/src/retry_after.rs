@@ -1,50 +1,101 @@
 //! `Retry-After`: an integer, a decimal or a date.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use repilot_domain::Timestamp;
 
 /// Longer than any throttle that was ever seen; a longer demand is asked about again after it.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// Reads the header. A date counts from the answer's own `Date`, so that clocks need not agree.
-pub(crate) fn parse(value: &str, answered_at: Option<&str>) -> Option<Duration> {
+/// Reads the header. A date counts from the answer's own `Date`, so that clocks need not agree,
+/// and from `now` where the answer has none.
+pub(crate) fn parse(value: &str, answered_at: Option<&str>, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds)
-            .ok()
-            .map(|wait| wait.min(LONGEST));
+        if seconds.is_nan() || seconds < 0.0 {
+            return None;
+        }
+        // What no Duration holds is longer than the longest, too.
+        let wait = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
+        return Some(wait.min(LONGEST));
     }
     let until = httpdate::parse_http_date(value).ok()?;
-    let now: SystemTime = httpdate::parse_http_date(answered_at?).ok()?;
-    let wait = until.duration_since(now).unwrap_or_default();
+    let answered_at = answered_at
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or_else(|| system_time(now));
+    let wait = until.duration_since(answered_at).unwrap_or_default();
     Some(wait.min(LONGEST))
+}
+
+fn system_time(instant: Timestamp) -> SystemTime {
+    UNIX_EPOCH + instant.since(Timestamp::from_millis(0))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const DATE: Option<&str> = Some("Mon, 02 Mar 2026 08:15:30 GMT");
 
+    /// A machine whose clock is an hour behind.
+    const NOW: Timestamp = Timestamp::from_millis(1_772_435_730_000);
+
+    fn of(value: &str) -> Option<Duration> {
+        parse(value, DATE, NOW)
+    }
+
     #[test]
-    fn integers_decimals_and_dates_are_read() {
-        assert_eq!(parse("10", None), Some(Duration::from_secs(10)));
-        assert_eq!(parse(" 2.128 ", None), Some(Duration::from_millis(2_128)));
-        let date = parse("Mon, 02 Mar 2026 08:15:42 GMT", DATE);
-        assert_eq!(date, Some(Duration::from_secs(12)));
+    fn integers_and_decimals_are_seconds() {
+        assert_eq!(of("10"), Some(Duration::from_secs(10)));
+        assert_eq!(of("0"), Some(Duration::ZERO));
+        assert_eq!(of(" 2.128 "), Some(Duration::from_millis(2_128)));
+    }
+
+    #[test]
+    fn a_date_counts_from_the_answers_own_date() {
+        let date = "Mon, 02 Mar 2026 08:15:42 GMT";
+        assert_eq!(of(date), Some(Duration::from_secs(12)));
+        assert_eq!(of("Mon, 02 Mar 2026 08:15:00 GMT"), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_date_counts_from_the_clock_where_the_answer_has_none() {
+        let date = "Mon, 02 Mar 2026 07:15:42 GMT";
+        assert_eq!(parse(date, None, NOW), Some(Duration::from_secs(12)));
         assert_eq!(
-            parse("Mon, 02 Mar 2026 08:15:00 GMT", DATE),
-            Some(Duration::ZERO)
+            parse(date, Some("today"), NOW),
+            Some(Duration::from_secs(12))
         );
-        assert_eq!(parse("999999", None), Some(LONGEST));
+    }
+
+    #[test]
+    fn no_demand_is_longer_than_an_hour() {
+        for long in ["999999", "1e300", "inf", "Tue, 02 Mar 2027 08:15:42 GMT"] {
+            assert_eq!(of(long), Some(LONGEST), "{long}");
+        }
+    }
+
+    #[test]
+    fn garbage_and_negative_numbers_are_no_demand() {
         for bad in [
             "",
             "soon",
             "-1",
             "NaN",
-            "inf",
+            "-inf",
             "Mon, 99 Mar 2026 08:15:42 GMT",
         ] {
-            assert_eq!(parse(bad, DATE), None, "{bad}");
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_wait_is_bounded(value: String, date: Option<String>) {
+            let wait = parse(&value, date.as_deref(), NOW);
+            prop_assert!(wait.is_none_or(|wait| wait <= LONGEST));
         }
     }
 }

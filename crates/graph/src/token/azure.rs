@@ -1,23 +1,26 @@
 //! Credentials of Entra, by way of `azure_identity` over our own HTTP client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret, TokenCredential};
-use azure_core::error::ErrorKind;
-use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
-use repilot_domain::Timestamp;
+use repilot_domain::{Clock, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::TokenFailure;
 use super::certificate::Assertion;
-use crate::{Cloud, GraphError, SetupError, SystemicReason};
+use super::failure::TokenFailure;
+use crate::Cloud;
+
+/// Longer than the HTTP client's own: what it bounds is `az`, which may wait for a terminal.
+const FETCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What proves who we are.
 #[derive(Debug)]
@@ -59,15 +62,48 @@ pub enum AzureCredential {
     },
 }
 
+/// A token as it was fetched.
+pub(super) struct Fetched {
+    pub(super) secret: SecretString,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
 impl AzureCredential {
+    /// Fetches a token from the source itself, past every cache of `azure_identity`.
+    pub(super) async fn fetch(
+        &self,
+        cloud: Cloud,
+        http: &Arc<dyn HttpClient>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Fetched, TokenFailure> {
+        let credential = match self.build(cloud, http, clock) {
+            Ok(credential) => credential,
+            Err(words) => return Err(TokenFailure::refused(&words)),
+        };
+        let scope = cloud.scope();
+        let token = match tokio::time::timeout(FETCH_TIMEOUT, credential.get_token(&[&scope], None))
+            .await
+        {
+            Ok(Ok(token)) => token,
+            Ok(Err(error)) => return Err(TokenFailure::of(&error)),
+            Err(_elapsed) => return Err(TokenFailure::too_slow()),
+        };
+        let expires_at = token.expires_on.unix_timestamp().saturating_mul(1_000);
+        Ok(Fetched {
+            secret: SecretString::from(token.token.secret()),
+            expires_at: Some(Timestamp::from_millis(expires_at)),
+        })
+    }
+
+    /// Builds the credential, or says what is wrong with it.
     pub(super) fn build(
         &self,
         cloud: Cloud,
-        http: &reqwest::Client,
-    ) -> Result<Arc<dyn TokenCredential>, SetupError> {
+        http: &Arc<dyn HttpClient>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<dyn TokenCredential>, String> {
         let client_options = client_options(cloud, http);
-        let refused = |error: azure_core::Error| SetupError::Credential(error.to_string());
-        match self {
+        let built: azure_core::Result<Arc<dyn TokenCredential>> = match self {
             Self::ClientSecret {
                 tenant_id,
                 client_id,
@@ -76,8 +112,7 @@ impl AzureCredential {
                 let secret = Secret::new(secret.expose_secret().to_owned());
                 let options = ClientSecretCredentialOptions { client_options };
                 ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options))
-                    .map(|credential| credential as Arc<dyn TokenCredential>)
-                    .map_err(refused)
+                    .map(|credential| credential as _)
             }
             Self::Certificate {
                 tenant_id,
@@ -85,22 +120,20 @@ impl AzureCredential {
                 pem,
             } => {
                 let audience = format!("{}/{tenant_id}/oauth2/v2.0/token", cloud.authority());
-                let assertion = Assertion::new(pem.expose_secret(), client_id, audience)
-                    .map_err(|error| SetupError::Credential(error.to_string()))?;
+                let assertion =
+                    Assertion::new(pem.expose_secret(), client_id, audience, Arc::clone(clock))
+                        .map_err(|error| error.to_string())?;
                 let options = ClientAssertionCredentialOptions { client_options };
                 let (tenant_id, client_id) = (tenant_id.clone(), client_id.clone());
                 ClientAssertionCredential::new(tenant_id, client_id, assertion, Some(options))
-                    .map(|credential| credential as Arc<dyn TokenCredential>)
-                    .map_err(refused)
+                    .map(|credential| credential as _)
             }
             Self::ManagedIdentity { client_id } => {
                 let options = ManagedIdentityCredentialOptions {
                     user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
                     client_options,
                 };
-                ManagedIdentityCredential::new(Some(options))
-                    .map(|credential| credential as Arc<dyn TokenCredential>)
-                    .map_err(refused)
+                ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
             }
             Self::WorkloadIdentity {
                 tenant_id,
@@ -112,71 +145,28 @@ impl AzureCredential {
                     client_id: client_id.clone(),
                     ..WorkloadIdentityCredentialOptions::default()
                 };
-                WorkloadIdentityCredential::new(Some(options))
-                    .map(|credential| credential as Arc<dyn TokenCredential>)
-                    .map_err(refused)
+                WorkloadIdentityCredential::new(Some(options)).map(|credential| credential as _)
             }
             Self::AzureCli { tenant_id } => {
                 let options = AzureCliCredentialOptions {
                     tenant_id: tenant_id.clone(),
                     ..AzureCliCredentialOptions::default()
                 };
-                AzureCliCredential::new(Some(options))
-                    .map(|credential| credential as Arc<dyn TokenCredential>)
-                    .map_err(refused)
+                AzureCliCredential::new(Some(options)).map(|credential| credential as _)
             }
-        }
+        };
+        built.map_err(|error| error.to_string())
     }
 }
 
-fn client_options(cloud: Cloud, http: &reqwest::Client) -> ClientOptions {
+fn client_options(cloud: Cloud, http: &Arc<dyn HttpClient>) -> ClientOptions {
     let mut custom = CustomConfiguration::default();
     cloud.authority().clone_into(&mut custom.authority_host);
     ClientOptions {
         // Retries never stack: a failed fetch is the job's to retry.
         retry: RetryOptions::none(),
-        transport: Some(Transport::new(Arc::new(http.clone()))),
+        transport: Some(Transport::new(Arc::clone(http))),
         cloud: Some(Arc::new(CloudConfiguration::Custom(custom))),
         ..ClientOptions::default()
     }
-}
-
-pub(super) async fn fetch(
-    credential: &dyn TokenCredential,
-    cloud: Cloud,
-) -> Result<(SecretString, Option<Timestamp>), TokenFailure> {
-    let scope = cloud.scope();
-    match credential.get_token(&[&scope], None).await {
-        Ok(token) => {
-            let expires_at = token.expires_on.unix_timestamp().saturating_mul(1_000);
-            let secret = SecretString::from(token.token.secret().to_owned());
-            Ok((secret, Some(Timestamp::from_millis(expires_at))))
-        }
-        Err(error) => Err(failure(&error)),
-    }
-}
-
-/// Entra's refusals carry a code (AADSTS…) that is worth more than all our words.
-fn failure(error: &azure_core::Error) -> TokenFailure {
-    let mut message = error.to_string();
-    let mut unreachable = matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection);
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        unreachable |= cause
-            .downcast_ref::<reqwest::Error>()
-            .is_some_and(|error| error.is_connect() || error.is_timeout());
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
-    let message: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let message: String = message.chars().take(500).collect();
-    let error = if unreachable {
-        GraphError::Unreachable
-    } else {
-        GraphError::Systemic(SystemicReason::CredentialRefused(message.clone()))
-    };
-    TokenFailure { error, message }
 }

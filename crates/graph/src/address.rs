@@ -1,0 +1,160 @@
+//! Where the calls go, and where they never go.
+
+use std::fmt::Write as _;
+
+use repilot_domain::DeviceId;
+use url::Url;
+
+use crate::{GraphRoot, GraphSettings, NextLink, Route};
+
+const IDENTITIES: &str = "deviceManagement/windowsAutopilotDeviceIdentities";
+
+/// The most that Graph puts on a page.
+const PAGE_SIZE: u32 = 1_000;
+
+/// The addresses below one root, in one version, by one route.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    root: GraphRoot,
+    /// `{root}/{version}/deviceManagement/windowsAutopilotDeviceIdentities`.
+    collection: String,
+    route: Route,
+}
+
+impl Addresses {
+    pub(crate) fn new(settings: &GraphSettings) -> Self {
+        let root = settings.root.as_str();
+        let version = settings.version.as_str();
+        Self {
+            collection: format!("{root}/{version}/{IDENTITIES}"),
+            root: settings.root.clone(),
+            route: settings.route,
+        }
+    }
+
+    /// `None` for an id that no path can carry.
+    pub(crate) fn unassign_user(&self, device: &DeviceId) -> Option<String> {
+        let collection = &self.collection;
+        let id = segment(device)?;
+        Some(match self.route {
+            Route::Identity => format!("{collection}/{id}/unassignUserFromDevice"),
+            Route::DeploymentProfile => format!(
+                "{collection}/{id}/deploymentProfile/assignedDevices/{id}/unassignUserFromDevice"
+            ),
+        })
+    }
+
+    /// `None` for an id that no path can carry.
+    pub(crate) fn device(&self, device: &DeviceId) -> Option<String> {
+        Some(format!("{}/{}", self.collection, segment(device)?))
+    }
+
+    pub(crate) fn first_page(&self) -> String {
+        format!("{}?$top={PAGE_SIZE}", self.collection)
+    }
+
+    /// The link of a page's successor, if the token may go there: to this Graph, nowhere else.
+    pub(crate) fn next_page(&self, link: String) -> Option<NextLink> {
+        let url = Url::parse(&link).ok()?;
+        self.root.same_origin(&url).then_some(NextLink(link))
+    }
+}
+
+/// An id as one segment of a path: nothing in it leads anywhere else.
+///
+/// A segment of dots leads upwards even when it is encoded, and an empty one is none: neither can
+/// be written.
+fn segment(device: &DeviceId) -> Option<String> {
+    let id = device.as_str();
+    if matches!(id, "" | "." | "..") {
+        return None;
+    }
+    let mut encoded = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    Some(encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ApiVersion;
+
+    fn addresses(version: ApiVersion, route: Route) -> Addresses {
+        Addresses::new(&GraphSettings {
+            root: GraphRoot::parse("https://graph.microsoft.com/").unwrap(),
+            version,
+            route,
+            timeout: Duration::from_secs(1),
+        })
+    }
+
+    #[test]
+    fn the_longer_route_names_the_id_twice() {
+        let addresses = addresses(ApiVersion::Beta, Route::DeploymentProfile);
+        assert_eq!(
+            addresses
+                .unassign_user(&DeviceId("a-1".to_owned()))
+                .unwrap(),
+            "https://graph.microsoft.com/beta/deviceManagement/windowsAutopilotDeviceIdentities/\
+             a-1/deploymentProfile/assignedDevices/a-1/unassignUserFromDevice"
+        );
+    }
+
+    #[test]
+    fn an_id_that_no_path_can_carry_has_no_address() {
+        let addresses = addresses(ApiVersion::V1, Route::Identity);
+        for id in ["", ".", ".."] {
+            let device = DeviceId(id.to_owned());
+            assert_eq!(addresses.unassign_user(&device), None, "{id}");
+            assert_eq!(addresses.device(&device), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_next_link_is_followed_to_its_own_origin_alone() {
+        let addresses = addresses(ApiVersion::V1, Route::Identity);
+        let good = "https://graph.microsoft.com/v1.0/x?$skiptoken='a b'";
+        assert_eq!(
+            addresses.next_page(good.to_owned()),
+            Some(NextLink(good.to_owned()))
+        );
+        for bad in [
+            "",
+            "/v1.0/x?$skiptoken=1",
+            "http://graph.microsoft.com/v1.0/x",
+            "https://graph.microsoft.com:8443/v1.0/x",
+            "https://graph.microsoft.com.evil.example/v1.0/x",
+            "https://graph.microsoft.com@evil.example/v1.0/x",
+        ] {
+            assert_eq!(addresses.next_page(bad.to_owned()), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_id_leads_out_of_its_segment(id in "[./%\\\\?#]{0,5}|.{0,60}") {
+            let addresses = addresses(ApiVersion::V1, Route::Identity);
+            let Some(address) = addresses.unassign_user(&DeviceId(id)) else {
+                return Ok(());
+            };
+            let url = Url::parse(&address).unwrap();
+            let segments: Vec<&str> = url.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 5);
+            prop_assert_eq!(&segments[..3], &["v1.0", "deviceManagement", "windowsAutopilotDeviceIdentities"]);
+            prop_assert_eq!(segments[4], "unassignUserFromDevice");
+            prop_assert_eq!(url.query(), None);
+            prop_assert_eq!(url.fragment(), None);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What came back over the wire: headers, bounded bodies, or nothing.
+
+use reqwest::Response;
+use reqwest::header::HeaderMap;
+
+use crate::body::one_line;
+use crate::classify::{Effect, lost};
+use crate::{CallRecord, GraphError};
+
+/// An error body's useful part is at its beginning.
+pub(crate) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
+
+/// A page of a thousand identities is below one megabyte.
+const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Multi Admin Approval asks for this header by name, in the body or among the answer's own.
+const APPROVAL_HEADER: &str = "x-msft-approval-justification";
+
+/// Keeps of the headers what explains the call afterwards.
+pub(crate) fn keep_headers(record: &mut CallRecord, answer: &Response) {
+    let headers = answer.headers();
+    record.status = Some(answer.status().as_u16());
+    record.request_id = header(headers, "request-id");
+    record.date = header(headers, "date");
+    record.diagnostic = header(headers, "x-ms-ags-diagnostic");
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        log_throttle_headers(headers);
+    }
+}
+
+/// Nobody documents them for Intune: worth a look, never relied on.
+fn log_throttle_headers(headers: &HeaderMap) {
+    for (name, value) in headers {
+        let name = name.as_str();
+        if name.starts_with("ratelimit") || name.starts_with("x-ms-throttle") {
+            tracing::debug!(
+                header.name = name,
+                header.value = ?value,
+                "Graph says something of its throttle"
+            );
+        }
+    }
+}
+
+/// A header as text, on one line of bounded length; names know no case.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(one_line)
+}
+
+pub(crate) fn asks_for_approval(headers: &HeaderMap) -> bool {
+    let named = |value: &str| value.to_ascii_lowercase().contains(APPROVAL_HEADER);
+    headers.contains_key(APPROVAL_HEADER)
+        || headers
+            .values()
+            .any(|value| value.to_str().is_ok_and(named))
+}
+
+/// Reads no more than `limit`; what is beyond is cut off, and the connection with it.
+pub(crate) async fn read_bounded(
+    mut answer: Response,
+    limit: usize,
+) -> Result<Vec<u8>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() >= room {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Reads what a GET asked for.
+pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
+    answer: Response,
+    record: &mut CallRecord,
+) -> Result<T, GraphError> {
+    let bytes = match read_bounded(answer, PAGE_MAX_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let (result, message) = unanswered(&error, Effect::Read);
+            record.message = Some(message);
+            return Err(result);
+        }
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let message = format!("the body is not what was asked for: {error}");
+        record.message = Some(one_line(&message));
+        GraphError::Unreadable
+    })
+}
+
+/// A request without an answer: was it sent?
+///
+/// hyper hands a request back unsent when a pooled connection turns out to be closed before the
+/// request was started, and sends it on another connection: that is no retry, nothing had left.
+/// Once anything has been written the error surfaces here, and the request is not sent again
+/// (`a_post_whose_answer_is_lost_on_a_reused_connection_is_not_sent_again`).
+pub(crate) fn unanswered(error: &reqwest::Error, effect: Effect) -> (GraphError, String) {
+    let (result, what) = if error.is_connect() || error.is_builder() {
+        (GraphError::Unreachable, "cannot connect")
+    } else if error.is_timeout() {
+        (lost(effect), "no answer in time")
+    } else {
+        (lost(effect), "the connection was lost")
+    };
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    // The outer errors repeat the address, and with it the device.
+    (result, one_line(&format!("{what}: {innermost}")))
+}

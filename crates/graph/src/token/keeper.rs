@@ -1,0 +1,235 @@
+//! One token for all calls: fetched once, ahead of its expiry, and dropped when Graph refuses it.
+//!
+//! What it needs: a call that finds a good token takes no lock that anybody holds for long; forty
+//! calls that find none cause one fetch; a fetch that fails is not repeated by each of the
+//! thirty-nine that waited for it.
+//!
+//! The design: the token in use is behind a lock held for the length of a copy; fetching is behind
+//! another, held while Entra answers. Who gets it looks again first: at the token, and at whether a
+//! fetch failed while it waited. Each token has a generation, so that forty calls refused with one
+//! token drop it once, and not its successor. `azure_identity` keeps tokens of its own and cannot
+//! be told to forget one: each fetch builds its credential anew.
+//!
+//! The race it accepts: calls that took a token just before it was dropped are refused with it, and
+//! come again.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use azure_core::http::HttpClient;
+use repilot_domain::{Clock, Timestamp};
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::TokenSource;
+use super::azure::Fetched;
+use super::failure::TokenFailure;
+use crate::{GraphError, SetupError, SystemicReason};
+
+/// A token is fetched anew so long before it expires.
+const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+
+/// While the old token lasts, a failed refresh is tried again no sooner: calls go on meanwhile.
+const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// A token in use.
+#[derive(Debug)]
+pub(crate) struct Token {
+    header: HeaderValue,
+    secret: SecretString,
+    generation: u64,
+    expires_at: Option<Timestamp>,
+    /// Fetched because its predecessor was refused.
+    after_refusal: bool,
+    /// A call was accepted with it.
+    proven: AtomicBool,
+}
+
+impl Token {
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
+    /// A call was accepted with it.
+    pub(crate) fn prove(&self) {
+        if !self.proven.load(Ordering::Relaxed) {
+            self.proven.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct InUse {
+    token: Arc<Token>,
+    refresh_at: Option<Timestamp>,
+}
+
+pub(crate) struct TokenKeeper {
+    in_use: RwLock<Option<InUse>>,
+    fetching: tokio::sync::Mutex<Fetcher>,
+    /// How many fetches have ended, well or not.
+    fetches: AtomicU64,
+    clock: Arc<dyn Clock>,
+}
+
+struct Fetcher {
+    source: TokenSource,
+    http: Arc<dyn HttpClient>,
+    generation: u64,
+    refused: bool,
+    last_failure: Option<TokenFailure>,
+}
+
+impl TokenKeeper {
+    pub(crate) fn new(
+        source: TokenSource,
+        http: Arc<dyn HttpClient>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        if let TokenSource::Azure { credential, cloud } = &source {
+            // What is wrong with a certificate or an id is said before any device is touched.
+            credential
+                .build(*cloud, &http, &clock)
+                .map_err(SetupError::Credential)?;
+        }
+        Ok(Self {
+            in_use: RwLock::new(None),
+            fetching: tokio::sync::Mutex::new(Fetcher {
+                source,
+                http,
+                generation: 0,
+                refused: false,
+                last_failure: None,
+            }),
+            fetches: AtomicU64::new(0),
+            clock,
+        })
+    }
+
+    /// The token to call with.
+    pub(crate) async fn get(&self) -> Result<Arc<Token>, TokenFailure> {
+        if let Some(token) = self.fresh() {
+            return Ok(token);
+        }
+        let fetches_before = self.fetches.load(Ordering::Acquire);
+        let mut fetcher = self.fetching.lock().await;
+        if let Some(token) = self.fresh() {
+            return Ok(token);
+        }
+        let failed_meanwhile = self.fetches.load(Ordering::Acquire) != fetches_before;
+        if let Some(failure) = fetcher.last_failure.as_ref().filter(|_| failed_meanwhile) {
+            return Err(failure.clone());
+        }
+        let fetched = fetcher.fetch(&self.clock).await;
+        fetcher.last_failure = fetched.as_ref().err().cloned();
+        self.fetches.fetch_add(1, Ordering::Release);
+        match fetched {
+            Ok(token) => {
+                let token = Arc::new(token);
+                self.put(Some(InUse {
+                    refresh_at: token.expires_at.map(|at| self.refresh_at(at)),
+                    token: Arc::clone(&token),
+                }));
+                Ok(token)
+            }
+            Err(failure) => self.make_do(failure),
+        }
+    }
+
+    /// Graph refused it: what that means.
+    pub(crate) async fn refused(&self, token: &Token) -> GraphError {
+        let mut fetcher = self.fetching.lock().await;
+        if matches!(fetcher.source, TokenSource::Fixed(_)) {
+            return GraphError::Systemic(SystemicReason::TokenRefused);
+        }
+        if token.generation == fetcher.generation {
+            fetcher.refused = true;
+            self.put(None);
+        }
+        if token.after_refusal && !token.proven.load(Ordering::Relaxed) {
+            GraphError::Systemic(SystemicReason::TokenRefused)
+        } else {
+            GraphError::Unauthorized
+        }
+    }
+
+    /// A refresh failed: the old token serves as long as it lasts.
+    fn make_do(&self, failure: TokenFailure) -> Result<Arc<Token>, TokenFailure> {
+        let now = self.clock.now();
+        let Some(mut old) = self.in_use() else {
+            return Err(failure);
+        };
+        if old.token.expires_at.is_some_and(|at| at <= now) {
+            return Err(failure);
+        }
+        tracing::warn!(
+            error.message = failure.message,
+            "the token cannot be refreshed; going on with the old one while it lasts"
+        );
+        let token = Arc::clone(&old.token);
+        old.refresh_at = Some(now.after(REFRESH_AGAIN_AFTER));
+        self.put(Some(old));
+        Ok(token)
+    }
+
+    fn fresh(&self) -> Option<Arc<Token>> {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let in_use = in_use.as_ref()?;
+        let now = || self.clock.now();
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now());
+        let stale = due(in_use.refresh_at) || due(in_use.token.expires_at);
+        (!stale).then(|| Arc::clone(&in_use.token))
+    }
+
+    /// Ahead of the expiry; of a token that lives no longer than that, at half of its life.
+    fn refresh_at(&self, expires_at: Timestamp) -> Timestamp {
+        let life = expires_at.since(self.clock.now());
+        expires_at.before(REFRESH_AHEAD.min(life / 2))
+    }
+
+    fn in_use(&self) -> Option<InUse> {
+        self.in_use
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn put(&self, in_use: Option<InUse>) {
+        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
+    }
+}
+
+impl Fetcher {
+    async fn fetch(&mut self, clock: &Arc<dyn Clock>) -> Result<Token, TokenFailure> {
+        let fetched = match &self.source {
+            TokenSource::Fixed(secret) => Fetched {
+                secret: secret.clone(),
+                expires_at: None,
+            },
+            TokenSource::Azure { credential, cloud } => {
+                credential.fetch(*cloud, &self.http, clock).await?
+            }
+        };
+        let bearer = format!("Bearer {}", fetched.secret.expose_secret());
+        let Ok(mut header) = HeaderValue::from_str(&bearer) else {
+            return Err(TokenFailure::refused(
+                "the token has characters that no header can carry",
+            ));
+        };
+        header.set_sensitive(true);
+        self.generation += 1;
+        Ok(Token {
+            header,
+            secret: fetched.secret,
+            generation: self.generation,
+            expires_at: fetched.expires_at,
+            after_refusal: std::mem::take(&mut self.refused),
+            proven: AtomicBool::new(false),
+        })
+    }
+}

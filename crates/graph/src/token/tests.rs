@@ -1,0 +1,339 @@
+//! Tokens end to end: `azure_identity` as it is, over a wire to an Entra that the test plays.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use azure_core::error::{Error, ErrorKind};
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode};
+use repilot_domain::{Clock as _, DeviceId, ManualClock, SystemClock};
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::{AzureCredential, TokenKeeper, TokenSource};
+use crate::{
+    ApiVersion, Cloud, GraphClient, GraphError, GraphRoot, GraphSettings, Route, SystemicReason,
+};
+
+/// What Entra says; tokens are `token-1`, `token-2` and so on.
+#[derive(Debug, Clone)]
+enum Says {
+    Token { lives_seconds: u64 },
+    Status(u16, &'static str),
+    Unreachable,
+}
+
+const AN_HOUR: Says = Says::Token {
+    lives_seconds: 3_600,
+};
+
+#[derive(Debug)]
+struct Entra {
+    says: Mutex<Says>,
+    /// How many answers may leave.
+    answers: Semaphore,
+    asked: AtomicUsize,
+    hosts: Mutex<Vec<String>>,
+}
+
+impl Entra {
+    fn that(says: Says) -> Arc<Self> {
+        Arc::new(Self {
+            says: Mutex::new(says),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+            asked: AtomicUsize::new(0),
+            hosts: Mutex::default(),
+        })
+    }
+
+    fn now_says(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Entra {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let url = request.url().to_string();
+        self.hosts.lock().unwrap().push(url);
+        let _leave = self.answers.acquire().await.unwrap();
+        let says = self.says.lock().unwrap().clone();
+        let (status, body) = match says {
+            Says::Token { lives_seconds } => (
+                200,
+                format!(
+                    r#"{{"token_type":"Bearer","expires_in":{lives_seconds},"ext_expires_in":1,"access_token":"token-{number}"}}"#
+                ),
+            ),
+            Says::Status(status, body) => (status, body.to_owned()),
+            Says::Unreachable => {
+                return Err(Error::with_message(
+                    ErrorKind::Connection,
+                    "connection refused",
+                ));
+            }
+        };
+        let status = StatusCode::from(status);
+        Ok(AsyncRawResponse::from_bytes(status, Headers::new(), body))
+    }
+}
+
+fn source(cloud: Cloud) -> TokenSource {
+    TokenSource::Azure {
+        credential: AzureCredential::ClientSecret {
+            tenant_id: "contoso".to_owned(),
+            client_id: "app-1".to_owned(),
+            secret: "hush-hush".into(),
+        },
+        cloud,
+    }
+}
+
+/// `azure_identity` reads the machine's clock: ours starts there.
+fn keeper(entra: &Arc<Entra>) -> (TokenKeeper, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let http = Arc::clone(entra) as Arc<dyn HttpClient>;
+    let keeper = TokenKeeper::new(source(Cloud::Global), http, Arc::clone(&clock) as _).unwrap();
+    (keeper, clock)
+}
+
+async fn token(keeper: &TokenKeeper) -> String {
+    let token = keeper.get().await.unwrap();
+    token.secret().expose_secret().to_owned()
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn a_token_is_fetched_once_and_again_five_minutes_before_it_expires() {
+    let entra = Entra::that(AN_HOUR);
+    let (keeper, clock) = keeper(&entra);
+    assert_eq!(token(&keeper).await, "token-1");
+    clock.advance(54 * MINUTE);
+    assert_eq!(token(&keeper).await, "token-1");
+    clock.advance(2 * MINUTE);
+    assert_eq!(token(&keeper).await, "token-2");
+    assert_eq!(entra.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_lives_shorter_than_that_is_not_fetched_for_each_call() {
+    let entra = Entra::that(Says::Token { lives_seconds: 60 });
+    let (keeper, clock) = keeper(&entra);
+    for _ in 0..10 {
+        assert_eq!(token(&keeper).await, "token-1");
+    }
+    clock.advance(MINUTE);
+    assert_eq!(token(&keeper).await, "token-2");
+}
+
+#[tokio::test]
+async fn forty_calls_without_a_token_cause_one_fetch_whether_it_fails_or_not() {
+    for (says, good) in [(AN_HOUR, true), (Says::Unreachable, false)] {
+        let entra = Entra::that(says);
+        entra.answers.forget_permits(Semaphore::MAX_PERMITS);
+        let keeper = Arc::new(keeper(&entra).0);
+        let calls: Vec<_> = (0..40)
+            .map(|_| {
+                let keeper = Arc::clone(&keeper);
+                tokio::spawn(async move { keeper.get().await.is_ok() })
+            })
+            .collect();
+        // On one thread: each of the forty has run until it waits before this goes on.
+        tokio::task::yield_now().await;
+        assert_eq!(entra.asked(), 1);
+        entra.answers.add_permits(40);
+        for call in calls {
+            assert_eq!(call.await.unwrap(), good);
+        }
+        assert_eq!(entra.asked(), 1);
+    }
+}
+
+#[tokio::test]
+async fn while_the_old_token_lasts_a_failed_refresh_stops_nobody() {
+    let entra = Entra::that(AN_HOUR);
+    let (keeper, clock) = keeper(&entra);
+    token(&keeper).await;
+    entra.now_says(Says::Unreachable);
+    clock.advance(56 * MINUTE);
+    for _ in 0..10 {
+        assert_eq!(token(&keeper).await, "token-1");
+    }
+    assert_eq!(entra.asked(), 2, "one failed refresh, and no storm of them");
+    clock.advance(MINUTE);
+    assert_eq!(token(&keeper).await, "token-1");
+    assert_eq!(entra.asked(), 3);
+    clock.advance(4 * MINUTE);
+    let failure = keeper.get().await.unwrap_err();
+    assert_eq!(failure.error, GraphError::Unreachable);
+    entra.now_says(AN_HOUR);
+    assert!(keeper.get().await.is_ok());
+}
+
+#[tokio::test]
+async fn forty_calls_refused_with_one_token_drop_it_once() {
+    let entra = Entra::that(AN_HOUR);
+    let (keeper, _) = keeper(&entra);
+    let first = keeper.get().await.unwrap();
+    assert_eq!(keeper.refused(&first).await, GraphError::Unauthorized);
+    assert_eq!(token(&keeper).await, "token-2");
+    for _ in 1..40 {
+        assert_eq!(keeper.refused(&first).await, GraphError::Unauthorized);
+        assert_eq!(token(&keeper).await, "token-2");
+    }
+    assert_eq!(entra.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_token_fetched_for_a_refused_one_and_refused_unproven_is_systemic() {
+    let entra = Entra::that(AN_HOUR);
+    let (keeper, _) = keeper(&entra);
+    let first = keeper.get().await.unwrap();
+    keeper.refused(&first).await;
+    let second = keeper.get().await.unwrap();
+    let refused = GraphError::Systemic(SystemicReason::TokenRefused);
+    assert_eq!(keeper.refused(&second).await, refused);
+    let third = keeper.get().await.unwrap();
+    third.prove();
+    assert_eq!(keeper.refused(&third).await, GraphError::Unauthorized);
+    assert_eq!(entra.asked(), 3);
+}
+
+#[tokio::test]
+async fn what_entra_refuses_is_systemic_in_its_own_words_and_never_shows_the_secret() {
+    let expired = r#"{"error":"invalid_client","error_description":"AADSTS7000222: The provided client secret keys for app 'app-1' are expired.","error_codes":[7000222]}"#;
+    for status in [400, 401] {
+        let (keeper, _) = keeper(&Entra::that(Says::Status(status, expired)));
+        let failure = keeper.get().await.unwrap_err();
+        let GraphError::Systemic(reason @ SystemicReason::CredentialRefused(_)) = &failure.error
+        else {
+            panic!("{failure:?}");
+        };
+        let words = reason.to_string();
+        assert!(words.contains("AADSTS7000222: The provided"), "{words}");
+        assert!(!format!("{failure:?}").contains("hush"), "{failure:?}");
+    }
+    assert!(!format!("{:?}", source(Cloud::Global)).contains("hush"));
+}
+
+#[tokio::test]
+async fn what_should_pass_at_entra_is_unreachable_and_blames_no_credential() {
+    let page = "<html>Bad gateway</html>";
+    for says in [
+        Says::Unreachable,
+        Says::Status(503, r#"{"error_description":"Service unavailable"}"#),
+        Says::Status(429, r#"{"error_description":"Slow down"}"#),
+        Says::Status(502, page),
+        Says::Status(200, page),
+    ] {
+        let (keeper, _) = keeper(&Entra::that(says.clone()));
+        let failure = keeper.get().await.unwrap_err();
+        assert_eq!(failure.error, GraphError::Unreachable, "{says:?}");
+        let told = failure.message.starts_with("no token can be fetched: ");
+        assert!(told, "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn each_clouds_token_comes_from_its_own_entra() {
+    for (cloud, host) in [
+        (Cloud::Global, "login.microsoftonline.com"),
+        (Cloud::UsGov, "login.microsoftonline.us"),
+        (Cloud::UsGovDod, "login.microsoftonline.us"),
+        (Cloud::China, "login.chinacloudapi.cn"),
+    ] {
+        let entra = Entra::that(AN_HOUR);
+        let http = Arc::clone(&entra) as Arc<dyn HttpClient>;
+        let keeper = TokenKeeper::new(source(cloud), http, Arc::new(SystemClock)).unwrap();
+        token(&keeper).await;
+        let asked = entra.hosts.lock().unwrap().clone();
+        assert_eq!(asked, [format!("https://{host}/contoso/oauth2/v2.0/token")]);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_gets_a_token_and_a_bad_one_is_said_at_once() {
+    let source = |pem: &str| TokenSource::Azure {
+        credential: AzureCredential::Certificate {
+            tenant_id: "contoso".to_owned(),
+            client_id: "app-1".to_owned(),
+            pem: pem.into(),
+        },
+        cloud: Cloud::Global,
+    };
+    let keeper = |pem: &str| {
+        let entra = Entra::that(AN_HOUR) as Arc<dyn HttpClient>;
+        TokenKeeper::new(source(pem), entra, Arc::new(SystemClock))
+    };
+    let good = keeper(include_str!("throwaway.pem")).unwrap();
+    assert_eq!(token(&good).await, "token-1");
+    let error = keeper("a PFX").err().unwrap();
+    assert!(error.to_string().contains("openssl pkcs12"), "{error}");
+}
+
+/// A Graph that accepts one token, and answers each connection once.
+async fn graph_that_accepts(token: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let bearer = format!("Bearer {token}\r\n");
+            let status = if String::from_utf8(head).unwrap().contains(&bearer) {
+                "204 No Content"
+            } else {
+                "401 Unauthorized\r\nContent-Length: 0"
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    root
+}
+
+async fn unassign(root: &str, entra: &Arc<Entra>, times: usize) -> Vec<Result<(), GraphError>> {
+    let settings = GraphSettings {
+        root: GraphRoot::parse(root).unwrap(),
+        version: ApiVersion::V1,
+        route: Route::Identity,
+        timeout: Duration::from_secs(30),
+    };
+    let entra = Arc::clone(entra) as Arc<dyn HttpClient>;
+    let source = source(Cloud::Global);
+    let client = GraphClient::over(&settings, source, entra, Arc::new(SystemClock)).unwrap();
+    let mut results = Vec::new();
+    for _ in 0..times {
+        let device = DeviceId("d-1".to_owned());
+        results.push(client.unassign_user(&device).await.result);
+    }
+    results
+}
+
+#[tokio::test]
+async fn a_call_after_a_refused_token_succeeds_with_the_next_one() {
+    let root = graph_that_accepts("token-2").await;
+    let entra = Entra::that(AN_HOUR);
+    let results = unassign(&root, &entra, 3).await;
+    assert_eq!(results, [Err(GraphError::Unauthorized), Ok(()), Ok(())]);
+    assert_eq!(entra.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_graph_that_refuses_every_token_is_systemic_on_the_second() {
+    let root = graph_that_accepts("none").await;
+    let systemic = Err(GraphError::Systemic(SystemicReason::TokenRefused));
+    let results = unassign(&root, &Entra::that(AN_HOUR), 2).await;
+    assert_eq!(results, [Err(GraphError::Unauthorized), systemic]);
+}

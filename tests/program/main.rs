@@ -1,0 +1,11 @@
+//! The whole program, as a user runs it, against a simulated Graph.
+
+mod bad_input;
+mod campaigns;
+mod crashes;
+mod dead_letters;
+mod look;
+mod tenants;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_repilot-under-test");

@@ -1,0 +1,5 @@
+//! The program, as tests run it.
+
+fn main() -> std::process::ExitCode {
+    repilot::main()
+}
