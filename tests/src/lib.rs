@@ -47,7 +47,10 @@ impl Ran {
     }
 
     /// Fails unless it ended with that code.
-    #[expect(clippy::return_self_not_must_use, reason = "the check is what it is called for")]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the check is what it is called for"
+    )]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         self
