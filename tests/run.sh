@@ -1,12 +1,7 @@
 #!/usr/bin/env bash
-# All tests. With --checks, also format, lints and documentation.
+# Runs recipes of the justfile, `test` by default, and installs just where it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-if [ "${1:-}" = "--checks" ]; then
-    cargo fmt --all --check
-    cargo clippy --workspace --all-targets --locked -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-fi
-
-cargo test --workspace --locked
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+command -v just >/dev/null || cargo install just --locked
+exec just "${@:-test}"

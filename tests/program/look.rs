@@ -9,10 +9,9 @@ use crate::PROGRAM;
 #[tokio::test]
 async fn a_plan_says_what_would_be_done_and_writes_nothing() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
-    let mut list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
     let first = list.lines().next().unwrap().to_lowercase();
-    list.push_str(&format!("\n{first}\nNOBODY-KNOWS"));
-    bench.write("list.txt", list);
+    bench.write("list.txt", format!("{list}\n{first}\nNOBODY-KNOWS"));
     let plan = bench
         .run(&["plan", "list.txt", "--json"])
         .await

@@ -1,6 +1,7 @@
 //! The harness of the whole-program tests: a simulated Graph, a folder of its own, the program as a
 //! process of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
@@ -49,6 +50,7 @@ impl Ran {
     /// Fails unless it ended with that code.
     #[expect(
         clippy::return_self_not_must_use,
+        clippy::must_use_candidate,
         reason = "the check is what it is called for"
     )]
     pub fn expect(self, code: i32) -> Self {

@@ -125,10 +125,10 @@ impl TokenKeeper {
         if let Some(failure) = fetcher.last_failure.as_ref().filter(|_| failed_meanwhile) {
             return Err(failure.clone());
         }
-        let fetched = fetcher.fetch(&self.clock).await;
-        fetcher.last_failure = fetched.as_ref().err().cloned();
+        let answer = fetcher.fetch(&self.clock).await;
+        fetcher.last_failure = answer.as_ref().err().cloned();
         self.fetches.fetch_add(1, Ordering::Release);
-        match fetched {
+        match answer {
             Ok(token) => {
                 let token = Arc::new(token);
                 self.put(Some(InUse {
