@@ -17,10 +17,8 @@ CREATE TABLE campaigns (
     status TEXT NOT NULL,
     -- Why it is paused, in words; empty while it is active.
     status_reason TEXT NOT NULL DEFAULT '',
-    list_name TEXT NOT NULL,
-    list_sha256 TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    -- Null until the whole list is in.
+    -- Null while a list of it is not all in.
     enqueued_at BIGINT,
     -- The first claim.
     started_at BIGINT,
@@ -31,6 +29,19 @@ CREATE TABLE campaigns (
 );
 
 CREATE INDEX campaigns_open ON campaigns (tenant, id) WHERE ended_at IS NULL;
+
+-- The device lists that were enqueued into a campaign.
+CREATE TABLE lists (
+    campaign_id BIGINT NOT NULL REFERENCES campaigns (id),
+    -- Of its bytes, in hexadecimal.
+    sha256 TEXT NOT NULL,
+    -- What it was called: a file's name.
+    name TEXT NOT NULL,
+    begun_at BIGINT NOT NULL,
+    -- Null until the whole list is in.
+    enqueued_at BIGINT,
+    PRIMARY KEY (campaign_id, sha256)
+);
 
 -- What is counted a campaign: its jobs by state (dead ones by reason), refused rows by reason, calls.
 -- Kept in the transaction that changes what is counted, so that a status costs the same at any size.
@@ -76,6 +87,8 @@ CREATE TABLE jobs (
     UNIQUE (campaign_id, device_id)
 );
 
+-- What a page of jobs and an export read along.
+CREATE INDEX jobs_campaign ON jobs (campaign_id, id);
 CREATE INDEX jobs_pending ON jobs (campaign_id, not_before, id) WHERE state = 'pending';
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_dead ON jobs (campaign_id, reason, id) WHERE state = 'dead';
@@ -106,11 +119,12 @@ CREATE INDEX attempts_finished ON attempts (finished_at);
 -- Rows of a list that the plan refused.
 CREATE TABLE refusals (
     campaign_id BIGINT NOT NULL REFERENCES campaigns (id),
+    list_sha256 TEXT NOT NULL,
     line BIGINT NOT NULL,
     value TEXT NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
-    PRIMARY KEY (campaign_id, line)
+    PRIMARY KEY (campaign_id, list_sha256, line)
 );
 
 CREATE TABLE workers (

@@ -1,6 +1,6 @@
 //! Campaigns and what is counted of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use repilot_domain::{Action, CampaignId, CampaignStatus, TenantName, Timestamp};
 use serde::Serialize;
@@ -21,10 +21,6 @@ pub struct NewCampaign {
     pub tenant: TenantName,
     /// What is done to them.
     pub action: Action,
-    /// What the list was called.
-    pub list_name: String,
-    /// The list's SHA-256, in hexadecimal.
-    pub list_sha256: String,
 }
 
 /// What [`Ledger::open_campaign`] found or made.
@@ -51,13 +47,11 @@ pub struct Campaign {
     pub status: CampaignStatus,
     /// Why it is paused or cancelled, in words.
     pub status_reason: String,
-    /// What the list was called.
-    pub list_name: String,
-    /// The list's SHA-256, in hexadecimal.
-    pub list_sha256: String,
+    /// The device lists that were enqueued into it, oldest first.
+    pub lists: Vec<CampaignList>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When the whole list was in; none while it is not.
+    /// When the last of its lists was all in; none while one is not.
     pub enqueued_at: Option<Timestamp>,
     /// When its first job was claimed.
     pub started_at: Option<Timestamp>,
@@ -67,6 +61,19 @@ pub struct Campaign {
     pub attended_until: Timestamp,
     /// What is counted.
     pub counts: CampaignCounts,
+}
+
+/// A device list of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CampaignList {
+    /// Of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// What it was called: a file's name.
+    pub name: String,
+    /// When it was first enqueued.
+    pub begun_at: Timestamp,
+    /// When the whole of it was in; none while it is not.
+    pub enqueued_at: Option<Timestamp>,
 }
 
 /// What is counted of a campaign.
@@ -152,7 +159,25 @@ impl Campaign {
         self.ended_at.is_some()
     }
 
-    fn read(row: &AnyRow, counts: CampaignCounts) -> Result<Self, LedgerError> {
+    /// Whether that list was enqueued into it, to its end.
+    #[must_use]
+    pub fn has_list(&self, sha256: &str) -> bool {
+        self.lists
+            .iter()
+            .any(|list| list.sha256 == sha256 && list.enqueued_at.is_some())
+    }
+
+    /// Whether an enqueue was broken off: the same command again completes it.
+    #[must_use]
+    pub const fn is_incomplete(&self) -> bool {
+        self.enqueued_at.is_none()
+    }
+
+    fn read(
+        row: &AnyRow,
+        counts: CampaignCounts,
+        lists: Vec<CampaignList>,
+    ) -> Result<Self, LedgerError> {
         let columns = Columns::of("campaigns", row);
         Ok(Self {
             id: CampaignId(columns.get("id")?),
@@ -161,8 +186,7 @@ impl Campaign {
             action: columns.word("action")?,
             status: columns.word("status")?,
             status_reason: columns.get("status_reason")?,
-            list_name: columns.get("list_name")?,
-            list_sha256: columns.get("list_sha256")?,
+            lists,
             created_at: columns.time("created_at")?,
             enqueued_at: columns.time_if_any("enqueued_at")?,
             started_at: columns.time_if_any("started_at")?,
@@ -222,16 +246,14 @@ impl Ledger {
         let id = take_ids(&mut transaction, "campaign", 1).await?;
         sqlx::query(
             "INSERT INTO campaigns (
-                 id, name, tenant, action, status, list_name, list_sha256, created_at
+                 id, name, tenant, action, status, created_at
              )
-             VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)",
+             VALUES ($1, $2, $3, $4, 'active', $5)",
         )
         .bind(id)
         .bind(&new.name)
         .bind(new.tenant.as_str())
         .bind(new.action.as_str())
-        .bind(&new.list_name)
-        .bind(&new.list_sha256)
         .bind(now.as_millis())
         .execute(&mut *transaction)
         .await
@@ -253,8 +275,10 @@ impl Ledger {
             .doing("read a campaign")?;
         let Some(row) = row else { return Ok(None) };
         let id = CampaignId(Columns::of("campaigns", &row).get("id")?);
-        let counts = counts(&mut reader, id).await?;
-        Campaign::read(&row, counts).map(Some)
+        let mut counts = counts(&mut reader, Some(id)).await?;
+        let mut lists = lists(&mut reader, Some(id)).await?;
+        let (counts, lists) = (counts.remove(&id), lists.remove(&id));
+        Campaign::read(&row, counts.unwrap_or_default(), lists.unwrap_or_default()).map(Some)
     }
 
     /// Every campaign, newest first.
@@ -264,30 +288,73 @@ impl Ledger {
             .fetch_all(&mut *reader)
             .await
             .doing("read campaigns")?;
+        let mut counts = counts(&mut reader, None).await?;
+        let mut lists = lists(&mut reader, None).await?;
         let mut campaigns = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = CampaignId(Columns::of("campaigns", row).get("id")?);
-            let counts = counts(&mut reader, id).await?;
-            campaigns.push(Campaign::read(row, counts)?);
+            let (counts, lists) = (counts.remove(&id), lists.remove(&id));
+            campaigns.push(Campaign::read(
+                row,
+                counts.unwrap_or_default(),
+                lists.unwrap_or_default(),
+            )?);
         }
         Ok(campaigns)
     }
 }
 
+/// Counts of one campaign, or of all.
 async fn counts(
     connection: &mut AnyConnection,
-    campaign: CampaignId,
-) -> Result<CampaignCounts, LedgerError> {
-    let rows = sqlx::query("SELECT name, reason, value FROM counters WHERE campaign_id = $1")
-        .bind(campaign.0)
-        .fetch_all(connection)
-        .await
-        .doing("read counters")?;
-    let mut counts = CampaignCounts::default();
+    campaign: Option<CampaignId>,
+) -> Result<HashMap<CampaignId, CampaignCounts>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT campaign_id, name, reason, value FROM counters
+         WHERE campaign_id = $1 OR $1 = 0",
+    )
+    .bind(campaign.map_or(0, |id| id.0))
+    .fetch_all(connection)
+    .await
+    .doing("read counters")?;
+    let mut counts: HashMap<CampaignId, CampaignCounts> = HashMap::new();
     for row in &rows {
         let columns = Columns::of("counters", row);
         let name: String = columns.get("name")?;
-        counts.add(&name, columns.get("reason")?, columns.get("value")?);
+        counts
+            .entry(CampaignId(columns.get("campaign_id")?))
+            .or_default()
+            .add(&name, columns.get("reason")?, columns.get("value")?);
     }
     Ok(counts)
+}
+
+/// Lists of one campaign, or of all.
+async fn lists(
+    connection: &mut AnyConnection,
+    campaign: Option<CampaignId>,
+) -> Result<HashMap<CampaignId, Vec<CampaignList>>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT * FROM lists
+         WHERE campaign_id = $1 OR $1 = 0
+         ORDER BY campaign_id, begun_at, sha256",
+    )
+    .bind(campaign.map_or(0, |id| id.0))
+    .fetch_all(connection)
+    .await
+    .doing("read lists")?;
+    let mut lists: HashMap<CampaignId, Vec<CampaignList>> = HashMap::new();
+    for row in &rows {
+        let columns = Columns::of("lists", row);
+        lists
+            .entry(CampaignId(columns.get("campaign_id")?))
+            .or_default()
+            .push(CampaignList {
+                sha256: columns.get("sha256")?,
+                name: columns.get("name")?,
+                begun_at: columns.time("begun_at")?,
+                enqueued_at: columns.time_if_any("enqueued_at")?,
+            });
+    }
+    Ok(lists)
 }

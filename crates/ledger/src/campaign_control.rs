@@ -1,11 +1,15 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
-use repilot_domain::{CampaignId, CampaignStatus, JobState, Timestamp};
+use repilot_domain::{CampaignId, CampaignStatus, JobEvent, JobState, TenantName, Timestamp};
 use sqlx::AnyConnection;
 
 use crate::counters::{Deltas, end_if_done};
 use crate::error::QueryContext as _;
+use crate::rows::Columns;
 use crate::{Campaign, Ledger, LedgerError};
+
+/// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
+const CANCEL_CHUNK: i64 = 10_000;
 
 /// How the reason of a person's pause begins.
 const BY_PERSON: &str = "paused by a person";
@@ -19,25 +23,41 @@ impl Campaign {
 }
 
 impl Ledger {
-    /// Promises to move a campaign on until then; without a campaign, all that are open.
-    pub async fn attend(
-        &self,
-        campaign: Option<CampaignId>,
-        until: Timestamp,
-    ) -> Result<(), LedgerError> {
+    /// Promises to move a campaign on until then.
+    pub async fn attend(&self, campaign: CampaignId, until: Timestamp) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "UPDATE campaigns
              SET attended_until = $1
-             WHERE ended_at IS NULL
-               AND attended_until < $1
-               AND (id = $2 OR $2 = 0)",
+             WHERE id = $2 AND ended_at IS NULL AND attended_until < $1",
         )
         .bind(until.as_millis())
-        .bind(campaign.map_or(0, |id| id.0))
+        .bind(campaign.0)
         .execute(&mut *transaction)
         .await
-        .doing("attend campaigns")?;
+        .doing("attend a campaign")?;
+        transaction.commit().await.doing("attend a campaign")
+    }
+
+    /// Promises to move every open campaign of these tenants on until then.
+    pub async fn attend_tenants<'a>(
+        &self,
+        tenants: impl IntoIterator<Item = &'a TenantName>,
+        until: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        for tenant in tenants {
+            sqlx::query(
+                "UPDATE campaigns
+                 SET attended_until = $1
+                 WHERE tenant = $2 AND ended_at IS NULL AND attended_until < $1",
+            )
+            .bind(until.as_millis())
+            .bind(tenant.as_str())
+            .execute(&mut *transaction)
+            .await
+            .doing("attend campaigns")?;
+        }
         transaction.commit().await.doing("attend campaigns")
     }
 
@@ -91,41 +111,32 @@ impl Ledger {
     }
 
     /// Cancels a campaign: what has not been called yet never will be. How many jobs that is.
+    ///
+    /// The campaign is cancelled at once; its jobs follow in transactions that keep nobody waiting.
+    /// Should the process end between them, the next rescue ends it. One that has ended stays as it
+    /// is.
     pub async fn cancel(&self, campaign: CampaignId, now: Timestamp) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "UPDATE campaigns
              SET status = 'cancelled', status_reason = 'cancelled by a person',
                  enqueued_at = COALESCE(enqueued_at, $2)
-             WHERE id = $1",
+             WHERE id = $1 AND ended_at IS NULL",
         )
         .bind(campaign.0)
         .bind(now.as_millis())
         .execute(&mut *transaction)
         .await
         .doing("cancel a campaign")?;
-        let mut cancelled = 0;
-        let mut deltas = Deltas::default();
-        for state in [JobState::Pending, JobState::Queued] {
-            let done = sqlx::query(
-                "UPDATE jobs
-                 SET state = 'cancelled', finished_at = $3
-                 WHERE campaign_id = $1 AND state = $2",
-            )
-            .bind(campaign.0)
-            .bind(state.as_str())
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await
-            .doing("cancel jobs")?;
-            let count = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
-            deltas.add(campaign, state.as_str(), "", -count);
-            deltas.add(campaign, JobState::Cancelled.as_str(), "", count);
-            cancelled += done.rows_affected();
-        }
-        deltas.write(&mut transaction).await?;
-        end_if_done(&mut transaction, campaign, now).await?;
+        let mut cancelled = cancel_returned(&mut transaction, campaign, now).await?;
         transaction.commit().await.doing("cancel a campaign")?;
+        let mut chunk = cancelled;
+        while chunk > 0 {
+            let mut transaction = self.begin().await?;
+            chunk = cancel_returned(&mut transaction, campaign, now).await?;
+            transaction.commit().await.doing("cancel jobs")?;
+            cancelled += chunk;
+        }
         Ok(cancelled)
     }
 }
@@ -149,19 +160,21 @@ pub(crate) async fn pause_within(
     if done.rows_affected() == 0 {
         return Ok(false);
     }
+    // `+` keeps SQLite from walking all jobs of the campaign: those on the wire are few.
     let recalled = sqlx::query(
         "UPDATE jobs
          SET state = 'pending', worker = ''
-         WHERE campaign_id = $1 AND state = 'queued'",
+         WHERE state IN ('queued', 'running')
+           AND state = 'queued'
+           AND +campaign_id = $1",
     )
     .bind(campaign.0)
     .execute(&mut *connection)
     .await
     .doing("recall jobs")?;
-    let count = i64::try_from(recalled.rows_affected()).unwrap_or(i64::MAX);
     let mut deltas = Deltas::default();
-    deltas.add(campaign, JobState::Queued.as_str(), "", -count);
-    deltas.add(campaign, JobState::Pending.as_str(), "", count);
+    let count = recalled.rows_affected();
+    deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
     deltas.write(connection).await?;
     Ok(true)
 }
@@ -171,23 +184,59 @@ pub(crate) async fn cancel_returned(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     now: Timestamp,
-) -> Result<(), LedgerError> {
-    let done = sqlx::query(
+) -> Result<u64, LedgerError> {
+    let row = sqlx::query("SELECT status FROM campaigns WHERE id = $1")
+        .bind(campaign.0)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read a campaign's status")?;
+    match Columns::of("campaigns", &row).word("status")? {
+        CampaignStatus::Active | CampaignStatus::Paused => Ok(0),
+        CampaignStatus::Cancelled => cancel_chunk(connection, campaign, now).await,
+    }
+}
+
+/// Cancels some of a cancelled campaign's jobs, and ends it when none is open; how many it were.
+pub(crate) async fn cancel_chunk(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let pending = sqlx::query(
         "UPDATE jobs
          SET state = 'cancelled', finished_at = $2
-         WHERE campaign_id = $1
-           AND state = 'pending'
-           AND EXISTS (SELECT 1 FROM campaigns WHERE id = $1 AND status = 'cancelled')",
+         WHERE state = 'pending'
+           AND id IN (
+               SELECT id FROM jobs
+               WHERE campaign_id = $1 AND state = 'pending'
+               ORDER BY not_before, id
+               LIMIT $3
+           )",
+    )
+    .bind(campaign.0)
+    .bind(now.as_millis())
+    .bind(CANCEL_CHUNK)
+    .execute(&mut *connection)
+    .await
+    .doing("cancel jobs")?
+    .rows_affected();
+    let queued = sqlx::query(
+        "UPDATE jobs
+         SET state = 'cancelled', finished_at = $2, worker = ''
+         WHERE state IN ('queued', 'running')
+           AND state = 'queued'
+           AND +campaign_id = $1",
     )
     .bind(campaign.0)
     .bind(now.as_millis())
     .execute(&mut *connection)
     .await
-    .doing("cancel a returned job")?;
-    let count = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
+    .doing("cancel jobs")?
+    .rows_affected();
     let mut deltas = Deltas::default();
-    deltas.add(campaign, JobState::Pending.as_str(), "", -count);
-    deltas.add(campaign, JobState::Cancelled.as_str(), "", count);
+    deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, pending)?;
+    deltas.moved(campaign, JobState::Queued, JobEvent::Cancel, queued)?;
     deltas.write(&mut *connection).await?;
-    end_if_done(connection, campaign, now).await
+    end_if_done(connection, campaign, now).await?;
+    Ok(pending + queued)
 }

@@ -1,6 +1,6 @@
 //! Claims: a queued job of that dispatch number becomes the worker's.
 
-use repilot_domain::{CampaignId, DeviceId, JobId, JobState, Timestamp};
+use repilot_domain::{CampaignId, DeviceId, JobEvent, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
@@ -68,7 +68,7 @@ pub(crate) async fn claim(
         for row in &rows {
             let columns = Columns::of("jobs", row);
             let campaign = CampaignId(columns.get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobState::Running);
+            deltas.moved(campaign, JobState::Queued, JobEvent::Claim, 1)?;
             if !campaigns.contains(&campaign) {
                 campaigns.push(campaign);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{CampaignId, JobState, Timestamp};
+use repilot_domain::{CampaignId, JobEvent, JobState, Timestamp};
 use sqlx::AnyConnection;
 
 use crate::LedgerError;
@@ -28,10 +28,20 @@ impl Deltas {
             .or_default() += by;
     }
 
-    /// A job went from one state to another.
-    pub(crate) fn moved(&mut self, campaign: CampaignId, from: JobState, to: JobState) {
-        self.add(campaign, from.as_str(), "", -1);
-        self.add(campaign, to.as_str(), "", 1);
+    /// An event befell so many jobs of a state. SQL that does what [`JobState::apply`] does not
+    /// know ends here, and its transaction with it.
+    pub(crate) fn moved(
+        &mut self,
+        campaign: CampaignId,
+        from: JobState,
+        event: JobEvent,
+        jobs: u64,
+    ) -> Result<(), LedgerError> {
+        let to = from.apply(event)?;
+        let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+        self.add(campaign, from.as_str(), "", -jobs);
+        self.add(campaign, to.as_str(), "", jobs);
+        Ok(())
     }
 
     pub(crate) async fn write(self, connection: &mut AnyConnection) -> Result<(), LedgerError> {

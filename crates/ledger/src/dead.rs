@@ -1,7 +1,10 @@
 //! Dead letters: grouped, requeued, discarded.
 
-use repilot_domain::{CampaignId, DeadReason, JobId, JobState, Timestamp};
+use std::collections::BTreeSet;
+
+use repilot_domain::{CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp};
 use serde::Serialize;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
@@ -65,81 +68,104 @@ impl Ledger {
     }
 
     /// Sends dead letters round again, with all their attempts before them; those of a cancelled
-    /// campaign stay where they are.
+    /// campaign stay where they are. How many it were.
+    ///
+    /// One whose last call may have taken effect unseen is looked at first; one that was found with
+    /// another user is called at once: whoever requeues it means that user, too.
     pub async fn requeue(
         &self,
         selection: DeadSelection,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
-        self.revive(selection, JobState::Pending, now).await
-    }
-
-    /// Sets dead letters aside for good.
-    pub async fn discard(
-        &self,
-        selection: DeadSelection,
-        now: Timestamp,
-    ) -> Result<u64, LedgerError> {
-        self.revive(selection, JobState::Skipped, now).await
-    }
-
-    async fn revive(
-        &self,
-        selection: DeadSelection,
-        to: JobState,
-        now: Timestamp,
-    ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let rows = sqlx::query(
-            "SELECT id, campaign_id, reason FROM jobs
-             WHERE state = 'dead'
-               AND (campaign_id = $1 OR $1 = 0)
-               AND (reason = $2 OR $2 = '')
-               AND (id = $3 OR $3 = 0)
-               AND ($4 <> 'pending' OR campaign_id NOT IN (
-                   SELECT id FROM campaigns WHERE status = 'cancelled'
-               ))",
-        )
-        .bind(selection.campaign.map_or(0, |id| id.0))
-        .bind(selection.reason.map_or("", DeadReason::as_str))
-        .bind(selection.job.map_or(0, |id| id.0))
-        .bind(to.as_str())
-        .fetch_all(&mut *transaction)
-        .await
-        .doing("read dead letters")?;
-        let mut deltas = Deltas::default();
-        let mut reopened = Vec::new();
-        for row in &rows {
-            let columns = Columns::of("jobs", row);
-            let campaign = CampaignId(columns.get("campaign_id")?);
-            let reason: String = columns.get("reason")?;
-            sqlx::query(
-                "UPDATE jobs
-                 SET state = $2, attempts = 0, uncertain = 0, not_before = $3,
-                     finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE finished_at END
-                 WHERE id = $1 AND state = 'dead'",
-            )
-            .bind(columns.get::<i64>("id")?)
-            .bind(to.as_str())
+        let groups = selected(&mut transaction, selection, JobEvent::Requeue).await?;
+        let sql = format!(
+            "UPDATE jobs
+             SET state = 'pending', attempts = 0, not_before = $4, finished_at = NULL,
+                 uncertain = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE uncertain END,
+                 reason = '', message = ''
+             WHERE {SELECTED} AND {NOT_CANCELLED}"
+        );
+        let requeued = bound(sqlx::query(AssertSqlSafe(sql)), selection)
             .bind(now.as_millis())
             .execute(&mut *transaction)
             .await
-            .doing("change a dead letter")?;
-            deltas.moved(campaign, JobState::Dead, to);
-            deltas.add(campaign, JobState::Dead.as_str(), &reason, -1);
-            if to == JobState::Pending && !reopened.contains(&campaign) {
-                reopened.push(campaign);
-            }
-        }
-        deltas.write(&mut transaction).await?;
-        for campaign in reopened {
+            .doing("requeue dead letters")?
+            .rows_affected();
+        for campaign in groups {
             sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
                 .bind(campaign.0)
                 .execute(&mut *transaction)
                 .await
                 .doing("reopen a campaign")?;
         }
-        transaction.commit().await.doing("change dead letters")?;
-        Ok(rows.len() as u64)
+        transaction.commit().await.doing("requeue dead letters")?;
+        Ok(requeued)
     }
+
+    /// Sets dead letters aside for good. How many it were.
+    pub async fn discard(&self, selection: DeadSelection) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        selected(&mut transaction, selection, JobEvent::Discard).await?;
+        let sql = format!("UPDATE jobs SET state = 'skipped' WHERE {SELECTED}");
+        let discarded = bound(sqlx::query(AssertSqlSafe(sql)), selection)
+            .execute(&mut *transaction)
+            .await
+            .doing("discard dead letters")?
+            .rows_affected();
+        transaction.commit().await.doing("discard dead letters")?;
+        Ok(discarded)
+    }
+}
+
+/// Those that a selection means; takes three parameters.
+const SELECTED: &str = "state = 'dead'
+               AND (campaign_id = $1 OR $1 = 0)
+               AND (reason = $2 OR $2 = '')
+               AND (id = $3 OR $3 = 0)";
+
+const NOT_CANCELLED: &str =
+    "campaign_id NOT IN (SELECT id FROM campaigns WHERE status = 'cancelled')";
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
+fn bound(query: Query<'_>, selection: DeadSelection) -> Query<'_> {
+    query
+        .bind(selection.campaign.map_or(0, |id| id.0))
+        .bind(selection.reason.map_or("", DeadReason::as_str))
+        .bind(selection.job.map_or(0, |id| id.0))
+}
+
+/// Counts the selected dead letters off, and gives the campaigns that they belong to.
+async fn selected(
+    connection: &mut AnyConnection,
+    selection: DeadSelection,
+    event: JobEvent,
+) -> Result<BTreeSet<CampaignId>, LedgerError> {
+    let also = match event {
+        JobEvent::Requeue => NOT_CANCELLED,
+        _ => "TRUE",
+    };
+    let sql = format!(
+        "SELECT campaign_id, reason, COUNT(*) AS jobs FROM jobs
+         WHERE {SELECTED} AND {also}
+         GROUP BY campaign_id, reason"
+    );
+    let rows = bound(sqlx::query(AssertSqlSafe(sql)), selection)
+        .fetch_all(&mut *connection)
+        .await
+        .doing("read dead letters")?;
+    let mut deltas = Deltas::default();
+    let mut campaigns = BTreeSet::new();
+    for row in &rows {
+        let columns = Columns::of("jobs", row);
+        let campaign = CampaignId(columns.get("campaign_id")?);
+        let jobs: i64 = columns.get("jobs")?;
+        let reason: String = columns.get("reason")?;
+        deltas.moved(campaign, JobState::Dead, event, jobs.unsigned_abs())?;
+        deltas.add(campaign, JobState::Dead.as_str(), &reason, -jobs);
+        campaigns.insert(campaign);
+    }
+    deltas.write(connection).await?;
+    Ok(campaigns)
 }

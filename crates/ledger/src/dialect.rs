@@ -34,6 +34,8 @@ impl Dialect {
                 // Enough for the indexes of a million jobs.
                 "PRAGMA cache_size = -65536".to_owned(),
                 "PRAGMA temp_store = MEMORY".to_owned(),
+                // A batch of more than 255 rows would be indexed, and every job scanned against it.
+                "PRAGMA automatic_index = OFF".to_owned(),
             ],
         }
     }

@@ -1,6 +1,6 @@
 //! Dispatch: due jobs of attended, active campaigns get a new dispatch number and go on the wire.
 
-use repilot_domain::{CampaignId, JobId, JobState, TenantName, Timestamp, WorkerId};
+use repilot_domain::{CampaignId, JobEvent, JobId, JobState, TenantName, Timestamp, WorkerId};
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, Row as _};
 
@@ -82,9 +82,13 @@ impl Ledger {
                     &mut dispatched,
                 )
                 .await?;
-                let count = i64::try_from(dispatched.len() - before).unwrap_or(i64::MAX);
-                deltas.add(*campaign, JobState::Pending.as_str(), "", -count);
-                deltas.add(*campaign, JobState::Queued.as_str(), "", count);
+                let count = dispatched.len() - before;
+                deltas.moved(
+                    *campaign,
+                    JobState::Pending,
+                    JobEvent::Dispatch,
+                    count as u64,
+                )?;
             }
             if campaigns.len() == 1 {
                 break;

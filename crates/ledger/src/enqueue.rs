@@ -1,11 +1,10 @@
 //! Putting a plan into the ledger, chunk by chunk; doing it again adds nothing.
 
 use repilot_domain::{CampaignId, Device, JobState, Timestamp};
-use serde::Serialize;
-use sqlx::AssertSqlSafe;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign::take_ids;
-use crate::counters::{Deltas, REFUSED, end_if_done};
+use crate::counters::{Deltas, end_if_done};
 use crate::error::QueryContext as _;
 use crate::rows::{MAX_ROWS, padded_size, values};
 use crate::{Ledger, LedgerError};
@@ -19,17 +18,13 @@ pub struct NewJob {
     pub line: u64,
 }
 
-/// A row of the list that became none.
-#[derive(Debug, Clone, Serialize)]
-pub struct Refusal {
-    /// Where in the list.
-    pub line: u64,
-    /// What the row said.
-    pub value: String,
-    /// The reason's word.
-    pub reason: String,
-    /// The reason, in words.
-    pub detail: String,
+/// A device list that goes into a campaign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewList {
+    /// Of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// What it is called: a file's name.
+    pub name: String,
 }
 
 /// How many jobs a chunk made, and how many were there already.
@@ -47,6 +42,32 @@ const JOB_TYPES: [&str; 11] = [
 ];
 
 impl Ledger {
+    /// Says that a list goes into a campaign: until all of it is in, the campaign cannot end.
+    /// Nothing goes into a campaign that was cancelled.
+    pub async fn begin_list(
+        &self,
+        campaign: CampaignId,
+        list: &NewList,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        reopen(&mut transaction, campaign).await?;
+        sqlx::query(
+            "INSERT INTO lists (campaign_id, sha256, name, begun_at)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (campaign_id, sha256)
+             DO UPDATE SET enqueued_at = NULL",
+        )
+        .bind(campaign.0)
+        .bind(&list.sha256)
+        .bind(&list.name)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("begin a list")?;
+        transaction.commit().await.doing("begin a list")
+    }
+
     /// Adds a chunk of jobs to a campaign, in one transaction.
     pub async fn enqueue(
         &self,
@@ -55,6 +76,9 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Enqueued, LedgerError> {
         let mut transaction = self.begin().await?;
+        if !jobs.is_empty() {
+            reopen(&mut transaction, campaign).await?;
+        }
         let mut added = 0;
         for chunk in jobs.chunks(MAX_ROWS) {
             let count = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
@@ -104,13 +128,6 @@ impl Ledger {
             i64::try_from(added).unwrap_or(i64::MAX),
         );
         deltas.write(&mut transaction).await?;
-        if added > 0 {
-            sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
-                .bind(campaign.0)
-                .execute(&mut *transaction)
-                .await
-                .doing("reopen a campaign")?;
-        }
         transaction.commit().await.doing("enqueue jobs")?;
         let all = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         Ok(Enqueued {
@@ -119,50 +136,57 @@ impl Ledger {
         })
     }
 
-    /// Records rows that the plan refused; those recorded before are left as they are.
-    pub async fn record_refusals(
+    /// Says that the whole list is in: from now on the campaign can end, unless another list is
+    /// still on its way.
+    pub async fn finish_list(
         &self,
         campaign: CampaignId,
-        refusals: &[Refusal],
-    ) -> Result<(), LedgerError> {
-        let mut transaction = self.begin().await?;
-        let mut deltas = Deltas::default();
-        for refusal in refusals {
-            let done = sqlx::query(
-                "INSERT INTO refusals (campaign_id, line, value, reason, detail)
-                 VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(campaign.0)
-            .bind(i64::try_from(refusal.line).unwrap_or(i64::MAX))
-            .bind(&refusal.value)
-            .bind(&refusal.reason)
-            .bind(&refusal.detail)
-            .execute(&mut *transaction)
-            .await
-            .doing("record refused rows")?;
-            if done.rows_affected() == 1 {
-                deltas.add(campaign, REFUSED, &refusal.reason, 1);
-            }
-        }
-        deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("record refused rows")
-    }
-
-    /// Says that the whole list is in: from now on the campaign can end.
-    pub async fn finish_enqueue(
-        &self,
-        campaign: CampaignId,
+        list_sha256: &str,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE campaigns SET enqueued_at = $2 WHERE id = $1 AND enqueued_at IS NULL")
-            .bind(campaign.0)
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await
-            .doing("finish an enqueue")?;
+        sqlx::query(
+            "UPDATE lists
+             SET enqueued_at = $3
+             WHERE campaign_id = $1 AND sha256 = $2",
+        )
+        .bind(campaign.0)
+        .bind(list_sha256)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("finish a list")?;
+        sqlx::query(
+            "UPDATE campaigns
+             SET enqueued_at = $2
+             WHERE id = $1
+               AND NOT EXISTS (
+                   SELECT 1 FROM lists WHERE campaign_id = $1 AND enqueued_at IS NULL
+               )",
+        )
+        .bind(campaign.0)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("finish a list")?;
         end_if_done(&mut transaction, campaign, now).await?;
-        transaction.commit().await.doing("finish an enqueue")
+        transaction.commit().await.doing("finish a list")
+    }
+}
+
+/// A campaign that something goes into has not ended; one that was cancelled takes nothing.
+async fn reopen(connection: &mut AnyConnection, campaign: CampaignId) -> Result<(), LedgerError> {
+    let reopened = sqlx::query(
+        "UPDATE campaigns
+         SET ended_at = NULL, enqueued_at = NULL
+         WHERE id = $1 AND status <> 'cancelled'",
+    )
+    .bind(campaign.0)
+    .execute(connection)
+    .await
+    .doing("reopen a campaign")?;
+    match reopened.rows_affected() {
+        0 => Err(LedgerError::Cancelled(campaign)),
+        _ => Ok(()),
     }
 }

@@ -65,6 +65,12 @@ pub enum LedgerError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A statement moved a job as the state machine does not allow: a defect of this program.
+    #[error("the ledger refuses to move a job")]
+    Transition(#[from] repilot_domain::IllegalTransition),
+    /// Nothing is enqueued into a campaign that was cancelled.
+    #[error("campaign {0} was cancelled")]
+    Cancelled(repilot_domain::CampaignId),
     /// The campaign's name is taken by a campaign of another tenant.
     #[error("campaign `{name}` belongs to tenant `{tenant}`")]
     OtherTenant {

@@ -28,6 +28,8 @@ pub enum Blocker {
     Backoff,
     /// The tenant throttled: nothing leaves.
     Gate,
+    /// Graph cannot be reached: nothing leaves.
+    Unreachable,
     /// The tenant's budget: others go first.
     Budget,
 }
@@ -123,8 +125,8 @@ fn waiting(
             Blocker::NoWorker,
             "no worker is moving its campaign on",
             format!(
-                "`repilot worker`, or the `repilot run` that began campaign {}",
-                campaign.name
+                "`repilot worker` with the settings of tenant {}, or the `repilot run` that began campaign {}",
+                campaign.tenant, campaign.name
             ),
         );
     }
@@ -146,17 +148,28 @@ fn waiting(
             "the next dispatch",
         );
     };
-    if lane.gate == Gate::Closed {
-        let until = lane.gate_until.unwrap_or(now);
-        return Explanation::new(
-            Blocker::Gate,
-            format!(
-                "the tenant is throttled ({}); nothing leaves",
-                lane.gate_reason
-            ),
-            "the gate's opening, then its turn",
-        )
-        .at(until.max(job.not_before));
+    let closed_until = lane.gate_until.unwrap_or(now).max(job.not_before);
+    match lane.gate {
+        Gate::Closed => {
+            return Explanation::new(
+                Blocker::Gate,
+                format!(
+                    "the tenant is throttled ({}); nothing leaves",
+                    lane.gate_reason
+                ),
+                "the gate's opening, then its turn",
+            )
+            .at(closed_until);
+        }
+        Gate::Unreachable => {
+            return Explanation::new(
+                Blocker::Unreachable,
+                "Graph cannot be reached; nothing leaves",
+                "a trial call that gets through; check the network, DNS and proxy",
+            )
+            .at(closed_until);
+        }
+        Gate::Open | Gate::Reopening => {}
     }
     let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
     let per_second = limit * 1_000.0 / lane.window_ms.max(1) as f64;

@@ -6,11 +6,13 @@
 //! before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
 //! fence refuses it.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Clock, JobId, Timestamp, WorkerId};
+use repilot_domain::{Clock, JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::error::QueryContext as _;
 use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, rescue, settle};
@@ -139,17 +141,17 @@ async fn commit_patiently(
     lease: Duration,
     batch: &[Command],
 ) -> Result<Committed, GroupCommitError> {
-    let mut waited = Duration::ZERO;
+    let begun = Instant::now();
+    let mut warned = false;
     loop {
-        let now = clock.now();
-        let error = match commit(ledger, worker, now, now.after(lease), batch).await {
+        let error = match commit(ledger, worker, clock, lease, batch).await {
             Ok(committed) => return Ok(committed),
             Err(error) => error,
         };
-        if !error.is_passing() || waited >= PATIENCE {
+        if !error.is_passing() || begun.elapsed() >= PATIENCE {
             return Err(GroupCommitError::Ledger(Arc::new(error)));
         }
-        if waited.is_zero() {
+        if !std::mem::replace(&mut warned, true) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 commands = batch.len(),
@@ -157,15 +159,14 @@ async fn commit_patiently(
             );
         }
         tokio::time::sleep(RETRY_PAUSE).await;
-        waited += RETRY_PAUSE;
     }
 }
 
 async fn commit(
     ledger: &Ledger,
     worker: &WorkerId,
-    now: Timestamp,
-    lease_until: Timestamp,
+    clock: &dyn Clock,
+    lease: Duration,
     batch: &[Command],
 ) -> Result<Committed, LedgerError> {
     let mut claims = Vec::new();
@@ -179,6 +180,9 @@ async fn commit(
         }
     }
     let mut transaction = ledger.begin().await?;
+    // After the wait for the database, so that no lease is given that has run out already.
+    let now = clock.now();
+    let lease_until = now.after(lease);
     let settled = settle::settle(&mut transaction, &worker.0, &settlements, now).await?;
     rescue::recall(&mut transaction, &recalls).await?;
     let claimed = claim::claim(&mut transaction, &worker.0, &claims, now, lease_until).await?;
@@ -187,13 +191,12 @@ async fn commit(
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
-    let result = result.map(|(claimed, settled)| {
-        let claimed: std::collections::HashMap<JobId, ClaimedJob> =
+    let mut result = result.map(|(claimed, settled)| {
+        let claimed: HashMap<JobId, ClaimedJob> =
             claimed.into_iter().map(|job| (job.id, job)).collect();
-        let settled: std::collections::HashSet<JobId> = settled.into_iter().collect();
+        let settled: HashSet<JobId> = settled.into_iter().collect();
         (claimed, settled)
     });
-    let mut result = result;
     for command in batch {
         // Whoever stopped waiting has no use for the answer.
         match (command, &mut result) {

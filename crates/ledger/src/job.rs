@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, Refusal};
+use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
 #[derive(Debug, Clone, Serialize)]
@@ -181,26 +181,5 @@ impl Ledger {
         .and_then(|row| row.try_get("ahead"))
         .doing("count the jobs ahead")?;
         Ok(ahead.unsigned_abs())
-    }
-
-    /// Rows of a campaign's list that the plan refused, by line.
-    pub async fn refusals(&self, campaign: CampaignId) -> Result<Vec<Refusal>, LedgerError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query("SELECT * FROM refusals WHERE campaign_id = $1 ORDER BY line")
-            .bind(campaign.0)
-            .fetch_all(&mut *reader)
-            .await
-            .doing("read refused rows")?;
-        rows.iter()
-            .map(|row| {
-                let columns = Columns::of("refusals", row);
-                Ok(Refusal {
-                    line: columns.get::<i64>("line")?.unsigned_abs(),
-                    value: columns.get("value")?,
-                    reason: columns.get("reason")?,
-                    detail: columns.get("detail")?,
-                })
-            })
-            .collect()
     }
 }

@@ -4,11 +4,12 @@
 //! So a process holds the tenant's lane by a lease; another stands by and takes over when the lease
 //! runs out, knowing from the attempts which of the quota is still in use.
 
-use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_domain::{AttemptOutcome, AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
 use serde::Serialize;
 use sqlx::Row as _;
 
 use crate::error::QueryContext as _;
+use crate::rescue::LEASE_MAX;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
 
@@ -21,14 +22,25 @@ pub struct LaneHold {
     pub until: Timestamp,
 }
 
+/// A call that still occupies a tenant's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentCall {
+    /// When it was answered.
+    pub ended_at: Timestamp,
+    /// Whether it was refused with 429.
+    pub throttled: bool,
+}
+
 /// A lane's gate, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
     /// Calls leave as the budget allows.
     Open,
-    /// Nothing leaves.
+    /// Nothing leaves: the tenant throttled.
     Closed,
+    /// Nothing leaves: Graph cannot be reached.
+    Unreachable,
     /// Calls leave at a gentler pace, after a throttle.
     Reopening,
 }
@@ -38,6 +50,7 @@ impl Gate {
         match self {
             Self::Open => "open",
             Self::Closed => "closed",
+            Self::Unreachable => "unreachable",
             Self::Reopening => "reopening",
         }
     }
@@ -45,6 +58,7 @@ impl Gate {
     fn of_word(word: &str) -> Self {
         match word {
             "closed" => Self::Closed,
+            "unreachable" => Self::Unreachable,
             "reopening" => Self::Reopening,
             _ => Self::Open,
         }
@@ -101,12 +115,15 @@ impl Ledger {
              VALUES ($1, $2, $3)
              ON CONFLICT (tenant)
              DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
-             WHERE lanes.owner = excluded.owner OR lanes.lease_until < $4",
+             WHERE lanes.owner = excluded.owner
+                OR lanes.lease_until < $4
+                OR lanes.lease_until > $5",
         )
         .bind(tenant.as_str())
         .bind(&owner.0)
         .bind(until.as_millis())
         .bind(now.as_millis())
+        .bind(now.after(LEASE_MAX).as_millis())
         .execute(&mut *transaction)
         .await
         .doing("hold a lane")?;
@@ -134,7 +151,7 @@ impl Ledger {
         transaction.commit().await.doing("release lanes")
     }
 
-    /// When calls of a tenant ended since then, oldest first: they still occupy its quota. A call
+    /// Calls of a tenant that ended since then, oldest first: they still occupy its quota. A call
     /// that may be under way, or whose worker vanished, counts as ending now.
     pub async fn recent_calls(
         &self,
@@ -142,10 +159,10 @@ impl Ledger {
         step: AttemptStep,
         since: Timestamp,
         now: Timestamp,
-    ) -> Result<Vec<Timestamp>, LedgerError> {
+    ) -> Result<Vec<RecentCall>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT attempts.finished_at
+            "SELECT attempts.finished_at, attempts.outcome
              FROM attempts
              JOIN jobs ON jobs.id = attempts.job_id
              JOIN campaigns ON campaigns.id = jobs.campaign_id
@@ -160,12 +177,19 @@ impl Ledger {
         .fetch_all(&mut *reader)
         .await
         .doing("read recent calls")?;
-        let mut ends = rows
+        let mut calls = rows
             .iter()
-            .map(|row| Columns::of("attempts", row).time("finished_at"))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|row| {
+                let columns = Columns::of("attempts", row);
+                let outcome: AttemptOutcome = columns.word("outcome")?;
+                Ok(RecentCall {
+                    ended_at: columns.time("finished_at")?,
+                    throttled: outcome == AttemptOutcome::Throttled,
+                })
+            })
+            .collect::<Result<Vec<_>, LedgerError>>()?;
         let running: i64 = sqlx::query(
-            "SELECT COALESCE(SUM(counters.value), 0) AS running
+            "SELECT CAST(COALESCE(SUM(counters.value), 0) AS BIGINT) AS running
              FROM counters
              JOIN campaigns ON campaigns.id = counters.campaign_id
              WHERE counters.name = 'running'
@@ -178,9 +202,13 @@ impl Ledger {
         .and_then(|row| row.try_get("running"))
         .doing("read recent calls")?;
         if step == AttemptStep::Act {
-            ends.extend((0..running).map(|_| now));
+            let under_way = RecentCall {
+                ended_at: now,
+                throttled: false,
+            };
+            calls.extend((0..running).map(|_| under_way));
         }
-        Ok(ends)
+        Ok(calls)
     }
 
     /// Keeps what lanes say of themselves, for people and for the process that takes over.

@@ -44,6 +44,12 @@ impl Ledger {
             source,
         };
         let url = sqlite_url(path);
+        // Two processes that make one ledger would trip over each other's migrations, which wait
+        // for no lock.
+        let opening = lock_for_opening(path).map_err(|source| LedgerError::File {
+            path: path.to_owned(),
+            source,
+        })?;
         // A pool would try again for half a minute what fails here for good.
         let mut first = AnyConnection::connect(&url).await.map_err(open_error)?;
         prepare_connection(&mut first, dialect)
@@ -56,6 +62,7 @@ impl Ledger {
             .await
             .map_err(open_error)?;
         first.close().await.map_err(open_error)?;
+        drop(opening);
         Ok(Self {
             inner: Arc::new(Inner {
                 writer,
@@ -79,11 +86,20 @@ impl Ledger {
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, LedgerError> {
-        self.inner
-            .writer
-            .begin_with(self.inner.dialect.begin_write())
-            .await
-            .doing("begin a transaction")
+        let writer = &self.inner.writer;
+        let statement = self.inner.dialect.begin_write();
+        let begun = match writer.begin_with(statement).await {
+            // A full disk made the database end a transaction by itself: this connection and the
+            // database no longer agree on whether there is one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let stale = writer.acquire().await.doing("get a connection")?;
+                // Whatever it says, it is gone.
+                let _ = stale.close().await;
+                writer.begin_with(statement).await
+            }
+            begun => begun,
+        };
+        begun.doing("begin a transaction")
     }
 
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
@@ -113,6 +129,15 @@ async fn prepare_connection(
     Ok(())
 }
 
+/// Held while a ledger is opened; given back by whoever holds it, or by the system when they die.
+fn lock_for_opening(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let lock = private_file(Path::new(&name))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
 /// The path as a `sqlite:` URL: what would end the path in a URL is escaped.
 fn sqlite_url(path: &Path) -> String {
     let mut url = String::from("sqlite://");
@@ -136,6 +161,11 @@ fn prepare_file(path: &Path) -> std::io::Result<()> {
     {
         std::fs::create_dir_all(folder)?;
     }
+    private_file(path).map(drop)
+}
+
+/// Opens or makes a file that only its owner can read.
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -151,6 +181,5 @@ fn prepare_file(path: &Path) -> std::io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     }
-    drop(file);
-    Ok(())
+    Ok(file)
 }

@@ -3,17 +3,22 @@
 //! A job that was *running* may have been called: its attempt is recorded as lost, and whoever
 //! takes it next looks at the device first. A job that was only *queued* was never called.
 
+use std::time::Duration;
+
 use repilot_domain::{
-    AttemptOutcome, AttemptStep, CampaignId, JobId, JobState, Timestamp, WorkerId,
+    AttemptOutcome, AttemptStep, CampaignId, JobEvent, JobId, JobState, Timestamp, WorkerId,
 };
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaign_control::cancel_returned;
+use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, MAX_ROWS, padded_size, values};
 use crate::{Ledger, LedgerError, NewAttempt, attempt};
+
+/// No lease is promised for longer: one that ends later was given before a clock was set back.
+pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
 
 /// What a rescue found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,7 +51,7 @@ impl Ledger {
         Ok(done.rows_affected())
     }
 
-    /// Returns jobs whose lease ran out.
+    /// Returns jobs whose lease ran out, and ends what a killed process had begun to cancel.
     pub async fn rescue(&self, now: Timestamp) -> Result<Rescued, LedgerError> {
         let mut transaction = self.begin().await?;
         let mut rescued = Rescued::default();
@@ -54,23 +59,29 @@ impl Ledger {
         let queued = sqlx::query(
             "UPDATE jobs
              SET state = 'pending', worker = ''
-             WHERE state = 'queued' AND lease_until < $1
+             WHERE state IN ('queued', 'running')
+               AND state = 'queued'
+               AND (lease_until < $1 OR lease_until > $2)
              RETURNING campaign_id",
         )
         .bind(now.as_millis())
+        .bind(now.after(LEASE_MAX).as_millis())
         .fetch_all(&mut *transaction)
         .await
         .doing("rescue jobs")?;
         for row in &queued {
             let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+            deltas.moved(campaign, JobState::Queued, JobEvent::Rescue, 1)?;
             rescued.queued += 1;
         }
         let running = sqlx::query(
             "SELECT id, dispatch, campaign_id, worker, lease_until FROM jobs
-             WHERE state = 'running' AND lease_until < $1",
+             WHERE state IN ('queued', 'running')
+               AND state = 'running'
+               AND (lease_until < $1 OR lease_until > $2)",
         )
         .bind(now.as_millis())
+        .bind(now.after(LEASE_MAX).as_millis())
         .fetch_all(&mut *transaction)
         .await
         .doing("rescue jobs")?;
@@ -93,7 +104,7 @@ impl Ledger {
             let lost = NewAttempt {
                 step: AttemptStep::Act,
                 outcome: AttemptOutcome::Lost,
-                started_at: columns.time("lease_until")?,
+                started_at: columns.time("lease_until")?.min(now),
                 finished_at: now,
                 status: None,
                 code: None,
@@ -106,7 +117,7 @@ impl Ledger {
             let dispatch = columns.get("dispatch")?;
             attempt::insert(&mut transaction, &worker, &[(job, dispatch, &lost)]).await?;
             let campaign = CampaignId(columns.get("campaign_id")?);
-            deltas.moved(campaign, JobState::Running, JobState::Pending);
+            deltas.moved(campaign, JobState::Running, JobEvent::Rescue, 1)?;
             if !campaigns.contains(&campaign) {
                 campaigns.push(campaign);
             }
@@ -115,6 +126,15 @@ impl Ledger {
         deltas.write(&mut transaction).await?;
         for campaign in campaigns {
             cancel_returned(&mut transaction, campaign, now).await?;
+        }
+        let cancelled =
+            sqlx::query("SELECT id FROM campaigns WHERE ended_at IS NULL AND status = 'cancelled'")
+                .fetch_all(&mut *transaction)
+                .await
+                .doing("look for cancelled campaigns")?;
+        for row in &cancelled {
+            let campaign = CampaignId(Columns::of("campaigns", row).get("id")?);
+            cancel_chunk(&mut transaction, campaign, now).await?;
         }
         transaction.commit().await.doing("rescue jobs")?;
         Ok(rescued)
@@ -126,7 +146,9 @@ impl Ledger {
         let rows = sqlx::query(
             "UPDATE jobs
              SET state = 'pending', worker = ''
-             WHERE state = 'queued' AND worker = $1
+             WHERE state IN ('queued', 'running')
+               AND state = 'queued'
+               AND worker = $1
              RETURNING campaign_id",
         )
         .bind(&worker.0)
@@ -136,7 +158,7 @@ impl Ledger {
         let mut deltas = Deltas::default();
         for row in &rows {
             let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
         }
         deltas.write(&mut transaction).await?;
         transaction.commit().await.doing("recall jobs")?;
@@ -174,7 +196,7 @@ pub(crate) async fn recall(
             .doing("recall jobs")?;
         for row in &rows {
             let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobState::Pending);
+            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
         }
     }
     deltas.write(connection).await

@@ -70,17 +70,11 @@ impl<'r> Columns<'r> {
 /// Rows a statement may carry: under 20 columns, this stays below `SQLite`'s 32,766 parameters.
 pub(crate) const MAX_ROWS: usize = 512;
 
-/// The sizes in which batches are sent, so that few statements are prepared and each is prepared
-/// once. A batch is filled up by repeating its last row, which every user of this must bear:
-/// updates set the same values twice, inserts are guarded by `ON CONFLICT` or count their rows.
-const SIZES: [usize; 5] = [1, 4, 16, 64, MAX_ROWS];
-
-/// The size that `rows` rows are sent in.
+/// The size that `rows` rows are sent in: a power of two, so that few statements are prepared and
+/// each is prepared once. A batch is filled up by repeating its last row, which every user of this
+/// must bear: updates set the same values twice, inserts are guarded by `ON CONFLICT`.
 pub(crate) fn padded_size(rows: usize) -> usize {
-    SIZES
-        .into_iter()
-        .find(|size| *size >= rows)
-        .unwrap_or(MAX_ROWS)
+    rows.next_power_of_two().min(MAX_ROWS)
 }
 
 /// `($1, $2), ($3, $4)`: `rows` rows whose columns are cast to `types`, counting from `first`.
@@ -116,7 +110,7 @@ mod tests {
     fn a_batch_is_padded_to_one_of_few_sizes() {
         assert_eq!(
             [1, 2, 5, 17, 65, 512].map(padded_size),
-            [1, 4, 16, 64, 512, 512]
+            [1, 2, 8, 32, 128, 512]
         );
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::{AttemptOutcome, CampaignId, DeadReason, JobId, JobState, Timestamp};
+use repilot_domain::{
+    AttemptOutcome, CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp,
+};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_returned, pause_within};
@@ -61,6 +63,8 @@ pub enum Verdict {
     Dead {
         /// Why.
         reason: DeadReason,
+        /// Whether a call may have taken effect unseen: looked at first, should it be requeued.
+        uncertain: bool,
         /// The last answer, in words.
         message: String,
     },
@@ -81,7 +85,6 @@ pub struct Settlement {
 
 /// The columns that a verdict writes.
 struct Written<'a> {
-    state: JobState,
     spent: i64,
     uncertain: i64,
     not_before: i64,
@@ -91,10 +94,22 @@ struct Written<'a> {
 }
 
 impl Verdict {
+    const fn event(&self) -> JobEvent {
+        match self {
+            Self::Succeeded => JobEvent::Succeed,
+            Self::Retry { .. } => JobEvent::Retry,
+            Self::Dead { .. } => JobEvent::Bury,
+        }
+    }
+
+    /// A claimed job is running; nothing else can be settled.
+    fn state(&self) -> Result<JobState, LedgerError> {
+        Ok(JobState::Running.apply(self.event())?)
+    }
+
     fn written(&self, now: Timestamp) -> Written<'_> {
         match self {
             Self::Succeeded => Written {
-                state: JobState::Succeeded,
                 spent: 1,
                 uncertain: 0,
                 not_before: 0,
@@ -110,7 +125,6 @@ impl Verdict {
                 message,
                 ..
             } => Written {
-                state: JobState::Pending,
                 spent: i64::from(*spent),
                 uncertain: i64::from(*uncertain),
                 not_before: not_before.as_millis(),
@@ -118,10 +132,13 @@ impl Verdict {
                 message,
                 finished_at: None,
             },
-            Self::Dead { reason, message } => Written {
-                state: JobState::Dead,
+            Self::Dead {
+                reason,
+                uncertain,
+                message,
+            } => Written {
                 spent: 1,
-                uncertain: 0,
+                uncertain: i64::from(*uncertain),
                 not_before: 0,
                 reason: reason.as_str(),
                 message,
@@ -155,12 +172,12 @@ pub(crate) async fn settle(
         let Some(campaign) = taken.get(&(settlement.job, settlement.dispatch)).copied() else {
             continue;
         };
-        let written = settlement.verdict.written(now);
-        deltas.moved(campaign, JobState::Running, written.state);
-        if let Verdict::Dead { reason, .. } = &settlement.verdict {
+        let verdict = &settlement.verdict;
+        deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
+        if let Verdict::Dead { reason, .. } = verdict {
             deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
         }
-        let list = if written.state.is_terminal() {
+        let list = if verdict.state()?.is_terminal() {
             &mut finished
         } else {
             &mut returned
@@ -178,7 +195,7 @@ pub(crate) async fn settle(
         if let Verdict::Retry {
             pause: Some(reason),
             ..
-        } = &settlement.verdict
+        } = verdict
         {
             pause_within(connection, campaign, reason).await?;
         }
@@ -233,7 +250,7 @@ async fn update_jobs(
         query = query
             .bind(settlement.job.0)
             .bind(settlement.dispatch)
-            .bind(written.state.as_str())
+            .bind(settlement.verdict.state()?.as_str())
             .bind(written.spent)
             .bind(written.uncertain)
             .bind(written.not_before)

@@ -1,0 +1,276 @@
+//! A ledger of its own with a campaign, and a clock that is set by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use repilot_domain::{
+    Action, AttemptOutcome, AttemptStep, CampaignId, Clock as _, DeadReason, Device, DeviceId,
+    EnrollmentState, JobId, JobState, ManualClock, TenantName, Timestamp, WorkerId,
+};
+use repilot_ledger::{
+    Campaign, ClaimedJob, Dispatched, Enqueued, GroupCommit, JobFilter, Ledger, LedgerLocation,
+    NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
+};
+
+pub(crate) const LEASE: Duration = Duration::from_secs(10);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
+
+pub(crate) struct Bench {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) campaign: CampaignId,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(&folder).await;
+        let clock = Arc::new(ManualClock::at(START));
+        let campaign = ledger
+            .open_campaign(&campaign("spring"), START)
+            .await
+            .unwrap()
+            .id;
+        ledger.begin_list(campaign, &list(), START).await.unwrap();
+        Self {
+            ledger,
+            clock,
+            folder,
+            campaign,
+        }
+    }
+
+    pub(crate) async fn with_jobs(count: usize) -> Self {
+        let bench = Self::new().await;
+        bench.enqueue(0..count).await;
+        bench.finish().await;
+        bench.attend().await;
+        bench
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) async fn attend(&self) {
+        let until = self.now().after(Duration::from_hours(1));
+        self.ledger
+            .attend_tenants([&tenant()], until)
+            .await
+            .unwrap();
+    }
+
+    /// The whole list is in.
+    pub(crate) async fn finish(&self) {
+        self.ledger
+            .finish_list(self.campaign, &list().sha256, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn spring(&self) -> Campaign {
+        self.ledger.campaign("spring").await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn has_ended(&self) -> bool {
+        self.spring().await.has_ended()
+    }
+
+    pub(crate) async fn enqueue(&self, range: std::ops::Range<usize>) -> Enqueued {
+        let jobs: Vec<NewJob> = range
+            .map(|number| NewJob {
+                device: device(number),
+                line: number as u64 + 1,
+            })
+            .collect();
+        self.ledger
+            .enqueue(self.campaign, &jobs, self.now())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn dispatch(&self, worker: &str, limit: usize) -> Vec<Dispatched> {
+        let until = self.now().after(LEASE);
+        self.ledger
+            .dispatch(
+                &tenant(),
+                &WorkerId(worker.to_owned()),
+                limit,
+                0,
+                self.now(),
+                until,
+            )
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn commit_as(&self, worker: &str) -> GroupCommit {
+        let worker = WorkerId(worker.to_owned());
+        GroupCommit::start(self.ledger.clone(), worker, self.clock.clone(), LEASE)
+    }
+
+    pub(crate) async fn claim_one(&self, commit: &GroupCommit, worker: &str) -> ClaimedJob {
+        let dispatched = self.dispatch(worker, 1).await;
+        commit
+            .claim(dispatched[0].job, dispatched[0].dispatch)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    pub(crate) async fn state_of(&self, job: JobId) -> JobState {
+        self.ledger.job(job).await.unwrap().unwrap().0.state
+    }
+
+    /// The counters say what the jobs themselves say.
+    pub(crate) async fn assert_counters_agree(&self) {
+        let campaign = self.spring().await;
+        let page = Page {
+            after: JobId(0),
+            limit: 100_000,
+        };
+        let jobs = self
+            .ledger
+            .jobs(self.campaign, &JobFilter::default(), page)
+            .await
+            .unwrap();
+        let count = |state| jobs.iter().filter(|job| job.state == state).count() as i64;
+        let counts = &campaign.counts;
+        assert_eq!(
+            [
+                counts.pending,
+                counts.queued,
+                counts.running,
+                counts.succeeded,
+                counts.dead,
+                counts.cancelled,
+                counts.skipped,
+            ],
+            [
+                count(JobState::Pending),
+                count(JobState::Queued),
+                count(JobState::Running),
+                count(JobState::Succeeded),
+                count(JobState::Dead),
+                count(JobState::Cancelled),
+                count(JobState::Skipped),
+            ]
+        );
+        assert_eq!(counts.total, jobs.len() as i64);
+        assert_eq!(counts.dead_by_reason.values().sum::<i64>(), counts.dead);
+    }
+}
+
+pub(crate) async fn open(folder: &tempfile::TempDir) -> Ledger {
+    let location =
+        LedgerLocation::parse(folder.path().join("ledger.db").to_str().unwrap()).unwrap();
+    Ledger::open(&location).await.unwrap()
+}
+
+pub(crate) fn tenant() -> TenantName {
+    TenantName::new("contoso").unwrap()
+}
+
+pub(crate) fn campaign(name: &str) -> NewCampaign {
+    NewCampaign {
+        name: name.to_owned(),
+        tenant: tenant(),
+        action: Action::Unassign,
+    }
+}
+
+pub(crate) fn list() -> NewList {
+    NewList {
+        sha256: "00".repeat(32),
+        name: "devices.csv".to_owned(),
+    }
+}
+
+pub(crate) fn device(number: usize) -> Device {
+    Device {
+        id: DeviceId(format!("00000000-0000-0000-0000-{number:012}")),
+        serial: format!("SN-{number:06}"),
+        user_principal_name: format!("user{number}@contoso.example"),
+        addressable_user_name: format!("User {number}"),
+        group_tag: "Sales".to_owned(),
+        manufacturer: "Contoso".to_owned(),
+        model: "Model 1".to_owned(),
+        display_name: String::new(),
+        managed_device_id: String::new(),
+        entra_device_id: String::new(),
+        enrollment_state: EnrollmentState::Enrolled,
+        last_contacted: None,
+    }
+}
+
+pub(crate) fn attempt(outcome: AttemptOutcome, at: Timestamp) -> NewAttempt {
+    NewAttempt {
+        step: AttemptStep::Act,
+        outcome,
+        started_at: at,
+        finished_at: at,
+        status: Some(204),
+        code: None,
+        message: None,
+        request_id: Some("r-1".to_owned()),
+        client_request_id: Some("c-1".to_owned()),
+        server_date: None,
+        diagnostic: None,
+    }
+}
+
+pub(crate) fn settlement(
+    job: &ClaimedJob,
+    verdict: Verdict,
+    outcome: AttemptOutcome,
+) -> Settlement {
+    Settlement {
+        job: job.id,
+        dispatch: job.dispatch,
+        verdict,
+        attempts: vec![attempt(outcome, START)],
+    }
+}
+
+pub(crate) fn succeeded(job: &ClaimedJob) -> Settlement {
+    settlement(job, Verdict::Succeeded, AttemptOutcome::Succeeded)
+}
+
+pub(crate) fn dead(job: &ClaimedJob) -> Settlement {
+    let verdict = Verdict::Dead {
+        reason: DeadReason::NotFound,
+        uncertain: false,
+        message: "gone".to_owned(),
+    };
+    settlement(job, verdict, AttemptOutcome::Buried)
+}
+
+pub(crate) fn retry(
+    job: &ClaimedJob,
+    not_before: Timestamp,
+    spent: bool,
+    pause: Option<&str>,
+) -> Settlement {
+    let verdict = Verdict::Retry {
+        not_before,
+        spent,
+        uncertain: false,
+        reason: if spent {
+            WaitReason::Backoff
+        } else {
+            WaitReason::Throttled
+        },
+        message: "later".to_owned(),
+        pause: pause.map(str::to_owned),
+    };
+    settlement(
+        job,
+        verdict,
+        if spent {
+            AttemptOutcome::Retried
+        } else {
+            AttemptOutcome::Throttled
+        },
+    )
+}

@@ -1,0 +1,117 @@
+//! A job's way from the wire to its end.
+
+use std::time::Duration;
+
+use repilot_domain::JobState;
+
+use crate::bench::{Bench, retry, succeeded, tenant};
+
+#[tokio::test]
+async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it() {
+    let bench = Bench::with_jobs(3).await;
+    let commit = bench.commit_as("w1");
+    for _ in 0..3 {
+        let job = bench.claim_one(&commit, "w1").await;
+        assert_eq!(bench.state_of(job.id).await, JobState::Running);
+        assert!(commit.settle(succeeded(&job)).await.unwrap());
+        assert_eq!(bench.state_of(job.id).await, JobState::Succeeded);
+        assert_eq!(bench.ledger.attempts(job.id).await.unwrap().len(), 1);
+    }
+    let campaign = bench.spring().await;
+    assert!(campaign.has_ended());
+    assert_eq!((campaign.counts.succeeded, campaign.counts.calls), (3, 3));
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn a_second_delivery_of_the_same_dispatch_claims_nothing() {
+    let bench = Bench::with_jobs(1).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 5).await;
+    assert_eq!(wire.len(), 1);
+    let first = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let second = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    assert!(first.is_some() && second.is_none());
+    assert!(
+        commit
+            .claim(wire[0].job, wire[0].dispatch + 1)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt() {
+    let bench = Bench::with_jobs(1).await;
+    let commit = bench.commit_as("w1");
+    let due = bench.now().after(Duration::from_secs(5));
+    let job = bench.claim_one(&commit, "w1").await;
+    commit.settle(retry(&job, due, false, None)).await.unwrap();
+    assert!(bench.dispatch("w1", 1).await.is_empty());
+    assert_eq!(
+        bench.ledger.next_due(&tenant(), bench.now()).await.unwrap(),
+        Some(due)
+    );
+    bench.clock.advance(Duration::from_secs(5));
+    let job = bench.claim_one(&commit, "w1").await;
+    assert_eq!(job.attempts, 0);
+    commit
+        .settle(retry(&job, bench.now(), true, None))
+        .await
+        .unwrap();
+    assert_eq!(bench.claim_one(&commit, "w1").await.attempts, 1);
+    let counts = bench
+        .ledger
+        .campaign("spring")
+        .await
+        .unwrap()
+        .unwrap()
+        .counts;
+    assert_eq!((counts.calls, counts.throttled), (2, 1));
+}
+
+#[tokio::test]
+async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing() {
+    let bench = Bench::with_jobs(1).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 1).await;
+    commit.recall(wire[0].job, wire[0].dispatch).await.unwrap();
+    assert_eq!(bench.state_of(wire[0].job).await, JobState::Pending);
+    let late = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    assert!(late.is_none());
+    let again = bench.dispatch("w1", 1).await;
+    assert_eq!(again[0].dispatch, wire[0].dispatch + 1);
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn many_settle_in_few_transactions_and_each_is_answered() {
+    let bench = Bench::with_jobs(1_500).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 1_500).await;
+    let tasks: Vec<_> = wire
+        .into_iter()
+        .map(|dispatched| {
+            let commit = commit.clone();
+            tokio::spawn(async move {
+                let job = commit
+                    .claim(dispatched.job, dispatched.dispatch)
+                    .await
+                    .unwrap()
+                    .unwrap();
+                assert_eq!(job.id, dispatched.job);
+                commit.settle(succeeded(&job)).await.unwrap()
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    bench.assert_counters_agree().await;
+    let campaign = bench.spring().await;
+    assert_eq!(
+        (campaign.counts.succeeded, campaign.counts.calls),
+        (1_500, 1_500)
+    );
+}

@@ -1,0 +1,123 @@
+//! Lists that go in.
+
+use repilot_domain::TenantName;
+use repilot_ledger::{Enqueued, LedgerError, NewJob, NewList, Refusal};
+
+use crate::bench::{Bench, START, campaign, device, list, succeeded};
+
+#[tokio::test]
+async fn enqueuing_the_same_devices_again_adds_nothing() {
+    let bench = Bench::new().await;
+    for size in [1, 4, 5, 600, 1_000] {
+        bench.enqueue(0..size).await;
+        let again = bench.enqueue(0..size).await;
+        assert_eq!(
+            again,
+            Enqueued {
+                added: 0,
+                present: size as u64
+            }
+        );
+    }
+    bench.assert_counters_agree().await;
+    let opened = bench
+        .ledger
+        .open_campaign(&campaign("spring"), START)
+        .await
+        .unwrap();
+    assert!(opened.existed);
+    assert_eq!(opened.id, bench.campaign);
+}
+
+#[tokio::test]
+async fn a_campaign_name_belongs_to_one_tenant() {
+    let bench = Bench::new().await;
+    let mut other = campaign("spring");
+    other.tenant = TenantName::new("fabrikam").unwrap();
+    let error = bench.ledger.open_campaign(&other, START).await.unwrap_err();
+    assert!(matches!(error, LedgerError::OtherTenant { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_campaign_does_not_end_before_its_whole_list_is_in() {
+    let bench = Bench::new().await;
+    bench.enqueue(0..1).await;
+    bench.attend().await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    commit.settle(succeeded(&job)).await.unwrap();
+    assert!(!bench.has_ended().await);
+    bench
+        .ledger
+        .finish_list(bench.campaign, &list().sha256, bench.now())
+        .await
+        .unwrap();
+    assert!(bench.has_ended().await);
+}
+
+#[tokio::test]
+async fn refused_rows_are_recorded_once() {
+    let bench = Bench::new().await;
+    let refusal = Refusal {
+        line: 7,
+        value: "SN-X".to_owned(),
+        reason: "unknown".to_owned(),
+        detail: "not in the inventory".to_owned(),
+    };
+    for _ in 0..2 {
+        let refusals = std::slice::from_ref(&refusal);
+        bench
+            .ledger
+            .record_refusals(bench.campaign, &list().sha256, refusals)
+            .await
+            .unwrap();
+    }
+    let campaign = bench.spring().await;
+    assert_eq!(campaign.counts.refused(), 1);
+    assert_eq!(
+        bench.ledger.refusals(bench.campaign).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile() {
+    let bench = Bench::new().await;
+    bench.enqueue(0..10).await;
+    let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
+    assert_eq!(cancelled.unwrap(), 10);
+    let late = [NewJob {
+        device: device(99),
+        line: 99,
+    }];
+    let error = bench.ledger.enqueue(bench.campaign, &late, START).await;
+    assert!(matches!(error, Err(LedgerError::Cancelled(_))), "{error:?}");
+    assert!(bench.has_ended().await);
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn a_second_list_keeps_its_campaign_open_until_it_is_in() {
+    let bench = Bench::new().await;
+    bench.finish().await;
+    assert!(bench.has_ended().await);
+    let second = NewList {
+        sha256: "11".repeat(32),
+        name: "more.csv".to_owned(),
+    };
+    bench
+        .ledger
+        .begin_list(bench.campaign, &second, START)
+        .await
+        .unwrap();
+    let campaign = bench.spring().await;
+    assert!(!campaign.has_ended() && campaign.is_incomplete());
+    assert!(campaign.has_list(&list().sha256) && !campaign.has_list(&second.sha256));
+    bench
+        .ledger
+        .finish_list(bench.campaign, &second.sha256, START)
+        .await
+        .unwrap();
+    let campaign = bench.spring().await;
+    assert!(campaign.has_ended() && campaign.has_list(&second.sha256));
+}

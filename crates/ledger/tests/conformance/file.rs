@@ -1,0 +1,95 @@
+//! The ledger as a file.
+
+use repilot_ledger::{Ledger, LedgerError, LedgerLocation};
+
+use crate::bench::{Bench, open};
+
+#[tokio::test]
+async fn what_is_committed_is_there_after_reopening() {
+    let bench = Bench::with_jobs(2).await;
+    bench.ledger.close().await;
+    let reopened = open(&bench.folder).await;
+    assert_eq!(
+        reopened
+            .campaign("spring")
+            .await
+            .unwrap()
+            .unwrap()
+            .counts
+            .pending,
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_newer_ledger_is_left_alone_and_named() {
+    let bench = Bench::new().await;
+    let path = bench.folder.path().join("ledger.db");
+    bench.ledger.close().await;
+    let url = format!("sqlite://{}", path.display());
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9001, 'from the future', 1, x'00', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    pool.close().await;
+    let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
+    let error = Ledger::open(&location).await.unwrap_err();
+    assert!(
+        matches!(error, LedgerError::Newer { version: 9001, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(
+        &path,
+        "dear diary, this is not a database at all. ".repeat(50),
+    )
+    .unwrap();
+    let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
+    let error = Ledger::open(&location).await.unwrap_err();
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("dear diary")
+    );
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_file_and_its_journal_are_private_to_their_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::with_jobs(1).await;
+    for entry in std::fs::read_dir(bench.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is {mode:o}", entry.file_name());
+    }
+}
+
+#[test]
+fn processes_that_open_a_fresh_ledger_at_once_all_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
+    let open = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(Ledger::open(&location)).map(drop)
+    };
+    let opening: Vec<_> = (0..8).map(|_| std::thread::spawn(open.clone())).collect();
+    for opened in opening {
+        opened.join().unwrap().unwrap();
+    }
+}

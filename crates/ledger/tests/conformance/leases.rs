@@ -1,0 +1,131 @@
+//! What a lost, frozen or second process may do.
+
+use std::time::Duration;
+
+use repilot_domain::{AttemptOutcome, AttemptStep, JobState, Timestamp, WorkerId};
+
+use crate::bench::{Bench, LEASE, START, succeeded, tenant};
+
+#[tokio::test]
+async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused() {
+    let bench = Bench::with_jobs(1).await;
+    let old = bench.commit_as("old");
+    let job = bench.claim_one(&old, "old").await;
+    bench.clock.advance(LEASE + Duration::from_millis(1));
+    bench.attend().await;
+    let rescued = bench.ledger.rescue(bench.now()).await.unwrap();
+    assert_eq!((rescued.queued, rescued.running), (0, 1));
+    assert!(
+        !old.settle(succeeded(&job)).await.unwrap(),
+        "the fence must hold"
+    );
+
+    let new = bench.commit_as("new");
+    let again = bench.claim_one(&new, "new").await;
+    assert!(again.uncertain);
+    assert!(
+        !old.settle(succeeded(&job)).await.unwrap(),
+        "the fence must hold"
+    );
+    assert!(new.settle(succeeded(&again)).await.unwrap());
+    let outcomes: Vec<_> = bench
+        .ledger
+        .attempts(job.id)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.outcome)
+        .collect();
+    assert_eq!(outcomes, [AttemptOutcome::Lost, AttemptOutcome::Succeeded]);
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is() {
+    let bench = Bench::with_jobs(2).await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    bench.dispatch("w2", 1).await;
+    bench.clock.advance(LEASE);
+    let until = bench.now().after(LEASE);
+    assert_eq!(
+        bench
+            .ledger
+            .renew_leases(&WorkerId("w1".to_owned()), until)
+            .await
+            .unwrap(),
+        1
+    );
+    bench.clock.advance(Duration::from_millis(1));
+    let rescued = bench.ledger.rescue(bench.now()).await.unwrap();
+    assert_eq!((rescued.queued, rescued.running), (1, 0));
+    assert_eq!(bench.state_of(job.id).await, JobState::Running);
+    bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_holds_a_lane() {
+    let bench = Bench::new().await;
+    let [one, two] = ["one", "two"].map(|name| WorkerId(name.to_owned()));
+    let until = bench.now().after(LEASE);
+    let hold = |owner: &WorkerId, now: Timestamp| {
+        let (ledger, owner) = (bench.ledger.clone(), owner.clone());
+        async move {
+            ledger
+                .hold_lane(&tenant(), &owner, now, now.after(LEASE))
+                .await
+                .unwrap()
+                .owner
+        }
+    };
+    assert_eq!(hold(&one, bench.now()).await, one);
+    assert_eq!(hold(&two, bench.now()).await, one);
+    assert_eq!(hold(&two, until.after(Duration::from_millis(1))).await, two);
+    bench.ledger.release_lanes(&two).await.unwrap();
+    assert_eq!(hold(&one, bench.now()).await, one);
+}
+
+#[tokio::test]
+async fn who_takes_a_lane_over_knows_the_calls_that_still_count() {
+    let bench = Bench::with_jobs(3).await;
+    let commit = bench.commit_as("w1");
+    let first = bench.claim_one(&commit, "w1").await;
+    commit.settle(succeeded(&first)).await.unwrap();
+    bench.claim_one(&commit, "w1").await;
+    let since = START.before(Duration::from_secs(20));
+    let now = START.after(Duration::from_secs(1));
+    let calls = bench
+        .ledger
+        .recent_calls(&tenant(), AttemptStep::Act, since, now)
+        .await
+        .unwrap();
+    let ends: Vec<_> = calls.iter().map(|call| call.ended_at).collect();
+    assert_eq!(ends, [START, now]);
+}
+
+#[tokio::test]
+async fn a_lease_from_before_the_clock_was_set_back_holds_nothing() {
+    let bench = Bench::with_jobs(2).await;
+    let commit = bench.commit_as("w1");
+    bench.clock.advance(Duration::from_hours(1));
+    bench.attend().await;
+    bench.claim_one(&commit, "w1").await;
+    bench.dispatch("w1", 1).await;
+    let owner = WorkerId("w1".to_owned());
+    let until = bench.now().after(LEASE);
+    bench
+        .ledger
+        .hold_lane(&tenant(), &owner, bench.now(), until)
+        .await
+        .unwrap();
+    let rescued = bench.ledger.rescue(START).await.unwrap();
+    assert_eq!((rescued.queued, rescued.running), (1, 1));
+    let other = WorkerId("w2".to_owned());
+    let hold = bench
+        .ledger
+        .hold_lane(&tenant(), &other, START, START.after(LEASE))
+        .await
+        .unwrap();
+    assert_eq!(hold.owner, other);
+    bench.assert_counters_agree().await;
+}
