@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::budget::Budget;
 use crate::estimate::Estimate;
-use crate::gate::{Cause, Gate};
+use crate::gate::Gate;
 use crate::pacer::Pacer;
 use crate::{GateState, LaneSeed, LaneSettings, LaneSnapshot};
 
@@ -26,10 +26,11 @@ pub enum Answer {
     NotSent,
 }
 
-/// Leave for one call; carries the epoch in which it left.
+/// Leave for one call; carries the epoch in which it left, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     epoch: u64,
+    at: Duration,
 }
 
 /// No leave now.
@@ -41,8 +42,8 @@ pub enum Refusal {
     UntilSettled,
 }
 
-/// Accepted calls nearer to the limit than this share prove it.
-const PROVEN_SHARE: f64 = 0.9;
+/// How much a new answer's latency counts in the running mean.
+const LATENCY_WEIGHT: f64 = 0.05;
 
 /// A lane without a clock: every instant is told, as the time since the lane was made.
 pub struct Core {
@@ -51,7 +52,11 @@ pub struct Core {
     gate: Gate,
     estimate: Estimate,
     pacer: Option<Pacer>,
-    proven: bool,
+    /// Calls of the current epoch that are under way: a call that hangs since before the last
+    /// throttle says nothing of the lane as it is now.
+    current_in_flight: u32,
+    /// How long answers take, in the mean.
+    latency: Duration,
     /// Calls that left before the gate last closed and are not answered yet: the event is measured
     /// when the last of them is.
     before_event: Option<u32>,
@@ -68,10 +73,11 @@ impl Core {
         let mut budget = Budget::new(window);
         // The lane's time begins a window before it is made, so that the past fits into it.
         let now = window;
-        let mut ages = seed.answered_ago.clone();
-        ages.sort_unstable_by(|a, b| b.cmp(a));
-        for age in ages {
-            budget.occupy(now.saturating_sub(age), 1);
+        let mut recent = seed.recent.clone();
+        recent.sort_unstable_by_key(|call| std::cmp::Reverse(call.answered_ago));
+        for call in recent {
+            let at = now.saturating_sub(call.answered_ago);
+            budget.occupy(at, u32::from(!call.throttled));
         }
         budget.expire(now);
         let mut gate = Gate::default();
@@ -83,7 +89,8 @@ impl Core {
             .gate_closed_for
             .map(|_| Pacer::new(estimate.limit(), window));
         Self {
-            proven: seed.learnt_limit.is_some(),
+            current_in_flight: 0,
+            latency: Duration::ZERO,
             settings,
             budget,
             gate,
@@ -120,51 +127,55 @@ impl Core {
                 .free_below(limit)
                 .map_or(Refusal::UntilSettled, Refusal::Until));
         }
-        if self.budget.in_flight() >= self.in_flight_cap() {
+        if self.in_flight_room() == 0 {
             return Err(Refusal::UntilSettled);
         }
         if let Some(pacer) = &self.pacer {
             pacer.check(now).map_err(Refusal::Until)?;
         }
         self.budget.take();
+        self.current_in_flight += 1;
         Ok(Grant {
             epoch: self.gate.epoch(),
+            at: now,
         })
     }
 
-    fn in_flight_cap(&self) -> u32 {
+    /// How many more calls may be under way.
+    fn in_flight_room(&self) -> u32 {
         let limit = self.estimate.limit();
-        let cap = if self.proven {
-            u32::MAX
-        } else {
-            self.settings.in_flight_while_unproven(limit)
-        };
+        let cap = self.settings.in_flight_cap(limit, self.latency);
         let paced = self.pacer.as_ref().map_or(u32::MAX, Pacer::in_flight_cap);
-        cap.min(paced)
+        let room = cap.saturating_sub(self.budget.in_flight());
+        room.min(paced.saturating_sub(self.current_in_flight))
     }
 
     /// Tells what came of a call.
     pub fn settle(&mut self, grant: Grant, answer: Answer, now: Duration) {
         self.budget.expire(now);
+        let current = grant.epoch == self.gate.epoch();
+        if current {
+            self.current_in_flight = self.current_in_flight.saturating_sub(1);
+        }
         if answer == Answer::NotSent {
             self.budget.give_back();
             self.count_off(grant, now);
             return;
         }
         self.calls += 1;
-        let current = grant.epoch == self.gate.epoch();
         match answer {
             Answer::Accepted | Answer::Failed | Answer::NotSent => {
                 self.budget.answered(now, true);
+                if answer == Answer::Accepted {
+                    let took = now.saturating_sub(grant.at);
+                    self.latency =
+                        self.latency.mul_f64(1.0 - LATENCY_WEIGHT) + took.mul_f64(LATENCY_WEIGHT);
+                }
                 if current && answer == Answer::Accepted {
                     self.gate.accepted();
                     if self.pacer.as_mut().is_some_and(Pacer::accepted) {
                         self.pacer = None;
                     }
-                }
-                let enough = f64::from(self.estimate.limit()) * PROVEN_SHARE;
-                if current && f64::from(self.budget.accepted()) >= enough {
-                    self.proven = true;
                 }
             }
             Answer::Throttled { retry_after } => {
@@ -173,7 +184,7 @@ impl Core {
                 if current {
                     self.gate.close(now, retry_after, self.rng.as_mut());
                     self.before_event = Some(self.budget.in_flight());
-                    self.proven = false;
+                    self.current_in_flight = 0;
                     self.finish_event_if_answered(now);
                     return;
                 }
@@ -213,6 +224,11 @@ impl Core {
         self.pacer = Some(Pacer::new(self.estimate.limit(), self.settings.window));
     }
 
+    /// Lets nothing leave for so long: the tenant throttled calls of its other budget.
+    pub fn hold(&mut self, now: Duration, duration: Duration) {
+        self.gate.hold(now + duration);
+    }
+
     /// How many calls could leave within that time, were nobody waiting.
     #[must_use]
     pub fn forecast(&mut self, now: Duration, within: Duration) -> u32 {
@@ -227,7 +243,26 @@ impl Core {
             .pacer
             .as_ref()
             .map_or(u32::MAX, |pacer| pacer.forecast(within));
-        free.min(limit).min(paced)
+        free.min(limit).min(paced).min(self.turnover(within))
+    }
+
+    /// Calls that the cap on what is under way lets through: those it has room for, and as many
+    /// again each time that answers make room.
+    fn turnover(&self, within: Duration) -> u32 {
+        if self.latency.is_zero() {
+            return self.in_flight_room();
+        }
+        let cap = self
+            .settings
+            .in_flight_cap(self.estimate.limit(), self.latency);
+        let turns = within.as_secs_f64() / self.latency.as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float that is too large becomes the largest u32"
+        )]
+        let answered = (f64::from(cap) * turns) as u32;
+        self.in_flight_room().saturating_add(answered)
     }
 
     /// What the lane says of itself.
@@ -237,7 +272,7 @@ impl Core {
         let gate = match self.gate.closed_until(now) {
             Some((until, cause)) => GateState::Closed {
                 remaining: until.saturating_sub(now),
-                asked_for: cause == Cause::RetryAfter,
+                cause,
             },
             None if self.pacer.is_some() => GateState::Reopening,
             None => GateState::Open,

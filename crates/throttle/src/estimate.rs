@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-/// Accepted calls nearer to the limit than this share mean that the limit itself was too high.
-const NEAR: f64 = 0.9;
-
-/// Then it shrinks by this factor: three events reach two fifths.
+/// A limit that was reached in full, and throttled all the same, shrinks by this factor: three
+/// events reach two fifths.
 const SHRINK: f64 = 0.75;
 
 /// One measurement never lowers the limit below this share: a window in which another
@@ -24,6 +22,9 @@ const QUIET_SHARE: u32 = 8;
 
 /// A confirmed probe makes the next so many times larger.
 const STEP_FACTOR: u32 = 3;
+
+/// No probe goes further than this share of the limit.
+const STEP_SHARE: u32 = 4;
 
 /// The first probe's share of the limit.
 const PROBE_SHARE: u32 = 20;
@@ -113,7 +114,7 @@ impl Estimate {
             return;
         }
         let limit = self.limit();
-        let measured = if f64::from(accepted) >= f64::from(limit) * NEAR {
+        let measured = if accepted >= limit {
             shrunk(limit)
         } else {
             accepted.max(limit / FLOOR_SHARE)
@@ -142,7 +143,8 @@ impl Estimate {
             // Where calls go out evenly there is no quiet moment to wait for.
             let overdue = now >= learnt.next_probe_at + window;
             if (quiet && now >= learnt.next_probe_at) || overdue {
-                let raised = learnt.limit.saturating_add(learnt.step).min(configured);
+                let step = learnt.step.min((learnt.limit / STEP_SHARE).max(1));
+                let raised = learnt.limit.saturating_add(step).min(configured);
                 learnt.probe = Some(Probe {
                     since: now,
                     raised,

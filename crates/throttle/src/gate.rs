@@ -4,22 +4,18 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
 
-/// The first backoff where the server names no time.
+use crate::GateCause;
+
+/// The first backoff where the server names no time, or less: the answers of what had left before
+/// the throttle are in by then, and the event can be measured.
 const BACKOFF: Duration = Duration::from_secs(1);
 
 /// The longest backoff of our own; a longer `Retry-After` is honoured.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
-/// Why the gate is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    RetryAfter,
-    Backoff,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    closed_until: Option<(Duration, Cause)>,
+    closed_until: Option<(Duration, GateCause)>,
     /// Grows with each throttle event; calls carry the one they left in.
     epoch: u64,
     /// Events in a row in which nothing was accepted between reopening and the next throttle.
@@ -37,7 +33,7 @@ impl Gate {
     }
 
     /// Until when nothing leaves.
-    pub(crate) fn closed_until(&self, now: Duration) -> Option<(Duration, Cause)> {
+    pub(crate) fn closed_until(&self, now: Duration) -> Option<(Duration, GateCause)> {
         self.closed_until.filter(|(until, _)| *until > now)
     }
 
@@ -58,7 +54,8 @@ impl Gate {
         self.strikes = if again { self.strikes + 1 } else { 0 };
         self.accepted_since_reopening = false;
         // Retry-After is a floor, not the truth: some services answer `1` every time.
-        let own = if retry_after.is_none() || self.strikes > 0 {
+        let too_little = retry_after.is_none_or(|asked| asked < BACKOFF);
+        let own = if too_little || self.strikes > 0 {
             jittered(
                 BACKOFF
                     .saturating_mul(2_u32.saturating_pow(self.strikes))
@@ -70,9 +67,9 @@ impl Gate {
         };
         let asked = retry_after.unwrap_or_default();
         let cause = if own > asked {
-            Cause::Backoff
+            GateCause::Backoff
         } else {
-            Cause::RetryAfter
+            GateCause::RetryAfter
         };
         self.closed_until = Some((now + own.max(asked), cause));
     }
@@ -82,14 +79,21 @@ impl Gate {
         let Some(asked) = retry_after else { return };
         let until = now + asked;
         if self.closed_until.is_none_or(|(current, _)| until > current) {
-            self.closed_until = Some((until, Cause::RetryAfter));
+            self.closed_until = Some((until, GateCause::RetryAfter));
+        }
+    }
+
+    /// Keeps the gate closed, without an event: the throttle was of other calls.
+    pub(crate) fn hold(&mut self, until: Duration) {
+        if self.closed_until.is_none_or(|(current, _)| until > current) {
+            self.closed_until = Some((until, GateCause::OtherBudget));
         }
     }
 
     /// As an earlier process left it.
     pub(crate) fn restore(&mut self, until: Duration) {
         self.epoch = 1;
-        self.closed_until = Some((until, Cause::RetryAfter));
+        self.closed_until = Some((until, GateCause::RetryAfter));
     }
 }
 

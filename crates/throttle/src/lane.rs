@@ -110,6 +110,11 @@ impl Lane {
         }
     }
 
+    /// Lets nothing leave for so long: the tenant throttled calls of its other budget.
+    pub fn hold(&self, duration: Duration) {
+        self.shared.core().hold(self.shared.now(), duration);
+    }
+
     /// How many calls could leave within that time, were nobody waiting.
     #[must_use]
     pub fn forecast(&self, within: Duration) -> u32 {

@@ -21,5 +21,5 @@ mod snapshot;
 
 pub use crate::core::{Answer, Core, Grant, Refusal};
 pub use lane::{Lane, Permit};
-pub use settings::{LaneSeed, LaneSettings};
-pub use snapshot::{GateState, LaneSnapshot};
+pub use settings::{LaneSeed, LaneSettings, SeededCall};
+pub use snapshot::{GateCause, GateState, LaneSnapshot};

@@ -9,30 +9,55 @@ pub struct LaneSettings {
     pub limit: u32,
     /// The window.
     pub window: Duration,
-    /// Calls under way at once while nothing proves the limit; `None` chooses by the limit.
-    pub unproven_in_flight: Option<u32>,
+    /// Calls under way at once; `None` chooses by the limit and by how long answers take.
+    pub in_flight: Option<u32>,
 }
 
-/// Without proof, this share of the limit may be under way: enough to fill a window within a
-/// second, few enough that a tenant which grants less refuses only few.
-const UNPROVEN_SHARE: u32 = 4;
+/// This share of the limit may be under way at once: enough to fill a window within a second, few
+/// enough that a tenant which grants less all of a sudden refuses only few.
+const IN_FLIGHT_SHARE: u32 = 4;
 
 /// Below this, a cap on what is under way would cost more than the calls it might waste.
-const UNPROVEN_AT_LEAST: u32 = 16;
+const IN_FLIGHT_AT_LEAST: u32 = 16;
+
+/// Answers that take longer than the share foresees keep more calls under way, and some to spare.
+const IN_FLIGHT_SPARE: f64 = 1.25;
 
 impl LaneSettings {
-    pub(crate) fn in_flight_while_unproven(&self, limit: u32) -> u32 {
-        self.unproven_in_flight
-            .unwrap_or_else(|| (limit / UNPROVEN_SHARE).max(UNPROVEN_AT_LEAST))
-            .max(1)
+    /// Calls under way at once, where an answer takes `latency`.
+    pub(crate) fn in_flight_cap(&self, limit: u32, latency: Duration) -> u32 {
+        let chosen = || {
+            // A slot is taken from the sending until a window after the answer.
+            let taken = (self.window + latency).as_secs_f64().max(f64::MIN_POSITIVE);
+            let needed = f64::from(limit) * latency.as_secs_f64() / taken * IN_FLIGHT_SPARE;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share of a u32, a little more"
+            )]
+            let needed = needed.ceil() as u32;
+            (limit / IN_FLIGHT_SHARE)
+                .max(IN_FLIGHT_AT_LEAST)
+                .max(needed)
+        };
+        self.in_flight.unwrap_or_else(chosen).max(1)
     }
+}
+
+/// A call of an earlier process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeededCall {
+    /// How long ago it was answered.
+    pub answered_ago: Duration,
+    /// Whether it was throttled.
+    pub throttled: bool,
 }
 
 /// What an earlier process learnt, so that a restart neither overruns the quota nor starts over.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LaneSeed {
-    /// How long ago calls were answered that still occupy the window.
-    pub answered_ago: Vec<Duration>,
+    /// Calls that still occupy the window.
+    pub recent: Vec<SeededCall>,
     /// The limit that was learnt.
     pub learnt_limit: Option<u32>,
     /// How much longer the gate stays closed.

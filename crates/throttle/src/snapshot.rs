@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+/// What closed a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateCause {
+    /// The server named the time.
+    RetryAfter,
+    /// The server named none, or too little: a backoff of our own.
+    Backoff,
+    /// The tenant's other budget was throttled.
+    OtherBudget,
+}
+
 /// Whether calls leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateState {
@@ -11,8 +22,8 @@ pub enum GateState {
     Closed {
         /// How much longer.
         remaining: Duration,
-        /// Whether the server named the time; else it is a backoff of our own.
-        asked_for: bool,
+        /// What closed it.
+        cause: GateCause,
     },
     /// At a gentle pace, until the estimate is proven.
     Reopening,

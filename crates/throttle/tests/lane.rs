@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_throttle::{Answer, GateState, Lane, LaneSeed, LaneSettings};
+use repilot_throttle::{Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, SeededCall};
 use tokio::time::Instant;
 
 const WINDOW: Duration = Duration::from_secs(20);
@@ -13,7 +13,7 @@ fn lane_of(limit: u32, seed: &LaneSeed) -> Lane {
     let settings = LaneSettings {
         limit,
         window: WINDOW,
-        unproven_in_flight: None,
+        in_flight: None,
     };
     Lane::new(settings, seed, Box::new(StdRng::seed_from_u64(1)))
 }
@@ -86,7 +86,7 @@ async fn a_closed_gate_is_closed_for_everybody_and_patience_knows_it_at_once() {
         matches!(
             snapshot.gate,
             GateState::Closed {
-                asked_for: true,
+                cause: GateCause::RetryAfter,
                 ..
             }
         ),
@@ -120,7 +120,7 @@ async fn calls_throttled_together_are_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_unproven_only_a_share_is_under_way() {
+async fn only_a_share_of_the_limit_is_under_way_at_once() {
     let lane = lane(200);
     let mut permits = Vec::new();
     while let Some(permit) = lane.acquire_within(Duration::ZERO).await {
@@ -131,8 +131,12 @@ async fn while_unproven_only_a_share_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restarted_lane_knows_what_the_window_holds_what_was_learnt_and_the_gate() {
+    let answered = SeededCall {
+        answered_ago: Duration::from_secs(5),
+        throttled: false,
+    };
     let seed = LaneSeed {
-        answered_ago: vec![Duration::from_secs(5); 40],
+        recent: vec![answered; 40],
         learnt_limit: Some(50),
         gate_closed_for: Some(Duration::from_secs(2)),
     };
@@ -159,4 +163,78 @@ async fn the_forecast_is_what_can_be_had() {
     held.settle(Answer::Accepted);
     assert_eq!(lane.forecast(Duration::from_secs(1)), 9);
     assert_eq!(lane.forecast(WINDOW * 2), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_take_long_keep_more_calls_under_way() {
+    let lane = lane(100);
+    let slow = Duration::from_secs(20);
+    for _ in 0..8 {
+        let mut permits = Vec::new();
+        while let Some(permit) = lane.acquire_within(Duration::ZERO).await {
+            permits.push(permit);
+        }
+        tokio::time::sleep(slow).await;
+        for permit in permits {
+            permit.settle(Answer::Accepted);
+        }
+        tokio::time::sleep(WINDOW * 2).await;
+    }
+    let mut permits = Vec::new();
+    while let Some(permit) = lane.acquire_within(Duration::ZERO).await {
+        permits.push(permit);
+    }
+    // At 20 s an answer, the whole quota keeps half of the limit under way.
+    assert!((50..=63).contains(&permits.len()), "{}", permits.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_since_before_a_throttle_does_not_keep_the_lane_closed() {
+    let lane = lane(100);
+    let hanging = lane.acquire().await;
+    let throttled = Answer::Throttled { retry_after: None };
+    lane.acquire().await.settle(throttled);
+    let start = Instant::now();
+    lane.acquire().await.settle(Answer::Accepted);
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    hanging.settle(Answer::Accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_throttle_one_call_goes_ahead_and_the_others_follow_its_answer() {
+    let lane = lane(100);
+    let throttled = Answer::Throttled { retry_after: None };
+    lane.acquire().await.settle(throttled);
+    let ahead = lane.acquire().await;
+    assert!(lane.acquire_within(Duration::from_secs(5)).await.is_none());
+    ahead.settle(Answer::Accepted);
+    assert!(lane.acquire_within(Duration::from_secs(1)).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_of_nothing_closes_the_gate_all_the_same() {
+    let lane = lane(100);
+    let retry_after = Some(Duration::ZERO);
+    lane.acquire()
+        .await
+        .settle(Answer::Throttled { retry_after });
+    let start = Instant::now();
+    lane.acquire().await.settle(Answer::Accepted);
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_held_waits_and_learns_nothing_from_it() {
+    let lane = lane(100);
+    lane.hold(Duration::from_secs(7));
+    let start = Instant::now();
+    lane.acquire().await.settle(Answer::Accepted);
+    assert_eq!(start.elapsed(), Duration::from_secs(7));
+    let snapshot = lane.snapshot();
+    assert_eq!(snapshot.gate, GateState::Open);
+    assert_eq!((snapshot.learnt_limit, snapshot.throttle_events), (None, 0));
 }

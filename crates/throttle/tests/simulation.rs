@@ -151,6 +151,31 @@ fn a_quota_that_halves_and_doubles_back_is_followed_down_and_up() {
 }
 
 #[test]
+fn a_quota_that_halves_at_any_moment_of_a_short_campaign_costs_few_calls() {
+    for concurrency in [32, 64, 128] {
+        for at in [0, 300, 700, 5_000, 20_400, 21_000, 30_000, 41_000, 70_000] {
+            for seed in 0..5 {
+                let server = Server {
+                    schedule: vec![(millis(at), 50)],
+                    ..Server::granting(100)
+                };
+                let campaign = Campaign {
+                    concurrency,
+                    ..Campaign::of(600)
+                };
+                let latency = Latency::between(millis(250), millis(250));
+                let outcome = simulate(&campaign, server, latency, seed);
+                assert_eq!(outcome.accepted, 600);
+                assert!(
+                    outcome.throttled_share() < 0.09,
+                    "{concurrency} {at} {outcome:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn another_application_may_eat_half_for_two_minutes() {
     for seed in 0..10 {
         let server = Server {

@@ -130,7 +130,7 @@ pub(crate) fn simulate(
     let settings = LaneSettings {
         limit: 100,
         window: WINDOW,
-        unproven_in_flight: None,
+        in_flight: None,
     };
     let lane_rng = Box::new(StdRng::seed_from_u64(seed + 1_000));
     let mut core = Core::new(settings, &LaneSeed::default(), lane_rng);
