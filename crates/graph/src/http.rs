@@ -36,7 +36,15 @@ pub(crate) fn graph_client(
     if root.is_loopback() {
         builder = builder.no_proxy();
     }
+    if root.is_plain() {
+        builder = without_roots(builder);
+    }
     builder.build().map_err(SetupError::Http)
+}
+
+/// A client that never speaks TLS must not fail on a machine that has no root certificates.
+fn without_roots(builder: ClientBuilder) -> ClientBuilder {
+    builder.tls_certs_only([])
 }
 
 /// For Entra, or for the machine's own metadata service, which no proxy can speak for.
@@ -44,12 +52,14 @@ pub(crate) fn token_client(source: &TokenSource) -> Result<reqwest::Client, Setu
     let mut builder = base()
         .timeout(TOKEN_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
-    if let TokenSource::Azure {
-        credential: AzureCredential::ManagedIdentity { .. },
-        ..
-    } = source
-    {
-        builder = builder.no_proxy();
+    match source {
+        TokenSource::Azure {
+            credential: AzureCredential::ManagedIdentity { .. },
+            ..
+        } => builder = builder.no_proxy(),
+        TokenSource::Azure { .. } => {}
+        // Nobody is asked.
+        TokenSource::Fixed(_) => builder = without_roots(builder),
     }
     builder.build().map_err(SetupError::Http)
 }

@@ -48,6 +48,11 @@ impl GraphRoot {
         is_loopback(&self.0)
     }
 
+    /// Whether it is spoken to without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+
     pub(crate) fn same_origin(&self, other: &Url) -> bool {
         self.0.origin() == other.origin()
     }

@@ -148,9 +148,9 @@ impl Verdict {
     }
 }
 
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 12] = [
     "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT",
-    "TEXT",
+    "TEXT", "BIGINT",
 ];
 
 /// Settles those whose claim still holds, and says which those are; the others' word is refused.
@@ -222,7 +222,7 @@ async fn update_jobs(
     let sql = format!(
         "WITH verdicts (
              id, dispatch, state, spent, uncertain, not_before, reason, message, finished_at,
-             last_status, last_request_id
+             last_status, last_request_id, called
          ) AS (VALUES {})
          UPDATE jobs
          SET state = verdicts.state,
@@ -230,10 +230,14 @@ async fn update_jobs(
              uncertain = verdicts.uncertain,
              not_before = verdicts.not_before,
              reason = verdicts.reason,
-             message = verdicts.message,
              finished_at = verdicts.finished_at,
-             last_status = verdicts.last_status,
-             last_request_id = verdicts.last_request_id
+             -- What the last answer was, of a job that was not called this time.
+             message = CASE WHEN verdicts.called = 1
+                            THEN verdicts.message ELSE jobs.message END,
+             last_status = CASE WHEN verdicts.called = 1
+                                THEN verdicts.last_status ELSE jobs.last_status END,
+             last_request_id = CASE WHEN verdicts.called = 1
+                                    THEN verdicts.last_request_id ELSE jobs.last_request_id END
          FROM verdicts
          WHERE jobs.id = verdicts.id
            AND jobs.dispatch = verdicts.dispatch
@@ -258,7 +262,8 @@ async fn update_jobs(
             .bind(written.message)
             .bind(written.finished_at)
             .bind(last.and_then(|attempt| attempt.status).map(i64::from))
-            .bind(last.and_then(|attempt| attempt.request_id.as_deref()));
+            .bind(last.and_then(|attempt| attempt.request_id.as_deref()))
+            .bind(i64::from(last.is_some()));
     }
     let rows = query.fetch_all(connection).await.doing("settle jobs")?;
     for row in &rows {

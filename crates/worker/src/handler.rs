@@ -1,10 +1,12 @@
 //! One delivery: permit, claim, call, decide, settle.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, AttemptStep, Clock, Timestamp};
+use futures::FutureExt as _;
+use repilot_domain::{AttemptOutcome, AttemptStep, Clock, LaneKind, Timestamp};
 use repilot_graph::{CallRecord, GraphError};
 use repilot_ledger::{
     ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
@@ -15,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
+use crate::lease::Lease;
 use crate::policy::{after_act, after_look};
 use crate::{Decision, RetrySettings};
 
@@ -25,9 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A look is worth waiting for: the claim is renewed meanwhile.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
+/// A job that could not be looked at, or lost its leave to a look, comes back no sooner.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// What every delivery needs.
 pub(crate) struct Handler {
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) commit: GroupCommit,
     pub(crate) retry: RetrySettings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -40,7 +47,12 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) async fn handle(&self, delivery: Delivery) {
-        if let Err(error) = self.try_handle(&delivery).await {
+        let handling = AssertUnwindSafe(self.try_handle(&delivery)).catch_unwind();
+        let handled = match handling.await {
+            Ok(handled) => handled,
+            Err(_panic) => self.take_back(&delivery).await,
+        };
+        if let Err(error) = handled {
             tracing::error!(
                 job.id = delivery.job.0,
                 tenant = %delivery.tenant,
@@ -53,13 +65,46 @@ impl Handler {
         self.wake.notify_one();
     }
 
-    async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
-        let lanes = self.lanes.get(&delivery.tenant, self.clock.now());
-        let permit = match &lanes {
-            Some(lanes) => self.permit(lanes).await,
-            None => None,
+    /// A handler that panicked may have called: the job goes back, to be looked at first.
+    async fn take_back(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
+        tracing::error!(
+            job.id = delivery.job.0,
+            tenant = %delivery.tenant,
+            "a handler panicked; its job goes back and is looked at first"
+        );
+        self.commit.recall(delivery.job, delivery.dispatch).await?;
+        let now = self.clock.now();
+        let message = "the program failed while it handled this job; the call may have been made";
+        let settlement = Settlement {
+            job: delivery.job,
+            dispatch: delivery.dispatch,
+            verdict: Verdict::Retry {
+                not_before: now.after(AGAIN_AFTER),
+                spent: true,
+                uncertain: true,
+                reason: WaitReason::Uncertain,
+                message: message.to_owned(),
+                pause: None,
+            },
+            attempts: vec![NewAttempt {
+                step: AttemptStep::Act,
+                outcome: AttemptOutcome::Lost,
+                started_at: now,
+                finished_at: now,
+                status: None,
+                code: None,
+                message: Some(message.to_owned()),
+                request_id: None,
+                client_request_id: None,
+                server_date: None,
+                diagnostic: None,
+            }],
         };
-        let (Some(lanes), Some(permit)) = (lanes, permit) else {
+        self.commit.settle(settlement).await.map(drop)
+    }
+
+    async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
+        let Some((lanes, permit)) = self.leave(delivery).await else {
             return self.commit.recall(delivery.job, delivery.dispatch).await;
         };
         let job = match self.commit.claim(delivery.job, delivery.dispatch).await {
@@ -88,34 +133,66 @@ impl Handler {
         Ok(())
     }
 
+    /// Leave to call, while the tenant's lane is held.
+    async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Permit)> {
+        let tenant = &delivery.tenant;
+        let lanes = self.lanes.get(tenant, self.clock.now())?;
+        let permit = self.permit(&lanes).await?;
+        // The lane may have been lost while the permit was waited for.
+        let still_held = self.lanes.get(tenant, self.clock.now());
+        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, &lanes)) {
+            permit.settle(Answer::NotSent);
+            return None;
+        }
+        Some((lanes, permit))
+    }
+
     async fn permit(&self, lanes: &TenantLanes) -> Option<Permit> {
-        lanes.awaiting.fetch_add(1, Ordering::Relaxed);
-        let permit = tokio::select! {
+        let _awaiting = Awaiting::begin(&lanes.awaiting);
+        tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
             permit = lanes.writes.acquire_within(PATIENCE) => permit,
-        };
-        lanes.awaiting.fetch_sub(1, Ordering::Relaxed);
-        permit
+        }
     }
 
     async fn work(
         &self,
         lanes: &TenantLanes,
         job: &ClaimedJob,
-        permit: Permit,
+        mut permit: Permit,
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
         if job.uncertain {
+            // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
+            // may have closed when it is done.
+            permit.settle(Answer::NotSent);
             let decision = self.look(lanes, job, attempts).await;
             if decision != Decision::Act {
-                permit.settle(Answer::NotSent);
                 return decision;
             }
+            let Some(again) = self.permit(lanes).await else {
+                return untried(job);
+            };
+            permit = again;
+        }
+        if !self.lease.covers(job.lease_until, self.clock.now()) {
+            tracing::warn!(
+                job.id = job.id.0,
+                campaign.id = job.campaign.0,
+                "this process did not run for longer than its lease; the job is left to whoever took it over"
+            );
+            permit.settle(Answer::NotSent);
+            return untried(job);
         }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.unassign_user(&job.device).await;
-        permit.settle(self.heard(lanes, &call.result));
+        permit.settle(heard(
+            lanes,
+            LaneKind::Writes,
+            &call.result,
+            self.clock.now(),
+        ));
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
         attempts.push(self.attempt(AttemptStep::Act, outcome, started_at, call.record));
@@ -129,17 +206,16 @@ impl Handler {
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
         let Some(permit) = lanes.reads.acquire_within(LOOK_PATIENCE).await else {
-            return Decision::Retry {
-                delay: Duration::ZERO,
-                spent: false,
-                uncertain: true,
-                reason: WaitReason::Throttled,
-                pause: None,
-            };
+            return untried(job);
         };
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
-        permit.settle(self.heard(lanes, &call.result));
+        permit.settle(heard(
+            lanes,
+            LaneKind::Reads,
+            &call.result,
+            self.clock.now(),
+        ));
         let user = call.result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,
@@ -151,30 +227,6 @@ impl Handler {
         let outcome = decision.outcome();
         attempts.push(self.attempt(AttemptStep::Look, outcome, started_at, call.record));
         decision
-    }
-
-    /// What an answer tells the lane.
-    fn heard<T>(&self, lanes: &TenantLanes, result: &Result<T, GraphError>) -> Answer {
-        if !matches!(result, Err(GraphError::Unreachable)) {
-            lanes.outage.reached();
-        }
-        match result {
-            Ok(_) => Answer::Accepted,
-            Err(GraphError::Throttled { retry_after }) => Answer::Throttled {
-                retry_after: *retry_after,
-            },
-            Err(GraphError::Unreachable) => {
-                if let Some(hold) = lanes.outage.unreachable(self.clock.now()) {
-                    tracing::warn!(
-                        tenant = %lanes.tenant.name,
-                        hold_seconds = hold.as_secs(),
-                        "Graph cannot be reached; holding the tenant's lane"
-                    );
-                }
-                Answer::NotSent
-            }
-            Err(_) => Answer::Failed,
-        }
     }
 
     fn attempt(
@@ -210,7 +262,11 @@ impl Handler {
         log(job, &decision, last, &message);
         let verdict = match decision {
             Decision::Succeed => Verdict::Succeeded,
-            Decision::Bury(reason) => Verdict::Dead { reason, message },
+            Decision::Bury { reason, uncertain } => Verdict::Dead {
+                reason,
+                uncertain,
+                message,
+            },
             Decision::Retry {
                 delay,
                 spent,
@@ -244,6 +300,80 @@ impl Handler {
     }
 }
 
+/// Counts a handler among those that wait for leave, however it ends.
+struct Awaiting<'a>(&'a AtomicUsize);
+
+impl<'a> Awaiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Nothing was called: the job goes back as it came.
+fn untried(job: &ClaimedJob) -> Decision {
+    Decision::Retry {
+        delay: AGAIN_AFTER,
+        spent: false,
+        uncertain: job.uncertain,
+        reason: if job.uncertain {
+            WaitReason::Uncertain
+        } else {
+            WaitReason::Throttled
+        },
+        pause: None,
+    }
+}
+
+/// What an answer tells the lanes: a throttle of one budget closes the other's gate, too.
+fn heard<T>(
+    lanes: &TenantLanes,
+    kind: LaneKind,
+    result: &Result<T, GraphError>,
+    now: Timestamp,
+) -> Answer {
+    if !matches!(result, Err(GraphError::Unreachable)) {
+        lanes.outage.reached();
+    }
+    match result {
+        // A refusal of one device went through the throttle as a success does.
+        Ok(_) | Err(GraphError::NotFound | GraphError::Rejected) => Answer::Accepted,
+        Err(GraphError::Throttled { retry_after }) => {
+            let other = match kind {
+                LaneKind::Writes => &lanes.reads,
+                LaneKind::Reads => &lanes.writes,
+            };
+            other.hold(retry_after.unwrap_or(AGAIN_AFTER));
+            Answer::Throttled {
+                retry_after: *retry_after,
+            }
+        }
+        Err(GraphError::Unreachable) => {
+            if let Some(hold) = lanes.outage.unreachable(now) {
+                tracing::warn!(
+                    tenant = %lanes.tenant.name,
+                    hold_seconds = hold.as_secs(),
+                    "Graph cannot be reached; holding the tenant's lane"
+                );
+            }
+            Answer::NotSent
+        }
+        Err(
+            GraphError::Unauthorized
+            | GraphError::Systemic(_)
+            | GraphError::Transient { .. }
+            | GraphError::Ambiguous
+            | GraphError::Unreadable,
+        ) => Answer::Failed,
+    }
+}
+
 /// The last answer in a line: status, code, message.
 fn in_words(attempt: &NewAttempt) -> String {
     let status = attempt.status.map(|status| status.to_string());
@@ -261,7 +391,7 @@ fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttempt>, message
         .and_then(|attempt| attempt.request_id.as_deref())
         .unwrap_or_default();
     match decision {
-        Decision::Bury(reason) => tracing::warn!(
+        Decision::Bury { reason, .. } => tracing::warn!(
             job.id = job.id.0,
             campaign.id = job.campaign.0,
             %reason,

@@ -14,7 +14,9 @@ use rand::rngs::StdRng;
 use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
 use repilot_graph::GraphClient;
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
-use repilot_throttle::{GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot};
+use repilot_throttle::{
+    GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
+};
 
 use crate::outage::Outage;
 
@@ -44,6 +46,12 @@ pub struct TenantLanes {
     held_until: AtomicI64,
 }
 
+impl TenantLanes {
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.held_until.load(Ordering::Relaxed) > now.as_millis()
+    }
+}
+
 /// What a lane that was learnt in another process is worth: after so long, nothing.
 const LEARNT_IS_WORTH: Duration = Duration::from_mins(10);
 
@@ -59,7 +67,7 @@ impl Lanes {
     pub fn get(&self, tenant: &TenantName, now: Timestamp) -> Option<Arc<TenantLanes>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let lanes = held.get(tenant)?;
-        (lanes.held_until.load(Ordering::Relaxed) > now.as_millis()).then(|| Arc::clone(lanes))
+        lanes.is_held(now).then(|| Arc::clone(lanes))
     }
 
     fn all(&self) -> Vec<Arc<TenantLanes>> {
@@ -86,7 +94,8 @@ impl Lanes {
             let map = self.held.read().unwrap_or_else(PoisonError::into_inner);
             map.get(&tenant.name).map(Arc::clone)
         };
-        if let Some(known) = known {
+        // One that lapsed may have been another's in the meantime, and its quota with it.
+        if let Some(known) = known.filter(|lanes| lanes.is_held(now)) {
             known.held_until.store(until.as_millis(), Ordering::Relaxed);
             return Ok(None);
         }
@@ -99,8 +108,24 @@ impl Lanes {
             held_until: AtomicI64::new(until.as_millis()),
         });
         let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        map.insert(tenant.name.clone(), begun);
+        match map.get(&tenant.name) {
+            // Keeper and feeder came at the same time: calls may have left by the first already.
+            Some(first) if first.is_held(now) => {}
+            _ => {
+                map.insert(tenant.name.clone(), begun);
+            }
+        }
         Ok(None)
+    }
+
+    /// Calls under way.
+    pub(crate) fn in_flight(&self) -> i64 {
+        let lanes = self.all();
+        let calls = lanes.iter().map(|lanes| {
+            let (writes, reads) = (lanes.writes.snapshot(), lanes.reads.snapshot());
+            i64::from(writes.in_flight) + i64::from(reads.in_flight)
+        });
+        calls.sum()
     }
 
     /// What every lane says of itself, for the ledger.
@@ -110,7 +135,7 @@ impl Lanes {
             let name = &lanes.tenant.name;
             let mut writes = state(name, LaneKind::Writes, &lanes.writes.snapshot(), now);
             if let Some(until) = lanes.outage.held_until(now) {
-                writes.gate = Gate::Closed;
+                writes.gate = Gate::Unreachable;
                 writes.gate_until = Some(until);
                 "Graph cannot be reached".clone_into(&mut writes.gate_reason);
             }
@@ -119,6 +144,15 @@ impl Lanes {
         }
         states
     }
+}
+
+/// A tenant's lane of reads that knows what the ledger knows, for a listing.
+pub async fn reads_lane(
+    ledger: &Ledger,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Lane, LedgerError> {
+    begin(ledger, tenant, LaneKind::Reads, now).await
 }
 
 /// A lane that knows what the ledger knows.
@@ -150,7 +184,13 @@ async fn begin(
         .filter(|state| state.gate == Gate::Closed)
         .and_then(|state| state.gate_until);
     let seed = LaneSeed {
-        answered_ago: recent.iter().map(|ended| now.since(*ended)).collect(),
+        recent: recent
+            .iter()
+            .map(|call| SeededCall {
+                answered_ago: now.since(call.ended_at),
+                throttled: call.throttled,
+            })
+            .collect(),
         learnt_limit,
         gate_closed_for: closed_until
             .map(|until| until.since(now))
@@ -164,14 +204,11 @@ fn state(tenant: &TenantName, kind: LaneKind, lane: &LaneSnapshot, now: Timestam
     let (gate, gate_until, gate_reason) = match lane.gate {
         GateState::Open => (Gate::Open, None, ""),
         GateState::Reopening => (Gate::Reopening, None, "calls leave gently after a throttle"),
-        GateState::Closed {
-            remaining,
-            asked_for,
-        } => {
-            let reason = if asked_for {
-                "Graph asked to wait"
-            } else {
-                "Graph named no time to wait; backoff"
+        GateState::Closed { remaining, cause } => {
+            let reason = match cause {
+                GateCause::RetryAfter => "Graph asked to wait",
+                GateCause::Backoff => "Graph named no time to wait; backoff",
+                GateCause::OtherBudget => "Graph throttled the tenant's other calls",
             };
             (Gate::Closed, Some(now.after(remaining)), reason)
         }

@@ -5,13 +5,17 @@
 //! really calling.
 
 mod backoff;
+mod feeder;
 mod handler;
+mod keeper;
 mod lanes;
+mod lease;
 mod outage;
 mod policy;
-mod supervisor;
+mod worker;
 
 pub use backoff::RetrySettings;
-pub use lanes::{Lanes, Tenant, TenantLanes};
+pub use keeper::Attendance;
+pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
 pub use policy::{Decision, after_act, after_look};
-pub use supervisor::{Attendance, Worker, WorkerError, WorkerSettings};
+pub use worker::{Worker, WorkerError, WorkerSettings};

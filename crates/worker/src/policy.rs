@@ -44,7 +44,12 @@ pub enum Decision {
         pause: Option<String>,
     },
     /// It is given up.
-    Bury(DeadReason),
+    Bury {
+        /// Why.
+        reason: DeadReason,
+        /// Whether a call may have taken effect unseen: looked at first, should it be requeued.
+        uncertain: bool,
+    },
 }
 
 impl Decision {
@@ -54,7 +59,7 @@ impl Decision {
         match self {
             Self::Succeed => AttemptOutcome::Succeeded,
             Self::Act => AttemptOutcome::Retried,
-            Self::Bury(_) => AttemptOutcome::Buried,
+            Self::Bury { .. } => AttemptOutcome::Buried,
             Self::Retry { reason, .. } => match reason {
                 WaitReason::Throttled => AttemptOutcome::Throttled,
                 WaitReason::Backoff => AttemptOutcome::Retried,
@@ -115,12 +120,16 @@ pub fn after_look(
         return Decision::Succeed;
     }
     if user.to_lowercase() != previous_user.to_lowercase() {
-        return Decision::Bury(DeadReason::ReassignedMeanwhile);
+        return bury(DeadReason::ReassignedMeanwhile, false);
     }
     if attempts_spent >= settings.attempts {
-        return Decision::Bury(DeadReason::AttemptsSpent);
+        return bury(DeadReason::AttemptsSpent, false);
     }
     Decision::Act
+}
+
+const fn bury(reason: DeadReason, uncertain: bool) -> Decision {
+    Decision::Bury { reason, uncertain }
 }
 
 fn after_error(
@@ -151,8 +160,8 @@ fn after_error(
             reason: WaitReason::Returned,
             pause: Some(reason.to_string()),
         },
-        GraphError::NotFound => Decision::Bury(DeadReason::NotFound),
-        GraphError::Rejected => Decision::Bury(DeadReason::Rejected),
+        GraphError::NotFound => bury(DeadReason::NotFound, uncertain),
+        GraphError::Rejected => bury(DeadReason::Rejected, uncertain),
         GraphError::Ambiguous => Decision::Retry {
             delay: settings
                 .delay(attempts_spent, None, rng)
@@ -169,7 +178,7 @@ fn after_error(
         GraphError::Transient { .. } | GraphError::Unreadable
             if attempts_spent.saturating_add(1) >= limit =>
         {
-            Decision::Bury(DeadReason::AttemptsSpent)
+            bury(DeadReason::AttemptsSpent, uncertain)
         }
         GraphError::Transient { retry_after } => {
             let delay = settings.delay(attempts_spent, *retry_after, rng);
@@ -214,7 +223,10 @@ mod tests {
         match decision {
             Decision::Succeed => "succeed".to_owned(),
             Decision::Act => "act".to_owned(),
-            Decision::Bury(reason) => format!("bury {reason}"),
+            Decision::Bury { reason, uncertain } => {
+                let look = if *uncertain { " look" } else { "" };
+                format!("bury {reason}{look}")
+            }
             Decision::Retry {
                 spent,
                 uncertain,
@@ -282,7 +294,7 @@ mod tests {
                 "a@b",
                 "retry unspent returned look pause",
             ),
-            (Err(GraphError::NotFound), "a@b", "bury not-found"),
+            (Err(GraphError::NotFound), "a@b", "bury not-found look"),
             (
                 Err(GraphError::Transient { retry_after: None }),
                 "a@b",
@@ -337,7 +349,7 @@ mod tests {
         );
         assert_eq!(
             in_short(&look(transient(), "a@b", limit * 2 - 1)),
-            "bury attempts-spent"
+            "bury attempts-spent look"
         );
     }
 

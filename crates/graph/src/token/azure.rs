@@ -85,7 +85,10 @@ impl AzureCredential {
             .await
         {
             Ok(Ok(token)) => token,
-            Ok(Err(error)) => return Err(TokenFailure::of(&error)),
+            Ok(Err(error)) => {
+                let over_http = !matches!(self, Self::AzureCli { .. });
+                return Err(TokenFailure::of(&error, over_http));
+            }
             Err(_elapsed) => return Err(TokenFailure::too_slow()),
         };
         let expires_at = token.expires_on.unix_timestamp().saturating_mul(1_000);

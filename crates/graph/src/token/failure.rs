@@ -32,14 +32,17 @@ impl TokenFailure {
     }
 
     /// `azure_identity` wraps what happened in an error of its own: the kind is further down.
-    pub(super) fn of(error: &Error) -> Self {
+    ///
+    /// `over_http` is whether the token was asked for over HTTP: what `az` prints and nobody can
+    /// read comes from an `az` that is too old.
+    pub(super) fn of(error: &Error, over_http: bool) -> Self {
         let mut passing = false;
         let mut innermost = error.to_string();
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = cause {
             passing |= error
                 .downcast_ref::<Error>()
-                .is_some_and(|error| passes(error.kind()));
+                .is_some_and(|error| passes(error.kind(), over_http));
             innermost = error.to_string();
             cause = error.source();
         }
@@ -58,13 +61,14 @@ impl TokenFailure {
 /// Statuses of Entra, or of a machine's metadata service (410 while it is updated).
 const PASSING: [u16; 3] = [408, 410, 429];
 
-fn passes(kind: &ErrorKind) -> bool {
+fn passes(kind: &ErrorKind, over_http: bool) -> bool {
     match kind {
         ErrorKind::HttpResponse { status, .. } => {
             status.is_server_error() || PASSING.contains(&u16::from(*status))
         }
         // A body that is not Entra's: a proxy's page, whatever its status was.
-        ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
+        ErrorKind::DataConversion => over_http,
+        ErrorKind::Connection | ErrorKind::Io => true,
         _ => false,
     }
 }

@@ -5,8 +5,9 @@
 //! thirty-nine that waited for it.
 //!
 //! The design: the token in use is behind a lock held for the length of a copy; fetching is behind
-//! another, held while Entra answers. Who gets it looks again first: at the token, and at whether a
-//! fetch failed while it waited. Each token has a generation, so that forty calls refused with one
+//! another, held while Entra answers. A token that is merely due keeps serving everybody but the one
+//! who fetches the next. Where there is none, who gets the lock looks again first: at the token, and
+//! at whether a fetch failed while it waited. Each token has a generation, so that forty calls refused with one
 //! token drop it once, and not its successor. `azure_identity` keeps tokens of its own and cannot
 //! be told to forget one: each fetch builds its credential anew.
 //!
@@ -117,7 +118,13 @@ impl TokenKeeper {
             return Ok(token);
         }
         let fetches_before = self.fetches.load(Ordering::Acquire);
-        let mut fetcher = self.fetching.lock().await;
+        let mut fetcher = match self.fetching.try_lock() {
+            Ok(fetcher) => fetcher,
+            Err(_busy) => match self.unexpired() {
+                Some(old) => return Ok(old.token),
+                None => self.fetching.lock().await,
+            },
+        };
         if let Some(token) = self.fresh() {
             return Ok(token);
         }
@@ -160,19 +167,15 @@ impl TokenKeeper {
 
     /// A refresh failed: the old token serves as long as it lasts.
     fn make_do(&self, failure: TokenFailure) -> Result<Arc<Token>, TokenFailure> {
-        let now = self.clock.now();
-        let Some(mut old) = self.in_use() else {
+        let Some(mut old) = self.unexpired() else {
             return Err(failure);
         };
-        if old.token.expires_at.is_some_and(|at| at <= now) {
-            return Err(failure);
-        }
         tracing::warn!(
             error.message = failure.message,
             "the token cannot be refreshed; going on with the old one while it lasts"
         );
         let token = Arc::clone(&old.token);
-        old.refresh_at = Some(now.after(REFRESH_AGAIN_AFTER));
+        old.refresh_at = Some(self.clock.now().after(REFRESH_AGAIN_AFTER));
         self.put(Some(old));
         Ok(token)
     }
@@ -192,11 +195,13 @@ impl TokenKeeper {
         expires_at.before(REFRESH_AHEAD.min(life / 2))
     }
 
-    fn in_use(&self) -> Option<InUse> {
-        self.in_use
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// The token in use, due or not, while it lasts.
+    fn unexpired(&self) -> Option<InUse> {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let in_use = in_use.clone()?;
+        let expires_at = in_use.token.expires_at;
+        let expired = expires_at.is_some_and(|at| at <= self.clock.now());
+        (!expired).then_some(in_use)
     }
 
     fn put(&self, in_use: Option<InUse>) {

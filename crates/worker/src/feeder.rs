@@ -1,0 +1,156 @@
+//! The feeder: keeps on the wire what the lanes can take in the next moments, and no more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use repilot_domain::{Clock, TenantName, Timestamp, WorkerId};
+use repilot_ledger::Ledger;
+use repilot_queue::Dispatcher;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::lanes::{Lanes, Tenant};
+use crate::lease::LEASE;
+
+/// What a lane grants within this time is dispatched: long enough that no permit waits for a job.
+const HORIZON: Duration = Duration::from_millis(500);
+
+/// How often the feeder looks, when nobody wakes it.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often new campaigns and tenants are looked for.
+const DISCOVER_EVERY: Duration = Duration::from_millis(500);
+
+/// The most that is on the wire for a tenant, whatever its lane grants.
+const WIRE_MAX: usize = 1_024;
+
+pub(crate) struct Feeder {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) worker: WorkerId,
+    pub(crate) tenants: Arc<HashMap<TenantName, Tenant>>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) dispatcher: Dispatcher,
+    /// Told when a delivery is done: the lane may take more.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl Feeder {
+    /// Feeds until `ending`.
+    pub(crate) async fn run(mut self, ending: &CancellationToken) {
+        let mut tenants: Vec<TenantName> = Vec::new();
+        let mut idle_until: HashMap<TenantName, Timestamp> = HashMap::new();
+        let mut discovered_at: Option<Timestamp> = None;
+        while !ending.is_cancelled() {
+            let now = self.clock.now();
+            if discovered_at.is_none_or(|at| now.since(at) >= DISCOVER_EVERY || now < at) {
+                match self.ledger.tenants_with_work(now).await {
+                    Ok(found) => tenants = found,
+                    Err(error) => tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the ledger did not say which tenants have work; trying again"
+                    ),
+                }
+                discovered_at = Some(now);
+                if self.hold_new(&tenants, now).await {
+                    continue;
+                }
+            }
+            for tenant in &tenants {
+                // Nobody is idle for longer than this, unless the clock was set back.
+                let latest = now.after(DISCOVER_EVERY);
+                let idle = |until: &Timestamp| now < *until && *until <= latest;
+                if !idle_until.get(tenant).is_some_and(idle) {
+                    self.feed(tenant, now, &mut idle_until).await;
+                }
+            }
+            tokio::select! {
+                () = ending.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    async fn feed(
+        &mut self,
+        tenant: &TenantName,
+        now: Timestamp,
+        idle_until: &mut HashMap<TenantName, Timestamp>,
+    ) {
+        let room = self.room(tenant, now);
+        if room == 0 {
+            return;
+        }
+        match self.dispatcher.dispatch(tenant, room, now).await {
+            Ok(count) if count < room => {
+                let until = self.idle_until(tenant, now).await;
+                idle_until.insert(tenant.clone(), until);
+            }
+            Ok(_) => {
+                idle_until.remove(tenant);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    tenant = %tenant,
+                    error = &error as &dyn std::error::Error,
+                    "cannot dispatch; trying again"
+                );
+                idle_until.insert(tenant.clone(), now.after(DISCOVER_EVERY));
+            }
+        }
+    }
+
+    /// Takes lanes of tenants that have just got work, without waiting for the keeper.
+    async fn hold_new(&self, tenants: &[TenantName], now: Timestamp) -> bool {
+        let mut taken = false;
+        for name in tenants {
+            let Some(tenant) = self.tenants.get(name) else {
+                continue;
+            };
+            if self.lanes.get(name, now).is_some() {
+                continue;
+            }
+            let until = now.after(LEASE);
+            let held = self
+                .lanes
+                .hold(&self.ledger, tenant, &self.worker, now, until);
+            match held.await {
+                Ok(None) => taken = true,
+                Ok(Some(_)) => {}
+                Err(error) => tracing::warn!(
+                    tenant = %name,
+                    error = &error as &dyn std::error::Error,
+                    "the ledger did not give the tenant's lane; trying again"
+                ),
+            }
+        }
+        taken
+    }
+
+    /// How many more of a tenant's jobs go on the wire: none until half of what its lane takes in
+    /// the next moments has left, so that one transaction dispatches many.
+    fn room(&self, tenant: &TenantName, now: Timestamp) -> usize {
+        let Some(lanes) = self.lanes.get(tenant, now) else {
+            return 0;
+        };
+        let forecast = usize::try_from(lanes.writes.forecast(HORIZON)).unwrap_or(usize::MAX);
+        let wanted = forecast.min(lanes.outage.cap(now)).min(WIRE_MAX);
+        let ahead = self.dispatcher.waiting(tenant) + lanes.awaiting.load(Ordering::Relaxed);
+        if ahead > wanted / 2 {
+            return 0;
+        }
+        wanted - ahead
+    }
+
+    /// When it is worth looking again for jobs of a tenant that had none due.
+    async fn idle_until(&self, tenant: &TenantName, now: Timestamp) -> Timestamp {
+        let latest = now.after(DISCOVER_EVERY);
+        match self.ledger.next_due(tenant, now).await {
+            Ok(Some(due)) => due.min(latest),
+            Ok(None) | Err(_) => latest,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The keeper: renews what this process has promised, and takes up what others broke off.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repilot_domain::{CampaignId, Clock, TenantName, Timestamp};
+use repilot_ledger::{Ledger, LedgerError, WorkerRow};
+use tokio_util::sync::CancellationToken;
+
+use crate::lanes::{Lanes, Tenant};
+use crate::lease::{LEASE, Lease, RENEW_EVERY};
+
+/// How often what others broke off is looked for.
+const RESCUE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often lanes tell the ledger of themselves.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// The keeper's step.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Which campaigns a process moves on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attendance {
+    /// Every one that is open.
+    All,
+    /// This one.
+    Campaign(CampaignId),
+}
+
+pub(crate) struct Keeper {
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) row: WorkerRow,
+    pub(crate) tenants: Arc<HashMap<TenantName, Tenant>>,
+    pub(crate) attendance: Attendance,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) lease: Arc<Lease>,
+    due: Due,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        row: WorkerRow,
+        tenants: Arc<HashMap<TenantName, Tenant>>,
+        attendance: Attendance,
+    ) -> Self {
+        Self {
+            ledger,
+            clock,
+            row,
+            tenants,
+            attendance,
+            lanes: Arc::new(Lanes::default()),
+            lease: Arc::new(Lease::default()),
+            due: Due::default(),
+        }
+    }
+
+    /// Keeps until `ending`.
+    pub(crate) async fn run(&mut self, ending: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = ending.cancelled() => return,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            if let Err(error) = self.keep().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the ledger did not renew what this worker holds; trying again"
+                );
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) async fn keep(&mut self) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        if self.due.renew.is_due(now, RENEW_EVERY) {
+            self.renew_leases(now).await?;
+            let until = now.after(LEASE);
+            match self.attendance {
+                Attendance::All => {
+                    let tenants = self.tenants.keys();
+                    self.ledger.attend_tenants(tenants, until).await?;
+                }
+                Attendance::Campaign(campaign) => self.ledger.attend(campaign, until).await?,
+            }
+            let mut row = self.row.clone();
+            row.heartbeat_at = now;
+            row.in_flight = self.lanes.in_flight();
+            self.ledger.announce(&row).await?;
+            self.hold_lanes(now).await?;
+            self.due.renew.done(now);
+        }
+        // Only once its own leases are renewed, or it would rescue what it holds itself.
+        if self.due.rescue.is_due(now, RESCUE_EVERY) {
+            let rescued = self.ledger.rescue(now).await?;
+            if rescued.running > 0 || rescued.queued > 0 {
+                tracing::info!(
+                    running = rescued.running,
+                    queued = rescued.queued,
+                    "took up jobs that a lost worker had left"
+                );
+            }
+            self.due.rescue.done(now);
+        }
+        if self.due.tell.is_due(now, TELL_EVERY) {
+            let states = self.lanes.states(now);
+            self.ledger.save_lane_states(&states).await?;
+            self.due.tell.done(now);
+        }
+        Ok(())
+    }
+
+    /// Renews every lease of this process.
+    pub(crate) async fn renew_leases(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let until = now.after(LEASE);
+        self.ledger.renew_leases(&self.row.id, until).await?;
+        self.lease.renewed(until);
+        Ok(())
+    }
+
+    /// Renews leases, and does nothing else, until `handled`.
+    pub(crate) async fn renew_until(&self, handled: &CancellationToken) {
+        let mut renewals = tokio::time::interval(RENEW_EVERY);
+        loop {
+            tokio::select! {
+                () = handled.cancelled() => return,
+                _ = renewals.tick() => {
+                    if let Err(error) = self.renew_leases(self.clock.now()).await {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the ledger did not renew what is in flight; trying again"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives everything back, so that others need not wait for leases to run out.
+    pub(crate) async fn give_back(&self) -> Result<(), LedgerError> {
+        let id = &self.row.id;
+        self.ledger.recall(id).await?;
+        let states = self.lanes.states(self.clock.now());
+        self.ledger.save_lane_states(&states).await?;
+        self.ledger.release_lanes(id).await?;
+        if let Attendance::Campaign(campaign) = self.attendance {
+            self.ledger.leave(campaign).await?;
+        }
+        self.ledger.retire(id).await
+    }
+
+    /// Takes and renews the lanes of tenants that have work.
+    async fn hold_lanes(&self, now: Timestamp) -> Result<(), LedgerError> {
+        for name in self.ledger.tenants_with_work(now).await? {
+            let Some(tenant) = self.tenants.get(&name) else {
+                continue;
+            };
+            let id = &self.row.id;
+            let until = now.after(LEASE);
+            let other = self
+                .lanes
+                .hold(&self.ledger, tenant, id, now, until)
+                .await?;
+            if let Some(other) = other {
+                tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When something was last done.
+#[derive(Debug, Default)]
+struct Last(Option<Timestamp>);
+
+impl Last {
+    fn is_due(&self, now: Timestamp, every: Duration) -> bool {
+        // A clock that was set back does not stop the keeper.
+        self.0
+            .is_none_or(|last| now < last || now.since(last) >= every)
+    }
+
+    fn done(&mut self, now: Timestamp) {
+        self.0 = Some(now);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    renew: Last,
+    rescue: Last,
+    tell: Last,
+}

@@ -1,0 +1,145 @@
+//! A worker process: it attends campaigns, holds lanes, feeds the wire, handles, and stops.
+//!
+//! Two loops run beside the wire's handlers, the feeder and the keeper. All end with the stop
+//! signal; the handlers then finish what they have begun, and what was queued goes back to the
+//! ledger. The loops are driven to their end, never dropped halfway: one that stands in the middle
+//! of a transaction holds the ledger's only writer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use repilot_domain::{Clock, TenantName};
+use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, WorkerRow};
+use repilot_queue::{Dispatcher, Wire, WireError};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::RetrySettings;
+use crate::feeder::Feeder;
+use crate::handler::Handler;
+use crate::keeper::{Attendance, Keeper};
+use crate::lanes::Tenant;
+use crate::lease::LEASE;
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// Jobs in hand at once.
+    pub concurrency: usize,
+    /// Attempts and backoff.
+    pub retry: RetrySettings,
+}
+
+/// A worker that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The ledger failed at the start or at the end.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger no longer takes what became of jobs.
+    #[error(
+        "results can no longer be saved, so the worker stopped; devices that were being called are looked at before any retry"
+    )]
+    Commit(#[source] GroupCommitError),
+    /// The wire ended by itself.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// A process that drains campaigns.
+pub struct Worker {
+    keeper: Keeper,
+    settings: WorkerSettings,
+}
+
+impl Worker {
+    /// A worker that is known as `row` says, for these tenants.
+    #[must_use]
+    pub fn new(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        row: WorkerRow,
+        tenants: Vec<Tenant>,
+        settings: WorkerSettings,
+        attendance: Attendance,
+    ) -> Self {
+        let tenants: HashMap<TenantName, Tenant> = tenants
+            .into_iter()
+            .map(|tenant| (tenant.name.clone(), tenant))
+            .collect();
+        Self {
+            keeper: Keeper::new(ledger, clock, row, Arc::new(tenants), attendance),
+            settings,
+        }
+    }
+
+    /// Works until `stop`; then ends what is in flight and gives back the rest.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), WorkerError> {
+        let Self {
+            mut keeper,
+            settings,
+        } = self;
+        let id = keeper.row.id.clone();
+        let (wire, receiver) = Wire::in_memory();
+        let wake = Arc::new(Notify::new());
+        let (failed, mut failures) = mpsc::unbounded_channel();
+        // Whatever ends the work ends all of it.
+        let ending = stop.child_token();
+        let handler = Arc::new(Handler {
+            lanes: Arc::clone(&keeper.lanes),
+            lease: Arc::clone(&keeper.lease),
+            commit: GroupCommit::start(
+                keeper.ledger.clone(),
+                id.clone(),
+                Arc::clone(&keeper.clock),
+                LEASE,
+            ),
+            retry: settings.retry,
+            clock: Arc::clone(&keeper.clock),
+            stop: ending.clone(),
+            wake: Arc::clone(&wake),
+            failed,
+        });
+        let feeder = Feeder {
+            ledger: keeper.ledger.clone(),
+            clock: Arc::clone(&keeper.clock),
+            worker: id.clone(),
+            tenants: Arc::clone(&keeper.tenants),
+            lanes: Arc::clone(&keeper.lanes),
+            dispatcher: Dispatcher::new(keeper.ledger.clone(), wire, id.clone(), LEASE),
+            wake,
+        };
+        let handle = move |delivery| {
+            let handler = Arc::clone(&handler);
+            async move { handler.handle(delivery).await }
+        };
+        keeper.keep().await?;
+        let handled = CancellationToken::new();
+        let handling = async {
+            let concurrency = settings.concurrency;
+            let ended = receiver
+                .run(&id.0, concurrency, handle, ending.clone())
+                .await;
+            ending.cancel();
+            handled.cancel();
+            ended.map_err(WorkerError::from)
+        };
+        let keeping = async {
+            tokio::join!(feeder.run(&ending), keeper.run(&ending));
+            // What is in flight ends, and its leases are renewed until it has.
+            keeper.renew_until(&handled).await;
+        };
+        let failing = async {
+            tokio::select! {
+                Some(error) = failures.recv() => {
+                    ending.cancel();
+                    Err(WorkerError::Commit(error))
+                }
+                () = handled.cancelled() => Ok(()),
+            }
+        };
+        let (ended, (), failed) = tokio::join!(handling, keeping, failing);
+        let given_back = keeper.give_back().await.map_err(WorkerError::from);
+        failed.and(ended).and(given_back)
+    }
+}
