@@ -72,6 +72,14 @@ impl Reply {
         }
     }
 
+    /// The same, saying when to come back.
+    pub(crate) fn with_retry_after(mut self, wait: Duration, mode: RetryAfter) -> Self {
+        if let Self::Error { retry_after, .. } = &mut self {
+            *retry_after = Some((wait, mode));
+        }
+        self
+    }
+
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Drop => 0,

@@ -31,7 +31,7 @@ pub struct Counters {
     pub reassigned_touched: u64,
     /// Calls that arrived although an earlier 429 had said to wait, and had had time to be heard.
     pub calls_while_gate_closed: u64,
-    /// The most accepted writes that any window held.
+    /// The most writes that arrived in any window, refused ones among them.
     pub peak_writes_per_window: u64,
     /// When the first write arrived, in milliseconds since the server came up.
     pub first_write_ms: Option<u64>,

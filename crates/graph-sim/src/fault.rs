@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::quota::RetryAfter;
+
 /// A fault and the calls that it fits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +28,9 @@ pub struct Fault {
     /// The body of an error.
     #[serde(default)]
     pub body: BodyShape,
+    /// What kind `status` says of when to come back; it means two seconds.
+    #[serde(default)]
+    pub retry_after: Option<RetryAfter>,
     /// How much later kind `slow` answers.
     #[serde(default)]
     pub delay_ms: u64,
@@ -106,6 +111,7 @@ impl Fault {
             kind,
             status: None,
             body: BodyShape::Graph,
+            retry_after: None,
             delay_ms: 0,
         }
     }

@@ -50,7 +50,41 @@ impl From<RetryAfter> for String {
 pub(crate) struct Window {
     span: Duration,
     arrivals: VecDeque<Duration>,
-    peak: usize,
+}
+
+/// The most arrivals that any window held, refused ones among them.
+#[derive(Debug)]
+pub(crate) struct Peak {
+    span: Duration,
+    arrivals: VecDeque<Duration>,
+    most: usize,
+}
+
+impl Peak {
+    pub(crate) fn new(span: Duration) -> Self {
+        Self {
+            span,
+            arrivals: VecDeque::new(),
+            most: 0,
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, now: Duration) {
+        leave(&mut self.arrivals, self.span, now);
+        self.arrivals.push_back(now);
+        self.most = self.most.max(self.arrivals.len());
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+}
+
+/// Forgets arrivals that have left the window.
+fn leave(arrivals: &mut VecDeque<Duration>, span: Duration, now: Duration) {
+    while arrivals.front().is_some_and(|at| *at + span <= now) {
+        arrivals.pop_front();
+    }
 }
 
 impl Window {
@@ -58,7 +92,6 @@ impl Window {
         Self {
             span,
             arrivals: VecDeque::new(),
-            peak: 0,
         }
     }
 
@@ -69,17 +102,10 @@ impl Window {
         granted: u32,
         refused_count: bool,
     ) -> Result<(), Duration> {
-        while self
-            .arrivals
-            .front()
-            .is_some_and(|at| *at + self.span <= now)
-        {
-            self.arrivals.pop_front();
-        }
+        leave(&mut self.arrivals, self.span, now);
         let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         if self.arrivals.len() < granted {
             self.arrivals.push_back(now);
-            self.peak = self.peak.max(self.arrivals.len());
             return Ok(());
         }
         if refused_count {
@@ -93,16 +119,20 @@ impl Window {
             .map_or(now + self.span, |at| *at + self.span);
         Err(free_at.saturating_sub(now))
     }
-
-    /// The most accepted arrivals that any window held.
-    pub(crate) fn peak(&self) -> usize {
-        self.peak
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_peak_is_the_most_that_any_window_held() {
+        let mut peak = Peak::new(Duration::from_secs(20));
+        for second in [0, 1, 2, 19, 20, 21, 60] {
+            peak.arrive(Duration::from_secs(second));
+        }
+        assert_eq!(peak.most(), 4);
+    }
 
     #[test]
     fn refused_arrivals_count_where_they_should() {

@@ -88,16 +88,15 @@ impl Server {
             .is_some_and(|world| lock(world).reassign(id, user))
     }
 
-    /// Whose token it is; `None` where it is nobody's or has expired.
-    fn tenant_of(&self, header: Option<&HeaderValue>) -> Option<usize> {
+    /// Whose token it is, and whether it is still good; `None` where it is nobody's.
+    fn tenant_of(&self, header: Option<&HeaderValue>) -> Option<(usize, bool)> {
         let token = header?.to_str().ok()?.strip_prefix("Bearer ")?;
         let mut tokens = lock(&self.tokens);
         let (tenant, calls) = tokens.known.get_mut(token)?;
         *calls += 1;
         let expires_after = self.scenario.token_expires_after_calls;
-        expires_after
-            .is_none_or(|limit| *calls <= limit)
-            .then_some(*tenant)
+        let good = expires_after.is_none_or(|limit| *calls <= limit);
+        Some((*tenant, good))
     }
 
     /// A fresh token of the first tenant, as a machine's identity endpoint gives it.
@@ -140,9 +139,14 @@ impl Server {
             return Ok(self.control(control, &bytes));
         }
         let ids = Ids::of(head.headers.get("client-request-id"));
-        let Some(tenant) = self.tenant_of(head.headers.get(AUTHORIZATION)) else {
-            return http(&Reply::fault(401, BodyShape::Graph), &ids);
+        let unauthorized = || http(&Reply::fault(401, BodyShape::Graph), &ids);
+        let Some((tenant, good)) = self.tenant_of(head.headers.get(AUTHORIZATION)) else {
+            return unauthorized();
         };
+        if !good {
+            lock(&self.worlds[tenant]).turned_away(401);
+            return unauthorized();
+        }
         let parsed = match head.method {
             Method::POST => {
                 let bytes = Limited::new(body, BODY_MAX_BYTES).collect().await;
@@ -160,7 +164,10 @@ impl Server {
         };
         let request = match parsed {
             Ok(request) => request,
-            Err(reply) => return http(&reply, &ids),
+            Err(reply) => {
+                lock(&self.worlds[tenant]).turned_away(reply.status());
+                return http(&reply, &ids);
+            }
         };
         let version = path.split('/').nth(1).unwrap_or("v1.0");
         let link_base = format!("{}/{version}/{COLLECTION}", self.url);
@@ -292,7 +299,10 @@ fn segments(path: &str) -> Result<(&str, Vec<&str>), Reply> {
     if !matches!(version, "v1.0" | "beta") {
         return Err(Reply::error(400, "BadRequest", "Invalid version."));
     }
-    let rest = rest.strip_prefix(COLLECTION).ok_or_else(unknown)?;
+    let rest = rest
+        .strip_prefix(COLLECTION)
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        .ok_or_else(unknown)?;
     Ok((
         version,
         rest.split('/').filter(|part| !part.is_empty()).collect(),
@@ -350,9 +360,10 @@ fn parse_get(path: &str, query: &str) -> Result<Request, Reply> {
 
 fn parse_list(query: &str) -> Result<Request, Reply> {
     let bad = |message: &str| Reply::error(400, "BadRequest", message);
-    let (mut skip, mut top, mut contains) = (0, usize::MAX, None);
+    let (mut skip, mut top, mut contains, mut count) = (0, usize::MAX, None, false);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match name.as_ref() {
+            "$count" => count = value == "true",
             "$top" => top = value.parse().map_err(|_unclear| bad("Invalid $top."))?,
             "$skiptoken" => {
                 let offset = value
@@ -375,5 +386,6 @@ fn parse_list(query: &str) -> Result<Request, Reply> {
         skip,
         top,
         contains,
+        count,
     })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::answer::Reply;
 use crate::fault::{BodyShape, Fault, FaultKind, Occasion, On, chance, met};
 use crate::fleet::{DeviceState, Fleet};
-use crate::quota::Window;
+use crate::quota::{Peak, Window};
 use crate::{Counters, Scenario};
 
 /// A call, as the wire understood it.
@@ -18,6 +18,7 @@ pub(crate) enum Request {
         skip: usize,
         top: usize,
         contains: Option<String>,
+        count: bool,
     },
     Count,
     Look {
@@ -54,8 +55,11 @@ pub(crate) struct Outcome {
     pub(crate) delay: Duration,
 }
 
-/// After a 429 was sent, calls may still be on their way for so long.
-const GATE_GRACE: Duration = Duration::from_millis(500);
+/// After a 429 was answered, calls that left before it was heard arrive within so long.
+const GATE_GRACE: Duration = Duration::from_millis(100);
+
+/// When a fault that says when to come back means it.
+const FAULT_WAIT: Duration = Duration::from_secs(2);
 
 /// The most that a page holds.
 const PAGE_MAX: usize = 1_000;
@@ -76,6 +80,7 @@ pub(crate) struct World {
     by_id: HashMap<String, usize>,
     writes: Window,
     requests: Window,
+    peak: Peak,
     counters: Counters,
     calls: u64,
     writes_arrived: u64,
@@ -109,6 +114,7 @@ impl World {
             by_id,
             writes: Window::new(window),
             requests: Window::new(window),
+            peak: Peak::new(window),
             counters: Counters::default(),
             calls: 0,
             writes_arrived: 0,
@@ -128,7 +134,7 @@ impl World {
             .map(|device| device.applied)
             .max()
             .unwrap_or(0);
-        counters.peak_writes_per_window = self.writes.peak() as u64;
+        counters.peak_writes_per_window = self.peak.most() as u64;
         counters
     }
 
@@ -156,6 +162,11 @@ impl World {
         self.counters.reassigned += 1;
     }
 
+    /// A call of this tenant that was refused before anybody looked at it.
+    pub(crate) fn turned_away(&mut self, status: u16) {
+        *self.counters.statuses.entry(status).or_default() += 1;
+    }
+
     /// A call arrives.
     pub(crate) fn call(&mut self, request: &Request, now: Duration, link_base: &str) -> Outcome {
         self.calls += 1;
@@ -172,9 +183,9 @@ impl World {
             self.counters.calls_while_gate_closed += 1;
         }
         let mut delay = self.latency();
-        let reply = match self.refused(request, now, first) {
+        let reply = match self.refused(request, now, first, delay) {
             Some(reply) => reply,
-            None => self.meet(request, now, &mut delay, link_base),
+            None => self.meet(request, &mut delay, link_base),
         };
         let status = reply.status();
         *self.counters.statuses.entry(status).or_default() += 1;
@@ -192,7 +203,13 @@ impl World {
     }
 
     /// A 429, if the quota is used up.
-    fn refused(&mut self, request: &Request, now: Duration, first: Duration) -> Option<Reply> {
+    fn refused(
+        &mut self,
+        request: &Request,
+        now: Duration,
+        first: Duration,
+        delay: Duration,
+    ) -> Option<Reply> {
         let refused_count = self.scenario.quota.refused_count;
         let mut wait = None;
         if let Some(granted) = self.scenario.quota.requests {
@@ -202,6 +219,7 @@ impl World {
             let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
             self.counters.first_write_ms.get_or_insert(millis);
             self.writes_arrived += 1;
+            self.peak.arrive(now);
             if let Some(granted) = self.granted_writes(now.saturating_sub(first)) {
                 let refused = self.writes.arrive(now, granted, refused_count).err();
                 wait = wait.max(refused);
@@ -215,10 +233,12 @@ impl World {
                 crate::RetryAfter::Always(word) => {
                     Duration::from_secs_f64(word.parse().unwrap_or(0.0))
                 }
+                // What is said in whole seconds is no less.
                 _ => wait,
             };
-            let until = now + said;
-            let from = now + GATE_GRACE;
+            // It is heard once the answer has come back, and counts from then.
+            let until = now + delay + said;
+            let from = now + delay + GATE_GRACE;
             self.closed = match self.closed {
                 Some((from, closed_until)) if now < closed_until => {
                     Some((from, until.max(closed_until)))
@@ -254,13 +274,7 @@ impl World {
         changed.or(quota.writes)
     }
 
-    fn meet(
-        &mut self,
-        request: &Request,
-        now: Duration,
-        delay: &mut Duration,
-        link_base: &str,
-    ) -> Reply {
+    fn meet(&mut self, request: &Request, delay: &mut Duration, link_base: &str) -> Reply {
         let index = match request {
             Request::Act { id } | Request::Assign { id, .. } | Request::Look { id } => {
                 match self.by_id.get(&id.to_lowercase()) {
@@ -290,7 +304,7 @@ impl World {
         };
         let fault = met(&self.scenario.faults, &occasion, self.scenario.seed).cloned();
         match fault {
-            Some(fault) => self.suffer(&fault, request, index, now, delay, link_base),
+            Some(fault) => self.suffer(&fault, request, index, delay, link_base),
             None => self.serve(request, index, link_base),
         }
     }
@@ -300,12 +314,17 @@ impl World {
         fault: &Fault,
         request: &Request,
         index: Option<usize>,
-        now: Duration,
         delay: &mut Duration,
         link_base: &str,
     ) -> Reply {
         match fault.kind {
-            FaultKind::Status => Reply::fault(fault.status.unwrap_or(500), fault.body),
+            FaultKind::Status => {
+                let reply = Reply::fault(fault.status.unwrap_or(500), fault.body);
+                match &fault.retry_after {
+                    Some(mode) => reply.with_retry_after(FAULT_WAIT, mode.clone()),
+                    None => reply,
+                }
+            }
             FaultKind::ResetBefore => Reply::Drop,
             FaultKind::ResetAfter => {
                 self.serve(request, index, link_base);
@@ -326,15 +345,12 @@ impl World {
                 *delay += Duration::from_millis(fault.delay_ms);
                 self.serve(request, index, link_base)
             }
-            FaultKind::Approval => {
-                let _ = now;
-                Reply::error(
-                    400,
-                    "BadRequest",
-                    "Multi Admin Approval is enforced; the request lacks the header \
-                     x-msft-approval-justification.",
-                )
-            }
+            FaultKind::Approval => Reply::error(
+                400,
+                "BadRequest",
+                "Multi Admin Approval is enforced; the request lacks the header \
+                 x-msft-approval-justification.",
+            ),
         }
     }
 
@@ -367,29 +383,46 @@ impl World {
                     skip,
                     top,
                     contains,
+                    count,
                 },
                 _,
-            ) => self.page(*skip, *top, contains.as_deref(), link_base),
+            ) => self.page(*skip, *top, contains.as_deref(), *count, link_base),
             (Request::Count, _) => Reply::Text(self.devices.len().to_string()),
             (_, None) => Reply::fault(404, BodyShape::Graph),
         }
     }
 
-    fn page(&self, skip: usize, top: usize, contains: Option<&str>, link_base: &str) -> Reply {
+    fn page(
+        &self,
+        skip: usize,
+        top: usize,
+        contains: Option<&str>,
+        count: bool,
+        link_base: &str,
+    ) -> Reply {
         let top = top.clamp(1, PAGE_MAX);
-        let mut fitting = self
-            .devices
-            .iter()
-            .filter(|device| contains.is_none_or(|part| device.state.serial_number.contains(part)))
-            .skip(skip);
+        let fits = |device: &&Tracked| {
+            contains.is_none_or(|part| device.state.serial_number.contains(part))
+        };
+        let mut fitting = self.devices.iter().filter(fits).skip(skip);
         let value: Vec<Value> = fitting
             .by_ref()
             .take(top)
             .map(|device| json!(device.state))
             .collect();
-        let mut page = json!({ "value": value });
+        let mut page =
+            json!({ "@odata.context": format!("{link_base}/$metadata"), "value": value });
+        if count {
+            page["@odata.count"] = json!(self.devices.iter().filter(fits).count());
+        }
         if fitting.next().is_some() {
-            let next = format!("{link_base}?$top={top}&$skiptoken=page.{}", skip + top);
+            let filter = contains
+                .map(|part| format!("&$filter=contains(serialNumber,'{part}')"))
+                .unwrap_or_default();
+            let next = format!(
+                "{link_base}?$top={top}{filter}&$skiptoken=page.{}",
+                skip + top
+            );
             page["@odata.nextLink"] = json!(next);
         }
         Reply::Json(page)

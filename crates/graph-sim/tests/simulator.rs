@@ -129,7 +129,7 @@ async fn writes_beyond_the_grant_are_refused_in_every_spelling_of_retry_after() 
         assert!(said.contains(expected), "{said}");
         let counters = peer.simulator.counters(0);
         assert_eq!((counters.throttled, counters.applied), (1, 3));
-        assert_eq!(counters.peak_writes_per_window, 3);
+        assert_eq!(counters.peak_writes_per_window, 4);
     }
 }
 

@@ -35,6 +35,26 @@ pub struct NewAttempt {
     pub diagnostic: Option<String>,
 }
 
+impl NewAttempt {
+    /// A call that may have been made, by somebody who can no longer say.
+    #[must_use]
+    pub fn lost(started_at: Timestamp, finished_at: Timestamp, message: &str) -> Self {
+        Self {
+            step: AttemptStep::Act,
+            outcome: AttemptOutcome::Lost,
+            started_at,
+            finished_at,
+            status: None,
+            code: None,
+            message: Some(message.to_owned()),
+            request_id: None,
+            client_request_id: None,
+            server_date: None,
+            diagnostic: None,
+        }
+    }
+}
+
 /// An attempt as the ledger has it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attempt {

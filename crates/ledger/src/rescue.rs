@@ -5,9 +5,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{
-    AttemptOutcome, AttemptStep, CampaignId, JobEvent, JobId, JobState, Timestamp, WorkerId,
-};
+use repilot_domain::{CampaignId, JobEvent, JobId, JobState, Timestamp, WorkerId};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -101,19 +99,11 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("rescue a job")?;
-            let lost = NewAttempt {
-                step: AttemptStep::Act,
-                outcome: AttemptOutcome::Lost,
-                started_at: columns.time("lease_until")?.min(now),
-                finished_at: now,
-                status: None,
-                code: None,
-                message: Some("the worker vanished; the call may have been made".to_owned()),
-                request_id: None,
-                client_request_id: None,
-                server_date: None,
-                diagnostic: None,
-            };
+            let lost = NewAttempt::lost(
+                columns.time("lease_until")?.min(now),
+                now,
+                "the worker vanished; the call may have been made",
+            );
             let dispatch = columns.get("dispatch")?;
             attempt::insert(&mut transaction, &worker, &[(job, dispatch, &lost)]).await?;
             let campaign = CampaignId(columns.get("campaign_id")?);

@@ -8,13 +8,17 @@ pub(crate) enum Format {
     /// One key a line.
     Plain,
     /// Separated values with a header.
-    Table {
-        separator: u8,
-        /// The column of Autopilot ids.
-        id: Option<usize>,
-        /// The column of serials.
-        serial: Option<usize>,
-    },
+    Table(Columns),
+}
+
+/// Where a table names its devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) separator: u8,
+    /// The column of Autopilot ids.
+    pub(crate) id: Option<usize>,
+    /// The column of serials.
+    pub(crate) serial: Option<usize>,
 }
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
@@ -82,11 +86,11 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
         };
         let (id, serial) = (column(&ID_COLUMNS), column(&SERIAL_COLUMNS));
         if id.is_some() || serial.is_some() {
-            return Ok(Format::Table {
+            return Ok(Format::Table(Columns {
                 separator,
                 id,
                 serial,
-            });
+            }));
         }
         if header.len() > widest.len() {
             widest = header;
@@ -131,7 +135,8 @@ fn normalised(cell: &str) -> String {
 
 /// A column's name as it is shown: a list without a header may begin with a hardware hash.
 fn shown(cell: &str) -> String {
-    let short: String = cell.trim().chars().take(24).collect();
+    let plain = |c: &char| !c.is_control();
+    let short: String = cell.trim().chars().filter(plain).take(24).collect();
     if short.len() < cell.trim().len() {
         format!("`{short}…`")
     } else {

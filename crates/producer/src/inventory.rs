@@ -34,8 +34,12 @@ impl GuidKind {
 }
 
 impl Inventory {
-    /// Adds a device.
+    /// Adds a device, unless it is there: a list that shifts while it is paged through shows some
+    /// of them twice.
     pub fn push(&mut self, device: Device) {
+        if let Some((_, GuidKind::Autopilot)) = self.by_guid(&device.id.0) {
+            return;
+        }
         let index = self.devices.len();
         let guids = [
             (&device.managed_device_id, GuidKind::Managed),

@@ -96,10 +96,13 @@ impl<R: Read> Read for Capped<R> {
     }
 }
 
-/// Makes every line end a LF, be it CRLF or CR: then line numbers are what an editor shows.
+/// Makes every line end a LF, be it CRLF or CR, and the last line end with one: then line numbers
+/// are what an editor shows.
 pub(crate) struct LineEnds<R> {
     inner: R,
     after_cr: bool,
+    /// The last byte that was given; a list without any has no line to end.
+    last: u8,
 }
 
 impl<R: Read> LineEnds<R> {
@@ -107,14 +110,26 @@ impl<R: Read> LineEnds<R> {
         Self {
             inner,
             after_cr: false,
+            last: b'\n',
         }
     }
 }
 
 impl<R: Read> Read for LineEnds<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         loop {
             let count = self.inner.read(buffer)?;
+            if count == 0 {
+                if self.last == b'\n' {
+                    return Ok(0);
+                }
+                self.last = b'\n';
+                buffer[0] = b'\n';
+                return Ok(1);
+            }
             let mut kept = 0;
             for index in 0..count {
                 let byte = buffer[index];
@@ -125,7 +140,8 @@ impl<R: Read> Read for LineEnds<R> {
                 buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
                 kept += 1;
             }
-            if kept > 0 || count == 0 {
+            if kept > 0 {
+                self.last = buffer[kept - 1];
                 return Ok(kept);
             }
         }

@@ -30,6 +30,8 @@ pub enum Malformed {
     ControlCharacters,
     /// No UTF-8 text.
     NotText,
+    /// A quote that was not closed where it should be.
+    Quotes,
 }
 
 impl Malformed {
@@ -41,6 +43,7 @@ impl Malformed {
             Self::TooLong => "the serial is longer than any serial is",
             Self::ControlCharacters => "the serial holds control characters",
             Self::NotText => "the serial is no UTF-8 text: save the list as UTF-8",
+            Self::Quotes => "a quote is not closed: these lines were read as one row",
         }
     }
 }

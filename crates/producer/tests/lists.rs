@@ -9,7 +9,7 @@ use repilot_producer::{
 };
 
 fn list(bytes: &[u8]) -> Result<DeviceList, ListError> {
-    DeviceList::spool(bytes)
+    DeviceList::spool(bytes, "stdin")
 }
 
 /// Lines and keys; what is malformed shows as its word.
@@ -109,6 +109,57 @@ fn rows_without_a_usable_key_are_told_apart() {
     assert_eq!(serials(&found), ["Empty", "TooLong", "ControlCharacters"]);
     let found = keys(b"Serial number,Model\n\xe4\xf6,m\n");
     assert_eq!(serials(&found), ["NotText"]);
+}
+
+#[test]
+fn a_row_is_where_an_editor_shows_it_whatever_comes_before_it() {
+    let text = "# made on Monday\r\n\r\nSerial number;Note\r\n\r\nA1;x\r\n\r\n\r\nA2;\"two\r\nlines\"\r\nA3;y";
+    let expected = [(5, "A1"), (8, "A2"), (10, "A3")];
+    assert_eq!(
+        keys(text.as_bytes()),
+        expected.map(|(line, key)| (line, key.to_owned()))
+    );
+}
+
+#[test]
+fn below_the_header_a_hash_is_no_comment() {
+    let found = keys(b"Serial number,Model\n#N/A,x\nA1,y\n");
+    assert_eq!(serials(&found), ["#N/A", "A1"]);
+}
+
+#[test]
+fn a_quote_that_is_not_closed_refuses_the_lines_that_it_swallows() {
+    for (rows, expected) in [
+        // To the end.
+        ("A1,\"x\nA2\nA3", vec![(2, "Quotes")]),
+        ("A0,x\nA1,\"x\nA2,y\nA3,z\n", vec![(2, "A0"), (3, "Quotes")]),
+        // To the next quote.
+        (
+            "\"A1\",\"x\n\"A2\",\"y\"\n\"A3\",\"z\"\n",
+            vec![(2, "Quotes"), (4, "A3")],
+        ),
+        ("\"A1,x\nA2,y\"\nA3,z\n", vec![(2, "Quotes"), (4, "A3")]),
+        (
+            "A1,\"x\nA2,y\nA3,z\"\nA4,z\n",
+            vec![(2, "Quotes"), (5, "A4")],
+        ),
+    ] {
+        let found = keys(format!("Serial number,Model\n{rows}").as_bytes());
+        let expected: Vec<(u64, String)> = expected
+            .into_iter()
+            .map(|(line, key)| (line, key.to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{rows}");
+    }
+}
+
+#[test]
+fn a_device_that_is_listed_twice_is_one() {
+    let mut inventory = Inventory::default();
+    for _ in 0..2 {
+        inventory.push(device(1, "PF1"));
+    }
+    assert_eq!(inventory.len(), 1);
 }
 
 #[test]

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptOutcome, AttemptStep, Clock, LaneKind, Timestamp};
-use repilot_graph::{CallRecord, GraphError};
+use repilot_domain::{AttemptStep, Clock, LaneKind};
 use repilot_ledger::{
     ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
 };
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::policy::{after_act, after_look};
-use crate::{Decision, RetrySettings};
+use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
 /// forecast that brought it here looks ahead, short enough that no slot is held for long.
@@ -86,19 +85,7 @@ impl Handler {
                 message: message.to_owned(),
                 pause: None,
             },
-            attempts: vec![NewAttempt {
-                step: AttemptStep::Act,
-                outcome: AttemptOutcome::Lost,
-                started_at: now,
-                finished_at: now,
-                status: None,
-                code: None,
-                message: Some(message.to_owned()),
-                request_id: None,
-                client_request_id: None,
-                server_date: None,
-                diagnostic: None,
-            }],
+            attempts: vec![NewAttempt::lost(now, now, message)],
         };
         self.commit.settle(settlement).await.map(drop)
     }
@@ -187,15 +174,15 @@ impl Handler {
         }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.unassign_user(&job.device).await;
-        permit.settle(heard(
-            lanes,
-            LaneKind::Writes,
-            &call.result,
-            self.clock.now(),
-        ));
+        permit.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
-        attempts.push(self.attempt(AttemptStep::Act, outcome, started_at, call.record));
+        attempts.push(report::attempt(
+            AttemptStep::Act,
+            outcome,
+            (started_at, self.clock.now()),
+            call.record,
+        ));
         decision
     }
 
@@ -210,12 +197,7 @@ impl Handler {
         };
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
-        permit.settle(heard(
-            lanes,
-            LaneKind::Reads,
-            &call.result,
-            self.clock.now(),
-        ));
+        permit.settle(lanes.heard(LaneKind::Reads, &call.result, self.clock.now()));
         let user = call.result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,
@@ -225,30 +207,13 @@ impl Handler {
             &mut rand::rng(),
         );
         let outcome = decision.outcome();
-        attempts.push(self.attempt(AttemptStep::Look, outcome, started_at, call.record));
-        decision
-    }
-
-    fn attempt(
-        &self,
-        step: AttemptStep,
-        outcome: AttemptOutcome,
-        started_at: Timestamp,
-        record: CallRecord,
-    ) -> NewAttempt {
-        NewAttempt {
-            step,
+        attempts.push(report::attempt(
+            AttemptStep::Look,
             outcome,
-            started_at,
-            finished_at: self.clock.now(),
-            status: record.status,
-            code: record.code,
-            message: record.message,
-            request_id: record.request_id,
-            client_request_id: Some(record.client_request_id),
-            server_date: record.date,
-            diagnostic: record.diagnostic,
-        }
+            (started_at, self.clock.now()),
+            call.record,
+        ));
+        decision
     }
 
     fn settlement(
@@ -258,8 +223,8 @@ impl Handler {
         attempts: Vec<NewAttempt>,
     ) -> Settlement {
         let last = attempts.last();
-        let message = last.map(in_words).unwrap_or_default();
-        log(job, &decision, last, &message);
+        let message = last.map(report::in_words).unwrap_or_default();
+        report::log(job, &decision, last, &message);
         let verdict = match decision {
             Decision::Succeed => Verdict::Succeeded,
             Decision::Bury { reason, uncertain } => Verdict::Dead {
@@ -328,93 +293,5 @@ fn untried(job: &ClaimedJob) -> Decision {
             WaitReason::Throttled
         },
         pause: None,
-    }
-}
-
-/// What an answer tells the lanes: a throttle of one budget closes the other's gate, too.
-fn heard<T>(
-    lanes: &TenantLanes,
-    kind: LaneKind,
-    result: &Result<T, GraphError>,
-    now: Timestamp,
-) -> Answer {
-    if !matches!(result, Err(GraphError::Unreachable)) {
-        lanes.outage.reached();
-    }
-    match result {
-        // A refusal of one device went through the throttle as a success does.
-        Ok(_) | Err(GraphError::NotFound | GraphError::Rejected) => Answer::Accepted,
-        Err(GraphError::Throttled { retry_after }) => {
-            let other = match kind {
-                LaneKind::Writes => &lanes.reads,
-                LaneKind::Reads => &lanes.writes,
-            };
-            other.hold(retry_after.unwrap_or(AGAIN_AFTER));
-            Answer::Throttled {
-                retry_after: *retry_after,
-            }
-        }
-        Err(GraphError::Unreachable) => {
-            if let Some(hold) = lanes.outage.unreachable(now) {
-                tracing::warn!(
-                    tenant = %lanes.tenant.name,
-                    hold_seconds = hold.as_secs(),
-                    "Graph cannot be reached; holding the tenant's lane"
-                );
-            }
-            Answer::NotSent
-        }
-        Err(
-            GraphError::Unauthorized
-            | GraphError::Systemic(_)
-            | GraphError::Transient { .. }
-            | GraphError::Ambiguous
-            | GraphError::Unreadable,
-        ) => Answer::Failed,
-    }
-}
-
-/// The last answer in a line: status, code, message.
-fn in_words(attempt: &NewAttempt) -> String {
-    let status = attempt.status.map(|status| status.to_string());
-    let parts = [status, attempt.code.clone(), attempt.message.clone()];
-    let said: Vec<String> = parts
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect();
-    said.join(" ")
-}
-
-fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttempt>, message: &str) {
-    let request_id = last
-        .and_then(|attempt| attempt.request_id.as_deref())
-        .unwrap_or_default();
-    match decision {
-        Decision::Bury { reason, .. } => tracing::warn!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
-            %reason,
-            request_id,
-            message,
-            "a job became a dead letter"
-        ),
-        Decision::Retry {
-            pause: Some(why), ..
-        } => tracing::error!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
-            request_id,
-            why,
-            "the tenant refuses as a whole; the campaign is paused"
-        ),
-        Decision::Succeed | Decision::Act | Decision::Retry { .. } => tracing::debug!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
-            outcome = %decision.outcome(),
-            request_id,
-            message,
-            "a job was called"
-        ),
     }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
-use repilot_graph::GraphClient;
+use repilot_graph::{GraphClient, GraphError};
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
 use repilot_throttle::{
-    GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
+    Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
 };
 
 use crate::outage::Outage;
@@ -46,7 +46,53 @@ pub struct TenantLanes {
     held_until: AtomicI64,
 }
 
+/// Where a throttle names no time, calls of the other budget wait for as long.
+const OTHER_BUDGET_WAITS: Duration = Duration::from_secs(1);
+
 impl TenantLanes {
+    /// What an answer tells the lanes: a throttle of one budget closes the other's gate, too.
+    pub(crate) fn heard<T>(
+        &self,
+        kind: LaneKind,
+        result: &Result<T, GraphError>,
+        now: Timestamp,
+    ) -> Answer {
+        if !matches!(result, Err(GraphError::Unreachable)) {
+            self.outage.reached();
+        }
+        match result {
+            // A refusal of one device went through the throttle as a success does.
+            Ok(_) | Err(GraphError::NotFound | GraphError::Rejected) => Answer::Accepted,
+            Err(GraphError::Throttled { retry_after }) => {
+                let other = match kind {
+                    LaneKind::Writes => &self.reads,
+                    LaneKind::Reads => &self.writes,
+                };
+                other.hold(retry_after.unwrap_or(OTHER_BUDGET_WAITS));
+                Answer::Throttled {
+                    retry_after: *retry_after,
+                }
+            }
+            Err(GraphError::Unreachable) => {
+                if let Some(hold) = self.outage.unreachable(now) {
+                    tracing::warn!(
+                        tenant = %self.tenant.name,
+                        hold_seconds = hold.as_secs(),
+                        "Graph cannot be reached; holding the tenant's lane"
+                    );
+                }
+                Answer::NotSent
+            }
+            Err(
+                GraphError::Unauthorized
+                | GraphError::Systemic(_)
+                | GraphError::Transient { .. }
+                | GraphError::Ambiguous
+                | GraphError::Unreadable,
+            ) => Answer::Failed,
+        }
+    }
+
     fn is_held(&self, now: Timestamp) -> bool {
         self.held_until.load(Ordering::Relaxed) > now.as_millis()
     }

@@ -12,6 +12,7 @@ mod lanes;
 mod lease;
 mod outage;
 mod policy;
+mod report;
 mod worker;
 
 pub use backoff::RetrySettings;

@@ -1,0 +1,82 @@
+//! Lists that cannot be read, and what to do about them.
+
+/// A list that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The file is not there, or not ours to read.
+    #[error("cannot read the device list {name}")]
+    Read {
+        /// The list.
+        name: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nothing in it but blank lines and comments.
+    #[error("the device list {name} is empty")]
+    Empty {
+        /// The list.
+        name: String,
+    },
+    /// No text.
+    #[error("the device list {name} looks like {looks_like}")]
+    Binary {
+        /// The list.
+        name: String,
+        /// What it looks like.
+        looks_like: &'static str,
+    },
+    /// JSON.
+    #[error("the device list {name} looks like JSON")]
+    Json {
+        /// The list.
+        name: String,
+    },
+    /// Several columns, none of which names devices.
+    #[error("the device list {name} has no column that names devices; it has {found}")]
+    UnknownColumns {
+        /// The list.
+        name: String,
+        /// Its columns.
+        found: String,
+        /// Those that would do.
+        known: &'static str,
+    },
+    /// A row that is too long, or a quote that never ends.
+    #[error("the device list {name} breaks off near line {line}")]
+    Broken {
+        /// The list.
+        name: String,
+        /// Where.
+        line: u64,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is not what it was when the plan was made.
+    #[error("the device list {name} has changed while it was being read")]
+    Changed {
+        /// The list.
+        name: String,
+    },
+}
+
+impl ListError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Read { .. } => "check the path; `-` reads standard input".to_owned(),
+            Self::Empty { .. } => {
+                "one serial or GUID a line, or a CSV with a header and at least one row".to_owned()
+            }
+            Self::Binary { .. } => "save it as CSV (UTF-8) and try again".to_owned(),
+            Self::Json { .. } => {
+                "export it as CSV with a column `id` or `serialNumber` and try again".to_owned()
+            }
+            Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
+            Self::Broken { .. } => "look at the quotes near that line".to_owned(),
+            Self::Changed { .. } => "run the command again; nothing is enqueued twice".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Separated values with a header.
+//!
+//! A quote that is never closed makes one row of all that follow it, and those would vanish without
+//! a word. No parser can tell it from a cell that really holds several lines; so a row that runs
+//! over several lines is refused when it looks as if it had swallowed others.
+
+use std::io::{BufRead as _, Chain, Cursor, Read as _};
+
+use csv::ByteRecord;
+
+use crate::format::Columns;
+use crate::reader::RowEnd;
+use crate::row::{Key, Malformed, Row, key_of};
+use crate::rows::{Broken, Bytes};
+
+pub(crate) struct Table {
+    reader: csv::Reader<Chain<Cursor<Vec<u8>>, Bytes>>,
+    record: ByteRecord,
+    columns: Columns,
+    /// Lines before the header.
+    preamble: u64,
+    width: usize,
+}
+
+impl Table {
+    pub(crate) fn new(
+        mut bytes: Bytes,
+        columns: &Columns,
+        row_end: &RowEnd,
+    ) -> Result<Self, Broken> {
+        let mut preamble = 0;
+        let mut header = Vec::new();
+        // PowerShell's `#TYPE`, comments and blank lines come before the header alone: further
+        // down, Excel's `#N/A` is a row that deserves a reason.
+        loop {
+            row_end.reached();
+            header.clear();
+            let read = bytes
+                .read_until(b'\n', &mut header)
+                .map_err(|error| (preamble + 1, error.into()))?;
+            let line = header.trim_ascii();
+            if read == 0 || !(line.is_empty() || line.starts_with(b"#")) {
+                break;
+            }
+            preamble += 1;
+        }
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(columns.separator)
+            .flexible(true)
+            .from_reader(Cursor::new(header).chain(bytes));
+        let width = reader
+            .byte_headers()
+            .map_err(|error| (preamble + 1, error.into()))?
+            .len();
+        Ok(Self {
+            reader,
+            record: ByteRecord::new(),
+            columns: *columns,
+            preamble,
+            width,
+        })
+    }
+
+    pub(crate) fn next_row(&mut self) -> Result<Option<Row>, Broken> {
+        loop {
+            let near = self.preamble + self.reader.position().line();
+            if !self
+                .reader
+                .read_byte_record(&mut self.record)
+                .map_err(|error| (near, error.into()))?
+            {
+                return Ok(None);
+            }
+            if self.record.len() <= 1 && self.record.as_slice().trim_ascii().is_empty() {
+                continue;
+            }
+            let within = line_ends(self.record.as_slice());
+            // The parser stands behind the row's last line end (or, after a quote that ran to the
+            // list's end, behind the last that is within it); where it stood before the row may be
+            // blank lines away.
+            let behind = self.preamble + self.reader.position().line();
+            let line = (behind - 1).saturating_sub(within).max(near);
+            let last = line + within;
+            let key = if within > 0 && self.swallowed_others() {
+                let shown = format!("lines {line} to {last}");
+                Err((Malformed::Quotes, shown))
+            } else {
+                self.key()
+            };
+            return Ok(Some(Row { line, key }));
+        }
+    }
+
+    fn cell(&self, column: Option<usize>) -> Option<&[u8]> {
+        self.record.get(column?)
+    }
+
+    fn key(&self) -> Result<Key, (Malformed, String)> {
+        let (id, serial) = (self.cell(self.columns.id), self.cell(self.columns.serial));
+        // The id is exact where it is one; the serial is what people know.
+        if let Some(Ok(key @ Key::Guid(_))) = id.map(key_of) {
+            return Ok(key);
+        }
+        match (serial, id) {
+            (Some(serial), _) if !serial.trim_ascii().is_empty() => key_of(serial),
+            (_, Some(id)) => key_of(id),
+            _ => Err((Malformed::Empty, String::new())),
+        }
+    }
+
+    /// Whether a row over several lines looks as if a quote had run away.
+    fn swallowed_others(&self) -> bool {
+        if self.record.len() != self.width {
+            return true;
+        }
+        self.record.iter().enumerate().any(|(column, cell)| {
+            let mut lines = cell.split(|byte| *byte == b'\n');
+            let Some(_own) = lines.next() else {
+                return false;
+            };
+            let mut rest: Vec<&[u8]> = lines.collect();
+            let Some(last) = rest.pop() else {
+                return false;
+            };
+            // Up to the list's end; or a whole row follows the cell's last line; or one is within.
+            last.is_empty() || column == 0 || rest.iter().any(|line| self.is_a_row(line))
+        })
+    }
+
+    fn is_a_row(&self, line: &[u8]) -> bool {
+        let separators = line
+            .iter()
+            .filter(|byte| **byte == self.columns.separator)
+            .count();
+        separators + 1 >= self.width
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
