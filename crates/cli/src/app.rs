@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use etcetera::BaseStrategy as _;
 use repilot_domain::{Clock, SystemClock, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::settings::{Loaded, Places, Settings, load};
+use crate::settings::{Loaded, Places, Settings, folders, load};
+use crate::tenants;
 
 /// The file of a rehearsal's ledger, beside the real one.
 const SIMULATION_FILE: &str = "simulation.db";
@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub(crate) json: bool,
     pub(crate) clock: Arc<dyn Clock>,
     simulated: bool,
+    /// `--config`, as the person gave it.
+    config_given: Option<PathBuf>,
     ledger_given: bool,
 }
 
@@ -44,6 +46,7 @@ impl App {
             json: global.json,
             clock: Arc::new(SystemClock),
             simulated: false,
+            config_given: global.config.clone(),
             ledger_given: global.ledger.is_some(),
         })
     }
@@ -60,9 +63,8 @@ impl App {
     pub(crate) fn ledger_location(&self) -> anyhow::Result<LedgerLocation> {
         let url = &self.settings.ledger.url;
         let location = if url.is_empty() {
-            let folders = etcetera::choose_base_strategy()
+            let folder = folders::ledger()
                 .context("cannot find the home folder; give the ledger with --ledger FILE")?;
-            let folder = folders.data_dir().join("repilot");
             LedgerLocation::parse(&folder.join("ledger.db").to_string_lossy())?
         } else {
             LedgerLocation::parse(url)?
@@ -79,6 +81,19 @@ impl App {
         Ok(Ledger::open(&self.ledger_location()?).await?)
     }
 
+    /// For a command that only looks: a ledger that was named and is not there is a slip of the
+    /// keyboard, and no reason to make one.
+    pub(crate) async fn open_ledger_to_look(&self) -> anyhow::Result<Ledger> {
+        let location = self.ledger_location()?;
+        if self.ledger_given && !location.path().exists() {
+            return Err(Failure::error(
+                format!("there is no ledger {location}"),
+                "check the path; `repilot run LIST` and `repilot enqueue LIST` make ledgers",
+            ));
+        }
+        self.open_ledger().await
+    }
+
     /// Where the log goes beside a progress bar.
     pub(crate) fn log_file(&self) -> anyhow::Result<PathBuf> {
         let file = &self.settings.log.file;
@@ -88,19 +103,44 @@ impl App {
         Ok(file.clone())
     }
 
-    /// How the person calls the program to look at this ledger.
+    /// How the person calls the program to look at this ledger: as they called it now, so that a
+    /// line can be copied and run.
     pub(crate) fn command(&self) -> anyhow::Result<String> {
-        if !self.simulated && !self.ledger_given {
-            return Ok("repilot".to_owned());
-        }
-        let location = self.ledger_location()?.to_string();
-        let quoted = if location.contains(' ') {
-            format!("\"{location}\"")
+        let called = std::env::args().next().unwrap_or_default();
+        let by_path = called.contains(std::path::is_separator);
+        let mut words = vec![if by_path {
+            called
         } else {
-            location
-        };
-        Ok(format!("repilot --ledger {quoted}"))
+            "repilot".to_owned()
+        }];
+        if let Some(config) = &self.config_given {
+            words.push("--config".to_owned());
+            words.push(config.display().to_string());
+        }
+        if self.simulated || self.ledger_given {
+            words.push("--ledger".to_owned());
+            words.push(self.ledger_location()?.to_string());
+        }
+        let quoted = words.iter().map(|word| quoted(word));
+        Ok(quoted.collect::<Vec<_>>().join(" "))
     }
+
+    /// How the person gets a campaign moving.
+    pub(crate) fn how_to_drain(&self, campaign: &Campaign) -> anyhow::Result<String> {
+        if campaign.tenant.as_str() == tenants::SIMULATED {
+            return Ok("run its list again with --simulate".to_owned());
+        }
+        Ok(format!("`{} worker --until-empty`", self.command()?))
+    }
+}
+
+/// A word of a command line, in quotes where it needs them.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./\\:=@+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("\"{word}\"")
 }
 
 /// The campaign of that name, or an error that names those there are.

@@ -6,25 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use repilot_domain::{DeadReason, JobState, TenantName};
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  all succeeded
-  1  error
-  2  the command line could not be understood
-  3  the campaign ended with dead letters
-  4  the campaign is paused, or was stopped with work left
-
-Examples:
-  repilot run devices.csv --simulate           rehearse against a simulated Graph
-  repilot check                                settings, ledger, token, permissions
-  repilot run devices.csv --tenant contoso     unassign every user on the list
-  repilot status --watch                       what is going on
-  repilot dead list                            what did not work, and why";
+use crate::help;
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
 /// Graph's throttling, with every device accounted for.
 #[derive(Debug, Parser)]
-#[command(name = "repilot", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "repilot", version, after_help = help::EXIT_CODES, propagate_version = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -36,7 +23,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Settings file [default: ./repilot.toml, or the platform's configuration folder]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "REPILOT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Ledger file [default: `[ledger] url`]
     #[arg(long, global = true, value_name = "FILE")]
@@ -49,30 +36,41 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Plan, ask, enqueue and drain a list; again, to resume it
+    #[command(after_help = help::RUN_EXAMPLES)]
     Run(RunArguments),
     /// Show what `enqueue` would do and refuse, and why; writes nothing
+    #[command(after_help = help::PLAN_EXAMPLES)]
     Plan(PlanArguments),
     /// Enqueue a list into a campaign and return
+    #[command(after_help = help::ENQUEUE_EXAMPLES)]
     Enqueue(EnqueueArguments),
-    /// Drain every open campaign
+    /// Drain every open campaign of the tenants in the settings
+    #[command(after_help = help::WORKER_EXAMPLES)]
     Worker(WorkerArguments),
     /// Show campaigns, lanes and workers
+    #[command(after_help = help::STATUS_EXAMPLES)]
     Status(StatusArguments),
     /// List a campaign's jobs
+    #[command(after_help = help::JOBS_EXAMPLES)]
     Jobs(JobsArguments),
+    /// List the rows of a campaign's lists that were refused, and why
+    Refused(RefusedArguments),
     /// Show one job: every attempt, and why it waits
     Job(JobArguments),
     /// Dead letters: list, requeue, discard
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::DEAD_EXAMPLES)]
     Dead(DeadCommand),
     /// Campaigns: list, pause, resume, cancel
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
     /// Write one row a device, with its outcome, to stdout
+    #[command(after_help = help::EXPORT_EXAMPLES)]
     Export(ExportArguments),
     /// Serve a simulated Graph
+    #[command(after_help = help::SIMULATE_EXAMPLES)]
     Simulate(SimulateArguments),
     /// Check settings, ledger, token, permissions and reachability
+    #[command(after_help = help::CHECK_EXAMPLES)]
     Check(CheckArguments),
     /// Show settings
     #[command(subcommand)]
@@ -113,7 +111,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) simulation: SimulationArguments,
     /// Campaign [default: the list's name and a part of its fingerprint]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: Option<String>,
     /// Do not ask
     #[arg(long, short)]
@@ -133,7 +131,7 @@ pub(crate) struct EnqueueArguments {
     #[command(flatten)]
     pub(crate) list: ListArguments,
     /// Campaign
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: String,
 }
 
@@ -163,12 +161,18 @@ pub(crate) struct JobsArguments {
     /// Those that wait or died for this reason
     #[arg(long)]
     pub(crate) reason: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) limit: u32,
+    /// At most so many [default: 100; with --json all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
     /// Those after this job
     #[arg(long, default_value_t = 0, value_name = "ID")]
     pub(crate) after: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefusedArguments {
+    /// Campaign
+    pub(crate) campaign: String,
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +182,17 @@ pub(crate) struct JobArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DeadListArguments {
+    /// Those of this campaign
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+    /// Those with this reason
+    #[arg(long)]
+    pub(crate) reason: Option<DeadReason>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
 pub(crate) struct DeadArguments {
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
@@ -193,7 +208,7 @@ pub(crate) struct DeadArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
     /// Count dead letters by campaign and reason, with what to do about them
-    List(DeadArguments),
+    List(DeadListArguments),
     /// Send dead letters round again
     Requeue(DeadArguments),
     /// Set dead letters aside for good
@@ -237,9 +252,9 @@ pub(crate) enum ExportFormat {
 pub(crate) struct ExportArguments {
     /// Campaign
     pub(crate) campaign: String,
-    /// Format
+    /// Format [default: csv; with --json json]
     #[arg(long, value_enum)]
-    pub(crate) format: ExportFormat,
+    pub(crate) format: Option<ExportFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -256,6 +271,9 @@ pub(crate) struct SimulateArguments {
     /// What it does (TOML) [default: unthrottled, without faults]
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
+    /// Print the built-in demonstration's scenario, the manual of the format, and return
+    #[arg(long)]
+    pub(crate) show_scenario: bool,
 }
 
 #[derive(Debug, Args)]
@@ -271,6 +289,21 @@ pub(crate) enum ConfigCommand {
     Show,
     /// Show every setting with its default
     Default,
+}
+
+/// Longer names do not fit a table.
+const CAMPAIGN_NAME_MAX_CHARS: usize = 100;
+
+/// A new campaign's name: one that can be typed, and stand in a table.
+fn campaign_name(name: &str) -> Result<String, String> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= CAMPAIGN_NAME_MAX_CHARS;
+    let plain = !name.starts_with('-') && !name.chars().any(char::is_control);
+    if fits && plain {
+        return Ok(name.to_owned());
+    }
+    Err(format!(
+        "a campaign's name has 1 to {CAMPAIGN_NAME_MAX_CHARS} characters, no control characters, and does not begin with a hyphen"
+    ))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use repilot_domain::{CampaignStatus, LaneKind, WorkerId};
-use repilot_ledger::{Campaign, Ledger, WorkerRow};
-use repilot_worker::{Attendance, Tenant, Worker, WorkerSettings};
+use repilot_ledger::{Campaign, Ledger, LedgerError, WorkerRow};
+use repilot_worker::{Attendance, Tenant, Worker, WorkerError, WorkerSettings};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App};
@@ -15,6 +16,9 @@ use crate::progress::CampaignBar;
 
 /// How often the view looks at the ledger.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The exit code of a program that a second Ctrl-C ended, by convention.
+const QUIT_AT_ONCE: i32 = 130;
 
 /// A worker of this process.
 pub(crate) fn worker(
@@ -82,32 +86,25 @@ pub(crate) async fn campaign(
 ) -> anyhow::Result<(Campaign, Drained)> {
     let worker = worker(app, ledger, vec![tenant], Attendance::Campaign(campaign.id));
     let stop = CancellationToken::new();
-    let running = tokio::spawn(worker.run(stop.clone()));
+    let mut running = tokio::spawn(worker.run(stop.clone()));
     let bar = CampaignBar::start(&campaign);
-    let mut running = std::pin::pin!(running);
     let watched = tokio::select! {
-        watched = watch(app, ledger, &campaign.name, &bar) => Some(watched?),
+        watched = watch(app, ledger, &campaign.name, &bar) => watched.map(Some),
         ended = &mut running => {
             bar.finish();
             ended.context("the worker failed")??;
             let campaign = app::campaign(ledger, &campaign.name).await?;
             return Ok((campaign, Drained::Stopped));
         }
-        () = interrupted() => None,
+        () = interrupted() => Ok(None),
     };
-    if watched.is_none() {
-        bar.note("stopping: what is in flight ends first; again to quit at once");
+    if matches!(watched, Ok(None)) {
+        bar.note("stopping: what is in flight ends first; Ctrl-C again to quit at once");
     }
-    stop.cancel();
-    tokio::select! {
-        ended = &mut running => ended.context("the worker failed")??,
-        () = interrupted() => {
-            bar.finish();
-            say("quit; what was in flight is looked at before it is called again");
-            std::process::exit(130);
-        }
-    }
+    let stopped = stop_patiently(&stop, running).await;
     bar.finish();
+    stopped?;
+    let watched = watched?;
     let campaign = app::campaign(ledger, &campaign.name).await?;
     let drained = match watched {
         _ if campaign.has_ended() => Drained::Ended,
@@ -117,6 +114,24 @@ pub(crate) async fn campaign(
     Ok((campaign, drained))
 }
 
+/// Lets a worker end what is in flight; a second interruption quits at once.
+pub(crate) async fn stop_patiently(
+    stop: &CancellationToken,
+    mut running: JoinHandle<Result<(), WorkerError>>,
+) -> anyhow::Result<()> {
+    stop.cancel();
+    tokio::select! {
+        ended = &mut running => Ok(ended.context("the worker failed")??),
+        () = interrupted() => {
+            say(
+                "stopped at once: calls that were under way may or may not have gone through; \
+                 the next run looks at those devices first",
+            );
+            std::process::exit(QUIT_AT_ONCE)
+        }
+    }
+}
+
 async fn watch(
     app: &App,
     ledger: &Ledger,
@@ -124,8 +139,22 @@ async fn watch(
     bar: &CampaignBar,
 ) -> anyhow::Result<Drained> {
     loop {
-        let campaign = app::campaign(ledger, name).await?;
-        let lanes = ledger.lane_states().await?;
+        let looked = async {
+            let campaign = ledger.campaign(name).await?;
+            Ok::<_, LedgerError>((campaign, ledger.lane_states().await?))
+        };
+        let (campaign, lanes) = match looked.await {
+            Ok((Some(campaign), lanes)) => (campaign, lanes),
+            Ok((None, _)) => app::campaign(ledger, name)
+                .await
+                .map(|found| (found, Vec::new()))?,
+            // The worker tries again by itself, and so does whoever watches it.
+            Err(error) if error.is_passing() => {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let lane = lanes
             .iter()
             .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);

@@ -1,11 +1,10 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
-use repilot_domain::{Action, CampaignId, CampaignStatus};
-use repilot_ledger::{Enqueued, Ledger, NewCampaign, NewJob, Refusal};
+use repilot_domain::{Action, CampaignId};
+use repilot_ledger::{Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
 use repilot_producer::{Inventory, Planner, Resolution};
 
 use crate::app::App;
-use crate::failure::Failure;
 use crate::planning::Target;
 
 /// Rows a transaction: fast, and soon over for whoever waits.
@@ -23,17 +22,19 @@ pub(crate) async fn enqueue(
         name: campaign.to_owned(),
         tenant: target.tenant.name.clone(),
         action: Action::Unassign,
-        list_name: target.list.name().to_owned(),
-        list_sha256: target.list.sha256().to_owned(),
+    };
+    let list = NewList {
+        sha256: target.list.sha256().to_owned(),
+        name: target.list.name().to_owned(),
     };
     let opened = ledger.open_campaign(&new, app.now()).await?;
-    let cancelled = ledger.campaign(campaign).await?;
-    if cancelled.is_some_and(|found| found.status == CampaignStatus::Cancelled) {
-        return Err(Failure::error(
-            format!("campaign `{campaign}` was cancelled"),
-            "choose another name with --campaign NAME",
-        ));
-    }
+    let into = Into {
+        app,
+        ledger,
+        campaign: opened.id,
+        list: &list,
+    };
+    ledger.begin_list(opened.id, &list, app.now()).await?;
     let mut planner = Planner::new(inventory);
     let mut jobs = Vec::with_capacity(CHUNK);
     let mut refusals = Vec::new();
@@ -55,39 +56,44 @@ pub(crate) async fn enqueue(
             }),
         }
         if jobs.len() == CHUNK || refusals.len() == CHUNK {
-            add(
-                &mut total,
-                flush(app, ledger, opened.id, &mut jobs, &mut refusals).await?,
-            );
+            into.flush(&mut jobs, &mut refusals, &mut total).await?;
         }
     }
-    add(
-        &mut total,
-        flush(app, ledger, opened.id, &mut jobs, &mut refusals).await?,
-    );
+    into.flush(&mut jobs, &mut refusals, &mut total).await?;
     // Whatever changed under our hands is in, and nothing is lost; but it is not what was planned.
     target.list.verify()?;
-    ledger.finish_enqueue(opened.id, app.now()).await?;
+    let sha256 = &list.sha256;
+    ledger.finish_list(opened.id, sha256, app.now()).await?;
     Ok((opened.id, total))
 }
 
-fn add(total: &mut Enqueued, chunk: Enqueued) {
-    total.added += chunk.added;
-    total.present += chunk.present;
+/// Where a list goes.
+struct Into<'a> {
+    app: &'a App,
+    ledger: &'a Ledger,
+    campaign: CampaignId,
+    list: &'a NewList,
 }
 
-async fn flush(
-    app: &App,
-    ledger: &Ledger,
-    campaign: CampaignId,
-    jobs: &mut Vec<NewJob>,
-    refusals: &mut Vec<Refusal>,
-) -> anyhow::Result<Enqueued> {
-    let enqueued = ledger.enqueue(campaign, jobs, app.now()).await?;
-    if !refusals.is_empty() {
-        ledger.record_refusals(campaign, refusals).await?;
+impl Into<'_> {
+    async fn flush(
+        &self,
+        jobs: &mut Vec<NewJob>,
+        refusals: &mut Vec<Refusal>,
+        total: &mut Enqueued,
+    ) -> anyhow::Result<()> {
+        let now = self.app.now();
+        let enqueued = self.ledger.enqueue(self.campaign, jobs, now).await?;
+        total.added += enqueued.added;
+        total.present += enqueued.present;
+        if !refusals.is_empty() {
+            let sha256 = &self.list.sha256;
+            self.ledger
+                .record_refusals(self.campaign, sha256, refusals)
+                .await?;
+        }
+        jobs.clear();
+        refusals.clear();
+        Ok(())
     }
-    jobs.clear();
-    refusals.clear();
-    Ok(enqueued)
 }

@@ -1,7 +1,14 @@
 //! What to do next, for each failure that a person can do something about.
 
+use std::sync::Arc;
+
+use repilot_graph::{RootError, SetupError};
+use repilot_graph_sim::ScenarioError;
 use repilot_ledger::LedgerError;
 use repilot_producer::ListError;
+use repilot_worker::WorkerError;
+
+use crate::settings::SettingsError;
 
 /// A failure of the program's own, with its hint.
 #[derive(Debug, thiserror::Error)]
@@ -22,15 +29,52 @@ impl Failure {
 
 /// What to do about an error, by the first cause that knows.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        if let Some(failure) = cause.downcast_ref::<Failure>() {
-            return Some(failure.hint.clone());
+    error.chain().find_map(of_cause)
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(failure.hint.clone());
+    }
+    if let Some(error) = cause.downcast_ref::<ListError>() {
+        return Some(error.hint());
+    }
+    if let Some(error) = cause.downcast_ref::<SettingsError>() {
+        return Some(error.hint().to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<SetupError>() {
+        return of_setup(error);
+    }
+    if cause.is::<RootError>() {
+        return Some(
+            "set `[graph] cloud` and leave `root` empty, or write the root as https://…".to_owned(),
+        );
+    }
+    if cause.is::<ScenarioError>() {
+        return Some("`repilot simulate --help` says where the format is explained".to_owned());
+    }
+    // Transparent errors hide the ledger's from the chain.
+    let ledger = cause
+        .downcast_ref::<LedgerError>()
+        .or_else(|| cause.downcast_ref::<Arc<LedgerError>>().map(Arc::as_ref))
+        .or_else(|| match cause.downcast_ref::<WorkerError>()? {
+            WorkerError::Ledger(error) => Some(error),
+            WorkerError::Commit(_) | WorkerError::Wire(_) => None,
+        });
+    ledger.and_then(of_ledger)
+}
+
+fn of_setup(error: &SetupError) -> Option<String> {
+    let hint = match error {
+        SetupError::RouteNeedsBeta => return None,
+        SetupError::Http(_) => {
+            "TLS needs the system's root certificates: install the package ca-certificates"
         }
-        if let Some(error) = cause.downcast_ref::<ListError>() {
-            return Some(error.hint());
+        SetupError::Credential(_) => {
+            "check tenant_id, client_id and the credential; `repilot config default` explains each"
         }
-        cause.downcast_ref::<LedgerError>().and_then(of_ledger)
-    })
+    };
+    Some(hint.to_owned())
 }
 
 fn of_ledger(error: &LedgerError) -> Option<String> {
@@ -51,11 +95,15 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
             "keep a copy of the file, then report this with the whole message"
         }
         LedgerError::UnknownKind(_) => "set `[ledger] url` to the path of a SQLite file",
-        LedgerError::OtherTenant { .. } => "choose another name with --campaign NAME",
+        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
+            "choose another name with --campaign NAME"
+        }
         LedgerError::Query { .. } if error.is_passing() => {
             "another process may be busy with the ledger; run the same command again, nothing is lost"
         }
-        LedgerError::Query { .. } | LedgerError::BadData { .. } => return None,
+        LedgerError::Query { .. } | LedgerError::BadData { .. } | LedgerError::Transition(_) => {
+            return None;
+        }
     };
     Some(hint.to_owned())
 }

@@ -1,12 +1,11 @@
 //! Listing a tenant's inventory, page by page, to its end: an incomplete one is an error.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use repilot_graph::{CallRecord, GraphError};
+use repilot_graph::{CallRecord, GraphError, NextLink};
 use repilot_producer::Inventory;
-use repilot_throttle::{Answer, Lane, LaneSeed};
+use repilot_throttle::{Answer, Lane};
 use repilot_worker::Tenant;
 
 use crate::failure::Failure;
@@ -18,13 +17,12 @@ const PAGE_ATTEMPTS: u32 = 6;
 /// The wait before a page is asked for again doubles from here.
 const BACKOFF: Duration = Duration::from_millis(500);
 
-/// Lists every device of the tenant.
-pub(crate) async fn list(tenant: &Tenant) -> anyhow::Result<Inventory> {
-    let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-    let lane = Lane::new(tenant.reads, &LaneSeed::default(), rng);
+/// Lists every device of the tenant through a lane of reads.
+pub(crate) async fn list(tenant: &Tenant, lane: &Lane) -> anyhow::Result<Inventory> {
     let spinner = Spinner::start("listing the inventory");
     let mut inventory = Inventory::default();
-    let mut next = None;
+    let mut next: Option<NextLink> = None;
+    let mut followed = HashSet::new();
     let mut failures = 0;
     loop {
         let permit = lane.acquire().await;
@@ -47,10 +45,19 @@ pub(crate) async fn list(tenant: &Tenant) -> anyhow::Result<Inventory> {
                     "listing the inventory: {} devices",
                     inventory.len()
                 ));
-                next = page.next;
-                if next.is_none() {
+                let Some(link) = page.next else {
                     return Ok(inventory);
+                };
+                if !followed.insert(link.clone()) {
+                    let message = "the pages of Graph's listing lead round in a circle";
+                    let hint = "run the same command again; nothing was enqueued";
+                    return Err(incomplete(
+                        tenant,
+                        inventory.len(),
+                        Failure::error(message, hint),
+                    ));
                 }
+                next = Some(link);
             }
             // The lane waits for as long as Graph asks.
             Err(GraphError::Throttled { .. }) => {}
@@ -86,11 +93,20 @@ fn given_up(
         _ => "run the same command again; nothing was enqueued",
     };
     let said = record.message.clone().unwrap_or_default();
-    let request = record.request_id.as_deref().unwrap_or("none");
-    let detail = Failure::error(format!("{error}; {said} (request-id {request})"), hint);
-    let context = format!(
+    let mut message = error.to_string();
+    // A refusal of the whole tenant has Graph's words in it already.
+    if !message.contains(&said) {
+        message = format!("{message}: {said}");
+    }
+    if let Some(request) = &record.request_id {
+        message = format!("{message} (request-id {request})");
+    }
+    incomplete(tenant, listed, Failure::error(message, hint))
+}
+
+fn incomplete(tenant: &Tenant, listed: usize, error: anyhow::Error) -> anyhow::Error {
+    error.context(format!(
         "the inventory of tenant `{}` is incomplete after {listed} devices, so nothing was planned",
         tenant.name
-    );
-    detail.context(context)
+    ))
 }

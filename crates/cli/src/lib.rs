@@ -7,6 +7,7 @@ mod drain;
 mod enqueue;
 mod exit;
 mod failure;
+mod help;
 mod inventory;
 mod logging;
 mod output;

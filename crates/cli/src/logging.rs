@@ -19,7 +19,11 @@ pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Resu
     let directives = std::env::var(VARIABLE).unwrap_or_else(|_| settings.level.clone());
     let filter = EnvFilter::builder()
         .parse(&directives)
-        .with_context(|| format!("`{directives}` says nothing that a log can follow"))?;
+        .with_context(|| {
+            format!(
+                "`{directives}` is no log level (of {VARIABLE} or `[log] level`); write info, debug or warn,repilot=debug"
+            )
+        })?;
     let terminal = file.is_none() && std::io::stderr().is_terminal();
     let json = match settings.format {
         LogFormat::Auto => !terminal && file.is_none(),

@@ -5,7 +5,7 @@
     reason = "this is where printing happens"
 )]
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use repilot_domain::Timestamp;
@@ -13,15 +13,21 @@ use serde::Serialize;
 
 use crate::failure::hint;
 
-/// Says something to the person, on stderr.
+/// Says something to the person, on stderr. What came from outside cannot steer the terminal.
 pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", plain_lines(text));
 }
 
-/// Prints data. A reader that has gone, as `head` does, is no error.
+/// Prints data. A reader that has gone, as `head` does, is no error; a full disk is.
 pub(crate) fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{text}");
+    let printed = writeln!(stdout, "{}", plain_lines(text)).and_then(|()| stdout.flush());
+    if let Err(error) = printed
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: cannot write to standard output: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// Prints data as JSON.
@@ -32,29 +38,76 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Says what failed, and what to do about it.
 pub(crate) fn complain(error: &anyhow::Error) {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    eprintln!("error: {}", causes.join(": "));
+    say(&format!("error: {}", causes(error)));
     if let Some(hint) = hint(error) {
-        eprintln!("hint: {hint}");
+        say(&format!("hint: {hint}"));
     }
 }
 
-/// Asks a person; whoever cannot be asked has said yes by not being a terminal.
-pub(crate) fn confirm(question: &str) -> bool {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return true;
+/// An error and its causes on one line; a cause that its successor repeats is said once.
+pub(crate) fn causes(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if said.last() != Some(&cause) {
+            said.push(cause);
+        }
     }
-    eprint!("{question} [y/N] ");
+    said.join(": ")
+}
+
+/// A person's answer to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// Yes; or there is no terminal, and whoever wrote the script has said so.
+    Given,
+    /// No.
+    Refused,
+    /// There is a terminal, but the list has taken the keyboard's place.
+    CannotAsk,
+}
+
+/// Asks a person, where there is one.
+pub(crate) fn ask(question: &str) -> Consent {
+    if !std::io::stderr().is_terminal() {
+        return Consent::Given;
+    }
+    let answer = if std::io::stdin().is_terminal() {
+        answer_from(std::io::stdin().lock(), question)
+    } else {
+        // A list on standard input leaves the terminal itself.
+        let Ok(terminal) = std::fs::File::open(TERMINAL) else {
+            return Consent::CannotAsk;
+        };
+        answer_from(std::io::BufReader::new(terminal), question)
+    };
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Consent::Given,
+        _ => Consent::Refused,
+    }
+}
+
+#[cfg(unix)]
+const TERMINAL: &str = "/dev/tty";
+#[cfg(windows)]
+const TERMINAL: &str = "CONIN$";
+
+fn answer_from(mut input: impl BufRead, question: &str) -> String {
+    eprint!("{} [y/N] ", plain_lines(question));
     let mut answer = String::new();
-    if std::io::stdin().read_line(&mut answer).is_err() {
-        return false;
+    // Whoever cannot be heard has not said yes.
+    match input.read_line(&mut answer) {
+        Ok(_) => answer,
+        Err(_) => String::new(),
     }
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
-/// Clears the terminal for a view that is shown anew.
+/// Clears the terminal for a view that is shown anew; a pipe gets one view after the other.
 pub(crate) fn clear() {
-    print!("\u{1b}[2J\u{1b}[H");
+    let terminal = console::Term::stdout();
+    if terminal.is_term() {
+        let _ = terminal.clear_screen();
+    }
 }
 
 /// A table for people.
@@ -89,6 +142,14 @@ pub(crate) fn lasting(duration: std::time::Duration) -> String {
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
     }
+}
+
+/// The same for text of several lines.
+fn plain_lines(text: &str) -> String {
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.chars()
+        .map(|c| if steers(c) { ' ' } else { c })
+        .collect()
 }
 
 /// Keeps what came from outside from moving the cursor or colouring the terminal.

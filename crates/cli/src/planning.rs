@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use repilot_graph_sim::{Fleet, Scenario, Simulator};
+use repilot_ledger::Ledger;
 use repilot_producer::{DeviceList, Inventory, PlanSummary, Planner};
+use repilot_throttle::{Lane, LaneSeed};
 use repilot_worker::Tenant;
 use serde::Serialize;
 
@@ -55,7 +59,7 @@ pub(crate) async fn target(
 
 pub(crate) fn open_list(path: &Path) -> anyhow::Result<DeviceList> {
     if path.as_os_str() == "-" {
-        return Ok(DeviceList::spool(std::io::stdin().lock())?);
+        return Ok(DeviceList::spool(std::io::stdin().lock(), "stdin")?);
     }
     Ok(DeviceList::open(path)?)
 }
@@ -84,6 +88,23 @@ pub(crate) fn fleet_of(list: &DeviceList, scenario: &Scenario) -> anyhow::Result
     Ok(Fleet::for_keys(keys.iter().map(String::as_str), scenario))
 }
 
+/// A lane of reads for the listing: as the ledger knows it, or, where nothing is to be written,
+/// a fresh one.
+pub(crate) async fn reads_lane(
+    app: &App,
+    target: &Target,
+    ledger: Option<&Ledger>,
+) -> anyhow::Result<Lane> {
+    let tenant = &target.tenant;
+    Ok(match ledger {
+        Some(ledger) => repilot_worker::reads_lane(ledger, tenant, app.now()).await?,
+        None => {
+            let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
+            Lane::new(tenant.reads, &LaneSeed::default(), rng)
+        }
+    })
+}
+
 /// A plan, as `--json` prints it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Plan {
@@ -95,10 +116,17 @@ pub(crate) struct Plan {
     pub(crate) summary: PlanSummary,
 }
 
-/// Lists the inventory and holds the list against it.
-pub(crate) async fn plan(target: &Target) -> anyhow::Result<(Plan, Inventory)> {
-    let inventory = inventory::list(&target.tenant).await?;
+/// Lists the inventory and holds the list against it; with `every_refusal`, all of them are kept.
+pub(crate) async fn plan(
+    target: &Target,
+    lane: &Lane,
+    every_refusal: bool,
+) -> anyhow::Result<(Plan, Inventory)> {
+    let inventory = inventory::list(&target.tenant, lane).await?;
     let mut planner = Planner::new(&inventory);
+    if every_refusal {
+        planner = planner.keeping_every_refusal();
+    }
     for row in target.list.rows()? {
         planner.resolve(row?);
     }
@@ -135,6 +163,9 @@ pub(crate) fn accept(plan: &Plan, strict: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As many refused rows as a person reads at once.
+const REFUSALS_SHOWN: usize = 20;
+
 /// Shows a plan to a person, on stderr.
 pub(crate) fn show(plan: &Plan) {
     say(&described(plan));
@@ -147,7 +178,8 @@ pub(crate) fn described(plan: &Plan) -> String {
         "Plan for {} in tenant {}: unassign the user of {} devices (of {} in the inventory)",
         plan.list, plan.tenant, summary.planned, plan.inventory
     )];
-    lines.push(format!("  first devices  {}", summary.first.join(", ")));
+    let first: Vec<String> = summary.first.iter().map(|serial| plain(serial)).collect();
+    lines.push(format!("  first devices  {}", first.join(", ")));
     if summary.by_group_tag.len() > 1 {
         let mut tags: Vec<(&String, &u64)> = summary.by_group_tag.iter().collect();
         tags.sort_by(|a, b| b.1.cmp(a.1));
@@ -167,7 +199,7 @@ pub(crate) fn described(plan: &Plan) -> String {
     }
     if summary.without_user > 0 {
         lines.push(format!(
-            "  without user   {} show none; they are unassigned all the same",
+            "  without user   {} have none in Intune; the call is sent for them as well",
             summary.without_user
         ));
     }
@@ -189,7 +221,7 @@ pub(crate) fn described(plan: &Plan) -> String {
             reasons.join(", ")
         ));
         let mut refused = table(&["    line", "value", "reason", "because"]);
-        for row in &summary.refusals {
+        for row in summary.refusals.iter().take(REFUSALS_SHOWN) {
             let line = format!("    {}", row.line);
             refused.add_row([
                 line,
@@ -199,9 +231,9 @@ pub(crate) fn described(plan: &Plan) -> String {
             ]);
         }
         lines.push(rendered(&refused));
-        let more = summary.refused - summary.refusals.len() as u64;
+        let more = summary.refused.saturating_sub(REFUSALS_SHOWN as u64);
         if more > 0 {
-            lines.push(format!("    and {more} more"));
+            lines.push(format!("    and {more} more; --json lists them all"));
         }
     }
     lines.join("\n")

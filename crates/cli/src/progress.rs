@@ -85,7 +85,7 @@ fn words(campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) -> Strin
         parts.push(format!("{} dead", counts.dead));
     }
     let Some(lane) = lane else {
-        parts.push("waiting for the tenant's lane".to_owned());
+        parts.push("waiting: another worker is calling this tenant, or none has begun".to_owned());
         return parts.join(" · ");
     };
     parts.push(format!("{:.1}/s", lane.rate_per_second));
@@ -119,7 +119,7 @@ pub(crate) fn throttle(lane: &LaneState, now: Timestamp) -> String {
     match lane.gate {
         Gate::Open => format!("open, {budget}"),
         Gate::Reopening => format!("reopening, {budget}"),
-        Gate::Closed => {
+        Gate::Closed | Gate::Unreachable => {
             let wait = lane
                 .gate_until
                 .map_or(Duration::ZERO, |until| until.since(now));

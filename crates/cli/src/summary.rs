@@ -1,20 +1,22 @@
 //! What a campaign came to.
 
-use repilot_domain::{DeadReason, Timestamp};
+use repilot_domain::{CampaignStatus, DeadReason, Timestamp};
 use repilot_ledger::Campaign;
 
+use crate::app::quoted;
 use crate::output::{lasting, plain};
 
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
 pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
     let counts = &campaign.counts;
-    let state = if campaign.has_ended() {
-        "ended".to_owned()
-    } else {
-        match campaign.status.as_str() {
-            "active" => "not ended yet".to_owned(),
-            status => format!("{status}: {}", plain(&campaign.status_reason)),
+    let state = match campaign.status {
+        CampaignStatus::Cancelled => "was cancelled".to_owned(),
+        _ if campaign.has_ended() => "ended".to_owned(),
+        CampaignStatus::Paused => format!("is paused: {}", plain(&campaign.status_reason)),
+        CampaignStatus::Active if campaign.is_incomplete() => {
+            "is incomplete: its enqueue was broken off; run the same command again".to_owned()
         }
+        CampaignStatus::Active => "has not ended yet".to_owned(),
     };
     let mut lines = vec![format!("Campaign {} {state}", campaign.name)];
     lines.push(format!(
@@ -36,7 +38,7 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
         lines.push(format!(
-            "  refused    {} rows of the list: {}",
+            "  refused    {} rows of its lists: {}",
             counts.refused(),
             reasons.join(", ")
         ));
@@ -57,11 +59,12 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             counts.throttled
         ));
     }
-    let name = &campaign.name;
+    let name = quoted(&campaign.name);
     lines.push(format!("  look       {command} jobs {name}"));
-    lines.push(format!(
-        "  export     {command} export {name} --format csv > {name}.csv"
-    ));
+    lines.push(format!("  export     {command} export {name}"));
+    if counts.refused() > 0 {
+        lines.push(format!("  refused    {command} refused {name}"));
+    }
     if counts.dead > 0 {
         lines.push(format!(
             "  dead ones  {command} dead list --campaign {name}"

@@ -18,6 +18,9 @@ use crate::settings::{CredentialKind, Settings, TenantSettings};
 /// The tenant that a fixed token makes.
 const DEFAULT: &str = "default";
 
+/// The tenant of every rehearsal.
+pub(crate) const SIMULATED: &str = "simulated";
+
 /// The names of every tenant that can be called.
 pub(crate) fn names(settings: &Settings) -> anyhow::Result<Vec<TenantName>> {
     if settings.tenants.is_empty() && settings.token.is_some() {
@@ -78,6 +81,13 @@ pub(crate) fn build(app: &App, name: &TenantName) -> anyhow::Result<Tenant> {
         route: route(&settings.graph.route)?,
         timeout: settings.graph.timeout.0,
     };
+    // A token is one tenant's: with another's devices it would make dead letters of them all.
+    if settings.token.is_some() && settings.tenants.len() > 1 {
+        return Err(Failure::error(
+            "REPILOT_GRAPH__TOKEN is set, and the settings name several tenants: one token cannot serve them all",
+            "unset REPILOT_GRAPH__TOKEN, or use a settings file with one tenant",
+        ));
+    }
     let tokens = match (&settings.token, settings.tenants.get(name)) {
         (Some(token), _) => TokenSource::Fixed(token.clone()),
         (None, Some(tenant)) => TokenSource::Azure {
@@ -98,7 +108,7 @@ pub(crate) fn simulated(app: &App, root: &str, token: &str) -> anyhow::Result<Te
         timeout: app.settings.graph.timeout.0,
     };
     let tokens = TokenSource::Fixed(SecretString::from(token.to_owned()));
-    with(app, TenantName::new("simulated")?, graph, tokens)
+    with(app, TenantName::new(SIMULATED)?, graph, tokens)
 }
 
 fn with(
@@ -111,7 +121,7 @@ fn with(
     let lane = |limit: u32| LaneSettings {
         limit: limit.max(1),
         window: throttle.window.0,
-        unproven_in_flight: Some(throttle.unproven_in_flight).filter(|calls| *calls > 0),
+        in_flight: Some(throttle.in_flight).filter(|calls| *calls > 0),
     };
     let client = GraphClient::new(graph, tokens, Arc::clone(&app.clock))
         .with_context(|| format!("tenant `{name}` cannot be set up"))?;
@@ -193,12 +203,16 @@ fn credential(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<Azur
 fn secret(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<SecretString> {
     if !tenant.client_secret_env.is_empty() {
         let variable = &tenant.client_secret_env;
-        return std::env::var(variable).map(SecretString::from).map_err(|_unset| {
-            Failure::error(
-                format!("the secret of tenant `{name}` is not in the environment variable {variable}"),
-                "set it, or name a file in client_secret_file",
-            )
-        });
+        return std::env::var(variable)
+            .ok()
+            .filter(|secret| !secret.is_empty())
+            .map(SecretString::from)
+            .ok_or_else(|| {
+                Failure::error(
+                    format!("the secret of tenant `{name}` is not in the environment variable {variable}"),
+                    "set it, or name a file in client_secret_file",
+                )
+            });
     }
     if tenant.client_secret_file.as_os_str().is_empty() {
         return Err(Failure::error(
@@ -209,5 +223,13 @@ fn secret(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<SecretSt
     let file = tenant.client_secret_file.display();
     let text = std::fs::read_to_string(&tenant.client_secret_file)
         .with_context(|| format!("cannot read the secret of tenant `{name}`, {file}"))?;
-    Ok(SecretString::from(text.trim().to_owned()))
+    // PowerShell's UTF-8 begins with a byte order mark.
+    let secret = text.trim_start_matches('\u{feff}').trim();
+    if secret.is_empty() {
+        return Err(Failure::error(
+            format!("the secret of tenant `{name}` is empty: {file}"),
+            "write the secret's value, not its id, into the file",
+        ));
+    }
+    Ok(SecretString::from(secret.to_owned()))
 }

@@ -32,7 +32,7 @@ impl DeadReason {
             Self::ReassignedMeanwhile => {
                 "another user was assigned in the meantime; the device was left alone"
             }
-            Self::AttemptsSpent => "faults that should have passed, until the attempts were spent",
+            Self::AttemptsSpent => "Graph kept failing until the attempts were spent",
         }
     }
 
@@ -47,7 +47,7 @@ impl DeadReason {
             Self::ReassignedMeanwhile => {
                 "discard if the new user is meant to stay; requeue to unassign them"
             }
-            Self::AttemptsSpent => "requeue once Graph is well again",
+            Self::AttemptsSpent => "requeue when Graph works again",
         }
     }
 }

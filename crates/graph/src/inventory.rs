@@ -3,7 +3,7 @@
 use repilot_domain::Device;
 
 /// A page's successor, exactly as Graph gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NextLink(pub(crate) String);
 
 /// A page of the inventory.

@@ -82,7 +82,7 @@ pub struct PlanSummary {
     pub by_group_tag: BTreeMap<String, u64>,
     /// Serials of the first few.
     pub first: Vec<String>,
-    /// The first few refusals.
+    /// The first few refusals, or every one.
     pub refusals: Vec<RefusedRow>,
 }
 
@@ -100,6 +100,7 @@ pub struct Planner<'a> {
     inventory: &'a Inventory,
     /// The line that first named each device; 0 where none has.
     first_lines: Vec<u64>,
+    refusals_kept: usize,
     summary: PlanSummary,
 }
 
@@ -110,8 +111,16 @@ impl<'a> Planner<'a> {
         Self {
             inventory,
             first_lines: vec![0; inventory.len()],
+            refusals_kept: REFUSALS_SHOWN,
             summary: PlanSummary::default(),
         }
+    }
+
+    /// The same, keeping every refusal in the summary rather than the first few.
+    #[must_use]
+    pub fn keeping_every_refusal(mut self) -> Self {
+        self.refusals_kept = usize::MAX;
+        self
     }
 
     /// What becomes of the next row.
@@ -209,7 +218,7 @@ impl<'a> Planner<'a> {
         let summary = &mut self.summary;
         summary.refused += 1;
         *summary.refused_by_reason.entry(refused.reason).or_default() += 1;
-        if summary.refusals.len() < REFUSALS_SHOWN {
+        if summary.refusals.len() < self.refusals_kept {
             summary.refusals.push(refused.clone());
         }
         Resolution::Refused(refused)

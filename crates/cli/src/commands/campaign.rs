@@ -4,10 +4,11 @@ use crate::app::{self, App};
 use crate::args::{CampaignCommand, StatusArguments};
 use crate::commands::status;
 use crate::exit::Exit;
-use crate::output::{confirm, print, print_json, say};
+use crate::failure::Failure;
+use crate::output::{Consent, ask, print, print_json, say};
 
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     let name = match command {
         CampaignCommand::List => {
             if app.json {
@@ -36,9 +37,9 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
         CampaignCommand::Resume { .. } => {
             if ledger.resume(campaign.id).await? {
-                let command = app.command()?;
+                let drain = app.how_to_drain(&campaign)?;
                 format!(
-                    "campaign {name} may go on; drain it with `{command} worker --until-empty` or the `run` that began it"
+                    "campaign {name} may go on; to drain it: {drain}, or the `run` that began it"
                 )
             } else {
                 format!("campaign {name} is not paused; nothing changed")
@@ -46,7 +47,14 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
         CampaignCommand::Cancel { yes, .. } => {
             let open = campaign.counts.open();
-            if !yes && !confirm(&format!("Cancel {open} jobs of campaign {name} for good?")) {
+            if campaign.has_ended() {
+                return Err(Failure::error(
+                    format!("campaign `{name}` has ended; there is nothing to cancel"),
+                    format!("`repilot status {name}` shows what it came to"),
+                ));
+            }
+            let question = format!("Cancel {open} jobs of campaign {name} for good?");
+            if !yes && ask(&question) != Consent::Given {
                 say("nothing changed");
                 return Ok(Exit::Error);
             }

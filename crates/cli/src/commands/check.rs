@@ -1,7 +1,7 @@
 //! `check`: is everything there that a campaign needs? Each line says ok or what to do.
 
 use repilot_domain::TenantName;
-use repilot_graph::{Sufficiency, TokenClaims};
+use repilot_graph::{GraphError, Sufficiency, SystemicReason, TokenClaims};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::args::CheckArguments;
 use crate::exit::Exit;
 use crate::failure::hint;
-use crate::output::{plain, print, print_json};
+use crate::output::{causes, plain, print, print_json};
 use crate::tenants;
 
 /// A line of the check.
@@ -93,8 +93,7 @@ async fn ledger(app: &App) -> Line {
 }
 
 fn failed(check: impl Into<String>, error: &anyhow::Error) -> Line {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    Line::bad(check, causes.join(": "), hint(error).unwrap_or_default())
+    Line::bad(check, causes(error), hint(error).unwrap_or_default())
 }
 
 async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
@@ -106,8 +105,11 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
     let token = match tenant.client.token().await {
         Ok(token) => token,
         Err((error, message)) => {
-            let hint = "check tenant_id, client_id and the credential, and the way to Entra";
-            return lines.push(Line::bad(of("token"), format!("{error} {message}"), hint));
+            let hint = match error {
+                GraphError::Unreachable => "check the network, DNS and proxy on the way to Entra",
+                _ => "check tenant_id, client_id and the credential",
+            };
+            return lines.push(Line::bad(of("token"), said(&error, Some(message)), hint));
         }
     };
     lines.push(match TokenClaims::read(token.expose_secret()) {
@@ -127,15 +129,34 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
             )
         }
         Err(error) => {
-            let said = call.record.message.unwrap_or_default();
-            let request = call.record.request_id.unwrap_or_default();
-            Line::bad(
-                of("Graph"),
-                format!("{error} {said} {request}"),
-                "check the permissions above, the network and `[graph] cloud`",
-            )
+            let hint = match &error {
+                GraphError::Unreachable => {
+                    "check the network, DNS and proxy, and `[graph] cloud` or `root`"
+                }
+                GraphError::Unauthorized | GraphError::Systemic(SystemicReason::TokenRefused) => {
+                    "check that tenant, cloud and credential belong together"
+                }
+                GraphError::Systemic(_) => "grant what is missing, with admin consent",
+                GraphError::Throttled { .. } | GraphError::Transient { .. } => {
+                    "Graph is busy; try again in a minute"
+                }
+                GraphError::NotFound
+                | GraphError::Rejected
+                | GraphError::Ambiguous
+                | GraphError::Unreadable => "is `[graph] root` a Microsoft Graph?",
+            };
+            Line::bad(of("Graph"), said(&error, call.record.message), hint)
         }
     });
+}
+
+/// An error with what the other side said, unless it has it in it already.
+fn said(error: &GraphError, message: Option<String>) -> String {
+    let error = error.to_string();
+    match message {
+        Some(message) if !error.contains(&message) => format!("{error}: {message}"),
+        _ => error,
+    }
 }
 
 fn permissions(check: &str, claims: &TokenClaims) -> Line {

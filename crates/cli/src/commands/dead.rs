@@ -5,9 +5,8 @@ use repilot_ledger::{DeadSelection, Ledger};
 use serde::Serialize;
 
 use crate::app::{self, App};
-use crate::args::{DeadArguments, DeadCommand};
+use crate::args::{DeadArguments, DeadCommand, DeadListArguments};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::output::{print, print_json, rendered, table};
 
 /// What `--json` prints of a change.
@@ -17,24 +16,28 @@ struct Changed {
 }
 
 pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     match command {
         DeadCommand::List(arguments) => list(app, &ledger, arguments).await,
         DeadCommand::Requeue(arguments) => {
             let selection = selection(&ledger, arguments).await?;
             let jobs = ledger.requeue(selection, app.now()).await?;
-            let next = format!("drain them with `{} worker --until-empty`", app.command()?);
+            let next = match &arguments.campaign {
+                Some(name) => app.how_to_drain(&app::campaign(&ledger, name).await?)?,
+                None => format!("`{} worker --until-empty`", app.command()?),
+            };
+            let next = format!("to drain them: {next}");
             changed(app, jobs, "requeued", &next)
         }
         DeadCommand::Discard(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.discard(selection, app.now()).await?;
+            let jobs = ledger.discard(selection).await?;
             changed(app, jobs, "discarded", "their attempts stay in the ledger")
         }
     }
 }
 
-async fn list(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<Exit> {
+async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyhow::Result<Exit> {
     if let Some(name) = &arguments.campaign {
         app::campaign(ledger, name).await?;
     }
@@ -66,7 +69,7 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow::
     }
     print(&rendered(&rows));
     let command = app.command()?;
-    let campaign = &groups[0].campaign;
+    let campaign = app::quoted(&groups[0].campaign);
     let reason = groups[0].reason;
     print(&format!(
         "\neach one   {command} jobs {campaign} --state dead"
@@ -81,12 +84,6 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow::
 }
 
 async fn selection(ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<DeadSelection> {
-    if arguments.campaign.is_none() && arguments.reason.is_none() && arguments.job.is_none() {
-        return Err(Failure::error(
-            "which dead letters?",
-            "say --campaign NAME, --reason REASON or --job ID",
-        ));
-    }
     let campaign = match &arguments.campaign {
         Some(name) => Some(app::campaign(ledger, name).await?.id),
         None => None,

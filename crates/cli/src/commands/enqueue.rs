@@ -20,7 +20,8 @@ struct Report {
 pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::Result<Exit> {
     let target = planning::target(app, &arguments.list, None).await?;
     let ledger = app.open_ledger().await?;
-    let (plan, inventory) = planning::plan(&target).await?;
+    let lane = planning::reads_lane(app, &target, Some(&ledger)).await?;
+    let (plan, inventory) = planning::plan(&target, &lane, app.json).await?;
     if !app.json {
         planning::show(&plan);
     }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use repilot_domain::JobId;
-use repilot_ledger::{Job, JobFilter, Page};
+use repilot_ledger::{Campaign, Job, JobFilter, Ledger, Page};
 use serde::Serialize;
 
 use crate::app::{self, App};
@@ -104,9 +104,37 @@ fn defused(cell: &str) -> String {
 }
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     let campaign = app::campaign(&ledger, &arguments.campaign).await?;
-    let mut writer = Writer::new(arguments.format)?;
+    let format = arguments.format.unwrap_or(if app.json {
+        ExportFormat::Json
+    } else {
+        ExportFormat::Csv
+    });
+    match write(&ledger, &campaign, format).await {
+        // A reader that has gone, as `head` does, is no error.
+        Err(error) if is_broken_pipe(&error) => Ok(Exit::Done),
+        written => written.map(|()| Exit::Done),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |kind| kind == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        let by_csv = cause.downcast_ref::<csv::Error>().is_some_and(
+            |error| matches!(error.kind(), csv::ErrorKind::Io(error) if broken(error.kind())),
+        );
+        let by_json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind)
+            .is_some_and(broken);
+        let plain = cause.downcast_ref::<std::io::Error>();
+        by_csv || by_json || plain.is_some_and(|error| broken(error.kind()))
+    })
+}
+
+async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> anyhow::Result<()> {
+    let mut writer = Writer::new(format)?;
     let mut page = Page {
         after: JobId(0),
         limit: PAGE,
@@ -121,8 +149,7 @@ pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Resul
             writer.write(&Row::of(job))?;
         }
     }
-    writer.finish()?;
-    Ok(Exit::Done)
+    writer.finish()
 }
 
 enum Writer {

@@ -21,7 +21,7 @@ struct Report {
 }
 
 pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     let Some((job, campaign_name)) = ledger.job(JobId(arguments.id)).await? else {
         return Err(Failure::error(
             format!("there is no job {}", arguments.id),

@@ -8,16 +8,22 @@ use crate::args::JobsArguments;
 use crate::exit::Exit;
 use crate::output::{plain, print, print_json, rendered, say, table};
 
+/// As many jobs as a person looks at in a terminal.
+const SHOWN: u32 = 100;
+
 pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     let campaign = app::campaign(&ledger, &arguments.campaign).await?;
     let filter = JobFilter {
         state: arguments.state,
         reason: arguments.reason.clone(),
     };
+    let limit = arguments
+        .limit
+        .unwrap_or(if app.json { u32::MAX } else { SHOWN });
     let page = Page {
         after: JobId(arguments.after),
-        limit: arguments.limit,
+        limit,
     };
     let jobs = ledger.jobs(campaign.id, &filter, page).await?;
     if app.json {
@@ -36,7 +42,7 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
         ]);
     }
     print(&rendered(&rows));
-    if jobs.len() == usize::try_from(arguments.limit).unwrap_or(usize::MAX)
+    if jobs.len() == usize::try_from(limit).unwrap_or(usize::MAX)
         && let Some(last) = jobs.last()
     {
         say(&format!("more with --after {}", last.id));

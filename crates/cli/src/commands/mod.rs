@@ -9,6 +9,7 @@ mod export;
 mod job;
 mod jobs;
 mod plan;
+mod refused;
 mod run;
 mod simulate;
 mod status;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Worker(arguments) => worker::run(&app, &arguments).await,
         Command::Status(arguments) => status::run(&app, &arguments).await,
         Command::Jobs(arguments) => jobs::run(&app, &arguments).await,
+        Command::Refused(arguments) => refused::run(&app, &arguments).await,
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,

@@ -8,7 +8,8 @@ use crate::planning;
 
 pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let target = planning::target(app, &arguments.list, Some(&arguments.simulation)).await?;
-    let (plan, _) = planning::plan(&target).await?;
+    let lane = planning::reads_lane(app, &target, None).await?;
+    let (plan, _) = planning::plan(&target, &lane, app.json).await?;
     if app.json {
         print_json(&plan)?;
     } else {

@@ -9,7 +9,7 @@ use crate::args::RunArguments;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{confirm, print, print_json, say};
+use crate::output::{Consent, ask, print, print_json, say};
 use crate::planning::{self, Target};
 use crate::{enqueue, logging, progress, summary};
 
@@ -18,26 +18,38 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     let log_file = progress::shown().then(|| app.log_file()).transpose()?;
     logging::start(&app.settings.log, log_file.as_deref())?;
     let ledger = app.open_ledger().await?;
-    let name = name(app, &ledger, arguments, &target).await?;
+    let name = name(&ledger, arguments, &target).await?;
     let known = ledger.campaign(&name).await?;
-    let resumable = known.filter(|campaign| {
-        campaign.enqueued_at.is_some() && campaign.list_sha256 == target.list.sha256()
-    });
-    let campaign = match resumable {
-        Some(campaign) => resume(&ledger, campaign).await?,
-        None => match begin(app, &ledger, arguments, &target, &name).await? {
-            Some(campaign) => campaign,
-            None => return Ok(Exit::Error),
-        },
-    };
-    if campaign.status == CampaignStatus::Paused {
-        return finish(app, &campaign, Drained::Paused);
+    if let Some(known) = &known {
+        fits(known, &target)?;
     }
+    let has_list = known
+        .as_ref()
+        .is_some_and(|known| known.has_list(target.list.sha256()));
+    let prepared = async {
+        match known {
+            Some(campaign) if has_list => resume(&ledger, campaign).await.map(Some),
+            known => begin(app, &ledger, arguments, &target, &name, known).await,
+        }
+    };
+    let campaign = tokio::select! {
+        prepared = prepared => prepared?,
+        () = drain::interrupted() => {
+            say("stopped before the list was all in; run the same command again to go on");
+            return Ok(Exit::Paused);
+        }
+    };
+    let Some(campaign) = campaign else {
+        return Ok(Exit::Error);
+    };
     if campaign.has_ended() {
         say(&format!(
             "campaign {name} has ended already; nothing was called"
         ));
         return finish(app, &campaign, Drained::Ended);
+    }
+    if campaign.status == CampaignStatus::Paused {
+        return finish(app, &campaign, Drained::Paused);
     }
     let (campaign, drained) =
         drain::campaign(app, &ledger, target.tenant.clone(), campaign).await?;
@@ -48,9 +60,28 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     finish(app, &campaign, drained)
 }
 
+/// A campaign of another tenant, or one that was cancelled, is none to go on with.
+fn fits(campaign: &Campaign, target: &Target) -> anyhow::Result<()> {
+    if campaign.tenant != target.tenant.name {
+        return Err(Failure::error(
+            format!(
+                "campaign `{}` belongs to tenant `{}`, not to `{}`",
+                campaign.name, campaign.tenant, target.tenant.name
+            ),
+            "choose another name with --campaign NAME, or its tenant with --tenant",
+        ));
+    }
+    if campaign.status == CampaignStatus::Cancelled {
+        return Err(Failure::error(
+            format!("campaign `{}` was cancelled", campaign.name),
+            "choose another name with --campaign NAME",
+        ));
+    }
+    Ok(())
+}
+
 /// The campaign's name. A rehearsal that has ended is rehearsed anew under the next number.
 async fn name(
-    app: &App,
     ledger: &Ledger,
     arguments: &RunArguments,
     target: &Target,
@@ -63,28 +94,19 @@ async fn name(
         return Ok(name);
     }
     let mut numbered = name.clone();
-    for number in 2.. {
-        let ended = ledger
-            .campaign(&numbered)
-            .await?
-            .is_some_and(|campaign| campaign.has_ended());
-        if !ended {
+    let mut number = 2;
+    while let Some(known) = ledger.campaign(&numbered).await? {
+        if !known.has_ended() && known.status != CampaignStatus::Cancelled {
             break;
         }
         numbered = format!("{name}-{number}");
+        number += 1;
     }
-    let _ = app;
     Ok(numbered)
 }
 
 async fn resume(ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign> {
     let counts = &campaign.counts;
-    if campaign.status == CampaignStatus::Cancelled {
-        return Err(Failure::error(
-            format!("campaign `{}` was cancelled", campaign.name),
-            "choose another name with --campaign NAME",
-        ));
-    }
     if campaign.has_ended() {
         return Ok(campaign);
     }
@@ -105,21 +127,49 @@ async fn resume(ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign>
     Ok(campaign)
 }
 
-/// A new campaign, or a longer list for one that there is; `None` when the person said no.
+/// A new campaign, or another list for one that there is; `None` when the person said no.
 async fn begin(
     app: &App,
     ledger: &Ledger,
     arguments: &RunArguments,
     target: &Target,
     name: &str,
+    known: Option<Campaign>,
 ) -> anyhow::Result<Option<Campaign>> {
-    let (plan, inventory) = planning::plan(target).await?;
+    let lane = planning::reads_lane(app, target, Some(ledger)).await?;
+    let (plan, inventory) = planning::plan(target, &lane, false).await?;
     planning::show(&plan);
     planning::accept(&plan, arguments.list.strict)?;
-    let question = format!("Unassign the users of {} devices?", plan.summary.planned);
-    if !arguments.yes && !arguments.simulation.simulate && !confirm(&question) {
-        say("nothing was enqueued");
-        return Ok(None);
+    let waiting = known.map_or(0, |known| known.counts.open());
+    if waiting > 0 {
+        say(&format!(
+            "  campaign {name} exists; {waiting} devices of its earlier lists are still to be done, and are unassigned as well"
+        ));
+    }
+    let question = format!(
+        "Unassign the users of {} devices{} in tenant {}?",
+        plan.summary.planned,
+        if waiting > 0 {
+            format!(" and of up to {waiting} from earlier lists")
+        } else {
+            String::new()
+        },
+        target.tenant.name
+    );
+    if !arguments.yes && !arguments.simulation.simulate {
+        match ask(&question) {
+            Consent::Given => {}
+            Consent::Refused => {
+                say("nothing was enqueued");
+                return Ok(None);
+            }
+            Consent::CannotAsk => {
+                return Err(Failure::error(
+                    "there is no terminal to ask on: the list came by standard input",
+                    "look at it with `repilot plan`, then run it with --yes; nothing was enqueued",
+                ));
+            }
+        }
     }
     let (_, enqueued) = enqueue::enqueue(app, ledger, target, &inventory, name).await?;
     let present = if enqueued.present > 0 {
@@ -142,18 +192,21 @@ pub(crate) fn finish(app: &App, campaign: &Campaign, drained: Drained) -> anyhow
         print(&summary::described(campaign, &app.command()?, app.now()));
     }
     match drained {
+        Drained::Ended if campaign.status == CampaignStatus::Cancelled => Ok(Exit::Paused),
         Drained::Ended if campaign.counts.dead > 0 => Ok(Exit::DeadLetters),
         Drained::Ended => Ok(Exit::Done),
         Drained::Paused => {
             let command = app.command()?;
             say(&format!(
-                "paused; once it is mended: {command} campaign resume {}",
-                campaign.name
+                "campaign paused: mend the cause above, then {command} campaign resume {}, and run the same command again",
+                app::quoted(&campaign.name)
             ));
             Ok(Exit::Paused)
         }
         Drained::Stopped => {
-            say("stopped; run the same command again to resume, nothing is called twice");
+            say(
+                "stopped; run the same command again to resume: devices that are done are not called again",
+            );
             Ok(Exit::Paused)
         }
     }

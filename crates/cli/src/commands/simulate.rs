@@ -11,6 +11,10 @@ use crate::output::{print, print_json, say};
 use crate::planning;
 
 pub(crate) async fn run(app: &App, arguments: &SimulateArguments) -> anyhow::Result<Exit> {
+    if arguments.show_scenario {
+        print(Scenario::demo_text().trim_end());
+        return Ok(Exit::Done);
+    }
     let scenario = planning::scenario(arguments.scenario.as_deref(), || Ok(Scenario::default()))?;
     let fleet = match &arguments.list {
         Some(path) => planning::fleet_of(&planning::open_list(path)?, &scenario)?,

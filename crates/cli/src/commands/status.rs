@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::Timestamp;
+use repilot_domain::{CampaignStatus, Timestamp};
 use repilot_ledger::{Campaign, LaneState, Ledger, WorkerRow};
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ struct Status {
 }
 
 pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Result<Exit> {
-    let ledger = app.open_ledger().await?;
+    let ledger = app.open_ledger_to_look().await?;
     loop {
         let status = read(app, &ledger, arguments.campaign.as_deref()).await?;
         if app.json {
@@ -92,16 +92,17 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
         let mut rows = table(&["LANE", "KIND", "THROTTLE", "RATE", "429", "SEEN"]);
         for lane in &status.lanes {
             let age = status.now.since(lane.updated_at);
-            let throttle = if age > HEARD_WITHIN {
-                "idle".to_owned()
+            let (throttle, rate) = if age > HEARD_WITHIN {
+                ("idle".to_owned(), "-".to_owned())
             } else {
-                progress::throttle(lane, status.now)
+                let rate = format!("{:.1}/s", lane.rate_per_second);
+                (progress::throttle(lane, status.now), rate)
             };
             rows.add_row([
                 lane.tenant.to_string(),
                 lane.kind.to_string(),
                 throttle,
-                format!("{:.1}/s", lane.rate_per_second),
+                rate,
                 lane.throttled.to_string(),
                 format!("{} ago", lasting(age)),
             ]);
@@ -122,12 +123,14 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
 
 fn row(campaign: &Campaign, status: &Status) -> [String; 8] {
     let counts = &campaign.counts;
-    let state = if campaign.has_ended() {
+    let state = if campaign.status == CampaignStatus::Cancelled {
+        "cancelled".to_owned()
+    } else if campaign.has_ended() {
         "ended".to_owned()
-    } else if campaign.status.as_str() != "active" {
-        format!("{}: {}", campaign.status, plain(&campaign.status_reason))
-    } else if campaign.enqueued_at.is_none() {
-        "its list is not all in".to_owned()
+    } else if campaign.status == CampaignStatus::Paused {
+        format!("paused: {}", plain(&campaign.status_reason))
+    } else if campaign.is_incomplete() {
+        "enqueue incomplete: run the same command again".to_owned()
     } else if campaign.attended_until < status.now {
         "waits for a worker".to_owned()
     } else {

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy as _;
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::Settings;
+use super::{Settings, folders};
 
 /// The manual and the defaults in one.
 pub(crate) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -16,8 +15,8 @@ const FILE_NAME: &str = "repilot.toml";
 
 const PREFIX: &str = "REPILOT_";
 
-/// Names of the environment that are no settings.
-const OTHER_NAMES: [&str; 2] = ["REPILOT_LOG", "REPILOT_CONFIG"];
+/// The section whose keys are the user's own names.
+const TENANTS: &str = "tenants";
 
 /// A setting that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +39,16 @@ pub(crate) enum SettingsError {
         key: String,
         known: String,
     },
+    #[error("the environment variable {name} is no setting; write {meant}")]
+    OneUnderscore { name: String, meant: String },
+    #[error("`{key}` is to be {allowed}")]
+    Nonsense {
+        key: &'static str,
+        allowed: &'static str,
+    },
     #[error("{place} sets `graph.token`; a token belongs into REPILOT_GRAPH__TOKEN alone")]
     TokenInFile { place: String },
-    #[error("{place} has a setting that cannot be")]
+    #[error("{place} has an invalid value")]
     Value {
         place: String,
         #[source]
@@ -50,6 +56,27 @@ pub(crate) enum SettingsError {
     },
     #[error("the environment variable {name} is not UTF-8")]
     NotText { name: String },
+}
+
+impl SettingsError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
+                "save the file as UTF-8"
+            }
+            Self::Read { .. } => "check the path and that you may read it",
+            Self::Syntax { .. }
+            | Self::UnknownKey { .. }
+            | Self::Value { .. }
+            | Self::Nonsense { .. } => {
+                "`repilot config default` shows every setting and how it is written"
+            }
+            Self::OneUnderscore { .. } => "section and key stand two underscores apart",
+            Self::TokenInFile { .. } => "take it out of the file and set the environment variable",
+            Self::NotText { .. } => "set it to UTF-8 text",
+        }
+    }
 }
 
 /// Where settings may come from.
@@ -84,24 +111,33 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, SettingsError> {
     let mut token = None;
     for (name, value) in &places.environment {
         let Some(name) = name.to_str() else { continue };
-        let Some(key) = setting_of(name) else {
+        let Some(key) = setting_of(name, &shape)? else {
             continue;
         };
         let value = value.to_str().ok_or_else(|| SettingsError::NotText {
             name: name.to_owned(),
         })?;
-        if key == "graph.token" {
+        if key == ["graph", "token"] {
             token = (!value.is_empty()).then(|| SecretString::from(value.to_owned()));
             continue;
         }
+        let key = as_the_file_spells_it(key, &merged);
         apply(&mut merged, &shape, layer_of(&key, value, &shape), name)?;
     }
     for (key, value) in &places.flags {
-        let layer = layer_of(key, value, &shape);
+        let key: Vec<String> = key.split('.').map(str::to_owned).collect();
+        let layer = layer_of(&key, value, &shape);
         apply(&mut merged, &shape, layer, "the command line")?;
     }
-    let mut settings = deserialize(merged, "the settings")?;
+    let place = file.as_ref().map_or_else(
+        || "the environment".to_owned(),
+        |file| file.display().to_string(),
+    );
+    let mut settings = deserialize(merged, &place)?;
     settings.token = token;
+    if let Some((key, allowed)) = settings.nonsense() {
+        return Err(SettingsError::Nonsense { key, allowed });
+    }
     Ok(Loaded { settings, file })
 }
 
@@ -111,8 +147,7 @@ fn found_file() -> Option<PathBuf> {
     if here.is_file() {
         return Some(here);
     }
-    let folder = etcetera::choose_base_strategy().ok()?.config_dir();
-    let file = folder.join("repilot").join(FILE_NAME);
+    let file = folders::settings()?.join(FILE_NAME);
     file.is_file().then_some(file)
 }
 
@@ -121,27 +156,56 @@ fn read_file(path: &Path) -> Result<Table, SettingsError> {
         path: path.to_owned(),
         source,
     })?;
+    // PowerShell's UTF-8 begins with a byte order mark.
+    let text = text.trim_start_matches('\u{feff}');
     text.parse().map_err(|source| SettingsError::Syntax {
         place: path.display().to_string(),
         source: Box::new(source),
     })
 }
 
-/// `REPILOT_GRAPH__ROOT` is `graph.root`; what has no section is not ours.
-fn setting_of(name: &str) -> Option<String> {
-    if OTHER_NAMES.contains(&name) {
-        return None;
+/// `REPILOT_GRAPH__ROOT` is `graph.root`; what names no section is not ours, unless it would with
+/// one underscore more.
+fn setting_of(name: &str, shape: &Table) -> Result<Option<Vec<String>>, SettingsError> {
+    let Some(rest) = name.strip_prefix(PREFIX).map(str::to_lowercase) else {
+        return Ok(None);
+    };
+    if rest.contains("__") {
+        return Ok(Some(rest.split("__").map(str::to_owned).collect()));
     }
-    let rest = name.strip_prefix(PREFIX)?;
-    rest.contains("__")
-        .then(|| rest.to_lowercase().replace("__", "."))
+    let meant = rest.split_once('_').filter(|(section, key)| {
+        let section = shape.get(*section).and_then(Value::as_table);
+        section.is_some_and(|section| section.contains_key(*key))
+    });
+    match meant {
+        Some((section, key)) => Err(SettingsError::OneUnderscore {
+            name: name.to_owned(),
+            meant: format!("{PREFIX}{section}__{key}").to_uppercase(),
+        }),
+        None => Ok(None),
+    }
+}
+
+/// A tenant's name in the environment has neither lower case nor `-` and `.`: what the file calls
+/// `con-eu`, it calls `CON_EU`.
+fn as_the_file_spells_it(mut key: Vec<String>, merged: &Table) -> Vec<String> {
+    if let [section, name, ..] = key.as_mut_slice()
+        && section == TENANTS
+        && let Some(tenants) = merged.get(TENANTS).and_then(Value::as_table)
+    {
+        let plain = |known: &&String| known.to_lowercase().replace(['-', '.'], "_") == *name;
+        if let Some(known) = tenants.keys().find(plain) {
+            name.clone_from(known);
+        }
+    }
+    key
 }
 
 /// A table with one value, of the type that the default has.
-fn layer_of(key: &str, text: &str, shape: &Table) -> Table {
+fn layer_of(key: &[String], text: &str, shape: &Table) -> Table {
     let mut default: Option<&Value> = None;
     let mut table = Some(shape);
-    for part in key.split('.') {
+    for part in key {
         default = table.and_then(|table| table.get(part));
         table = default.and_then(Value::as_table);
     }
@@ -150,9 +214,10 @@ fn layer_of(key: &str, text: &str, shape: &Table) -> Table {
         Some(Value::Integer(_)) => number.unwrap_or_else(|| Value::String(text.to_owned())),
         _ => Value::String(text.to_owned()),
     };
-    key.rsplit('.')
+    key.iter()
+        .rev()
         .fold(value, |inner, part| {
-            Value::Table(Table::from_iter([(part.to_owned(), inner)]))
+            Value::Table(Table::from_iter([(part.clone(), inner)]))
         })
         .as_table()
         .cloned()
@@ -167,7 +232,10 @@ fn apply(
 ) -> Result<(), SettingsError> {
     check_keys(&layer, shape, "", place)?;
     merge(merged, layer);
-    deserialize(merged.clone(), place).map(drop)
+    // Tenants may be put together from several places, and are whole at the end alone.
+    let mut so_far = merged.clone();
+    so_far.insert(TENANTS.to_owned(), Value::Table(Table::new()));
+    deserialize(so_far, place).map(drop)
 }
 
 /// Every key must be one of the default file's; a tenant's own are checked by their type.
@@ -191,7 +259,7 @@ fn check_keys(
                 known: shape.keys().cloned().collect::<Vec<_>>().join(", "),
             });
         };
-        if name == "tenants" && prefix.is_empty() {
+        if name == TENANTS && prefix.is_empty() {
             continue;
         }
         if let (Value::Table(layer), Value::Table(shape)) = (value, known) {
@@ -297,6 +365,46 @@ mod tests {
             "{error}"
         );
         assert!(!error.to_string().contains("abc123"));
+    }
+
+    #[test]
+    fn a_tenant_is_read_from_the_environment_alone_and_found_under_its_spelling_in_the_file() {
+        let variables = [
+            ("REPILOT_TENANTS__FABRIKAM__CLIENT_ID", "c"),
+            ("REPILOT_TENANTS__FABRIKAM__CREDENTIAL", "azure-cli"),
+        ];
+        let settings = loaded(None, &variables).unwrap();
+        let (name, tenant) = settings.tenants.first_key_value().unwrap();
+        assert_eq!(
+            (name.as_str(), tenant.client_id.as_str()),
+            ("fabrikam", "c")
+        );
+        let file = "[tenants.Con-EU]\ncredential = \"azure-cli\"\n";
+        let variable = ("REPILOT_TENANTS__CON_EU__TENANT_ID", "t");
+        let settings = loaded(Some(file), &[variable]).unwrap();
+        assert_eq!(settings.tenants.len(), 1);
+        let (name, tenant) = settings.tenants.first_key_value().unwrap();
+        assert_eq!((name.as_str(), tenant.tenant_id.as_str()), ("Con-EU", "t"));
+    }
+
+    #[test]
+    fn a_variable_with_one_underscore_too_few_is_named_with_what_was_meant() {
+        let error = loaded(None, &[("REPILOT_THROTTLE_WRITES", "5")]).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("write REPILOT_THROTTLE__WRITES"), "{text}");
+        // A secret may be called anything.
+        assert!(loaded(None, &[("REPILOT_CONTOSO_SECRET", "x")]).is_ok());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named_with_what_would() {
+        for (variable, key) in [
+            (("REPILOT_THROTTLE__WINDOW", "0s"), "`throttle.window`"),
+            (("REPILOT_WORKER__CONCURRENCY", "0"), "`worker.concurrency`"),
+        ] {
+            let error = loaded(None, &[variable]).unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
     }
 
     #[test]

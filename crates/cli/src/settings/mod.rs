@@ -1,18 +1,20 @@
 //! What the user has set: `config/default.toml`, a file, the environment, the command line.
 
 mod duration;
+pub(crate) mod folders;
 mod layers;
 mod tenant;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use repilot_domain::TenantName;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use duration::Span;
-pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
+pub(crate) use layers::{DEFAULTS, Loaded, Places, SettingsError, load};
 pub(crate) use tenant::{CredentialKind, TenantSettings};
 
 /// Everything that can be set; `config/default.toml` says what each means.
@@ -29,6 +31,31 @@ pub(crate) struct Settings {
     /// From the environment alone; never printed.
     #[serde(skip)]
     pub(crate) token: Option<SecretString>,
+}
+
+/// The shortest window that a lane can keep: its margins are milliseconds.
+const WINDOW_MIN: Duration = Duration::from_millis(100);
+
+impl Settings {
+    /// What is of the right kind and still makes no sense: the key, and what it may be.
+    fn nonsense(&self) -> Option<(&'static str, &'static str)> {
+        let at_least_one = [
+            ("throttle.writes", self.throttle.writes),
+            ("throttle.reads", self.throttle.reads),
+            ("retry.attempts", self.retry.attempts),
+            ("worker.concurrency", self.worker.concurrency),
+        ];
+        if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
+            return Some((key, "at least 1"));
+        }
+        if self.throttle.window.0 < WINDOW_MIN {
+            return Some(("throttle.window", "at least 100ms"));
+        }
+        if self.graph.timeout.0.is_zero() {
+            return Some(("graph.timeout", "more than 0s"));
+        }
+        None
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -53,7 +80,7 @@ pub(crate) struct ThrottleSettings {
     pub(crate) writes: u32,
     pub(crate) reads: u32,
     pub(crate) window: Span,
-    pub(crate) unproven_in_flight: u32,
+    pub(crate) in_flight: u32,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

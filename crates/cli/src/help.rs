@@ -1,0 +1,83 @@
+//! What `--help` says below the options: examples and exit codes.
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  all succeeded
+  1  error
+  2  the command line could not be understood
+  3  the campaign ended with dead letters
+  4  the campaign is paused or cancelled, or was stopped with work left
+  130  stopped at once, by a second Ctrl-C
+
+Examples:
+  repilot run devices.csv --simulate           rehearse against a simulated Graph
+  repilot check                                settings, ledger, token, permissions
+  repilot run devices.csv --tenant contoso     unassign every user on the list
+  repilot status --watch                       what is going on
+  repilot dead list                            what did not work, and why";
+
+pub(crate) const RUN_EXAMPLES: &str = "\
+Examples:
+  repilot run devices.csv --simulate            rehearse, with a ledger of its own
+  repilot run devices.csv --tenant contoso      plan, ask, unassign; again, to resume
+  repilot run devices.csv --campaign spring -y  under a name, without a question
+  cut -f1 list.tsv | repilot run - --yes        from standard input";
+
+pub(crate) const PLAN_EXAMPLES: &str = "\
+Examples:
+  repilot plan devices.csv                      what would be done, and what refused
+  repilot plan devices.csv --json               the same, every refused row, for a script";
+
+pub(crate) const ENQUEUE_EXAMPLES: &str = "\
+Examples:
+  repilot enqueue devices.csv --campaign spring
+  repilot enqueue more.csv --campaign spring    adds what is not in it yet
+  repilot worker --until-empty                  and drain it";
+
+pub(crate) const WORKER_EXAMPLES: &str = "\
+Examples:
+  repilot worker                                until Ctrl-C
+  repilot worker --until-empty                  until no campaign is left that it can move on";
+
+pub(crate) const STATUS_EXAMPLES: &str = "\
+Examples:
+  repilot status                                campaigns, lanes, workers
+  repilot status spring --watch                 one campaign, every second
+  repilot status --json                         for a script";
+
+pub(crate) const JOBS_EXAMPLES: &str = "\
+Examples:
+  repilot jobs spring --state dead
+  repilot jobs spring --reason backoff          those that wait after a failed call
+  repilot jobs spring --json                    every one, for a script";
+
+pub(crate) const DEAD_EXAMPLES: &str = "\
+Examples:
+  repilot dead list
+  repilot dead requeue --campaign spring --reason attempts-spent
+  repilot dead discard --job 4711";
+
+pub(crate) const CAMPAIGN_EXAMPLES: &str = "\
+Examples:
+  repilot campaign list
+  repilot campaign pause spring --reason 'change freeze'
+  repilot campaign resume spring
+  repilot campaign cancel spring";
+
+pub(crate) const EXPORT_EXAMPLES: &str = "\
+Examples:
+  repilot export spring > spring.csv
+  repilot export spring --format json > spring.json";
+
+pub(crate) const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  repilot simulate --listen 127.0.0.1:8080 --devices 5000
+  repilot simulate --list devices.csv --scenario slow.toml
+
+A scenario is TOML; `repilot simulate --show-scenario` prints the built-in one, which explains
+every key. GET /_sim/counters and /_sim/devices show what the simulated Graph saw.";
+
+pub(crate) const CHECK_EXAMPLES: &str = "\
+Examples:
+  repilot check
+  repilot check --tenant contoso --json";
