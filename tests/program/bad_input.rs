@@ -3,6 +3,8 @@
 use e2e::{Bench, ended};
 use repilot_graph_sim::{Fault, On, Scenario};
 
+use serde_json::json;
+
 use crate::PROGRAM;
 
 async fn bench() -> Bench {
@@ -80,6 +82,18 @@ async fn strict_refuses_the_whole_list_for_one_bad_row() {
     .await;
     let ran = bench.run(&["run", "mixed.txt"]).await.expect(0);
     assert!(ran.stdout.contains("refused    1 rows"), "{ran:?}");
+    let campaigns = bench.run(&["campaign", "list", "--json"]).await.json();
+    let name = campaigns[0]["name"].as_str().unwrap();
+    let refused = bench.run(&["refused", name, "--json"]).await.expect(0);
+    let refused = refused.json();
+    assert_eq!(
+        [
+            &refused[0]["list"],
+            &refused[0]["value"],
+            &refused[0]["line"]
+        ],
+        [&json!("mixed.txt"), &json!("NOT-OURS"), &json!(6)]
+    );
 }
 
 #[tokio::test]
@@ -95,9 +109,16 @@ async fn ledgers_that_are_none() {
     .await;
     refused(
         &bench,
-        &["status", "--ledger", "devices.txt/x.db"],
+        &["run", "devices.txt", "--ledger", "devices.txt/x.db"],
         "cannot open the ledger",
         "check that the folder",
+    )
+    .await;
+    refused(
+        &bench,
+        &["status", "--ledger", "mistyped.db"],
+        "there is no ledger mistyped.db",
+        "check the path",
     )
     .await;
     refused(

@@ -18,15 +18,18 @@ const QUICK_WINDOW: (&str, &str) = ("REPILOT_THROTTLE__WINDOW", "1s");
 
 #[tokio::test]
 async fn one_command_unassigns_every_device_of_the_list() {
-    let bench = Bench::new(PROGRAM, Scenario::default(), 250).await;
+    let bench = Bench::new(PROGRAM, Scenario::default(), 80).await;
     let ran = bench
         .run(&["run", "devices.txt", "--campaign", "spring"])
         .await
         .expect(0);
-    assert!(ran.stdout.contains("succeeded  250 of 250"), "{ran:?}");
+    assert!(ran.stdout.contains("succeeded  80 of 80"), "{ran:?}");
     let counters = bench.counters();
-    assert_eq!((counters.applied, counters.still_assigned), (250, 0));
-    bench.assert_accounted("spring", 250).await;
+    assert_eq!((counters.applied, counters.still_assigned), (80, 0));
+    bench.assert_accounted("spring", 80).await;
+    let status = bench.run(&["status", "--json"]).await.json();
+    let workers = status["workers"].as_array().map(Vec::len);
+    assert_eq!(workers, Some(0), "a worker that ends says so: {status}");
 }
 
 #[tokio::test]
@@ -130,7 +133,8 @@ async fn passing_faults_of_every_kind_leave_no_device_assigned_and_touch_no_new_
     let mut command = bench.command(&["run", "devices.txt", "--campaign", "c", "--json"]);
     command
         .env("REPILOT_RETRY__BACKOFF", "50ms")
-        .env("REPILOT_RETRY__LOOK_AFTER", "50ms");
+        .env("REPILOT_RETRY__LOOK_AFTER", "50ms")
+        .env("REPILOT_THROTTLE__WRITES", "100000");
     let ran = ended(command.spawn().unwrap()).await;
     let counters = bench.counters();
     assert!(
@@ -245,14 +249,14 @@ async fn a_tenant_that_refuses_as_a_whole_pauses_the_campaign_and_spends_nothing
     ] {
         let mut scenario = Scenario::default();
         scenario.faults.push(fault);
-        let mut bench = Bench::new(PROGRAM, scenario, 300).await;
+        let mut bench = Bench::new(PROGRAM, scenario, 80).await;
         let ran = bench
             .run(&["run", "devices.txt", "--campaign", "c"])
             .await
             .expect(4);
         assert!(ran.stdout.contains(words), "{ran:?}");
         assert!(
-            bench.counters().acts < 100,
+            bench.counters().acts < 80,
             "a refusal stops the campaign soon"
         );
         let jobs = bench
@@ -269,7 +273,7 @@ async fn a_tenant_that_refuses_as_a_whole_pauses_the_campaign_and_spends_nothing
             .run(&["run", "devices.txt", "--campaign", "c"])
             .await
             .expect(0);
-        bench.assert_accounted("c", 300).await;
+        bench.assert_accounted("c", 80).await;
     }
 }
 
@@ -289,4 +293,92 @@ async fn both_routes_and_both_versions_work() {
     command.env("REPILOT_GRAPH__ROUTE", "deployment-profile");
     let ran = ended(command.spawn().unwrap()).await.expect(1);
     assert!(ran.stderr.contains("does not exist in v1.0"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_cancelled_campaign_is_no_success_and_is_not_begun_again() {
+    let mut scenario = Scenario::default();
+    scenario.latency.fixed_ms = 50;
+    let bench = Bench::new(PROGRAM, scenario, 80).await;
+    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    command.env("REPILOT_WORKER__CONCURRENCY", "2");
+    let running = command.spawn().unwrap();
+    bench.until(|counters| counters.acts >= 4).await;
+    bench
+        .run(&["campaign", "cancel", "c", "--yes"])
+        .await
+        .expect(0);
+    let ran = ended(running).await.expect(4);
+    assert!(ran.stdout.contains("was cancelled"), "{ran:?}");
+    let again = bench
+        .run(&["run", "devices.txt", "--campaign", "c"])
+        .await
+        .expect(1);
+    assert!(again.stderr.contains("was cancelled"), "{again:?}");
+    bench.assert_accounted("c", 80).await;
+}
+
+#[tokio::test]
+async fn a_second_list_of_a_campaign_says_what_else_will_be_done() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 12).await;
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
+    let serials: Vec<&str> = list.lines().collect();
+    bench.write("a.txt", serials[..7].join("\n"));
+    bench.write("b.txt", serials[5..].join("\n"));
+    bench
+        .run(&["enqueue", "a.txt", "--campaign", "c"])
+        .await
+        .expect(0);
+    let ran = bench
+        .run(&["run", "b.txt", "--campaign", "c"])
+        .await
+        .expect(0);
+    assert!(
+        ran.stderr.contains("7 devices of its earlier lists"),
+        "{ran:?}"
+    );
+    assert_eq!(bench.counters().applied, 12);
+    let again = bench
+        .run(&["run", "b.txt", "--campaign", "c"])
+        .await
+        .expect(0);
+    assert!(again.stderr.contains("has ended already"), "{again:?}");
+    bench.assert_accounted("c", 12).await;
+}
+
+#[tokio::test]
+async fn a_worker_leaves_alone_what_it_cannot_move_on_and_returns() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
+    bench.write("one.toml", "[tenants.one]\ncredential = \"azure-cli\"\n");
+    bench.write("two.toml", "[tenants.two]\ncredential = \"azure-cli\"\n");
+    let list = ["enqueue", "devices.txt", "--campaign", "c"];
+    bench
+        .run(&[&list[..], &["--config", "one.toml"]].concat())
+        .await
+        .expect(0);
+    let worker = bench
+        .run(&["worker", "--until-empty", "--config", "two.toml"])
+        .await
+        .expect(4);
+    assert!(
+        worker.stderr.contains("the settings have no tenant one"),
+        "{worker:?}"
+    );
+    let status = bench.run(&["status"]).await.expect(0);
+    assert!(status.stdout.contains("waits for a worker"), "{status:?}");
+    let other = ["run", "devices.txt", "--campaign", "c"];
+    let other = bench
+        .run(&[&other[..], &["--config", "two.toml"]].concat())
+        .await
+        .expect(1);
+    assert!(
+        other.stderr.contains("belongs to tenant `one`"),
+        "{other:?}"
+    );
+    assert_eq!(bench.counters().acts, 0);
+    bench
+        .run(&["worker", "--until-empty", "--config", "one.toml"])
+        .await
+        .expect(0);
+    bench.assert_accounted("c", 3).await;
 }

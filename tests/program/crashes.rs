@@ -50,7 +50,9 @@ async fn a_killed_run_goes_on_where_it_was_and_every_device_has_one_success() {
 async fn ctrl_c_ends_what_is_in_flight_and_says_how_to_resume() {
     let bench = Bench::new(PROGRAM, slow_enough_to_kill(), 400).await;
     let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
-    command.env("REPILOT_WORKER__CONCURRENCY", "4");
+    command
+        .env("REPILOT_WORKER__CONCURRENCY", "4")
+        .env("REPILOT_THROTTLE__WRITES", "100000");
     let running = command.spawn().unwrap();
     bench.until(|counters| counters.acts >= 30).await;
     e2e::interrupt(&running).await;
@@ -61,10 +63,9 @@ async fn ctrl_c_ends_what_is_in_flight_and_says_how_to_resume() {
     let status = bench.run(&["status", "c", "--json"]).await.json();
     assert_eq!(status["campaigns"][0]["counts"]["running"], 0);
     assert_eq!(status["campaigns"][0]["counts"]["succeeded"], after.applied);
-    bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
-        .await
-        .expect(0);
+    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    command.env("REPILOT_THROTTLE__WRITES", "100000");
+    ended(command.spawn().unwrap()).await.expect(0);
     assert_eq!(bench.counters().applied, 400, "nothing was called twice");
 }
 
@@ -114,4 +115,40 @@ async fn a_network_that_goes_and_comes_back_costs_time_and_no_attempt() {
             .all(|job| job["attempts"] == 1)
     );
     bench.assert_accounted("c", 40).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_frozen_worker_that_wakes_finds_its_claim_gone_and_calls_nothing_more() {
+    let mut scenario = Scenario::default();
+    scenario.latency.fixed_ms = 100;
+    let bench = Bench::new(PROGRAM, scenario, 60).await;
+    bench
+        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .await
+        .expect(0);
+    let worker = |concurrency| {
+        let mut command = bench.command(&["worker", "--until-empty"]);
+        command.env("REPILOT_WORKER__CONCURRENCY", concurrency);
+        command.env("REPILOT_RETRY__LOOK_AFTER", "50ms");
+        command.spawn().unwrap()
+    };
+    let frozen = worker("4");
+    bench.until(|counters| counters.acts >= 8).await;
+    e2e::signal(&frozen, "STOP").await;
+    ended(worker("16")).await.expect(0);
+    let done = bench.counters();
+    assert_eq!((done.devices_applied, done.still_assigned), (60, 0));
+    // Somebody gets the devices anew; the sleeper must leave them alone.
+    for device in bench.simulator.devices(0) {
+        assert!(
+            bench
+                .simulator
+                .reassign(0, &device.id, "new@contoso.example")
+        );
+    }
+    e2e::signal(&frozen, "CONT").await;
+    ended(frozen).await.expect(0);
+    assert_eq!(bench.counters().reassigned_touched, 0);
+    bench.assert_accounted("c", 60).await;
 }

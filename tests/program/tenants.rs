@@ -26,12 +26,12 @@ async fn a_token_that_expires_is_fetched_anew_and_no_attempt_is_spent_on_it() {
         token_expires_after_calls: Some(40),
         ..Scenario::default()
     };
-    let bench = Bench::new(PROGRAM, scenario, 150).await;
+    let bench = Bench::new(PROGRAM, scenario, 90).await;
     bench.write("repilot.toml", MANAGED);
     let command = with_identity(&bench, &["run", "devices.txt", "--campaign", "c"]).spawn();
     ended(command.unwrap()).await.expect(0);
     let counters = bench.counters();
-    assert_eq!((counters.applied, counters.still_assigned), (150, 0));
+    assert_eq!((counters.applied, counters.still_assigned), (90, 0));
     let jobs = bench
         .run(&["jobs", "c", "--limit", "1000", "--json"])
         .await
@@ -50,14 +50,14 @@ async fn a_fixed_token_that_expires_pauses_the_campaign_until_there_is_another()
         token_expires_after_calls: Some(40),
         ..Scenario::default()
     };
-    let mut bench = Bench::new(PROGRAM, scenario, 120).await;
+    let mut bench = Bench::new(PROGRAM, scenario, 90).await;
     let ran = bench
         .run(&["run", "devices.txt", "--campaign", "c"])
         .await
         .expect(4);
     assert!(ran.stdout.contains("refuses the token (401)"), "{ran:?}");
     let done = bench.counters().applied;
-    assert!(done < 120);
+    assert!(done < 90);
     bench.replace(Scenario::default()).await;
     bench
         .run(&["run", "devices.txt", "--campaign", "c"])
@@ -65,10 +65,10 @@ async fn a_fixed_token_that_expires_pauses_the_campaign_until_there_is_another()
         .expect(0);
     assert_eq!(
         bench.counters().applied,
-        120 - done,
+        90 - done,
         "what was done is not called again"
     );
-    bench.assert_accounted("c", 120).await;
+    bench.assert_accounted("c", 90).await;
 }
 
 #[tokio::test]
