@@ -59,7 +59,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         .or_else(|| cause.downcast_ref::<Arc<LedgerError>>().map(Arc::as_ref))
         .or_else(|| match cause.downcast_ref::<WorkerError>()? {
             WorkerError::Ledger(error) => Some(error),
-            WorkerError::Commit(_) | WorkerError::Wire(_) => None,
+            WorkerError::Commit(_) | WorkerError::Thread(_) | WorkerError::Wire(_) => None,
         });
     ledger.and_then(of_ledger)
 }
@@ -98,10 +98,14 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
             "choose another name with --campaign NAME"
         }
-        LedgerError::Query { .. } if error.is_passing() => {
+        _ if error.is_passing() => {
             "another process may be busy with the ledger; run the same command again, nothing is lost"
         }
-        LedgerError::Query { .. } | LedgerError::BadData { .. } | LedgerError::Transition(_) => {
+        LedgerError::Query { .. }
+        | LedgerError::BadData { .. }
+        | LedgerError::Batch(_)
+        | LedgerError::Contended
+        | LedgerError::Transition(_) => {
             return None;
         }
     };

@@ -4,8 +4,9 @@ use repilot_domain::{AttemptOutcome, AttemptStep, JobId, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, MAX_ROWS, values};
+use crate::rows::{Columns, batch};
 use crate::{Ledger, LedgerError};
 
 /// A call to Graph, to be recorded.
@@ -86,52 +87,60 @@ pub struct Attempt {
     pub diagnostic: Option<String>,
 }
 
-const TYPES: [&str; 14] = [
-    "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT",
-    "TEXT", "TEXT", "TEXT", "TEXT",
-];
-
-/// Rows a statement: attempts cannot be padded by repetition, so powers of two make up a batch.
+/// Records attempts, each of a job under a dispatch.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     worker: &str,
-    mut rows: &[(JobId, i64, &NewAttempt)],
+    attempts: &[(JobId, i64, &NewAttempt)],
 ) -> Result<(), LedgerError> {
-    while !rows.is_empty() {
-        let largest = 1 << rows.len().ilog2();
-        let (chunk, rest) = rows.split_at(largest.min(MAX_ROWS));
-        rows = rest;
-        let sql = format!(
-            "INSERT INTO attempts (
-                 job_id, dispatch, step, outcome, worker, started_at, finished_at,
-                 status, code, message, request_id, client_request_id, server_date, diagnostic
-             )
-             VALUES {}",
-            values(&TYPES, chunk.len(), 1)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (job, dispatch, attempt) in chunk {
-            query = query
-                .bind(job.0)
-                .bind(*dispatch)
-                .bind(attempt.step.as_str())
-                .bind(attempt.outcome.as_str())
-                .bind(worker)
-                .bind(attempt.started_at.as_millis())
-                .bind(attempt.finished_at.as_millis())
-                .bind(attempt.status.map(i64::from))
-                .bind(attempt.code.as_deref())
-                .bind(attempt.message.as_deref())
-                .bind(attempt.request_id.as_deref())
-                .bind(attempt.client_request_id.as_deref())
-                .bind(attempt.server_date.as_deref())
-                .bind(attempt.diagnostic.as_deref());
-        }
-        query
-            .execute(&mut *connection)
-            .await
-            .doing("record attempts")?;
+    if attempts.is_empty() {
+        return Ok(());
     }
+    let sql = format!(
+        "INSERT INTO attempts (
+             job_id, dispatch, step, outcome, worker, started_at, finished_at,
+             status, code, message, request_id, client_request_id, server_date, diagnostic
+         )
+         SELECT CAST(value->>0 AS BIGINT),
+                CAST(value->>1 AS BIGINT),
+                CAST(value->>2 AS TEXT),
+                CAST(value->>3 AS TEXT),
+                $2,
+                CAST(value->>4 AS BIGINT),
+                CAST(value->>5 AS BIGINT),
+                CAST(value->>6 AS BIGINT),
+                CAST(value->>7 AS TEXT),
+                CAST(value->>8 AS TEXT),
+                CAST(value->>9 AS TEXT),
+                CAST(value->>10 AS TEXT),
+                CAST(value->>11 AS TEXT),
+                CAST(value->>12 AS TEXT)
+         FROM {}",
+        Dialect::of(connection).each()
+    );
+    let rows = batch(attempts.iter().map(|(job, dispatch, attempt)| {
+        (
+            job.0,
+            *dispatch,
+            attempt.step.as_str(),
+            attempt.outcome.as_str(),
+            attempt.started_at.as_millis(),
+            attempt.finished_at.as_millis(),
+            attempt.status,
+            attempt.code.as_deref(),
+            attempt.message.as_deref(),
+            attempt.request_id.as_deref(),
+            attempt.client_request_id.as_deref(),
+            attempt.server_date.as_deref(),
+            attempt.diagnostic.as_deref(),
+        )
+    }))?;
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(rows)
+        .bind(worker)
+        .execute(connection)
+        .await
+        .doing("record attempts")?;
     Ok(())
 }
 

@@ -1,12 +1,15 @@
 //! Claims: a queued job of that dispatch number becomes the worker's.
 
+use std::collections::BTreeMap;
+
 use repilot_domain::{CampaignId, DeviceId, JobEvent, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
 use crate::counters::Deltas;
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, MAX_ROWS, padded_size, values};
+use crate::rows::{batch, gathered};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
@@ -29,6 +32,9 @@ pub struct ClaimedJob {
     pub lease_until: Timestamp,
 }
 
+/// A job that can be claimed: id, dispatch, campaign, device, user, attempts, uncertain.
+type Claimable = (i64, i64, i64, String, String, i64, i64);
+
 /// Claims those of `jobs` that are still queued under their number.
 pub(crate) async fn claim(
     connection: &mut AnyConnection,
@@ -37,55 +43,38 @@ pub(crate) async fn claim(
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<Vec<ClaimedJob>, LedgerError> {
-    let mut claimed = Vec::with_capacity(jobs.len());
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let claimable = claimable(connection, jobs).await?;
+    let ids = batch(claimable.iter().map(|row| [row.0]))?;
+    let sql = format!(
+        "UPDATE jobs
+         SET state = 'running', worker = $2, lease_until = $3
+         WHERE state = 'queued'
+           AND id IN (SELECT CAST(value->>0 AS BIGINT) FROM {})",
+        Dialect::of(connection).each()
+    );
+    let claimed = sqlx::query(AssertSqlSafe(sql))
+        .bind(ids)
+        .bind(worker)
+        .bind(lease_until.as_millis())
+        .execute(&mut *connection)
+        .await
+        .doing("claim jobs")?;
+    if claimed.rows_affected() != claimable.len() as u64 {
+        return Err(LedgerError::Contended);
+    }
+    let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
+    for row in &claimable {
+        *by_campaign.entry(CampaignId(row.2)).or_default() += 1;
+    }
     let mut deltas = Deltas::default();
-    let mut campaigns = Vec::new();
-    for chunk in jobs.chunks(MAX_ROWS) {
-        let size = padded_size(chunk.len());
-        let sql = format!(
-            "WITH claims (id, dispatch) AS (VALUES {})
-             UPDATE jobs
-             SET state = 'running', worker = $1, lease_until = $2
-             FROM claims
-             WHERE jobs.id = claims.id
-               AND jobs.dispatch = claims.dispatch
-               AND jobs.state = 'queued'
-             RETURNING jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id,
-                       jobs.user_principal_name, jobs.attempts, jobs.uncertain",
-            values(&["BIGINT", "BIGINT"], size, 3)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(worker)
-            .bind(lease_until.as_millis());
-        for index in 0..size {
-            let (job, dispatch) = chunk[index.min(chunk.len() - 1)];
-            query = query.bind(job.0).bind(dispatch);
-        }
-        let rows = query
-            .fetch_all(&mut *connection)
-            .await
-            .doing("claim jobs")?;
-        for row in &rows {
-            let columns = Columns::of("jobs", row);
-            let campaign = CampaignId(columns.get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobEvent::Claim, 1)?;
-            if !campaigns.contains(&campaign) {
-                campaigns.push(campaign);
-            }
-            claimed.push(ClaimedJob {
-                id: JobId(columns.get("id")?),
-                dispatch: columns.get("dispatch")?,
-                campaign,
-                device: DeviceId(columns.get("device_id")?),
-                previous_user: columns.get("user_principal_name")?,
-                attempts: u32::try_from(columns.get::<i64>("attempts")?).unwrap_or(u32::MAX),
-                uncertain: columns.get::<i64>("uncertain")? != 0,
-                lease_until,
-            });
-        }
+    for (campaign, count) in &by_campaign {
+        deltas.moved(*campaign, JobState::Queued, JobEvent::Claim, *count)?;
     }
     deltas.write(connection).await?;
-    for campaign in campaigns {
+    for campaign in by_campaign.into_keys() {
         sqlx::query("UPDATE campaigns SET started_at = $2 WHERE id = $1 AND started_at IS NULL")
             .bind(campaign.0)
             .bind(now.as_millis())
@@ -93,5 +82,42 @@ pub(crate) async fn claim(
             .await
             .doing("start a campaign")?;
     }
-    Ok(claimed)
+    let claimed = claimable.into_iter().map(|row| ClaimedJob {
+        id: JobId(row.0),
+        dispatch: row.1,
+        campaign: CampaignId(row.2),
+        device: DeviceId(row.3),
+        previous_user: row.4,
+        attempts: u32::try_from(row.5).unwrap_or(u32::MAX),
+        uncertain: row.6 != 0,
+        lease_until,
+    });
+    Ok(claimed.collect())
+}
+
+async fn claimable(
+    connection: &mut AnyConnection,
+    jobs: &[(JobId, i64)],
+) -> Result<Vec<Claimable>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {gathered}
+         FROM (
+             SELECT DISTINCT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
+             FROM {each}
+         ) AS claims
+         -- In this order: the claims are few, the jobs are many.
+         CROSS JOIN jobs
+         WHERE jobs.id = claims.id
+           AND jobs.dispatch = claims.dispatch
+           AND jobs.state = 'queued'",
+        gathered = dialect.gathered(
+            "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
+             jobs.user_principal_name, jobs.attempts, jobs.uncertain"
+        ),
+        each = dialect.each()
+    );
+    let claims = batch(jobs.iter().map(|(job, dispatch)| (job.0, *dispatch)))?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);
+    gathered(query, connection, "look for claimed jobs").await
 }

@@ -1,5 +1,7 @@
 //! Where the databases differ. Everything else is one text.
 
+use sqlx::AnyConnection;
+
 /// Which database a ledger is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -10,6 +12,27 @@ pub(crate) enum Dialect {
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
 
 impl Dialect {
+    /// That of a connection.
+    pub(crate) fn of(connection: &AnyConnection) -> Self {
+        debug_assert_eq!(connection.backend_name(), "SQLite");
+        Self::Sqlite
+    }
+
+    /// The rows of a [`batch`](crate::rows::batch) that is the first parameter; column `n` of a row
+    /// is `value->>n`, to be cast.
+    pub(crate) const fn each(self) -> &'static str {
+        match self {
+            Self::Sqlite => "json_each($1)",
+        }
+    }
+
+    /// All rows of a query gathered into one, an array of arrays of these columns.
+    pub(crate) fn gathered(self, columns: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_group_array(json_array({columns}))"),
+        }
+    }
+
     /// Begins a transaction that will write.
     ///
     /// `SQLite` must take its write lock at once: a transaction that reads first and writes later
@@ -34,7 +57,7 @@ impl Dialect {
                 // Enough for the indexes of a million jobs.
                 "PRAGMA cache_size = -65536".to_owned(),
                 "PRAGMA temp_store = MEMORY".to_owned(),
-                // A batch of more than 255 rows would be indexed, and every job scanned against it.
+                // Or a batch would be indexed, and every job scanned against it.
                 "PRAGMA automatic_index = OFF".to_owned(),
             ],
         }

@@ -5,8 +5,9 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign::take_ids;
 use crate::counters::{Deltas, end_if_done};
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{MAX_ROWS, padded_size, values};
+use crate::rows::batch;
 use crate::{Ledger, LedgerError};
 
 /// A device that becomes a job.
@@ -35,11 +36,6 @@ pub struct Enqueued {
     /// Devices that the campaign had already.
     pub present: u64,
 }
-
-const JOB_TYPES: [&str; 11] = [
-    "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT",
-    "BIGINT",
-];
 
 impl Ledger {
     /// Says that a list goes into a campaign: until all of it is in, the campaign cannot end.
@@ -79,47 +75,53 @@ impl Ledger {
         if !jobs.is_empty() {
             reopen(&mut transaction, campaign).await?;
         }
-        let mut added = 0;
-        for chunk in jobs.chunks(MAX_ROWS) {
-            let count = i64::try_from(chunk.len()).unwrap_or(i64::MAX);
-            let first = take_ids(&mut transaction, "job", count).await?;
-            let size = padded_size(chunk.len());
-            let sql = format!(
-                "INSERT INTO jobs (
-                     id, campaign_id, device_id, serial, group_tag, model,
-                     user_principal_name, addressable_user_name, line, not_before, created_at,
-                     state
-                 )
-                 SELECT new.*, 'pending'
-                 FROM (VALUES {}) AS new
-                 WHERE TRUE
-                 ON CONFLICT DO NOTHING",
-                values(&JOB_TYPES, size, 1)
-            );
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for index in 0..size {
-                let index = index.min(chunk.len() - 1);
-                let job = &chunk[index];
-                let id = first + i64::try_from(index).unwrap_or(i64::MAX);
-                query = query
-                    .bind(id)
-                    .bind(campaign.0)
-                    .bind(job.device.id.as_str())
-                    .bind(&job.device.serial)
-                    .bind(&job.device.group_tag)
-                    .bind(&job.device.model)
-                    .bind(&job.device.user_principal_name)
-                    .bind(&job.device.addressable_user_name)
-                    .bind(i64::try_from(job.line).unwrap_or(i64::MAX))
-                    .bind(now.as_millis())
-                    .bind(now.as_millis());
-            }
-            let done = query
-                .execute(&mut *transaction)
-                .await
-                .doing("enqueue jobs")?;
-            added += done.rows_affected();
-        }
+        let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
+        let first = take_ids(&mut transaction, "job", count).await?;
+        let sql = format!(
+            "INSERT INTO jobs (
+                 id, campaign_id, device_id, serial, group_tag, model,
+                 user_principal_name, addressable_user_name, line, not_before, created_at,
+                 state
+             )
+             SELECT CAST(value->>0 AS BIGINT),
+                    $2,
+                    CAST(value->>1 AS TEXT),
+                    CAST(value->>2 AS TEXT),
+                    CAST(value->>3 AS TEXT),
+                    CAST(value->>4 AS TEXT),
+                    CAST(value->>5 AS TEXT),
+                    CAST(value->>6 AS TEXT),
+                    CAST(value->>7 AS BIGINT),
+                    $3,
+                    $3,
+                    'pending'
+             FROM {}
+             -- Or SQLite takes what follows for a join's ON.
+             WHERE TRUE
+             ON CONFLICT DO NOTHING",
+            Dialect::of(&transaction).each()
+        );
+        let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
+            let device = &job.device;
+            (
+                id,
+                device.id.as_str(),
+                &device.serial,
+                &device.group_tag,
+                &device.model,
+                &device.user_principal_name,
+                &device.addressable_user_name,
+                job.line,
+            )
+        }))?;
+        let added = sqlx::query(AssertSqlSafe(sql))
+            .bind(rows)
+            .bind(campaign.0)
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("enqueue jobs")?
+            .rows_affected();
         let mut deltas = Deltas::default();
         deltas.add(
             campaign,

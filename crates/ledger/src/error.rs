@@ -65,6 +65,12 @@ pub enum LedgerError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A batch of rows cannot be written or read: a defect of this program.
+    #[error("the ledger cannot read a batch of rows")]
+    Batch(#[source] serde_json::Error),
+    /// Another process changed the same jobs in the meantime.
+    #[error("another process changed the same jobs in the ledger")]
+    Contended,
     /// A statement moved a job as the state machine does not allow: a defect of this program.
     #[error("the ledger refuses to move a job")]
     Transition(#[from] repilot_domain::IllegalTransition),
@@ -92,8 +98,10 @@ impl LedgerError {
     /// Whether the same statement may succeed later without anybody changing the program.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        let Self::Query { source, .. } = self else {
-            return false;
+        let source = match self {
+            Self::Contended => return true,
+            Self::Query { source, .. } => source,
+            _ => return false,
         };
         match source {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,

@@ -11,8 +11,9 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, MAX_ROWS, padded_size, values};
+use crate::rows::{Columns, batch};
 use crate::{Ledger, LedgerError, NewAttempt, attempt};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
@@ -161,33 +162,32 @@ pub(crate) async fn recall(
     connection: &mut AnyConnection,
     jobs: &[(JobId, i64)],
 ) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE jobs
+         SET state = 'pending', worker = ''
+         FROM (
+             SELECT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
+             FROM {}
+         ) AS recalls
+         WHERE jobs.id = recalls.id
+           AND jobs.dispatch = recalls.dispatch
+           AND jobs.state = 'queued'
+         RETURNING jobs.campaign_id",
+        Dialect::of(connection).each()
+    );
+    let recalls = batch(jobs.iter().map(|(job, dispatch)| (job.0, *dispatch)))?;
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(recalls)
+        .fetch_all(&mut *connection)
+        .await
+        .doing("recall jobs")?;
     let mut deltas = Deltas::default();
-    for chunk in jobs.chunks(MAX_ROWS) {
-        let size = padded_size(chunk.len());
-        let sql = format!(
-            "WITH recalls (id, dispatch) AS (VALUES {})
-             UPDATE jobs
-             SET state = 'pending', worker = ''
-             FROM recalls
-             WHERE jobs.id = recalls.id
-               AND jobs.dispatch = recalls.dispatch
-               AND jobs.state = 'queued'
-             RETURNING jobs.campaign_id",
-            values(&["BIGINT", "BIGINT"], size, 1)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for index in 0..size {
-            let (job, dispatch) = chunk[index.min(chunk.len() - 1)];
-            query = query.bind(job.0).bind(dispatch);
-        }
-        let rows = query
-            .fetch_all(&mut *connection)
-            .await
-            .doing("recall jobs")?;
-        for row in &rows {
-            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
-        }
+    for row in &rows {
+        let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
+        deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
     }
     deltas.write(connection).await
 }

@@ -1,13 +1,16 @@
 //! Reading columns, and writing many rows in one statement.
 
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use repilot_domain::Timestamp;
-use sqlx::any::AnyRow;
-use sqlx::{Decode, Row as _, Type};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, Decode, Row as _, Type};
 
 use crate::LedgerError;
+use crate::error::QueryContext as _;
 
 /// A row of a named table, whose complaints say which.
 pub(crate) struct Columns<'r> {
@@ -67,50 +70,25 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// Rows a statement may carry: under 20 columns, this stays below `SQLite`'s 32,766 parameters.
-pub(crate) const MAX_ROWS: usize = 512;
-
-/// The size that `rows` rows are sent in: a power of two, so that few statements are prepared and
-/// each is prepared once. A batch is filled up by repeating its last row, which every user of this
-/// must bear: updates set the same values twice, inserts are guarded by `ON CONFLICT`.
-pub(crate) fn padded_size(rows: usize) -> usize {
-    rows.next_power_of_two().min(MAX_ROWS)
+/// Rows as the one parameter of a statement: an array of arrays, which `Dialect::each` reads.
+///
+/// A parameter for each value costs more than the statement: each is copied three times on its way,
+/// and a batch of another size is another statement to prepare.
+pub(crate) fn batch<T: Serialize>(
+    rows: impl IntoIterator<Item = T>,
+) -> Result<String, LedgerError> {
+    let rows: Vec<T> = rows.into_iter().collect();
+    serde_json::to_string(&rows).map_err(LedgerError::Batch)
 }
 
-/// `($1, $2), ($3, $4)`: `rows` rows whose columns are cast to `types`, counting from `first`.
-pub(crate) fn values(types: &[&str], rows: usize, first: usize) -> String {
-    let mut text = String::with_capacity(rows * types.len() * 22);
-    let mut number = first;
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for (column, kind) in types.iter().enumerate() {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String does not fail.
-            let _ = write!(text, "{comma}CAST(${number} AS {kind})");
-            number += 1;
-        }
-        text.push(')');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_numbered_on_from_the_first() {
-        assert_eq!(
-            values(&["BIGINT", "TEXT"], 2, 3),
-            "(CAST($3 AS BIGINT), CAST($4 AS TEXT)), (CAST($5 AS BIGINT), CAST($6 AS TEXT))"
-        );
-    }
-
-    #[test]
-    fn a_batch_is_padded_to_one_of_few_sizes() {
-        assert_eq!(
-            [1, 2, 5, 17, 65, 512].map(padded_size),
-            [1, 2, 8, 32, 128, 512]
-        );
-    }
+/// Reads what a statement gathered with `Dialect::gathered` into its one row: rows that come one by
+/// one wake two threads each.
+pub(crate) async fn gathered<T: DeserializeOwned>(
+    query: Query<'_, Any, AnyArguments>,
+    connection: &mut AnyConnection,
+    what: &'static str,
+) -> Result<Vec<T>, LedgerError> {
+    let row = query.fetch_one(connection).await.doing(what)?;
+    let text: String = row.try_get(0).doing(what)?;
+    serde_json::from_str(&text).map_err(LedgerError::Batch)
 }

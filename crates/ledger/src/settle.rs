@@ -9,8 +9,9 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, MAX_ROWS, padded_size, values};
+use crate::rows::{batch, gathered};
 use crate::{LedgerError, NewAttempt, attempt};
 
 /// Why a job that was called waits for its next call.
@@ -148,11 +149,6 @@ impl Verdict {
     }
 }
 
-const TYPES: [&str; 12] = [
-    "BIGINT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT",
-    "TEXT", "BIGINT",
-];
-
 /// Settles those whose claim still holds, and says which those are; the others' word is refused.
 pub(crate) async fn settle(
     connection: &mut AnyConnection,
@@ -160,10 +156,14 @@ pub(crate) async fn settle(
     settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<Vec<JobId>, LedgerError> {
-    let mut taken: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(settlements.len());
-    for chunk in settlements.chunks(MAX_ROWS) {
-        update_jobs(connection, worker, chunk, now, &mut taken).await?;
+    if settlements.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut taken: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(settlements.len());
+    for (job, dispatch, campaign) in held(connection, worker, settlements).await? {
+        taken.insert((JobId(job), dispatch), CampaignId(campaign));
+    }
+    update_jobs(connection, settlements, now, &taken).await?;
     let mut deltas = Deltas::default();
     let mut attempts = Vec::with_capacity(settlements.len());
     let mut finished = Vec::new();
@@ -211,20 +211,63 @@ pub(crate) async fn settle(
     Ok(taken.into_keys().map(|(job, _)| job).collect())
 }
 
-async fn update_jobs(
+/// Those of the settlements whose claim still holds: job, dispatch and campaign.
+async fn held(
     connection: &mut AnyConnection,
     worker: &str,
-    chunk: &[&Settlement],
-    now: Timestamp,
-    taken: &mut HashMap<(JobId, i64), CampaignId>,
-) -> Result<(), LedgerError> {
-    let size = padded_size(chunk.len());
+    settlements: &[&Settlement],
+) -> Result<Vec<(i64, i64, i64)>, LedgerError> {
+    let dialect = Dialect::of(connection);
     let sql = format!(
-        "WITH verdicts (
-             id, dispatch, state, spent, uncertain, not_before, reason, message, finished_at,
-             last_status, last_request_id, called
-         ) AS (VALUES {})
-         UPDATE jobs
+        "SELECT {gathered}
+         FROM (
+             SELECT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
+             FROM {each}
+         ) AS said
+         -- In this order: what was said is little, the jobs are many.
+         CROSS JOIN jobs
+         WHERE jobs.id = said.id
+           AND jobs.dispatch = said.dispatch
+           AND jobs.state = 'running'
+           AND jobs.worker = $2",
+        gathered = dialect.gathered("jobs.id, jobs.dispatch, jobs.campaign_id"),
+        each = dialect.each()
+    );
+    let said = batch(settlements.iter().map(|said| (said.job.0, said.dispatch)))?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
+    gathered(query, connection, "look for settled jobs").await
+}
+
+async fn update_jobs(
+    connection: &mut AnyConnection,
+    settlements: &[&Settlement],
+    now: Timestamp,
+    taken: &HashMap<(JobId, i64), CampaignId>,
+) -> Result<(), LedgerError> {
+    let mut rows = Vec::with_capacity(settlements.len());
+    for settlement in settlements {
+        if !taken.contains_key(&(settlement.job, settlement.dispatch)) {
+            continue;
+        }
+        let written = settlement.verdict.written(now);
+        let last = settlement.attempts.last();
+        rows.push((
+            settlement.job.0,
+            settlement.verdict.state()?.as_str(),
+            written.spent,
+            written.uncertain,
+            written.not_before,
+            written.reason,
+            written.message,
+            written.finished_at,
+            last.and_then(|attempt| attempt.status),
+            last.and_then(|attempt| attempt.request_id.as_deref()),
+            i64::from(last.is_some()),
+        ));
+    }
+    let expected = rows.len() as u64;
+    let sql = format!(
+        "UPDATE jobs
          SET state = verdicts.state,
              attempts = jobs.attempts + verdicts.spent,
              uncertain = verdicts.uncertain,
@@ -238,40 +281,32 @@ async fn update_jobs(
                                 THEN verdicts.last_status ELSE jobs.last_status END,
              last_request_id = CASE WHEN verdicts.called = 1
                                     THEN verdicts.last_request_id ELSE jobs.last_request_id END
-         FROM verdicts
+         FROM (
+             SELECT CAST(value->>0 AS BIGINT) AS id,
+                    CAST(value->>1 AS TEXT) AS state,
+                    CAST(value->>2 AS BIGINT) AS spent,
+                    CAST(value->>3 AS BIGINT) AS uncertain,
+                    CAST(value->>4 AS BIGINT) AS not_before,
+                    CAST(value->>5 AS TEXT) AS reason,
+                    CAST(value->>6 AS TEXT) AS message,
+                    CAST(value->>7 AS BIGINT) AS finished_at,
+                    CAST(value->>8 AS BIGINT) AS last_status,
+                    CAST(value->>9 AS TEXT) AS last_request_id,
+                    CAST(value->>10 AS BIGINT) AS called
+             FROM {}
+         ) AS verdicts
          WHERE jobs.id = verdicts.id
-           AND jobs.dispatch = verdicts.dispatch
-           AND jobs.state = 'running'
-           AND jobs.worker = $1
-         RETURNING jobs.id, jobs.dispatch, jobs.campaign_id",
-        values(&TYPES, size, 2)
+           AND jobs.state = 'running'",
+        Dialect::of(connection).each()
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(worker);
-    for index in 0..size {
-        let settlement = chunk[index.min(chunk.len() - 1)];
-        let written = settlement.verdict.written(now);
-        let last = settlement.attempts.last();
-        query = query
-            .bind(settlement.job.0)
-            .bind(settlement.dispatch)
-            .bind(settlement.verdict.state()?.as_str())
-            .bind(written.spent)
-            .bind(written.uncertain)
-            .bind(written.not_before)
-            .bind(written.reason)
-            .bind(written.message)
-            .bind(written.finished_at)
-            .bind(last.and_then(|attempt| attempt.status).map(i64::from))
-            .bind(last.and_then(|attempt| attempt.request_id.as_deref()))
-            .bind(i64::from(last.is_some()));
+    let updated = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(rows)?)
+        .execute(connection)
+        .await
+        .doing("settle jobs")?;
+    if updated.rows_affected() == expected {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
     }
-    let rows = query.fetch_all(connection).await.doing("settle jobs")?;
-    for row in &rows {
-        let columns = Columns::of("jobs", row);
-        taken.insert(
-            (JobId(columns.get("id")?), columns.get("dispatch")?),
-            CampaignId(columns.get("campaign_id")?),
-        );
-    }
-    Ok(())
 }

@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_millis(100);
 const DISCOVER_EVERY: Duration = Duration::from_millis(500);
 
 /// The most that is on the wire for a tenant, whatever its lane grants.
-const WIRE_MAX: usize = 1_024;
+const WIRE_MAX: usize = 2_048;
 
 pub(crate) struct Feeder {
     pub(crate) ledger: Ledger,

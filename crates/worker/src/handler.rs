@@ -12,7 +12,7 @@ use repilot_ledger::{
 };
 use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Permit};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
@@ -36,6 +36,8 @@ pub(crate) struct Handler {
     pub(crate) lease: Arc<Lease>,
     pub(crate) commit: GroupCommit,
     pub(crate) retry: RetrySettings,
+    /// Leave to have a call under way, whatever its tenant.
+    pub(crate) calls: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: CancellationToken,
     /// Told when a delivery is done: the lane may take more.
@@ -163,6 +165,8 @@ impl Handler {
             };
             permit = again;
         }
+        // Never closed.
+        let _call = self.calls.acquire().await;
         if !self.lease.covers(job.lease_until, self.clock.now()) {
             tracing::warn!(
                 job.id = job.id.0,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use repilot_domain::{Clock, TenantName};
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, WorkerRow};
 use repilot_queue::{Dispatcher, Wire, WireError};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::RetrySettings;
@@ -24,11 +24,15 @@ use crate::lease::LEASE;
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkerSettings {
-    /// Jobs in hand at once.
+    /// Calls under way at once, over all tenants.
     pub concurrency: usize,
     /// Attempts and backoff.
     pub retry: RetrySettings,
 }
+
+/// Jobs in hand for each call under way: while some are called, others are claimed and settled, and
+/// the more of those there are, the more of them one transaction takes.
+const IN_HAND_PER_CALL: usize = 16;
 
 /// A worker that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,9 @@ pub enum WorkerError {
         "results can no longer be saved, so the worker stopped; devices that were being called are looked at before any retry"
     )]
     Commit(#[source] GroupCommitError),
+    /// The system gives no thread.
+    #[error("cannot start a thread to write the ledger from")]
+    Thread(#[source] std::io::Error),
     /// The wire ended by itself.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -93,8 +100,10 @@ impl Worker {
                 id.clone(),
                 Arc::clone(&keeper.clock),
                 LEASE,
-            ),
+            )
+            .map_err(WorkerError::Thread)?,
             retry: settings.retry,
+            calls: Semaphore::new(settings.concurrency),
             clock: Arc::clone(&keeper.clock),
             stop: ending.clone(),
             wake: Arc::clone(&wake),
@@ -116,7 +125,7 @@ impl Worker {
         keeper.keep().await?;
         let handled = CancellationToken::new();
         let handling = async {
-            let concurrency = settings.concurrency;
+            let concurrency = settings.concurrency * IN_HAND_PER_CALL;
             let ended = receiver
                 .run(&id.0, concurrency, handle, ending.clone())
                 .await;

@@ -107,7 +107,7 @@ impl Bench {
 
     pub(crate) fn commit_as(&self, worker: &str) -> GroupCommit {
         let worker = WorkerId(worker.to_owned());
-        GroupCommit::start(self.ledger.clone(), worker, self.clock.clone(), LEASE)
+        GroupCommit::start(self.ledger.clone(), worker, self.clock.clone(), LEASE).unwrap()
     }
 
     pub(crate) async fn claim_one(&self, commit: &GroupCommit, worker: &str) -> ClaimedJob {
