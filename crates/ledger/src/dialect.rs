@@ -53,6 +53,8 @@ impl Dialect {
                 // Survives a killed process whole; a power cut may cost the last transactions,
                 // whose devices are then looked at before they are called again.
                 "PRAGMA synchronous = NORMAL".to_owned(),
+                // A page that many jobs share is copied back into the file once for all of them.
+                "PRAGMA wal_autocheckpoint = 8000".to_owned(),
                 "PRAGMA foreign_keys = ON".to_owned(),
                 // Enough for the indexes of a million jobs.
                 "PRAGMA cache_size = -65536".to_owned(),

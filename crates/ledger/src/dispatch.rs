@@ -2,11 +2,12 @@
 
 use repilot_domain::{CampaignId, JobEvent, JobId, JobState, TenantName, Timestamp, WorkerId};
 use serde::{Deserialize, Serialize};
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::rows::{Columns, batch, gathered};
 use crate::{Ledger, LedgerError};
 
 /// A job that is to go on the wire.
@@ -159,34 +160,47 @@ async fn queue(
     lease_until: Timestamp,
     dispatched: &mut Vec<Dispatched>,
 ) -> Result<(), LedgerError> {
-    let rows = sqlx::query(
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {}
+         FROM (
+             SELECT id, dispatch + 1 AS dispatch FROM jobs
+             WHERE campaign_id = $1
+               AND state = 'pending'
+               AND not_before <= $2
+             ORDER BY not_before, id
+             LIMIT $3
+         ) AS due",
+        dialect.gathered("id, dispatch")
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(campaign.0)
+        .bind(now.as_millis())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let due: Vec<(i64, i64)> = gathered(query, &mut *connection, "look for due jobs").await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
         "UPDATE jobs
          SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
          WHERE state = 'pending'
-           AND id IN (
-               SELECT id FROM jobs
-               WHERE campaign_id = $1
-                 AND state = 'pending'
-                 AND not_before <= $4
-               ORDER BY not_before, id
-               LIMIT $5
-           )
-         RETURNING id, dispatch",
-    )
-    .bind(campaign.0)
-    .bind(&worker.0)
-    .bind(lease_until.as_millis())
-    .bind(now.as_millis())
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await
-    .doing("dispatch jobs")?;
-    for row in &rows {
-        let columns = Columns::of("jobs", row);
-        dispatched.push(Dispatched {
-            job: JobId(columns.get("id")?),
-            dispatch: columns.get("dispatch")?,
-        });
+           AND id IN (SELECT CAST(value->>0 AS BIGINT) FROM {})",
+        dialect.each()
+    );
+    let queued = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(due.iter().map(|(id, _)| [*id]))?)
+        .bind(&worker.0)
+        .bind(lease_until.as_millis())
+        .execute(connection)
+        .await
+        .doing("dispatch jobs")?;
+    if queued.rows_affected() != due.len() as u64 {
+        return Err(LedgerError::Contended);
     }
+    dispatched.extend(due.into_iter().map(|(id, dispatch)| Dispatched {
+        job: JobId(id),
+        dispatch,
+    }));
     Ok(())
 }
