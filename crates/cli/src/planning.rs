@@ -96,13 +96,11 @@ pub(crate) async fn reads_lane(
     ledger: Option<&Ledger>,
 ) -> anyhow::Result<Lane> {
     let tenant = &target.tenant;
-    Ok(match ledger {
-        Some(ledger) => repilot_worker::reads_lane(ledger, tenant, app.now()).await?,
-        None => {
-            let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-            Lane::new(tenant.reads, &LaneSeed::default(), rng)
-        }
-    })
+    if let Some(ledger) = ledger {
+        return Ok(repilot_worker::reads_lane(ledger, tenant, app.now()).await?);
+    }
+    let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
+    Ok(Lane::new(tenant.reads, &LaneSeed::default(), rng))
 }
 
 /// A plan, as `--json` prints it.

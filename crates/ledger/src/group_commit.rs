@@ -63,7 +63,6 @@ pub struct GroupCommit {
 
 impl GroupCommit {
     /// Starts the task, which claims and settles in the worker's name.
-    #[must_use]
     pub fn start(
         ledger: Ledger,
         worker: WorkerId,

@@ -30,7 +30,7 @@ enum Body {
         line: u64,
         buffer: Vec<u8>,
     },
-    Table(Box<Table>),
+    Table(Table),
 }
 
 impl Rows {
@@ -50,7 +50,7 @@ impl Rows {
                     line,
                     source,
                 })?;
-                Body::Table(Box::new(table))
+                Body::Table(table)
             }
         };
         Ok(Self {

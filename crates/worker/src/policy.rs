@@ -201,9 +201,9 @@ mod tests {
 
     const ASKED: Option<Duration> = Some(Duration::from_secs(400));
 
-    fn act(answer: Result<(), GraphError>, spent: u32) -> Decision {
+    fn act(answer: &Result<(), GraphError>, spent: u32) -> Decision {
         let mut rng = StdRng::seed_from_u64(1);
-        after_act(&answer, spent, &RetrySettings::default(), &mut rng)
+        after_act(answer, spent, &RetrySettings::default(), &mut rng)
     }
 
     fn look(answer: Result<&str, GraphError>, previous: &str, spent: u32) -> Decision {
@@ -266,7 +266,7 @@ mod tests {
             (Err(GraphError::Unreadable), "retry spent backoff"),
         ];
         for (answer, expected) in rows {
-            let decision = act(answer.clone(), 0);
+            let decision = act(&answer, 0);
             assert_eq!(in_short(&decision), expected, "{answer:?}");
         }
     }
@@ -321,20 +321,17 @@ mod tests {
     fn passing_faults_end_with_the_last_attempt_and_a_429_never_does() {
         let last = RetrySettings::default().attempts - 1;
         let transient = Err(GraphError::Transient { retry_after: None });
-        assert_eq!(
-            in_short(&act(transient.clone(), last - 1)),
-            "retry spent backoff"
-        );
-        assert_eq!(in_short(&act(transient, last)), "bury attempts-spent");
+        assert_eq!(in_short(&act(&transient, last - 1)), "retry spent backoff");
+        assert_eq!(in_short(&act(&transient, last)), "bury attempts-spent");
         let throttled = Err(GraphError::Throttled { retry_after: None });
-        assert_eq!(in_short(&act(throttled, 1_000)), "retry unspent throttled");
+        assert_eq!(in_short(&act(&throttled, 1_000)), "retry unspent throttled");
     }
 
     #[test]
     fn an_ambiguous_last_attempt_is_still_looked_into() {
         let limit = RetrySettings::default().attempts;
         assert_eq!(
-            in_short(&act(Err(GraphError::Ambiguous), limit - 1)),
+            in_short(&act(&Err(GraphError::Ambiguous), limit - 1)),
             "retry spent uncertain look"
         );
         assert_eq!(in_short(&look(Ok(""), "a@b", limit)), "succeed");
@@ -357,12 +354,12 @@ mod tests {
     fn retry_after_is_the_least_wait_and_a_look_waits_for_graph_to_show_the_effect() {
         let settings = RetrySettings::default();
         let Decision::Retry { delay, .. } =
-            act(Err(GraphError::Transient { retry_after: ASKED }), 0)
+            act(&Err(GraphError::Transient { retry_after: ASKED }), 0)
         else {
             panic!("a retry")
         };
         assert_eq!(Some(delay), ASKED);
-        let Decision::Retry { delay, .. } = act(Err(GraphError::Ambiguous), 0) else {
+        let Decision::Retry { delay, .. } = act(&Err(GraphError::Ambiguous), 0) else {
             panic!("a retry")
         };
         assert!(delay >= settings.look_after);

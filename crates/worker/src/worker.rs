@@ -123,20 +123,20 @@ impl Worker {
             async move { handler.handle(delivery).await }
         };
         keeper.keep().await?;
-        let handled = CancellationToken::new();
+        let all_done = CancellationToken::new();
         let handling = async {
             let concurrency = settings.concurrency * IN_HAND_PER_CALL;
             let ended = receiver
                 .run(&id.0, concurrency, handle, ending.clone())
                 .await;
             ending.cancel();
-            handled.cancel();
+            all_done.cancel();
             ended.map_err(WorkerError::from)
         };
         let keeping = async {
             tokio::join!(feeder.run(&ending), keeper.run(&ending));
             // What is in flight ends, and its leases are renewed until it has.
-            keeper.renew_until(&handled).await;
+            keeper.renew_until(&all_done).await;
         };
         let failing = async {
             tokio::select! {
@@ -144,7 +144,7 @@ impl Worker {
                     ending.cancel();
                     Err(WorkerError::Commit(error))
                 }
-                () = handled.cancelled() => Ok(()),
+                () = all_done.cancelled() => Ok(()),
             }
         };
         let (ended, (), failed) = tokio::join!(handling, keeping, failing);
