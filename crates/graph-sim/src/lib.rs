@@ -1,6 +1,6 @@
 //! A simulated Microsoft Graph: Autopilot device identities, quotas, faults as data, counters.
 //!
-//! World and wire are apart: [`world`] knows devices and quotas and never a socket, [`server`]
+//! World and wire are apart: `world` knows devices and quotas and never a socket, `server`
 //! speaks HTTP. It shares no type with the client, so that a wrong shape cannot hide on both sides.
 
 mod answer;

@@ -158,7 +158,7 @@ impl Ledger {
     }
 
     /// How many due jobs of its campaign go before a pending job; counted up to
-    /// [`AHEAD_COUNTED`].
+    /// `AHEAD_COUNTED`.
     pub async fn ahead_of(&self, job: &Job, now: Timestamp) -> Result<u64, LedgerError> {
         let mut reader = self.reader().await?;
         let ahead: i64 = sqlx::query(

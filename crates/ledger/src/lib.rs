@@ -1,6 +1,6 @@
 //! The ledger is the truth: every campaign, every device's job, every attempt. The only SQL.
 //!
-//! One SQL text serves every database; what differs is in [`dialect`]. Writes go through one
+//! One SQL text serves every database; what differs is in `dialect`. Writes go through one
 //! connection (`SQLite` has one writer anyway), and what workers claim and settle is committed in
 //! groups by [`GroupCommit`].
 
