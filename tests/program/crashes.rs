@@ -116,39 +116,3 @@ async fn a_network_that_goes_and_comes_back_costs_time_and_no_attempt() {
     );
     bench.assert_accounted("c", 40).await;
 }
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_frozen_worker_that_wakes_finds_its_claim_gone_and_calls_nothing_more() {
-    let mut scenario = Scenario::default();
-    scenario.latency.fixed_ms = 100;
-    let bench = Bench::new(PROGRAM, scenario, 60).await;
-    bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
-        .await
-        .expect(0);
-    let worker = |concurrency| {
-        let mut command = bench.command(&["worker", "--until-empty"]);
-        command.env("REPILOT_WORKER__CONCURRENCY", concurrency);
-        command.env("REPILOT_RETRY__LOOK_AFTER", "50ms");
-        command.spawn().unwrap()
-    };
-    let frozen = worker("4");
-    bench.until(|counters| counters.acts >= 8).await;
-    e2e::signal(&frozen, "STOP").await;
-    ended(worker("16")).await.expect(0);
-    let done = bench.counters();
-    assert_eq!((done.devices_applied, done.still_assigned), (60, 0));
-    // Somebody gets the devices anew; the sleeper must leave them alone.
-    for device in bench.simulator.devices(0) {
-        assert!(
-            bench
-                .simulator
-                .reassign(0, &device.id, "new@contoso.example")
-        );
-    }
-    e2e::signal(&frozen, "CONT").await;
-    ended(frozen).await.expect(0);
-    assert_eq!(bench.counters().reassigned_touched, 0);
-    bench.assert_accounted("c", 60).await;
-}

@@ -200,15 +200,9 @@ pub async fn kill(mut child: Child) -> ExitStatus {
 /// Sends the signal of Ctrl-C.
 #[cfg(unix)]
 pub async fn interrupt(child: &Child) {
-    signal(child, "INT").await;
-}
-
-/// Sends a signal by its name, as in `STOP`.
-#[cfg(unix)]
-pub async fn signal(child: &Child, name: &str) {
     let id = child.id().unwrap().to_string();
     let sent = Command::new("kill")
-        .args(["-s", name, &id])
+        .args(["-s", "INT", &id])
         .status()
         .await
         .unwrap();

@@ -116,10 +116,7 @@ impl Core {
             return Err(Refusal::Until(until));
         }
         self.finish_event(now);
-        if self.budget.used() >= self.estimate.limit() {
-            let next_free = self.budget.free_below(self.estimate.limit());
-            self.estimate.saturated(now, next_free);
-        }
+        self.note_saturation(now);
         let limit = self.estimate.limit();
         if self.budget.used() >= limit {
             return Err(self
@@ -139,6 +136,15 @@ impl Core {
             epoch: self.gate.epoch(),
             at: now,
         })
+    }
+
+    /// Tells the estimate when the window is full.
+    fn note_saturation(&mut self, now: Duration) {
+        let limit = self.estimate.limit();
+        if self.budget.used() >= limit {
+            let next_free = self.budget.free_below(limit);
+            self.estimate.saturated(now, next_free);
+        }
     }
 
     /// How many more calls may be under way.
@@ -237,6 +243,9 @@ impl Core {
         if self.gate.closed_until(until).is_some() {
             return 0;
         }
+        // Whoever goes by the forecast does not ask while the window is full, which is when the
+        // moment to probe comes.
+        self.note_saturation(now);
         let limit = self.estimate.limit();
         let free = (limit + self.budget.leaving_by(until)).saturating_sub(self.budget.used());
         let paced = self

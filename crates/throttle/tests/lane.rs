@@ -238,3 +238,24 @@ async fn a_lane_that_is_held_waits_and_learns_nothing_from_it() {
     assert_eq!(snapshot.gate, GateState::Open);
     assert_eq!((snapshot.learnt_limit, snapshot.throttle_events), (None, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_nobody_asks_while_it_is_full_still_finds_the_moment_to_probe() {
+    let seed = LaneSeed {
+        learnt_limit: Some(60),
+        ..LaneSeed::default()
+    };
+    let lane = lane_of(100, &seed);
+    tokio::time::sleep(WINDOW * 2).await;
+    let start = Instant::now();
+    let mut forecast = 0;
+    while start.elapsed() < WINDOW / 2 {
+        let now_free = lane.forecast(Duration::from_millis(500));
+        for _ in 0..now_free {
+            lane.acquire().await.settle(Answer::Accepted);
+        }
+        forecast += now_free;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(forecast, 63, "the window, and then the probe");
+}

@@ -122,7 +122,11 @@ impl Worker {
             let handler = Arc::clone(&handler);
             async move { handler.handle(delivery).await }
         };
-        keeper.keep().await?;
+        match keeper.keep().await {
+            Err(error) if !error.is_passing() => return Err(error.into()),
+            // The keeper's own loop tries again.
+            Ok(()) | Err(_) => {}
+        }
         let all_done = CancellationToken::new();
         let handling = async {
             let concurrency = settings.concurrency * IN_HAND_PER_CALL;
