@@ -40,12 +40,12 @@ pub(crate) fn complain(error: &anyhow::Error) {
     }
 }
 
-/// An error and its causes on one line; a cause that its successor repeats is said once.
+/// An error and its causes on one line; a cause that was said already is not said again.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        if said.last() != Some(&cause) {
+        if said.last().is_none_or(|last| !last.contains(&cause)) {
             said.push(cause);
         }
     }
