@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries of a batch.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Commands a transaction: enough to make the commit cheap, few enough to stay below 10 ms.
+/// Commands a transaction: enough to make the commit cheap, few enough to be over in some 10 ms.
 const BATCH: usize = 1_024;
 
 /// A batch that could not be committed.

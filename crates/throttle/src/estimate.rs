@@ -199,10 +199,12 @@ mod tests {
     #[test]
     fn a_throttle_at_the_estimate_shrinks_it_and_an_empty_window_says_nothing() {
         let mut estimate = Estimate::new(100, WINDOW, Some(60));
-        estimate.throttled(58, seconds(1));
+        estimate.throttled(60, seconds(1));
         assert_eq!(estimate.limit(), 45);
         estimate.throttled(0, seconds(2));
         assert_eq!(estimate.limit(), 45);
+        estimate.throttled(43, seconds(3));
+        assert_eq!(estimate.limit(), 43);
     }
 
     /// Tells that the budget is full, in the quiet after a burst.
@@ -248,7 +250,7 @@ mod tests {
                 limits.push(estimate.limit());
             }
         }
-        assert_eq!(limits, [30, 31, 34, 43, 70, 100]);
+        assert_eq!(limits, [30, 31, 34, 42, 52, 65, 81, 100]);
         assert_eq!(estimate.learnt(), None);
     }
 
