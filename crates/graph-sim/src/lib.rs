@@ -8,6 +8,7 @@ mod counters;
 mod fault;
 mod fleet;
 mod quota;
+mod request;
 mod scenario;
 mod server;
 mod simulator;

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::answer::{Reply, error_body, retry_after};
 use crate::fault::BodyShape;
-use crate::world::{Outcome, Request, World};
+use crate::request::Request;
+use crate::world::{Outcome, World};
 use crate::{Counters, DeviceState, Fleet, Scenario};
 
 /// The connection is to be dropped without an answer.

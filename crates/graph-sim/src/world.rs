@@ -6,47 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::answer::Reply;
-use crate::fault::{BodyShape, Fault, FaultKind, Occasion, On, chance, met};
+use crate::fault::{BodyShape, Fault, FaultKind, Occasion, chance, met};
 use crate::fleet::{DeviceState, Fleet};
 use crate::quota::{Peak, Window};
+use crate::request::Request;
 use crate::{Counters, Scenario};
-
-/// A call, as the wire understood it.
-#[derive(Debug, Clone)]
-pub(crate) enum Request {
-    List {
-        skip: usize,
-        top: usize,
-        contains: Option<String>,
-        count: bool,
-    },
-    Count,
-    Look {
-        id: String,
-    },
-    Act {
-        id: String,
-    },
-    Assign {
-        id: String,
-        user: String,
-        name: String,
-    },
-}
-
-impl Request {
-    fn is_write(&self) -> bool {
-        matches!(self, Self::Act { .. } | Self::Assign { .. })
-    }
-
-    const fn on(&self) -> On {
-        match self {
-            Self::List { .. } | Self::Count => On::List,
-            Self::Look { .. } => On::Look,
-            Self::Act { .. } | Self::Assign { .. } => On::Act,
-        }
-    }
-}
 
 /// A reply and how much later it goes back.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What the user has set: `config/default.toml`, a file, the environment, the command line.
 
 mod duration;
+mod error;
 pub(crate) mod folders;
 mod layers;
 mod tenant;
@@ -14,7 +15,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use duration::Span;
-pub(crate) use layers::{DEFAULTS, Loaded, Places, SettingsError, load};
+pub(crate) use error::SettingsError;
+pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
 pub(crate) use tenant::{CredentialKind, TenantSettings};
 
 /// Everything that can be set; `config/default.toml` says what each means.
