@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
 
 /// A call to Graph, to be recorded.
@@ -87,6 +87,9 @@ pub struct Attempt {
     pub diagnostic: Option<String>,
 }
 
+/// Rows a statement: a batch is made of few of them, and each size is prepared once.
+const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+
 /// Records attempts, each of a job under a dispatch.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
@@ -96,51 +99,49 @@ pub(crate) async fn insert(
     if attempts.is_empty() {
         return Ok(());
     }
+    let mut left = attempts;
+    for size in ROWS_AT_ONCE {
+        while left.len() >= size {
+            let (rows, rest) = left.split_at(size);
+            insert_rows(connection, worker, rows).await?;
+            left = rest;
+        }
+    }
+    Ok(())
+}
+
+async fn insert_rows(
+    connection: &mut AnyConnection,
+    worker: &str,
+    rows: &[(JobId, i64, &NewAttempt)],
+) -> Result<(), LedgerError> {
     let sql = format!(
         "INSERT INTO attempts (
              job_id, dispatch, step, outcome, worker, started_at, finished_at,
              status, code, message, request_id, client_request_id, server_date, diagnostic
          )
-         SELECT CAST(value->>0 AS BIGINT),
-                CAST(value->>1 AS BIGINT),
-                CAST(value->>2 AS TEXT),
-                CAST(value->>3 AS TEXT),
-                $2,
-                CAST(value->>4 AS BIGINT),
-                CAST(value->>5 AS BIGINT),
-                CAST(value->>6 AS BIGINT),
-                CAST(value->>7 AS TEXT),
-                CAST(value->>8 AS TEXT),
-                CAST(value->>9 AS TEXT),
-                CAST(value->>10 AS TEXT),
-                CAST(value->>11 AS TEXT),
-                CAST(value->>12 AS TEXT)
-         FROM {}",
-        Dialect::of(connection).each()
+         VALUES {}",
+        Dialect::of(connection).rows(rows.len(), 14)
     );
-    let rows = batch(attempts.iter().map(|(job, dispatch, attempt)| {
-        (
-            job.0,
-            *dispatch,
-            attempt.step.as_str(),
-            attempt.outcome.as_str(),
-            attempt.started_at.as_millis(),
-            attempt.finished_at.as_millis(),
-            attempt.status,
-            attempt.code.as_deref(),
-            attempt.message.as_deref(),
-            attempt.request_id.as_deref(),
-            attempt.client_request_id.as_deref(),
-            attempt.server_date.as_deref(),
-            attempt.diagnostic.as_deref(),
-        )
-    }))?;
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(rows)
-        .bind(worker)
-        .execute(connection)
-        .await
-        .doing("record attempts")?;
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for (job, dispatch, attempt) in rows {
+        query = query
+            .bind(job.0)
+            .bind(*dispatch)
+            .bind(attempt.step.as_str())
+            .bind(attempt.outcome.as_str())
+            .bind(worker)
+            .bind(attempt.started_at.as_millis())
+            .bind(attempt.finished_at.as_millis())
+            .bind(attempt.status.map(i64::from))
+            .bind(attempt.code.as_deref())
+            .bind(attempt.message.as_deref())
+            .bind(attempt.request_id.as_deref())
+            .bind(attempt.client_request_id.as_deref())
+            .bind(attempt.server_date.as_deref())
+            .bind(attempt.diagnostic.as_deref());
+    }
+    query.execute(connection).await.doing("record attempts")?;
     Ok(())
 }
 

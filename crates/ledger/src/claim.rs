@@ -9,7 +9,7 @@ use crate::LedgerError;
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{batch, gathered};
+use crate::rows::{batch, gathered, pairs};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
@@ -35,24 +35,24 @@ pub struct ClaimedJob {
 /// A job that can be claimed: id, dispatch, campaign, device, user, attempts, uncertain.
 type Claimable = (i64, i64, i64, String, String, i64, i64);
 
-/// Claims those of `jobs` that are still queued under their number.
+/// Claims those of `jobs` that are still queued under their number, and counts them.
 pub(crate) async fn claim(
     connection: &mut AnyConnection,
     worker: &str,
     jobs: &[(JobId, i64)],
-    now: Timestamp,
     lease_until: Timestamp,
+    deltas: &mut Deltas,
 ) -> Result<Vec<ClaimedJob>, LedgerError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
     let claimable = claimable(connection, jobs).await?;
-    let ids = batch(claimable.iter().map(|row| [row.0]))?;
+    let ids = batch(claimable.iter().map(|row| row.0))?;
     let sql = format!(
         "UPDATE jobs
          SET state = 'running', worker = $2, lease_until = $3
          WHERE state = 'queued'
-           AND id IN (SELECT CAST(value->>0 AS BIGINT) FROM {})",
+           AND id IN (SELECT value FROM {})",
         Dialect::of(connection).each()
     );
     let claimed = sqlx::query(AssertSqlSafe(sql))
@@ -69,18 +69,8 @@ pub(crate) async fn claim(
     for row in &claimable {
         *by_campaign.entry(CampaignId(row.2)).or_default() += 1;
     }
-    let mut deltas = Deltas::default();
-    for (campaign, count) in &by_campaign {
-        deltas.moved(*campaign, JobState::Queued, JobEvent::Claim, *count)?;
-    }
-    deltas.write(connection).await?;
-    for campaign in by_campaign.into_keys() {
-        sqlx::query("UPDATE campaigns SET started_at = $2 WHERE id = $1 AND started_at IS NULL")
-            .bind(campaign.0)
-            .bind(now.as_millis())
-            .execute(&mut *connection)
-            .await
-            .doing("start a campaign")?;
+    for (campaign, count) in by_campaign {
+        deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
     }
     let claimed = claimable.into_iter().map(|row| ClaimedJob {
         id: JobId(row.0),
@@ -102,10 +92,7 @@ async fn claimable(
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
-         FROM (
-             SELECT DISTINCT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
-             FROM {each}
-         ) AS claims
+         FROM {each} AS claims
          -- In this order: the claims are few, the jobs are many.
          CROSS JOIN jobs
          WHERE jobs.id = claims.id
@@ -115,9 +102,9 @@ async fn claimable(
             "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
              jobs.user_principal_name, jobs.attempts, jobs.uncertain"
         ),
-        each = dialect.each()
+        each = dialect.each_pair()
     );
-    let claims = batch(jobs.iter().map(|(job, dispatch)| (job.0, *dispatch)))?;
+    let (claims, _) = pairs(jobs.iter().copied())?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);
     gathered(query, connection, "look for claimed jobs").await
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use repilot_domain::{CampaignId, JobEvent, JobState, Timestamp};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 
 /// Calls to Graph that an attempt row stands for.
@@ -14,6 +15,9 @@ pub(crate) const CALLS: &str = "calls";
 pub(crate) const THROTTLED: &str = "throttled";
 /// Rows that the plan refused, by reason.
 pub(crate) const REFUSED: &str = "refused";
+
+/// Counters that one statement changes: a batch seldom changes more.
+const ROWS_AT_ONCE: usize = 16;
 
 /// Changes to counters, summed up before they are written; in one order, so that two processes
 /// that change the same campaigns never wait for each other in a circle.
@@ -45,23 +49,24 @@ impl Deltas {
     }
 
     pub(crate) async fn write(self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
-        for ((campaign, name, reason), by) in self.0 {
-            if by == 0 {
-                continue;
-            }
-            sqlx::query(
+        let changed: Vec<_> = self.0.into_iter().filter(|(_, by)| *by != 0).collect();
+        for chunk in changed.chunks(ROWS_AT_ONCE) {
+            let sql = format!(
                 "INSERT INTO counters (campaign_id, name, reason, value)
-                 VALUES ($1, $2, $3, $4)
+                 VALUES {}
                  ON CONFLICT (campaign_id, name, reason)
                  DO UPDATE SET value = counters.value + excluded.value",
-            )
-            .bind(campaign.0)
-            .bind(name)
-            .bind(reason)
-            .bind(by)
-            .execute(&mut *connection)
-            .await
-            .doing("count")?;
+                Dialect::of(connection).rows(chunk.len(), 4)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for ((campaign, name, reason), by) in chunk {
+                query = query
+                    .bind(campaign.0)
+                    .bind(*name)
+                    .bind(reason.as_str())
+                    .bind(*by);
+            }
+            query.execute(&mut *connection).await.doing("count")?;
         }
         Ok(())
     }

@@ -26,6 +26,33 @@ impl Dialect {
         }
     }
 
+    /// The pairs of a [`pairs`](crate::rows::pairs) that is the first parameter, as `id` and `dispatch`.
+    pub(crate) const fn each_pair(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "(SELECT CAST(key AS BIGINT) AS id, value AS dispatch FROM json_each($1))"
+            }
+        }
+    }
+
+    /// The rows of an `INSERT` of so many columns each, as parameters in order.
+    pub(crate) fn rows(self, rows: usize, columns: usize) -> String {
+        match self {
+            // Without numbers: a numbered parameter is looked up among all of them.
+            Self::Sqlite => {
+                let row = format!("({})", vec!["?"; columns].join(", "));
+                vec![row.as_str(); rows].join(", ")
+            }
+        }
+    }
+
+    /// A migration's text with this database's words in it.
+    pub(crate) fn shape(self, migration: &str) -> String {
+        match self {
+            Self::Sqlite => migration.replace("id ROW_KEY", "id INTEGER"),
+        }
+    }
+
     /// All rows of a query gathered into one, an array of arrays of these columns.
     pub(crate) fn gathered(self, columns: &str) -> String {
         match self {

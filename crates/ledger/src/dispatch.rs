@@ -56,8 +56,8 @@ impl Ledger {
         if campaigns.is_empty() {
             return Ok(Vec::new());
         }
-        let start = turn % campaigns.len();
-        campaigns.rotate_left(start);
+        let first = turn % campaigns.len();
+        campaigns.rotate_left(first);
         let mut dispatched = Vec::with_capacity(limit);
         let mut deltas = Deltas::default();
         // A first round gives each campaign its share; a second gives away what some did not need.
@@ -84,6 +84,9 @@ impl Ledger {
                 )
                 .await?;
                 let count = dispatched.len() - before;
+                if count > 0 {
+                    start_campaign(&mut transaction, *campaign, now).await?;
+                }
                 deltas.moved(
                     *campaign,
                     JobState::Pending,
@@ -151,6 +154,21 @@ async fn dispatchable(
         .collect()
 }
 
+/// Its first jobs go out.
+async fn start_campaign(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    sqlx::query("UPDATE campaigns SET started_at = $2 WHERE id = $1 AND started_at IS NULL")
+        .bind(campaign.0)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await
+        .doing("start a campaign")?;
+    Ok(())
+}
+
 async fn queue(
     connection: &mut AnyConnection,
     campaign: CampaignId,
@@ -185,11 +203,11 @@ async fn queue(
         "UPDATE jobs
          SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
          WHERE state = 'pending'
-           AND id IN (SELECT CAST(value->>0 AS BIGINT) FROM {})",
+           AND id IN (SELECT value FROM {})",
         dialect.each()
     );
     let queued = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(due.iter().map(|(id, _)| [*id]))?)
+        .bind(batch(due.iter().map(|(id, _)| *id))?)
         .bind(&worker.0)
         .bind(lease_until.as_millis())
         .execute(connection)

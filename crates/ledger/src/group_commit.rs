@@ -2,9 +2,9 @@
 //!
 //! One task owns the write side, on a thread of its own: a transaction is a dozen statements, and
 //! among a thousand handlers each of them would wait for its turn again. While one transaction
-//! commits, the next batch gathers; nobody waits for a timer. A failing disk does not lose an answer: the batch is tried again for
-//! [`PATIENCE`], then everybody is told. Their leases then run out, and the devices are looked at
-//! before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
+//! commits, the next batch gathers; nobody waits for a timer. A failing disk does not lose an
+//! answer: the batch is tried again for [`PATIENCE`], then everybody is told. Their leases then run
+//! out, and the devices are looked at before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
 //! fence refuses it.
 
 use std::collections::{HashMap, HashSet};
@@ -15,7 +15,9 @@ use repilot_domain::{Clock, JobId, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::counters::Deltas;
 use crate::error::QueryContext as _;
+use crate::settle::Trust;
 use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, rescue, settle};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
@@ -153,9 +155,15 @@ async fn commit_patiently(
 ) -> Result<Committed, GroupCommitError> {
     let begun = Instant::now();
     let mut warned = false;
+    let mut trust = Trust::Plain;
     loop {
-        let error = match commit(ledger, worker, clock, lease, batch).await {
+        let error = match commit(ledger, worker, clock, lease, batch, trust).await {
             Ok(committed) => return Ok(committed),
+            // A claim no longer held: now it is looked at which.
+            Err(LedgerError::Contended) if trust == Trust::Plain => {
+                trust = Trust::Nothing;
+                continue;
+            }
             Err(error) => error,
         };
         if !error.is_passing() || begun.elapsed() >= PATIENCE {
@@ -178,6 +186,7 @@ async fn commit(
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
+    trust: Trust,
 ) -> Result<Committed, LedgerError> {
     let mut claims = Vec::new();
     let mut settlements = Vec::new();
@@ -193,9 +202,28 @@ async fn commit(
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
     let lease_until = now.after(lease);
-    let settled = settle::settle(&mut transaction, &worker.0, &settlements, now).await?;
-    rescue::recall(&mut transaction, &recalls).await?;
-    let claimed = claim::claim(&mut transaction, &worker.0, &claims, now, lease_until).await?;
+    let mut deltas = Deltas::default();
+    let settled = settle::settle(
+        &mut transaction,
+        &worker.0,
+        &settlements,
+        trust,
+        now,
+        &mut deltas,
+    )
+    .await?;
+    rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
+    let claimed = claim::claim(
+        &mut transaction,
+        &worker.0,
+        &claims,
+        lease_until,
+        &mut deltas,
+    )
+    .await?;
+    let settled = settled
+        .finish(&mut transaction, &worker.0, deltas, now)
+        .await?;
     transaction.commit().await.doing("commit a batch")?;
     Ok((claimed, settled))
 }

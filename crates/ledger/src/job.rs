@@ -2,8 +2,8 @@
 
 use repilot_domain::{CampaignId, DeviceId, JobId, JobState, Timestamp};
 use serde::Serialize;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
@@ -48,9 +48,9 @@ pub struct Job {
     pub reason: String,
     /// The last answer, in words.
     pub message: String,
-    /// The last answer's HTTP status.
+    /// The last call's HTTP status.
     pub last_status: Option<i64>,
-    /// The last answer's `request-id`.
+    /// The last call's `request-id`.
     pub last_request_id: Option<String>,
     /// When it was enqueued.
     pub created_at: Timestamp,
@@ -66,6 +66,21 @@ pub struct JobFilter {
     /// Those with this reason.
     pub reason: Option<String>,
 }
+
+/// What [`Job::read`] reads.
+const COLUMNS: &str = "jobs.*,
+             (
+                 SELECT status FROM attempts
+                 WHERE job_id = jobs.id
+                 ORDER BY dispatch DESC, finished_at DESC
+                 LIMIT 1
+             ) AS last_status,
+             (
+                 SELECT request_id FROM attempts
+                 WHERE job_id = jobs.id
+                 ORDER BY dispatch DESC, finished_at DESC
+                 LIMIT 1
+             ) AS last_request_id";
 
 /// Beyond this many, "when" is a guess anyway, and counting takes longer than a page may.
 const AHEAD_COUNTED: i64 = 100_000;
@@ -113,11 +128,11 @@ impl Ledger {
     /// A job and its campaign's name.
     pub async fn job(&self, id: JobId) -> Result<Option<(Job, String)>, LedgerError> {
         let mut reader = self.reader().await?;
-        let row = sqlx::query(
-            "SELECT jobs.*, campaigns.name AS campaign_name
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS}, campaigns.name AS campaign_name
              FROM jobs JOIN campaigns ON campaigns.id = jobs.campaign_id
-             WHERE jobs.id = $1",
-        )
+             WHERE jobs.id = $1"
+        )))
         .bind(id.0)
         .fetch_optional(&mut *reader)
         .await
@@ -137,15 +152,15 @@ impl Ledger {
         page: Page,
     ) -> Result<Vec<Job>, LedgerError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM jobs
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM jobs
              WHERE campaign_id = $1
                AND id > $2
                AND ($3 = '' OR state = $3)
                AND ($4 = '' OR reason = $4)
              ORDER BY id
-             LIMIT $5",
-        )
+             LIMIT $5"
+        )))
         .bind(campaign.0)
         .bind(page.after.0)
         .bind(filter.state.map_or("", JobState::as_str))

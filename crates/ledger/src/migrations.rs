@@ -4,16 +4,25 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, SqlSafeStr as _};
 
 use crate::LedgerError;
+use crate::dialect::Dialect;
 
 /// Version, description, text; in order. A new file goes at the end, and an old one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "ledger",
-    include_str!("../../../migrations/0001_ledger.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "ledger",
+        include_str!("../../../migrations/0001_ledger.sql"),
+    ),
+    (
+        2,
+        "row keys",
+        include_str!("../../../migrations/0002_row_keys.sql"),
+    ),
+];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.
 pub(crate) async fn run(connection: &mut AnyConnection, location: &str) -> Result<(), LedgerError> {
+    let dialect = Dialect::of(connection);
     let migrations = MIGRATIONS
         .iter()
         .map(|(version, description, text)| {
@@ -21,7 +30,7 @@ pub(crate) async fn run(connection: &mut AnyConnection, location: &str) -> Resul
                 *version,
                 (*description).into(),
                 MigrationType::Simple,
-                AssertSqlSafe(*text).into_sql_str(),
+                AssertSqlSafe(dialect.shape(text)).into_sql_str(),
                 false,
             )
         })

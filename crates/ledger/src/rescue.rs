@@ -13,7 +13,7 @@ use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::{Columns, pairs};
 use crate::{Ledger, LedgerError, NewAttempt, attempt};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
@@ -161,6 +161,7 @@ impl Ledger {
 pub(crate) async fn recall(
     connection: &mut AnyConnection,
     jobs: &[(JobId, i64)],
+    deltas: &mut Deltas,
 ) -> Result<(), LedgerError> {
     if jobs.is_empty() {
         return Ok(());
@@ -168,26 +169,22 @@ pub(crate) async fn recall(
     let sql = format!(
         "UPDATE jobs
          SET state = 'pending', worker = ''
-         FROM (
-             SELECT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
-             FROM {}
-         ) AS recalls
+         FROM {} AS recalls
          WHERE jobs.id = recalls.id
            AND jobs.dispatch = recalls.dispatch
            AND jobs.state = 'queued'
          RETURNING jobs.campaign_id",
-        Dialect::of(connection).each()
+        Dialect::of(connection).each_pair()
     );
-    let recalls = batch(jobs.iter().map(|(job, dispatch)| (job.0, *dispatch)))?;
+    let (recalls, _) = pairs(jobs.iter().copied())?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(recalls)
         .fetch_all(&mut *connection)
         .await
         .doing("recall jobs")?;
-    let mut deltas = Deltas::default();
     for row in &rows {
         let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
         deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
     }
-    deltas.write(connection).await
+    Ok(())
 }

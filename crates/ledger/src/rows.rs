@@ -1,8 +1,9 @@
 //! Reading columns, and writing many rows in one statement.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use repilot_domain::Timestamp;
+use repilot_domain::{JobId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -79,6 +80,20 @@ pub(crate) fn batch<T: Serialize>(
 ) -> Result<String, LedgerError> {
     let rows: Vec<T> = rows.into_iter().collect();
     serde_json::to_string(&rows).map_err(LedgerError::Batch)
+}
+
+/// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`
+/// reads. Of a job that stands there twice only the later dispatch can still hold.
+pub(crate) fn pairs(
+    jobs: impl IntoIterator<Item = (JobId, i64)>,
+) -> Result<(String, usize), LedgerError> {
+    let mut latest = BTreeMap::new();
+    for (job, dispatch) in jobs {
+        let known = latest.entry(job.0).or_insert(dispatch);
+        *known = dispatch.max(*known);
+    }
+    let text = serde_json::to_string(&latest).map_err(LedgerError::Batch)?;
+    Ok((text, latest.len()))
 }
 
 /// Reads what a statement gathered with `Dialect::gathered` into its one row: rows that come one by

@@ -11,7 +11,7 @@ use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{batch, gathered};
+use crate::rows::{batch, gathered, pairs};
 use crate::{LedgerError, NewAttempt, attempt};
 
 /// Why a job that was called waits for its next call.
@@ -78,6 +78,8 @@ pub struct Settlement {
     pub job: JobId,
     /// The dispatch number of the claim.
     pub dispatch: i64,
+    /// Its campaign, as the claim named it; looked up where it is not known.
+    pub campaign: Option<CampaignId>,
     /// What becomes of it.
     pub verdict: Verdict,
     /// What was asked of Graph for it, in order.
@@ -149,38 +151,95 @@ impl Verdict {
     }
 }
 
+/// What was settled, and what that changes beside the jobs themselves.
+#[derive(Default)]
+pub(crate) struct Settled<'a> {
+    pub(crate) jobs: Vec<JobId>,
+    attempts: Vec<(JobId, i64, &'a NewAttempt)>,
+    /// Campaigns with a job that became terminal.
+    finished: Vec<CampaignId>,
+    /// Campaigns with a job that went back.
+    returned: Vec<CampaignId>,
+}
+
+/// How far a batch trusts what its settlements say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Plain successes are taken without a look, and if one claim of them no longer held, the
+    /// whole batch is [`LedgerError::Contended`].
+    Plain,
+    /// Each claim is looked at.
+    Nothing,
+}
+
 /// Settles those whose claim still holds, and says which those are; the others' word is refused.
-pub(crate) async fn settle(
+///
+/// [`Settled::finish`] must follow.
+pub(crate) async fn settle<'a>(
     connection: &mut AnyConnection,
     worker: &str,
-    settlements: &[&Settlement],
+    settlements: &[&'a Settlement],
+    trust: Trust,
     now: Timestamp,
-) -> Result<Vec<JobId>, LedgerError> {
-    if settlements.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut taken: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(settlements.len());
-    for (job, dispatch, campaign) in held(connection, worker, settlements).await? {
-        taken.insert((JobId(job), dispatch), CampaignId(campaign));
-    }
-    update_jobs(connection, settlements, now, &taken).await?;
-    let mut deltas = Deltas::default();
-    let mut attempts = Vec::with_capacity(settlements.len());
-    let mut finished = Vec::new();
-    let mut returned = Vec::new();
-    for settlement in settlements {
-        let Some(campaign) = taken.get(&(settlement.job, settlement.dispatch)).copied() else {
+    deltas: &mut Deltas,
+) -> Result<Settled<'a>, LedgerError> {
+    let mut settled = Settled::default();
+    let is_plain = |said: &&Settlement| {
+        trust == Trust::Plain
+            && said.campaign.is_some()
+            && matches!(said.verdict, Verdict::Succeeded)
+    };
+    let (plain, other): (Vec<&'a Settlement>, Vec<&'a Settlement>) =
+        settlements.iter().copied().partition(is_plain);
+    succeed_jobs(connection, worker, &plain, now).await?;
+    for settlement in plain {
+        let Some(campaign) = settlement.campaign else {
             continue;
         };
+        settled.note(settlement, campaign, deltas)?;
+    }
+    if !other.is_empty() {
+        let mut held_by: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(other.len());
+        for (job, dispatch, campaign) in held(connection, worker, &other).await? {
+            held_by.insert((JobId(job), dispatch), CampaignId(campaign));
+        }
+        update_jobs(connection, &other, now, &held_by).await?;
+        for settlement in other {
+            // Once only, should it have been said twice.
+            let Some(campaign) = held_by.remove(&(settlement.job, settlement.dispatch)) else {
+                continue;
+            };
+            settled.note(settlement, campaign, deltas)?;
+            if let Verdict::Retry {
+                pause: Some(reason),
+                ..
+            } = &settlement.verdict
+            {
+                pause_within(connection, campaign, reason).await?;
+            }
+        }
+    }
+    Ok(settled)
+}
+
+impl<'a> Settled<'a> {
+    /// Notes a settlement that was taken.
+    fn note(
+        &mut self,
+        settlement: &'a Settlement,
+        campaign: CampaignId,
+        deltas: &mut Deltas,
+    ) -> Result<(), LedgerError> {
         let verdict = &settlement.verdict;
+        self.jobs.push(settlement.job);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         if let Verdict::Dead { reason, .. } = verdict {
             deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
         }
         let list = if verdict.state()?.is_terminal() {
-            &mut finished
+            &mut self.finished
         } else {
-            &mut returned
+            &mut self.returned
         };
         if !list.contains(&campaign) {
             list.push(campaign);
@@ -190,25 +249,72 @@ pub(crate) async fn settle(
             if attempt.outcome == AttemptOutcome::Throttled {
                 deltas.add(campaign, THROTTLED, "", 1);
             }
-            attempts.push((settlement.job, settlement.dispatch, attempt));
+            self.attempts
+                .push((settlement.job, settlement.dispatch, attempt));
         }
-        if let Verdict::Retry {
-            pause: Some(reason),
-            ..
-        } = verdict
-        {
-            pause_within(connection, campaign, reason).await?;
+        Ok(())
+    }
+
+    /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
+    /// job this was.
+    pub(crate) async fn finish(
+        self,
+        connection: &mut AnyConnection,
+        worker: &str,
+        deltas: Deltas,
+        now: Timestamp,
+    ) -> Result<Vec<JobId>, LedgerError> {
+        attempt::insert(connection, worker, &self.attempts).await?;
+        deltas.write(connection).await?;
+        for campaign in self.finished {
+            end_if_done(connection, campaign, now).await?;
         }
+        for campaign in self.returned {
+            cancel_returned(connection, campaign, now).await?;
+        }
+        Ok(self.jobs)
     }
-    attempt::insert(connection, worker, &attempts).await?;
-    deltas.write(connection).await?;
-    for campaign in finished {
-        end_if_done(connection, campaign, now).await?;
+}
+
+/// Plain successes, whose claims are trusted to hold.
+async fn succeed_jobs(
+    connection: &mut AnyConnection,
+    worker: &str,
+    settlements: &[&Settlement],
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    if settlements.is_empty() {
+        return Ok(());
     }
-    for campaign in returned {
-        cancel_returned(connection, campaign, now).await?;
+    let sql = format!(
+        "UPDATE jobs
+         SET state = 'succeeded',
+             attempts = attempts + 1,
+             uncertain = 0,
+             not_before = 0,
+             reason = '',
+             message = '',
+             finished_at = $3
+         FROM {each} AS said
+         WHERE jobs.id = said.id
+           AND jobs.dispatch = said.dispatch
+           AND jobs.state = 'running'
+           AND jobs.worker = $2",
+        each = Dialect::of(connection).each_pair()
+    );
+    let (said, _) = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
+    let updated = sqlx::query(AssertSqlSafe(sql))
+        .bind(said)
+        .bind(worker)
+        .bind(now.as_millis())
+        .execute(connection)
+        .await
+        .doing("settle jobs")?;
+    if updated.rows_affected() == settlements.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
     }
-    Ok(taken.into_keys().map(|(job, _)| job).collect())
 }
 
 /// Those of the settlements whose claim still holds: job, dispatch and campaign.
@@ -220,10 +326,7 @@ async fn held(
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
-         FROM (
-             SELECT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS BIGINT) AS dispatch
-             FROM {each}
-         ) AS said
+         FROM {each} AS said
          -- In this order: what was said is little, the jobs are many.
          CROSS JOIN jobs
          WHERE jobs.id = said.id
@@ -231,9 +334,9 @@ async fn held(
            AND jobs.state = 'running'
            AND jobs.worker = $2",
         gathered = dialect.gathered("jobs.id, jobs.dispatch, jobs.campaign_id"),
-        each = dialect.each()
+        each = dialect.each_pair()
     );
-    let said = batch(settlements.iter().map(|said| (said.job.0, said.dispatch)))?;
+    let (said, _) = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
     gathered(query, connection, "look for settled jobs").await
 }
@@ -242,15 +345,14 @@ async fn update_jobs(
     connection: &mut AnyConnection,
     settlements: &[&Settlement],
     now: Timestamp,
-    taken: &HashMap<(JobId, i64), CampaignId>,
+    held_by: &HashMap<(JobId, i64), CampaignId>,
 ) -> Result<(), LedgerError> {
     let mut rows = Vec::with_capacity(settlements.len());
     for settlement in settlements {
-        if !taken.contains_key(&(settlement.job, settlement.dispatch)) {
+        if !held_by.contains_key(&(settlement.job, settlement.dispatch)) {
             continue;
         }
         let written = settlement.verdict.written(now);
-        let last = settlement.attempts.last();
         rows.push((
             settlement.job.0,
             settlement.verdict.state()?.as_str(),
@@ -260,9 +362,7 @@ async fn update_jobs(
             written.reason,
             written.message,
             written.finished_at,
-            last.and_then(|attempt| attempt.status),
-            last.and_then(|attempt| attempt.request_id.as_deref()),
-            i64::from(last.is_some()),
+            i64::from(!settlement.attempts.is_empty()),
         ));
     }
     let expected = rows.len() as u64;
@@ -276,11 +376,7 @@ async fn update_jobs(
              finished_at = verdicts.finished_at,
              -- What the last answer was, of a job that was not called this time.
              message = CASE WHEN verdicts.called = 1
-                            THEN verdicts.message ELSE jobs.message END,
-             last_status = CASE WHEN verdicts.called = 1
-                                THEN verdicts.last_status ELSE jobs.last_status END,
-             last_request_id = CASE WHEN verdicts.called = 1
-                                    THEN verdicts.last_request_id ELSE jobs.last_request_id END
+                            THEN verdicts.message ELSE jobs.message END
          FROM (
              SELECT CAST(value->>0 AS BIGINT) AS id,
                     CAST(value->>1 AS TEXT) AS state,
@@ -290,9 +386,7 @@ async fn update_jobs(
                     CAST(value->>5 AS TEXT) AS reason,
                     CAST(value->>6 AS TEXT) AS message,
                     CAST(value->>7 AS BIGINT) AS finished_at,
-                    CAST(value->>8 AS BIGINT) AS last_status,
-                    CAST(value->>9 AS TEXT) AS last_request_id,
-                    CAST(value->>10 AS BIGINT) AS called
+                    CAST(value->>8 AS BIGINT) AS called
              FROM {}
          ) AS verdicts
          WHERE jobs.id = verdicts.id

@@ -79,6 +79,7 @@ impl Handler {
         let settlement = Settlement {
             job: delivery.job,
             dispatch: delivery.dispatch,
+            campaign: None,
             verdict: Verdict::Retry {
                 not_before: now.after(AGAIN_AFTER),
                 spent: true,
@@ -263,6 +264,7 @@ impl Handler {
         Settlement {
             job: job.id,
             dispatch: job.dispatch,
+            campaign: Some(job.campaign),
             verdict,
             attempts,
         }

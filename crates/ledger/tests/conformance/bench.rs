@@ -228,6 +228,7 @@ pub(crate) fn settlement(
     Settlement {
         job: job.id,
         dispatch: job.dispatch,
+        campaign: Some(job.campaign),
         verdict,
         attempts: vec![attempt(outcome, START)],
     }
