@@ -24,6 +24,10 @@ use clap::Parser as _;
 use crate::args::Arguments;
 use crate::exit::Exit;
 
+/// A job is many small allocations, most of them given back on another thread.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Parses the command line, runs it, and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
