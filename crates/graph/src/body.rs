@@ -111,6 +111,12 @@ fn not_json(text: &str) -> Option<String> {
 
 /// One line of bounded length.
 pub(crate) fn one_line(text: &str) -> String {
+    let text = text.trim();
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
+    // What headers say is one line already: this runs for each answer.
+    if text.len() <= MESSAGE_MAX_CHARS && text.bytes().all(is_plain) && !text.contains("  ") {
+        return text.to_owned();
+    }
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
     line.chars()

@@ -139,10 +139,14 @@ impl Handler {
 
     async fn permit(&self, lanes: &TenantLanes) -> Option<Permit> {
         let _awaiting = Awaiting::begin(&lanes.awaiting);
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        // In this order, so that leave which is there at once costs no more than that.
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => None,
             permit = lanes.writes.acquire_within(PATIENCE) => permit,
+            () = self.stop.cancelled() => None,
         }
     }
 
@@ -228,7 +232,10 @@ impl Handler {
         attempts: Vec<NewAttempt>,
     ) -> Settlement {
         let last = attempts.last();
-        let message = last.map(report::in_words).unwrap_or_default();
+        let message = match decision {
+            Decision::Succeed => String::new(),
+            _ => last.map(report::in_words).unwrap_or_default(),
+        };
         report::log(job, &decision, last, &message);
         let verdict = match decision {
             Decision::Succeed => Verdict::Succeeded,
