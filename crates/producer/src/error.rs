@@ -26,12 +26,6 @@ pub enum ListError {
         /// What it looks like.
         looks_like: &'static str,
     },
-    /// JSON.
-    #[error("the device list {name} looks like JSON")]
-    Json {
-        /// The list.
-        name: String,
-    },
     /// Several columns, none of which names devices.
     #[error("the device list {name} has no column that names devices; it has {found}")]
     UnknownColumns {
@@ -68,11 +62,11 @@ impl ListError {
         match self {
             Self::Read { .. } => "check the path; `-` reads standard input".to_owned(),
             Self::Empty { .. } => {
-                "one serial or GUID a line, or a CSV with a header and at least one row".to_owned()
+                "one serial or GUID a line, or a CSV, JSON or Excel list with at least one row"
+                    .to_owned()
             }
-            Self::Binary { .. } => "save it as CSV (UTF-8) and try again".to_owned(),
-            Self::Json { .. } => {
-                "export it as CSV with a column `id` or `serialNumber` and try again".to_owned()
+            Self::Binary { .. } => {
+                "save it as CSV or as an Excel workbook (.xlsx) and try again".to_owned()
             }
             Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
             Self::Broken { .. } => "look at the quotes near that line".to_owned(),

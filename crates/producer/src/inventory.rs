@@ -4,61 +4,52 @@ use std::collections::HashMap;
 
 use repilot_domain::Device;
 
+use crate::By;
+use crate::key::as_guid;
+
 /// The tenant's devices.
 #[derive(Debug, Default)]
 pub struct Inventory {
     devices: Vec<Device>,
-    by_guid: HashMap<u128, (usize, GuidKind)>,
+    /// Whose GUID it is, and of which kind; an Autopilot id belongs to one device, the others may
+    /// be shared.
+    by_guid: HashMap<u128, Vec<(usize, By)>>,
     by_serial: HashMap<String, Vec<usize>>,
-}
-
-/// Whose GUID it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GuidKind {
-    /// The Autopilot identity's: the one that the route needs.
-    Autopilot,
-    /// The Intune managedDevice's.
-    Managed,
-    /// The Entra device's.
-    Entra,
-}
-
-impl GuidKind {
-    pub(crate) const fn words(self) -> &'static str {
-        match self {
-            Self::Autopilot => "an Autopilot identity id",
-            Self::Managed => "an Intune managedDevice id",
-            Self::Entra => "an Entra device id",
-        }
-    }
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 impl Inventory {
     /// Adds a device, unless it is there: a list that shifts while it is paged through shows some
     /// of them twice.
     pub fn push(&mut self, device: Device) {
-        if let Some((_, GuidKind::Autopilot)) = self.by_guid(&device.id.0) {
+        let known = as_guid(&device.id.0).is_some_and(|guid| {
+            let named = self.by_guid(guid);
+            named.iter().any(|(_, by)| *by == By::Id)
+        });
+        if known {
             return;
         }
         let index = self.devices.len();
         let guids = [
-            (&device.managed_device_id, GuidKind::Managed),
-            (&device.entra_device_id, GuidKind::Entra),
-            (&device.id.0, GuidKind::Autopilot),
+            (&device.id.0, By::Id),
+            (&device.managed_device_id, By::ManagedDeviceId),
+            (&device.entra_device_id, By::EntraDeviceId),
         ];
-        for (text, kind) in guids {
+        for (text, by) in guids {
             // Graph writes the nil GUID for "none".
-            let Some(guid) = guid(text).filter(|guid| *guid != 0) else {
-                continue;
-            };
-            let known = self.by_guid.get(&guid).map(|(_, kind)| *kind);
-            if known.is_none() || kind == GuidKind::Autopilot {
-                self.by_guid.insert(guid, (index, kind));
+            if let Some(guid) = as_guid(text).filter(|guid| *guid != 0) {
+                self.by_guid.entry(guid).or_default().push((index, by));
             }
         }
         if !device.serial.is_empty() {
             self.by_serial
                 .entry(folded(&device.serial))
+                .or_default()
+                .push(index);
+        }
+        if !device.display_name.is_empty() {
+            self.by_name
+                .entry(folded(&device.display_name))
                 .or_default()
                 .push(index);
         }
@@ -77,12 +68,22 @@ impl Inventory {
         self.devices.is_empty()
     }
 
+    /// All of them, in the order in which they were listed.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&Device> {
+        self.devices.get(index)
+    }
+
     pub(crate) fn device(&self, index: usize) -> &Device {
         &self.devices[index]
     }
 
-    pub(crate) fn by_guid(&self, text: &str) -> Option<(usize, GuidKind)> {
-        self.by_guid.get(&guid(text)?).copied()
+    pub(crate) fn by_guid(&self, guid: u128) -> &[(usize, By)] {
+        self.by_guid.get(&guid).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn by_serial(&self, serial: &str) -> &[usize] {
@@ -90,13 +91,13 @@ impl Inventory {
             .get(&folded(serial))
             .map_or(&[], Vec::as_slice)
     }
+
+    pub(crate) fn by_name(&self, name: &str) -> &[usize] {
+        self.by_name.get(&folded(name)).map_or(&[], Vec::as_slice)
+    }
 }
 
-fn guid(text: &str) -> Option<u128> {
-    uuid::Uuid::try_parse(text).ok().map(|guid| guid.as_u128())
-}
-
-/// Serials are compared trimmed and without regard to case.
-fn folded(serial: &str) -> String {
-    serial.trim().to_lowercase()
+/// Serials and names are compared trimmed and without regard to case.
+fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
 }

@@ -2,21 +2,34 @@
 //!
 //! Lists are streamed, whatever their size; the inventory alone is held in memory.
 
+mod columns;
+mod condition;
+mod encoding;
 mod error;
 mod format;
 mod inventory;
+mod json;
+mod key;
 mod list;
 mod name;
 mod plan;
 mod reader;
-mod row;
+mod rejects;
 mod rows;
+mod selection;
+mod source;
 mod table;
+mod workbook;
 
+pub use condition::{Condition, ConditionError};
 pub use error::ListError;
 pub use inventory::Inventory;
+pub use key::{Bad, By, Key, Malformed, UnknownBy};
 pub use list::DeviceList;
 pub use name::campaign_name;
-pub use plan::{PlanSummary, Planner, RefusalReason, RefusedRow, Resolution};
-pub use row::{Key, Malformed, Row};
-pub use rows::Rows;
+pub use plan::{
+    FirstDevice, PlanSummary, Planner, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
+};
+pub use rejects::{Rejects, RejectsError};
+pub use rows::{Row, Rows};
+pub use selection::{Selection, Step, Steps};

@@ -1,26 +1,32 @@
 //! A device list: opened, recognised, and read as often as needed without growing.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::ListError;
+use crate::encoding::Encoding;
 use crate::format::{Format, recognise, refuse_binary};
-use crate::reader::{Hashing, LineEnds, decoding};
+use crate::reader::LineEnds;
 use crate::rows::Rows;
+use crate::source::Source;
+use crate::workbook;
 
 /// What is looked at to recognise a list.
 const START_BYTES: u64 = 64 * 1024;
 
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+
 /// A list that was recognised.
 #[derive(Debug)]
 pub struct DeviceList {
-    path: PathBuf,
+    /// What was given.
+    original: Source,
+    /// What is read, where that is another: a workbook, unpacked.
+    unpacked: Option<Source>,
     name: String,
     sha256: String,
+    encoding: Encoding,
     format: Format,
-    /// Standard input, spooled; removed with the list.
-    _spool: Option<tempfile::NamedTempFile>,
 }
 
 impl DeviceList {
@@ -30,63 +36,64 @@ impl DeviceList {
             || path.display().to_string(),
             |name| name.to_string_lossy().into_owned(),
         );
-        let failed = |source| ListError::Read {
+        let source = Source::open(path).map_err(|source| ListError::Read {
             name: name.clone(),
             source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        let kind = file.metadata().map_err(failed)?;
-        if kind.is_dir() {
-            let is_folder = std::io::Error::from(std::io::ErrorKind::IsADirectory);
-            return Err(failed(is_folder));
-        }
-        if !kind.is_file() {
-            return Self::spool(file, &name);
-        }
-        Self::recognised(path.to_owned(), name, None)
+        })?;
+        Self::recognised(source, name)
     }
 
     /// Spools what comes, for a list is read twice; in a file that only its owner can read. `name`
     /// is what people call it.
-    pub fn spool(mut input: impl Read, name: &str) -> Result<Self, ListError> {
+    pub fn spool(input: impl Read, name: &str) -> Result<Self, ListError> {
         let name = name.to_owned();
-        let failed = |source| ListError::Read {
+        let source = Source::spool(input).map_err(|source| ListError::Read {
             name: name.clone(),
             source,
-        };
-        let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
-        std::io::copy(&mut input, &mut spool).map_err(failed)?;
-        Self::recognised(spool.path().to_owned(), name, Some(spool))
+        })?;
+        Self::recognised(source, name)
     }
 
-    fn recognised(
-        path: PathBuf,
-        name: String,
-        spool: Option<tempfile::NamedTempFile>,
-    ) -> Result<Self, ListError> {
+    fn recognised(original: Source, name: String) -> Result<Self, ListError> {
         let failed = |source| ListError::Read {
             name: name.clone(),
             source,
         };
-        let mut start = Vec::new();
-        let file = File::open(&path).map_err(failed)?;
-        file.take(START_BYTES)
-            .read_to_end(&mut start)
-            .map_err(failed)?;
-        refuse_binary(&name, &start)?;
+        let start = original.start(START_BYTES).map_err(failed)?;
+        if start.starts_with(&ZIP) {
+            let sha256 = original.sha256().map_err(failed)?;
+            let unpacked = if original.is_packed() {
+                let again = Source::open(original.path()).map_err(failed)?;
+                Some(again.seekable().map_err(failed)?)
+            } else {
+                None
+            };
+            let path = unpacked.as_ref().unwrap_or(&original).path();
+            let format = workbook::recognise(path, &name)?;
+            return Ok(Self {
+                original,
+                unpacked,
+                name,
+                sha256,
+                encoding: Encoding::Utf8,
+                format,
+            });
+        }
+        let surveyed = original.survey().map_err(failed)?;
+        let encoding = Source::encoding(&start, &surveyed);
         let mut decoded = Vec::new();
-        LineEnds::new(decoding(start.as_slice()))
+        LineEnds::new(encoding.decode(start.as_slice()))
             .read_to_end(&mut decoded)
             .map_err(failed)?;
+        refuse_binary(&name, &decoded)?;
         let format = recognise(&name, &String::from_utf8_lossy(&decoded))?;
-        let mut hashing = Hashing::new(File::open(&path).map_err(failed)?);
-        std::io::copy(&mut hashing, &mut std::io::sink()).map_err(failed)?;
         Ok(Self {
-            path,
-            sha256: hashing.finish(),
+            original,
+            unpacked: None,
             name,
+            sha256: surveyed.sha256,
+            encoding,
             format,
-            _spool: spool,
         })
     }
 
@@ -102,25 +109,37 @@ impl DeviceList {
         &self.sha256
     }
 
+    /// What it was understood to be, for people.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let mut words = vec![self.format.described()];
+        if !matches!(self.format, Format::Workbook(_)) {
+            words.push(self.encoding.words().to_owned());
+        }
+        if self.original.is_packed() {
+            words.push("gzip".to_owned());
+        }
+        words.join(", ")
+    }
+
+    /// The header that fits the cells of its rows.
+    pub(crate) fn header(&self) -> Vec<String> {
+        self.format.header()
+    }
+
     /// Reads it from the start.
     pub fn rows(&self) -> Result<Rows, ListError> {
-        let failed = |source| ListError::Read {
-            name: self.name.clone(),
-            source,
-        };
-        let file = File::open(&self.path).map_err(failed)?;
-        Rows::new(file, &self.format, self.name.clone())
+        let source = self.unpacked.as_ref().unwrap_or(&self.original);
+        Rows::new(source, self.encoding, &self.format, self.name.clone())
     }
 
     /// Whether the bytes are still what they were when the list was opened.
     pub fn verify(&self) -> Result<(), ListError> {
-        let failed = |source| ListError::Read {
+        let sha256 = self.original.sha256().map_err(|source| ListError::Read {
             name: self.name.clone(),
             source,
-        };
-        let mut hashing = Hashing::new(File::open(&self.path).map_err(failed)?);
-        std::io::copy(&mut hashing, &mut std::io::sink()).map_err(failed)?;
-        if hashing.finish() == self.sha256 {
+        })?;
+        if sha256 == self.sha256 {
             Ok(())
         } else {
             Err(ListError::Changed {

@@ -3,19 +3,22 @@
 use repilot_domain::TenantName;
 use sha2::{Digest as _, Sha256};
 
-use crate::DeviceList;
+use crate::Selection;
 use crate::reader::hexadecimal;
 
 /// Enough of a hash that two lists of one name do not meet.
 const SUFFIX_BYTES: usize = 4;
 
+/// Enough of a name to know the list by.
+const STEM_MAX_CHARS: usize = 60;
+
 /// The list's name made plain, and eight digits that follow from its bytes and the tenant.
 #[must_use]
-pub fn campaign_name(list: &DeviceList, tenant: &TenantName) -> String {
-    let stem = list
-        .name()
-        .rsplit_once('.')
-        .map_or(list.name(), |(stem, _)| stem);
+pub fn campaign_name(selection: &Selection, tenant: &TenantName) -> String {
+    let name = selection.name();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let stem: String = stem.chars().take(STEM_MAX_CHARS).collect();
     let mut plain = String::new();
     for c in stem.chars() {
         if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
@@ -27,7 +30,7 @@ pub fn campaign_name(list: &DeviceList, tenant: &TenantName) -> String {
     let plain = plain.trim_matches('-');
     let plain = if plain.is_empty() { "list" } else { plain };
     let mut hasher = Sha256::new();
-    hasher.update(list.sha256().as_bytes());
+    hasher.update(selection.sha256().as_bytes());
     hasher.update([0]);
     hasher.update(tenant.as_str().as_bytes());
     format!(

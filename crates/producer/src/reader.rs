@@ -1,11 +1,10 @@
-//! Reading a list's bytes: hashed, decoded, and never more at once than a row may have.
+//! Reading a list's bytes: hashed, its lines made alike, and never more at once than a row may have.
 
 use std::fmt::Write as _;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use sha2::{Digest as _, Sha256};
 
 /// The longest row: a hardware hash has 4 kB. A gigabyte without a line end is no list.
@@ -46,15 +45,6 @@ impl<R: Read> Read for Hashing<R> {
         self.hasher.update(&buffer[..count]);
         Ok(count)
     }
-}
-
-/// UTF-8 and UTF-16 by their byte order marks; anything else passes as it is.
-pub(crate) fn decoding<R: Read>(inner: R) -> DecodeReaderBytes<R, Vec<u8>> {
-    DecodeReaderBytesBuilder::new()
-        .utf8_passthru(true)
-        .strip_bom(true)
-        .bom_override(true)
-        .build(inner)
 }
 
 /// Fails when more is read than a row may have since it was last told of a row's end.

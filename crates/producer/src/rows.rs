@@ -1,20 +1,35 @@
-//! The rows of a list, one by one, each with the line on which it starts.
+//! The rows of a list, one by one, each with its number.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 
 use encoding_rs_io::DecodeReaderBytes;
 
 use crate::ListError;
+use crate::columns::Columns;
+use crate::encoding::Encoding;
 use crate::format::Format;
-use crate::reader::{Capped, LineEnds, RowEnd, decoding};
-use crate::row::{Row, key_of};
+use crate::json::Items;
+use crate::key::{Bad, Key, key_of, keys_of};
+use crate::reader::{Capped, LineEnds, RowEnd};
+use crate::source::Source;
 use crate::table::Table;
+use crate::workbook::SheetRows;
 
-pub(crate) type Bytes = BufReader<Capped<LineEnds<DecodeReaderBytes<File, Vec<u8>>>>>;
+pub(crate) type Bytes =
+    BufReader<Capped<LineEnds<DecodeReaderBytes<Box<dyn Read + Send>, Vec<u8>>>>>;
 
 /// What broke, and near which line.
 pub(crate) type Broken = (u64, Box<dyn std::error::Error + Send + Sync>);
+
+/// A row of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The line on which it starts, from 1; of JSON, which has no lines to speak of, the item.
+    pub line: u64,
+    /// What it names its device by, the most exact name first. A bad row comes with what could be
+    /// shown of it.
+    pub keys: Result<Vec<Key>, Bad>,
+}
 
 /// The rows of a list, one by one.
 pub struct Rows {
@@ -22,6 +37,8 @@ pub struct Rows {
     row_end: RowEnd,
     name: String,
     done: bool,
+    /// Of the last row.
+    cells: Vec<String>,
 }
 
 enum Body {
@@ -30,27 +47,43 @@ enum Body {
         line: u64,
         buffer: Vec<u8>,
     },
-    Table(Table),
+    Table(Box<Table>),
+    Json(Items),
+    Workbook(SheetRows, Option<Columns>),
 }
 
 impl Rows {
-    pub(crate) fn new(file: File, format: &Format, name: String) -> Result<Self, ListError> {
-        let (capped, row_end) = Capped::new(LineEnds::new(decoding(file)));
+    pub(crate) fn new(
+        source: &Source,
+        encoding: Encoding,
+        format: &Format,
+        name: String,
+    ) -> Result<Self, ListError> {
+        let bytes = source.read().map_err(|source| ListError::Read {
+            name: name.clone(),
+            source,
+        })?;
+        let (capped, row_end) = Capped::new(LineEnds::new(encoding.decode(bytes)));
         let reader = BufReader::new(capped);
+        let broken = |(line, source)| ListError::Broken {
+            name: name.clone(),
+            line,
+            source,
+        };
         let body = match format {
             Format::Plain => Body::Plain {
                 reader,
                 line: 0,
                 buffer: Vec::new(),
             },
-            Format::Table(columns) => {
-                let table = Table::new(reader, columns, &row_end);
-                let table = table.map_err(|(line, source)| ListError::Broken {
-                    name: name.clone(),
-                    line,
-                    source,
-                })?;
-                Body::Table(table)
+            Format::Table(separator, columns) => {
+                let table = Table::new(reader, *separator, columns, &row_end).map_err(broken)?;
+                Body::Table(Box::new(table))
+            }
+            Format::Json => Body::Json(Items::new(reader)),
+            Format::Workbook(sheet) => {
+                let rows = SheetRows::new(source.path(), sheet).map_err(broken)?;
+                Body::Workbook(rows, sheet.columns.clone())
             }
         };
         Ok(Self {
@@ -58,7 +91,66 @@ impl Rows {
             row_end,
             name,
             done: false,
+            cells: Vec::new(),
         })
+    }
+
+    /// The cells of the last row as they came, but for a hardware hash, which never leaves it.
+    ///
+    /// Of a row without columns it is the name that it gives its device.
+    #[must_use]
+    pub fn cells(&self, row: &Row) -> Vec<String> {
+        let columns = match &self.body {
+            Body::Table(table) => return table.cells(),
+            Body::Workbook(_, columns) => columns.as_ref(),
+            Body::Plain { .. } | Body::Json(_) => None,
+        };
+        let Some(columns) = columns else {
+            return vec![match &row.keys {
+                Ok(keys) => keys.first().map(|key| key.text.clone()).unwrap_or_default(),
+                Err((_, shown)) => shown.clone(),
+            }];
+        };
+        let cells = self.cells.iter().enumerate();
+        cells
+            .map(|(column, cell)| {
+                if columns.is_hash(column) {
+                    String::new()
+                } else {
+                    cell.clone()
+                }
+            })
+            .collect()
+    }
+
+    fn next_row(&mut self) -> Result<Option<Row>, Broken> {
+        self.row_end.reached();
+        match &mut self.body {
+            Body::Plain {
+                reader,
+                line,
+                buffer,
+            } => next_plain(reader, line, buffer, &self.row_end),
+            Body::Table(table) => table.next_row(),
+            Body::Json(items) => {
+                let item = items.next_item(&self.row_end)?;
+                Ok(item.map(|(line, keys)| Row { line, keys }))
+            }
+            Body::Workbook(rows, columns) => {
+                let Some((line, cells)) = rows.next_row()? else {
+                    return Ok(None);
+                };
+                self.cells = cells;
+                let cell = |column: usize| self.cells.get(column).map_or("", String::as_str);
+                let keys = if let Some(columns) = columns {
+                    keys_of(columns.named().map(|(by, column)| (by, cell(column))))
+                } else {
+                    let first = self.cells.iter().find(|cell| !cell.trim().is_empty());
+                    key_of(first.map_or("", String::as_str), None).map(|key| vec![key])
+                };
+                Ok(Some(Row { line, keys }))
+            }
+        }
     }
 }
 
@@ -69,16 +161,7 @@ impl Iterator for Rows {
         if self.done {
             return None;
         }
-        self.row_end.reached();
-        let next = match &mut self.body {
-            Body::Plain {
-                reader,
-                line,
-                buffer,
-            } => next_plain(reader, line, buffer, &self.row_end),
-            Body::Table(table) => table.next_row(),
-        };
-        let next = next.map_err(|(line, source)| ListError::Broken {
+        let next = self.next_row().map_err(|(line, source)| ListError::Broken {
             name: self.name.clone(),
             line,
             source,
@@ -104,17 +187,18 @@ fn next_plain(
             return Ok(None);
         }
         *line += 1;
-        let text = buffer.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") {
+        let text = String::from_utf8_lossy(buffer);
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('#') {
             continue;
         }
         let unquoted = text
-            .strip_prefix(b"\"")
-            .and_then(|rest| rest.strip_suffix(b"\""))
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
             .unwrap_or(text);
         return Ok(Some(Row {
             line: *line,
-            key: key_of(unquoted),
+            keys: key_of(unquoted, None).map(|key| vec![key]),
         }));
     }
 }

@@ -8,14 +8,15 @@ use std::io::{BufRead as _, Chain, Cursor, Read as _};
 
 use csv::ByteRecord;
 
-use crate::format::Columns;
+use crate::columns::Columns;
+use crate::key::{Bad, Key, Malformed, keys_of};
 use crate::reader::RowEnd;
-use crate::row::{Key, Malformed, Row, key_of};
-use crate::rows::{Broken, Bytes};
+use crate::rows::{Broken, Bytes, Row};
 
 pub(crate) struct Table {
     reader: csv::Reader<Chain<Cursor<Vec<u8>>, Bytes>>,
     record: ByteRecord,
+    separator: u8,
     columns: Columns,
     /// Lines before the header.
     preamble: u64,
@@ -25,6 +26,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(
         mut bytes: Bytes,
+        separator: u8,
         columns: &Columns,
         row_end: &RowEnd,
     ) -> Result<Self, Broken> {
@@ -45,7 +47,7 @@ impl Table {
             preamble += 1;
         }
         let mut reader = csv::ReaderBuilder::new()
-            .delimiter(columns.separator)
+            .delimiter(separator)
             .flexible(true)
             .from_reader(Cursor::new(header).chain(bytes));
         let width = reader
@@ -55,7 +57,8 @@ impl Table {
         Ok(Self {
             reader,
             record: ByteRecord::new(),
-            columns: *columns,
+            separator,
+            columns: columns.clone(),
             preamble,
             width,
         })
@@ -81,31 +84,35 @@ impl Table {
             let behind = self.preamble + self.reader.position().line();
             let line = (behind - 1).saturating_sub(within).max(near);
             let last = line + within;
-            let key = if within > 0 && self.swallowed_others() {
+            let keys = if within > 0 && self.swallowed_others() {
                 let shown = format!("lines {line} to {last}");
                 Err((Malformed::Quotes, shown))
             } else {
-                self.key()
+                self.keys()
             };
-            return Ok(Some(Row { line, key }));
+            return Ok(Some(Row { line, keys }));
         }
     }
 
-    fn cell(&self, column: Option<usize>) -> Option<&[u8]> {
-        self.record.get(column?)
+    /// The last row's cells, without a hardware hash.
+    pub(crate) fn cells(&self) -> Vec<String> {
+        let cells = self.record.iter().enumerate();
+        cells
+            .map(|(column, cell)| {
+                if self.columns.is_hash(column) {
+                    String::new()
+                } else {
+                    String::from_utf8_lossy(cell).into_owned()
+                }
+            })
+            .collect()
     }
 
-    fn key(&self) -> Result<Key, (Malformed, String)> {
-        let (id, serial) = (self.cell(self.columns.id), self.cell(self.columns.serial));
-        // The id is exact where it is one; the serial is what people know.
-        if let Some(Ok(key @ Key::Guid(_))) = id.map(key_of) {
-            return Ok(key);
-        }
-        match (serial, id) {
-            (Some(serial), _) if !serial.trim_ascii().is_empty() => key_of(serial),
-            (_, Some(id)) => key_of(id),
-            _ => Err((Malformed::Empty, String::new())),
-        }
+    fn keys(&self) -> Result<Vec<Key>, Bad> {
+        // Decoded before, so that nothing but UTF-8 is left.
+        let cell = |column| std::str::from_utf8(self.record.get(column)?).ok();
+        let named = self.columns.named();
+        keys_of(named.filter_map(|(by, column)| Some((by, cell(column)?))))
     }
 
     /// Whether a row over several lines looks as if a quote had run away.
@@ -128,7 +135,7 @@ impl Table {
     }
 
     fn is_a_row(&self, line: &[u8]) -> bool {
-        let cells = line.split(|byte| *byte == self.columns.separator);
+        let cells = line.split(|byte| *byte == self.separator);
         cells.count() >= self.width
     }
 }

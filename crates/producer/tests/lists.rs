@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use proptest::prelude::*;
-use repilot_domain::{Device, DeviceId, EnrollmentState, TenantName};
+use repilot_domain::{Device, DeviceId, EnrollmentState, TenantName, Timestamp};
 use repilot_producer::{
-    DeviceList, Inventory, Key, ListError, PlanSummary, Planner, RefusalReason, Resolution,
+    By, DeviceList, Inventory, Key, ListError, PlanSummary, RefusalReason, Resolution, Selection,
     campaign_name,
 };
+
+const NOW: Timestamp = Timestamp::from_millis(1_772_352_930_250);
 
 fn list(bytes: &[u8]) -> Result<DeviceList, ListError> {
     DeviceList::spool(bytes, "stdin")
@@ -17,8 +19,8 @@ fn keys(bytes: &[u8]) -> Vec<(u64, String)> {
     let rows = list(bytes).unwrap().rows().unwrap();
     rows.map(|row| {
         let row = row.unwrap();
-        let text = match row.key {
-            Ok(Key::Serial(text) | Key::Guid(text)) => text,
+        let text = match row.keys {
+            Ok(keys) => keys[0].text.clone(),
             Err((bad, _)) => format!("{bad:?}"),
         };
         (row.line, text)
@@ -42,7 +44,7 @@ fn a_plain_list_has_one_key_a_line_with_comments_and_blanks_between() {
         (3, "PF3ABC"),
         (4, "VMware-56 4d 1f"),
         (5, "5CG123"),
-        (6, "6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        (6, "6f9619ff-8B86-D011-B42D-00C04FC964FF"),
     ];
     assert_eq!(found, expected.map(|(line, key)| (line, key.to_owned())));
 }
@@ -69,7 +71,11 @@ fn the_import_file_is_read_in_utf_16_and_its_hardware_hash_is_never_kept() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    assert_eq!(rows[0].key, Ok(Key::Serial("PF9".to_owned())));
+    let serial = Key {
+        by: Some(By::Serial),
+        text: "PF9".to_owned(),
+    };
+    assert_eq!(rows[0].keys, Ok(vec![serial]));
     assert!(!format!("{rows:?}").contains("T0FB"));
 }
 
@@ -107,8 +113,6 @@ fn rows_without_a_usable_key_are_told_apart() {
     let text = format!("Serial number,Model\n,m\n{long},m\n\"a\u{7}b\",m\n");
     let found = keys(text.as_bytes());
     assert_eq!(serials(&found), ["Empty", "TooLong", "ControlCharacters"]);
-    let found = keys(b"Serial number,Model\n\xe4\xf6,m\n");
-    assert_eq!(serials(&found), ["NotText"]);
 }
 
 #[test]
@@ -165,13 +169,15 @@ fn a_device_that_is_listed_twice_is_one() {
 #[test]
 fn what_is_no_list_is_named_with_what_to_do() {
     let hashes = "4000,MBA,x\n1,2,3\n".to_owned();
-    let cases: [(&[u8], &str, &str); 7] = [
+    let cases: [(&[u8], &str, &str); 5] = [
         (b"", "is empty", "one serial"),
         (b"\n# only comments\n", "is empty", "one serial"),
-        (b"PK\x03\x04rest", "an Excel workbook", "save it as CSV"),
-        (b"\x1f\x8b\x08", "gzip", "save it as CSV"),
+        (
+            b"PK\x03\x04rest",
+            "a zip archive that is no Excel workbook",
+            "save it as CSV",
+        ),
         (b"MZ\0\0\x01", "binary", "save it as CSV"),
-        (b"{\"value\":[{\"id\":\"x\"", "JSON", "export it as CSV"),
         (
             hashes.as_bytes(),
             "it has `4000`, `MBA`, `x`",
@@ -210,7 +216,7 @@ fn a_list_that_changed_is_noticed() {
 #[test]
 fn the_same_list_has_the_same_campaign_and_another_tenant_another() {
     let [contoso, fabrikam] = ["contoso", "fabrikam"].map(|name| TenantName::new(name).unwrap());
-    let name = |bytes: &[u8], tenant| campaign_name(&list(bytes).unwrap(), tenant);
+    let name = |bytes: &[u8], tenant| campaign_name(&selection(vec![list(bytes).unwrap()]), tenant);
     assert_eq!(name(b"PF1\n", &contoso), name(b"PF1\n", &contoso));
     assert_ne!(name(b"PF1\n", &contoso), name(b"PF1\n", &fabrikam));
     assert_ne!(name(b"PF1\n", &contoso), name(b"PF2\n", &contoso));
@@ -227,7 +233,7 @@ fn device(number: u32, serial: &str) -> Device {
         group_tag: "Sales".to_owned(),
         manufacturer: String::new(),
         model: String::new(),
-        display_name: String::new(),
+        display_name: format!("DESKTOP-{number}"),
         managed_device_id: guid(2),
         entra_device_id: guid(3),
         enrollment_state: EnrollmentState::Enrolled,
@@ -246,59 +252,151 @@ fn inventory() -> Inventory {
     inventory
 }
 
-fn planned(bytes: &[u8]) -> (Vec<String>, PlanSummary) {
-    let inventory = inventory();
-    let mut planner = Planner::new(&inventory);
+fn selection(lists: Vec<DeviceList>) -> Selection {
+    Selection {
+        lists,
+        ..Selection::default()
+    }
+}
+
+fn plan_of(selection: &Selection, inventory: &Inventory) -> (Vec<String>, PlanSummary) {
+    let mut steps = selection.steps(inventory, NOW).unwrap();
     let mut serials = Vec::new();
-    if let Ok(list) = list(bytes) {
-        for row in list.rows().unwrap().map_while(Result::ok) {
-            if let Resolution::Planned(device) = planner.resolve(row) {
-                serials.push(device.serial.clone());
-            }
+    for step in steps.by_ref().map_while(Result::ok) {
+        if let Resolution::Planned(device) = step.resolution {
+            serials.push(device.serial.clone());
         }
     }
-    (serials, planner.finish())
+    (serials, steps.finish())
+}
+
+fn planned(bytes: &[u8]) -> (Vec<String>, PlanSummary) {
+    match list(bytes) {
+        Ok(list) => plan_of(&selection(vec![list]), &inventory()),
+        Err(_) => (Vec::new(), PlanSummary::default()),
+    }
+}
+
+fn refusals(summary: &PlanSummary) -> Vec<(u64, RefusalReason)> {
+    let refused = summary.refusals.iter();
+    refused.map(|row| (row.line, row.reason)).collect()
 }
 
 #[test]
 fn each_device_is_planned_once_and_each_other_row_says_why_not() {
-    let text = b"pf1\n PF2 \nPF1\nnone\nTWIN\n00000001-0000-4000-8000-000000000004\n00000002-0000-4000-8000-000000000000\n00000003-0000-4000-8000-000000000000\n";
+    let text = b"pf1\n PF2 \nPF1\nnone\nTWIN\n00000001-0000-4000-8000-000000000004\n00000002-0000-4000-8000-000000000000\n";
     let (serials, summary) = planned(text);
     assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
-    assert_eq!(
-        (
-            summary.rows,
-            summary.planned,
-            summary.merged,
-            summary.refused
-        ),
-        (8, 3, 1, 4)
+    let counts = (
+        summary.rows,
+        summary.planned,
+        summary.merged,
+        summary.refused,
     );
-    let refused: Vec<_> = summary
-        .refusals
-        .iter()
-        .map(|row| (row.line, row.reason, row.detail.as_str()))
-        .collect();
-    assert_eq!(
-        refused[0],
-        (
-            4,
-            RefusalReason::Unknown,
-            "the inventory has no such device"
-        )
-    );
-    assert_eq!((refused[1].0, refused[1].1), (5, RefusalReason::Ambiguous));
-    assert!(refused[1].2.starts_with("2 devices have this serial"));
+    assert_eq!(counts, (7, 3, 2, 2));
+    let expected = [(4, RefusalReason::Unknown), (5, RefusalReason::Ambiguous)];
+    assert_eq!(refusals(&summary), expected);
+    let detail = &summary.refusals[1].detail;
     assert!(
-        refused[2].2.contains("an Intune managedDevice id"),
-        "{}",
-        refused[2].2
+        detail.contains("00000001-0000-4000-8000-000000000002"),
+        "{detail}"
     );
     assert!(
-        refused[3].2.contains("an Entra device id"),
-        "{}",
-        refused[3].2
+        detail.contains("00000001-0000-4000-8000-000000000003"),
+        "{detail}"
     );
+}
+
+#[test]
+fn an_id_of_another_kind_is_mapped_and_said_or_refused_when_the_kind_is_forced() {
+    let text = b"00000002-0000-4000-8000-000000000000\n00000003-0000-4000-8000-000000000001\n00000001-0000-4000-8000-000000000004\n";
+    let (serials, summary) = planned(text);
+    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    let mapped = [(By::ManagedDeviceId, 1), (By::EntraDeviceId, 1)];
+    assert_eq!(summary.mapped, mapped.into_iter().collect());
+    let forced = Selection {
+        by: Some(By::Id),
+        ..selection(vec![list(text).unwrap()])
+    };
+    let (serials, summary) = plan_of(&forced, &inventory());
+    assert_eq!(serials, ["To Be Filled"]);
+    let wrong = RefusalReason::WrongIdKind;
+    assert_eq!(refusals(&summary), [(1, wrong), (2, wrong)]);
+    let detail = &summary.refusals[0].detail;
+    assert!(detail.contains("Intune managedDevice id"), "{detail}");
+}
+
+#[test]
+fn columns_that_name_different_devices_are_refused_and_an_old_id_is_no_objection() {
+    let text = "Device ID,Serial number\n\
+        00000002-0000-4000-8000-000000000000,PF2\n\
+        00000002-0000-4000-8000-000000000001,PF2\n\
+        99999999-0000-4000-8000-000000000000,PF1\n\
+        00000002-0000-4000-8000-000000000003,TWIN\n";
+    let (serials, summary) = planned(text.as_bytes());
+    assert_eq!(serials, ["PF2", "PF1", "twin"]);
+    assert_eq!(refusals(&summary), [(2, RefusalReason::Contradictory)]);
+}
+
+#[test]
+fn a_display_name_counts_where_nothing_better_is_known() {
+    let (serials, _) = planned(b"Device name,Model\nDESKTOP-1,x\n");
+    assert_eq!(serials, ["PF2"]);
+    let (serials, summary) = planned(b"Device name,Serial number\nDESKTOP-1,none\n");
+    assert!(serials.is_empty());
+    assert_eq!(refusals(&summary), [(2, RefusalReason::Unknown)]);
+    // Bare, it is recognised, and not taken.
+    let (serials, summary) = planned(b"DESKTOP-1\n");
+    assert!(serials.is_empty());
+    let detail = &summary.refusals[0].detail;
+    assert!(detail.contains("--by name"), "{detail}");
+}
+
+#[test]
+fn conditions_and_exceptions_take_devices_out_of_lists_and_of_the_inventory() {
+    let lists = || vec![list(b"PF1\nPF2\nnone\n").unwrap()];
+    let except = || vec![list(b"pf2\nTWIN\nstranger\n").unwrap()];
+    let sales = || vec!["tag=sales".parse().unwrap()];
+    let both = Selection {
+        lists: lists(),
+        conditions: sales(),
+        except: except(),
+        by: None,
+    };
+    let (serials, summary) = plan_of(&both, &inventory());
+    assert_eq!(serials, ["PF1"]);
+    let out = (summary.left_out_by_condition, summary.left_out_by_exception);
+    assert_eq!((out, summary.refused), ((0, 1), 1));
+    assert_eq!(summary.unknown_exceptions, 1);
+    let whole = Selection {
+        conditions: sales(),
+        except: except(),
+        ..Selection::default()
+    };
+    // Both of an ambiguous serial are taken out.
+    let (serials, _) = plan_of(&whole, &inventory());
+    assert_eq!(serials, ["PF1", "To Be Filled"]);
+    let none = Selection {
+        lists: lists(),
+        conditions: vec!["tag=other".parse().unwrap()],
+        ..Selection::default()
+    };
+    let (serials, summary) = plan_of(&none, &inventory());
+    assert!(serials.is_empty());
+    assert_eq!(summary.left_out_by_condition, 2);
+}
+
+#[test]
+fn one_selection_reads_several_lists_of_any_kind() {
+    let several = selection(vec![
+        list(b"PF1\n").unwrap(),
+        list(b"Serial number;x\nPF2;\nPF1;\n").unwrap(),
+        list(b"[\"To be filled\"]").unwrap(),
+    ]);
+    let (serials, summary) = plan_of(&several, &inventory());
+    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    assert_eq!(summary.merged, 1);
+    assert_ne!(several.sha256(), several.lists[0].sha256());
 }
 
 proptest! {

@@ -1,0 +1,136 @@
+//! Which columns of a list name its devices, by their headers.
+
+use crate::By;
+
+/// Where a list names its devices.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// The headers as they came.
+    pub(crate) header: Vec<String>,
+    /// The column of each name, in the order of [`By::ALL`].
+    by: [Option<usize>; By::ALL.len()],
+    /// The column of hardware hashes: of no use here, and sensitive.
+    hash: Option<usize>,
+}
+
+/// Headers, normalised, of each name: of Graph's own properties, the portals' exports, and what
+/// scripts call them.
+const KNOWN: [(By, &[&str]); By::ALL.len()] = [
+    (
+        By::Id,
+        &[
+            "id",
+            "autopilotid",
+            "autopilotdeviceid",
+            "windowsautopilotdeviceidentityid",
+            "autopilotdeviceidentityid",
+            "ztdid",
+            "zerotouchdeviceid",
+        ],
+    ),
+    (
+        By::Serial,
+        &[
+            "serialnumber",
+            "deviceserialnumber",
+            "serial",
+            "serialno",
+            "seriennummer",
+            "numérodesérie",
+            "númerodeserie",
+            "numerodiserie",
+            "serienummer",
+        ],
+    ),
+    (
+        By::ManagedDeviceId,
+        &["manageddeviceid", "intunedeviceid", "deviceid"],
+    ),
+    (
+        By::EntraDeviceId,
+        &[
+            "azureactivedirectorydeviceid",
+            "azureaddeviceid",
+            "aaddeviceid",
+            "azureadregistereddeviceid",
+            "entradeviceid",
+            "entraiddeviceid",
+            "microsoftentradeviceid",
+        ],
+    ),
+    (
+        By::Name,
+        &["devicename", "displayname", "computername", "hostname"],
+    ),
+];
+
+const HASHES: [&str; 3] = ["hardwarehash", "hardwareidentifier", "devicehardwaredata"];
+
+/// What administrators may call the columns that would do.
+pub(crate) const COLUMNS_THAT_DO: &str = "`Serial number`, `Device Serial Number`, `serialNumber`, `id`, `managedDeviceId`, `azureActiveDirectoryDeviceId` or `Device name`";
+
+impl Columns {
+    /// The columns of a header; `None` where none of them names devices.
+    pub(crate) fn of(header: Vec<String>) -> Option<Self> {
+        let normalised: Vec<String> = header.iter().map(|cell| normalise(cell)).collect();
+        let position = |known: &[&str]| {
+            normalised
+                .iter()
+                .position(|cell| known.contains(&cell.as_str()))
+        };
+        let by = KNOWN.map(|(_, known)| position(known));
+        let hash = position(&HASHES);
+        by.iter()
+            .any(Option::is_some)
+            .then_some(Self { header, by, hash })
+    }
+
+    /// The columns that name devices, the most exact first.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (By, usize)> {
+        let columns = By::ALL.into_iter().zip(self.by);
+        columns.filter_map(|(by, column)| Some((by, column?)))
+    }
+
+    /// Whether a column must not leave the row.
+    pub(crate) fn is_hash(&self, column: usize) -> bool {
+        self.hash == Some(column)
+    }
+
+    /// Which columns are read, for people.
+    pub(crate) fn described(&self) -> String {
+        let names: Vec<String> = self
+            .named()
+            .map(|(by, column)| format!("`{}` ({})", self.header[column].trim(), by.words()))
+            .collect();
+        names.join(", ")
+    }
+}
+
+/// What a JSON property names, if it names devices.
+pub(crate) fn by_property(name: &str) -> Option<By> {
+    let name = normalise(name);
+    let fits = |(_, known): &&(By, &[&str])| known.contains(&name.as_str());
+    KNOWN.iter().find(fits).map(|(by, _)| *by)
+}
+
+/// Without regard to case, spaces, `_` and `-`.
+fn normalise(cell: &str) -> String {
+    cell.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '\u{feff}'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// A header's names as they are shown: a list without a header may begin with a hardware hash.
+pub(crate) fn shown(header: &[String]) -> String {
+    let one = |cell: &String| {
+        let cell = cell.trim();
+        let short: String = cell.chars().filter(|c| !c.is_control()).take(24).collect();
+        if short.len() < cell.len() {
+            format!("`{short}…`")
+        } else {
+            format!("`{short}`")
+        }
+    };
+    header.iter().map(one).collect::<Vec<_>>().join(", ")
+}

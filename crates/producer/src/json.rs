@@ -1,0 +1,225 @@
+//! JSON lists: Graph's pages, arrays, objects one a line; whatever their size, one item is held.
+//!
+//! Items are cut out of the text by counting braces; only then is an item parsed. An object whose
+//! `value` is an array is a page, wherever it stands, and its elements are the items.
+
+use std::io::BufRead as _;
+
+use serde_json::Value;
+
+use crate::By;
+use crate::columns::by_property;
+use crate::key::{Bad, Key, Malformed, key_of, keys_of, shown};
+use crate::reader::RowEnd;
+use crate::rows::{Broken, Bytes};
+
+/// An item's number, from 1, and its keys.
+type Item = (u64, Result<Vec<Key>, Bad>);
+
+pub(crate) struct Items {
+    reader: Bytes,
+    /// What encloses the next item.
+    within: Vec<Within>,
+    /// Items so far.
+    number: u64,
+    item: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Array,
+    /// An object whose `value` is the array that follows in [`Items::within`].
+    Page,
+}
+
+impl Items {
+    pub(crate) fn new(reader: Bytes) -> Self {
+        Self {
+            reader,
+            within: Vec::new(),
+            number: 0,
+            item: Vec::new(),
+        }
+    }
+
+    /// The next item.
+    pub(crate) fn next_item(&mut self, row_end: &RowEnd) -> Result<Option<Item>, Broken> {
+        if !self.cut_item(row_end)? {
+            return Ok(None);
+        }
+        self.number += 1;
+        Ok(Some((self.number, keys(&self.item))))
+    }
+
+    /// Cuts the next item out into `item`; whether there was one.
+    fn cut_item(&mut self, row_end: &RowEnd) -> Result<bool, Broken> {
+        loop {
+            let Some(byte) = self.peek()? else {
+                if self.within.is_empty() {
+                    return Ok(false);
+                }
+                return Err(self.broken("the JSON ends in the middle"));
+            };
+            match (byte, self.within.last()) {
+                (b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x1e, _) => self.skip(),
+                (b']', Some(Within::Array)) => {
+                    self.skip();
+                    self.within.pop();
+                    if self.within.last() == Some(&Within::Page) {
+                        self.skip_rest_of_object(row_end)?;
+                        self.within.pop();
+                    }
+                }
+                (b'[', None) => {
+                    self.skip();
+                    self.within.push(Within::Array);
+                }
+                _ => {
+                    self.item.clear();
+                    if self.cut_value()? {
+                        return Ok(true);
+                    }
+                    // It was the beginning of a page: its items are next.
+                    row_end.reached();
+                }
+            }
+        }
+    }
+
+    /// Cuts a whole value out; `false` when it turned out to be a page, whose items begin here.
+    fn cut_value(&mut self) -> Result<bool, Broken> {
+        let mut depth = 0_usize;
+        let mut last_string = 0..0;
+        let mut key_is_value = false;
+        loop {
+            let Some(byte) = self.peek()? else {
+                if depth == 0 && !self.item.is_empty() {
+                    return Ok(true);
+                }
+                return Err(self.broken("the JSON ends in the middle"));
+            };
+            if depth == 0 && !self.item.is_empty() && !is_scalar(byte) {
+                return Ok(true);
+            }
+            if byte == b'[' && depth == 1 && key_is_value && self.item.first() == Some(&b'{') {
+                self.skip();
+                self.within.push(Within::Page);
+                self.within.push(Within::Array);
+                return Ok(false);
+            }
+            self.take(byte);
+            match byte {
+                b'"' => {
+                    let start = self.item.len();
+                    self.take_string()?;
+                    last_string = start..self.item.len() - 1;
+                    if depth == 0 {
+                        return Ok(true);
+                    }
+                }
+                b':' if depth == 1 => key_is_value = &self.item[last_string.clone()] == b"value",
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Ok(true);
+                    }
+                }
+                b',' if depth == 1 => key_is_value = false,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a string's rest, its closing quote included.
+    fn take_string(&mut self) -> Result<(), Broken> {
+        let mut escaped = false;
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Err(self.broken("a text in the JSON is not closed"));
+            };
+            self.take(byte);
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    /// What follows a page's items.
+    fn skip_rest_of_object(&mut self, row_end: &RowEnd) -> Result<(), Broken> {
+        let mut depth = 1_usize;
+        while depth > 0 {
+            row_end.reached();
+            self.item.clear();
+            let Some(byte) = self.peek()? else {
+                return Err(self.broken("the JSON ends in the middle"));
+            };
+            self.take(byte);
+            match byte {
+                b'"' => self.take_string()?,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, Broken> {
+        match self.reader.fill_buf() {
+            Ok(bytes) => Ok(bytes.first().copied()),
+            Err(error) => Err((self.number + 1, error.into())),
+        }
+    }
+
+    fn skip(&mut self) {
+        self.reader.consume(1);
+    }
+
+    fn take(&mut self, byte: u8) {
+        self.item.push(byte);
+        self.reader.consume(1);
+    }
+
+    fn broken(&self, what: &str) -> Broken {
+        let message = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, what.to_owned());
+        (self.number + 1, message.into())
+    }
+}
+
+/// Whether a byte goes on with a number or a word.
+fn is_scalar(byte: u8) -> bool {
+    !matches!(
+        byte,
+        b' ' | b'\t' | b'\n' | b'\r' | b',' | b']' | b'}' | b'[' | b'{' | b'"'
+    )
+}
+
+fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
+    let bad = || (Malformed::Json, shown(&String::from_utf8_lossy(item)));
+    match serde_json::from_slice(item) {
+        Ok(Value::String(text)) => key_of(&text, None).map(|key| vec![key]),
+        Ok(Value::Number(number)) => key_of(&number.to_string(), None).map(|key| vec![key]),
+        Ok(Value::Object(properties)) => {
+            let mut named: Vec<(By, String)> = properties
+                .into_iter()
+                .filter_map(|(name, value)| Some((by_property(&name)?, text(value)?)))
+                .collect();
+            named.sort_by_key(|(by, _)| by.index());
+            keys_of(named.iter().map(|(by, text)| (*by, text.as_str())))
+        }
+        // A hash may stand in what does not parse: its beginning is all that is shown.
+        Ok(Value::Null | Value::Bool(_) | Value::Array(_)) | Err(_) => Err(bad()),
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,179 @@
+//! What a row names its device by.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Which of a device's names a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The Autopilot identity's id.
+    Id,
+    /// The serial number.
+    Serial,
+    /// The Intune managedDevice's id.
+    ManagedDeviceId,
+    /// The Entra device's id.
+    EntraDeviceId,
+    /// The display name.
+    Name,
+}
+
+impl By {
+    /// All of them, the most exact first.
+    pub const ALL: [Self; 5] = [
+        Self::Id,
+        Self::Serial,
+        Self::ManagedDeviceId,
+        Self::EntraDeviceId,
+        Self::Name,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Serial => "serial",
+            Self::ManagedDeviceId => "managed-device-id",
+            Self::EntraDeviceId => "entra-device-id",
+            Self::Name => "name",
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Id => "Autopilot id",
+            Self::Serial => "serial number",
+            Self::ManagedDeviceId => "Intune managedDevice id",
+            Self::EntraDeviceId => "Entra device id",
+            Self::Name => "display name",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Id => 0,
+            Self::Serial => 1,
+            Self::ManagedDeviceId => 2,
+            Self::EntraDeviceId => 3,
+            Self::Name => 4,
+        }
+    }
+}
+
+/// A word that is none of a device's names.
+#[derive(Debug, thiserror::Error)]
+#[error("a device goes by id, serial, managed-device-id, entra-device-id or name")]
+pub struct UnknownBy;
+
+impl FromStr for By {
+    type Err = UnknownBy;
+
+    fn from_str(word: &str) -> Result<Self, UnknownBy> {
+        let fits = |by: &Self| by.as_str() == word;
+        Self::ALL.into_iter().find(fits).ok_or(UnknownBy)
+    }
+}
+
+/// One name of a device, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Which of its names, where the list says.
+    pub by: Option<By>,
+    /// The name.
+    pub text: String,
+}
+
+/// A row that names no device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// Nothing in it.
+    Empty,
+    /// Longer than any serial.
+    TooLong,
+    /// Control characters in it.
+    ControlCharacters,
+    /// A quote that was not closed where it should be.
+    Quotes,
+    /// Neither an object nor a text.
+    Json,
+}
+
+impl Malformed {
+    /// The same in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Empty => "the row names no device: its columns for it are empty",
+            Self::TooLong => "this is longer than any serial or id is",
+            Self::ControlCharacters => "this holds control characters",
+            Self::Quotes => "a quote is not closed: these lines were read as one row",
+            Self::Json => "this is no object with a serial or an id",
+        }
+    }
+}
+
+/// A row that is bad, and what may be shown of it.
+pub type Bad = (Malformed, String);
+
+/// Longer than every vendor's serial, short enough for a table.
+const KEY_MAX_CHARS: usize = 128;
+
+/// What is shown of a key that is too long.
+const SHOWN_CHARS: usize = 40;
+
+/// Some of a text, fit to be shown.
+pub(crate) fn shown(text: &str) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    plain.take(SHOWN_CHARS).collect()
+}
+
+/// Reads a cell; nothing else of the row is ever kept, for a row may hold a hardware hash.
+pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
+    let text = text.trim();
+    let bad = if text.is_empty() {
+        Malformed::Empty
+    } else if text.chars().count() > KEY_MAX_CHARS {
+        Malformed::TooLong
+    } else if text.chars().any(char::is_control) {
+        Malformed::ControlCharacters
+    } else {
+        let text = text.to_owned();
+        return Ok(Key { by, text });
+    };
+    Err((bad, shown(text)))
+}
+
+/// The usable keys among some cells; what is wrong with the first where none is.
+pub(crate) fn keys_of<'a>(cells: impl IntoIterator<Item = (By, &'a str)>) -> Result<Vec<Key>, Bad> {
+    let mut keys = Vec::new();
+    let mut first_bad = None;
+    for (by, text) in cells {
+        match key_of(text, Some(by)) {
+            Ok(key) => keys.push(key),
+            Err((Malformed::Empty, _)) => {}
+            Err(bad) => {
+                first_bad.get_or_insert(bad);
+            }
+        }
+    }
+    if keys.is_empty() {
+        return Err(first_bad.unwrap_or((Malformed::Empty, String::new())));
+    }
+    Ok(keys)
+}
+
+/// A hyphenated GUID, with or without braces.
+pub(crate) fn as_guid(text: &str) -> Option<u128> {
+    let bare = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .unwrap_or(text);
+    let hyphenated = bare.len() == 36;
+    let guid = hyphenated.then(|| uuid::Uuid::try_parse(bare).ok())??;
+    Some(guid.as_u128())
+}

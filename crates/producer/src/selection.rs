@@ -1,0 +1,231 @@
+//! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
+
+use repilot_domain::{Device, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::plan::{PlanSummary, Planner, Resolution};
+use crate::reader::hexadecimal;
+use crate::rows::Rows;
+use crate::{By, Condition, DeviceList, Inventory, ListError};
+
+/// What a campaign is made of.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// The devices on these; without any, the whole inventory.
+    pub lists: Vec<DeviceList>,
+    /// Of those, the ones that all of these hold for.
+    pub conditions: Vec<Condition>,
+    /// Of those, the ones that are not on these.
+    pub except: Vec<DeviceList>,
+    /// What every key is, whatever the lists say.
+    pub by: Option<By>,
+}
+
+impl Selection {
+    /// What people call it: the list's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.lists.as_slice() {
+            [] => {
+                let conditions: Vec<String> =
+                    self.conditions.iter().map(ToString::to_string).collect();
+                conditions.join(" and ")
+            }
+            [list] => list.name().to_owned(),
+            [first, more @ ..] => format!("{} and {} more", first.name(), more.len()),
+        }
+    }
+
+    /// What it follows from, in hexadecimal: of one list alone, the SHA-256 of its bytes.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        if let ([list], [], [], None) = (
+            self.lists.as_slice(),
+            self.conditions.as_slice(),
+            self.except.as_slice(),
+            self.by,
+        ) {
+            return list.sha256().to_owned();
+        }
+        let mut hasher = Sha256::new();
+        let mut part = |kind: &str, text: &str| {
+            hasher.update(kind.as_bytes());
+            hasher.update([0]);
+            hasher.update(text.as_bytes());
+            hasher.update([0]);
+        };
+        for list in &self.lists {
+            part("list", list.sha256());
+        }
+        for condition in &self.conditions {
+            part("where", &condition.to_string());
+        }
+        for list in &self.except {
+            part("except", list.sha256());
+        }
+        part("by", self.by.map_or("", By::as_str));
+        hexadecimal(&hasher.finalize())
+    }
+
+    /// What each part was understood to be, for people.
+    #[must_use]
+    pub fn described(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for list in &self.lists {
+            lines.push(format!("{}: {}", list.name(), list.described()));
+        }
+        if let Some(by) = self.by {
+            lines.push(format!("every key is taken for the {}", by.words()));
+        }
+        for condition in &self.conditions {
+            lines.push(format!("where {condition}"));
+        }
+        for list in &self.except {
+            lines.push(format!("except {}: {}", list.name(), list.described()));
+        }
+        lines
+    }
+
+    /// Whether the lists' bytes are still what they were when they were opened.
+    pub fn verify(&self) -> Result<(), ListError> {
+        let lists = self.lists.iter().chain(&self.except);
+        lists.into_iter().try_for_each(DeviceList::verify)
+    }
+
+    /// Resolves it, device by device.
+    pub fn steps<'a>(
+        &'a self,
+        inventory: &'a Inventory,
+        now: Timestamp,
+    ) -> Result<Steps<'a>, ListError> {
+        let mut planner = Planner::new(inventory).taking_keys_by(self.by);
+        for list in &self.except {
+            for row in list.rows()? {
+                planner.except(&row?);
+            }
+        }
+        Ok(Steps {
+            selection: self,
+            inventory,
+            now,
+            planner,
+            keep_cells: false,
+            next_list: 0,
+            rows: None,
+            next_device: 0,
+        })
+    }
+}
+
+/// What becomes of a row, and where it is.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The list, by its place in the selection; `None` of a device that no list names.
+    pub list: Option<usize>,
+    /// The row.
+    pub line: u64,
+    /// What becomes of it.
+    pub resolution: Resolution<'a>,
+    /// The refused row as it came, where [`Steps::keeping_refused_rows`].
+    pub cells: Option<Vec<String>>,
+}
+
+/// A selection's rows, one by one.
+pub struct Steps<'a> {
+    selection: &'a Selection,
+    inventory: &'a Inventory,
+    now: Timestamp,
+    planner: Planner<'a>,
+    keep_cells: bool,
+    next_list: usize,
+    rows: Option<Rows>,
+    next_device: usize,
+}
+
+impl<'a> Steps<'a> {
+    /// Keeps every refusal in the summary rather than the first few.
+    #[must_use]
+    pub fn keeping_every_refusal(mut self) -> Self {
+        self.planner = self.planner.keeping_every_refusal();
+        self
+    }
+
+    /// Gives refused rows as they came.
+    #[must_use]
+    pub fn keeping_refused_rows(mut self) -> Self {
+        self.keep_cells = true;
+        self
+    }
+
+    /// What it came to.
+    #[must_use]
+    pub fn finish(self) -> PlanSummary {
+        self.planner.finish()
+    }
+
+    fn next_of_inventory(&mut self) -> Option<Step<'a>> {
+        let device = self.inventory.get(self.next_device)?;
+        let index = self.next_device;
+        self.next_device += 1;
+        Some(Step {
+            list: None,
+            line: self.next_device as u64,
+            resolution: self.planner.resolve_device(
+                index,
+                self.next_device as u64,
+                self.is_meant(device),
+            ),
+            cells: None,
+        })
+    }
+
+    fn next_of_lists(&mut self) -> Result<Option<Step<'a>>, ListError> {
+        loop {
+            let Some(rows) = &mut self.rows else {
+                let Some(list) = self.selection.lists.get(self.next_list) else {
+                    return Ok(None);
+                };
+                self.rows = Some(list.rows()?);
+                self.next_list += 1;
+                continue;
+            };
+            let Some(row) = rows.next().transpose()? else {
+                if self.next_list == self.selection.lists.len() {
+                    return Ok(None);
+                }
+                self.rows = None;
+                continue;
+            };
+            let (selection, now) = (self.selection, self.now);
+            let is_meant =
+                |device: &Device| selection.conditions.iter().all(|it| it.holds(device, now));
+            let list = self.next_list - 1;
+            let name = selection.lists[list].name();
+            let resolution = self.planner.resolve(&row, name, is_meant);
+            let refused = matches!(resolution, Resolution::Refused(_));
+            let cells = (self.keep_cells && refused).then(|| rows.cells(&row));
+            return Ok(Some(Step {
+                list: Some(list),
+                line: row.line,
+                resolution,
+                cells,
+            }));
+        }
+    }
+
+    fn is_meant(&self, device: &Device) -> bool {
+        let mut conditions = self.selection.conditions.iter();
+        conditions.all(|condition| condition.holds(device, self.now))
+    }
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = Result<Step<'a>, ListError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.selection.lists.is_empty() {
+            return self.next_of_inventory().map(Ok);
+        }
+        self.next_of_lists().transpose()
+    }
+}

@@ -1,0 +1,127 @@
+//! A list's bytes: a file that can be read again, unpacked where it is packed.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek as _};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::encoding::{Encoding, Utf8Check};
+use crate::reader::Hashing;
+
+/// Bytes to read again and again.
+#[derive(Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    packed: bool,
+    /// Standard input, spooled; removed with the list.
+    _spool: Option<tempfile::NamedTempFile>,
+}
+
+/// What one pass over all bytes tells.
+pub(crate) struct Surveyed {
+    /// Of the bytes as they are in the file, in hexadecimal.
+    pub(crate) sha256: String,
+    pub(crate) is_utf8: bool,
+}
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+impl Source {
+    /// A file. What can be read only once, as a pipe, is spooled.
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = File::open(path)?;
+        let kind = file.metadata()?;
+        if kind.is_dir() {
+            return Err(std::io::ErrorKind::IsADirectory.into());
+        }
+        if !kind.is_file() {
+            return Self::spool(file);
+        }
+        Self::of(path.to_owned(), None)
+    }
+
+    /// Spools what comes, in a file that only its owner can read.
+    pub(crate) fn spool(mut input: impl Read) -> std::io::Result<Self> {
+        let mut spool = tempfile::NamedTempFile::new()?;
+        std::io::copy(&mut input, &mut spool)?;
+        Self::of(spool.path().to_owned(), Some(spool))
+    }
+
+    fn of(path: PathBuf, spool: Option<tempfile::NamedTempFile>) -> std::io::Result<Self> {
+        let mut source = Self {
+            path,
+            packed: false,
+            _spool: spool,
+        };
+        source.packed = source.start(2)? == GZIP;
+        Ok(source)
+    }
+
+    pub(crate) const fn is_packed(&self) -> bool {
+        self.packed
+    }
+
+    /// From the start, unpacked.
+    pub(crate) fn read(&self) -> std::io::Result<Box<dyn Read + Send>> {
+        let file = BufReader::new(File::open(&self.path)?);
+        Ok(if self.packed {
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            Box::new(file)
+        })
+    }
+
+    /// The first bytes, unpacked.
+    pub(crate) fn start(&self, length: u64) -> std::io::Result<Vec<u8>> {
+        let mut start = Vec::new();
+        self.read()?.take(length).read_to_end(&mut start)?;
+        Ok(start)
+    }
+
+    /// Reads all of it once.
+    pub(crate) fn survey(&self) -> std::io::Result<Surveyed> {
+        let sha256 = self.sha256()?;
+        let mut utf8 = Utf8Check::default();
+        std::io::copy(&mut self.read()?, &mut utf8)?;
+        Ok(Surveyed {
+            sha256,
+            is_utf8: utf8.is_utf8(),
+        })
+    }
+
+    /// The SHA-256 of the bytes as they are in the file, in hexadecimal.
+    pub(crate) fn sha256(&self) -> std::io::Result<String> {
+        let mut hashing = Hashing::new(File::open(&self.path)?);
+        std::io::copy(&mut hashing, &mut std::io::sink())?;
+        Ok(hashing.finish())
+    }
+
+    /// The encoding of its text.
+    pub(crate) fn encoding(start: &[u8], surveyed: &Surveyed) -> Encoding {
+        Encoding::of_start(start).unwrap_or(if surveyed.is_utf8 {
+            Encoding::Utf8
+        } else {
+            Encoding::Windows1252
+        })
+    }
+
+    /// The file itself, or an unpacked copy of it, for what cannot be read as a stream.
+    pub(crate) fn seekable(self) -> std::io::Result<Self> {
+        if !self.packed {
+            return Ok(self);
+        }
+        let mut unpacked = tempfile::NamedTempFile::new()?;
+        std::io::copy(&mut self.read()?, &mut unpacked)?;
+        unpacked.rewind()?;
+        Ok(Self {
+            path: unpacked.path().to_owned(),
+            packed: false,
+            _spool: Some(unpacked),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,198 @@
+//! Excel workbooks: the first sheet that names devices, row by row.
+//!
+//! The format keeps a workbook's texts in one table, which is read whole; so a workbook is bounded
+//! before it is opened. A thread of its own reads, no further ahead than a few rows.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use calamine::{Data, DataRef, Reader as _, Xlsx, XlsxError};
+
+use crate::columns::COLUMNS_THAT_DO;
+use crate::columns::{Columns, shown};
+use crate::rows::Broken;
+use crate::{ListError, format::Format};
+
+/// Rows that the thread reads ahead.
+const AHEAD: usize = 64;
+
+/// A million rows with a hardware hash each are no list for a workbook.
+const UNPACKED_MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Rows in which a sheet's header is looked for.
+const HEADER_WITHIN: usize = 20;
+
+/// The last column that Excel has.
+const COLUMNS_MAX: usize = 16_384;
+
+/// Which sheet, and where its rows begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sheet {
+    pub(crate) name: String,
+    /// Its header's columns; `None` for a sheet of bare keys.
+    pub(crate) columns: Option<Columns>,
+    /// The first row that is no header, from 0.
+    first_row: u32,
+}
+
+/// A row's number, from 0, and its cells.
+type SheetRow = (u32, Vec<String>);
+
+/// The rows of a sheet.
+pub(crate) struct SheetRows {
+    rows: Receiver<Result<SheetRow, XlsxError>>,
+    last: u64,
+}
+
+/// Finds the sheet that names devices.
+pub(crate) fn recognise(path: &Path, name: &str) -> Result<Format, ListError> {
+    let unreadable = || ListError::Binary {
+        name: name.to_owned(),
+        looks_like: "a zip archive that is no Excel workbook",
+    };
+    let read = |source| ListError::Read {
+        name: name.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(read)?;
+    let mut archive =
+        zip::ZipArchive::new(BufReader::new(file)).map_err(|_not_zip| unreadable())?;
+    let mut unpacked = 0_u64;
+    for index in 0..archive.len() {
+        let entry = archive
+            .by_index_raw(index)
+            .map_err(|_not_zip| unreadable())?;
+        unpacked = unpacked.saturating_add(entry.size());
+    }
+    if unpacked > UNPACKED_MAX_BYTES {
+        return Err(ListError::Binary {
+            name: name.to_owned(),
+            looks_like: "a workbook of more than 512 MB",
+        });
+    }
+    let mut workbook = open(path).map_err(|_not_excel| unreadable())?;
+    let mut found = Vec::new();
+    for sheet in workbook.sheet_names() {
+        let mut first = Vec::new();
+        let _unreadable = each_row(&mut workbook, &sheet, |row, cells| {
+            if cells.iter().any(|cell| !cell.trim().is_empty()) {
+                first.push((row, cells));
+            }
+            first.len() < HEADER_WITHIN
+        });
+        for (row, cells) in &first {
+            if let Some(columns) = Columns::of(cells.clone()) {
+                return Ok(Format::Workbook(Sheet {
+                    name: sheet,
+                    columns: Some(columns),
+                    first_row: row + 1,
+                }));
+            }
+        }
+        if let Some((_, cells)) = first.into_iter().next() {
+            found.push((sheet, cells));
+        }
+    }
+    let Some((sheet, cells)) = found.into_iter().next() else {
+        return Err(ListError::Empty {
+            name: name.to_owned(),
+        });
+    };
+    if cells.len() > 1 {
+        return Err(ListError::UnknownColumns {
+            name: name.to_owned(),
+            found: shown(&cells),
+            known: COLUMNS_THAT_DO,
+        });
+    }
+    Ok(Format::Workbook(Sheet {
+        name: sheet,
+        columns: None,
+        first_row: 0,
+    }))
+}
+
+impl SheetRows {
+    pub(crate) fn new(path: &Path, sheet: &Sheet) -> Result<Self, Broken> {
+        let mut workbook = open(path).map_err(|error| (1, error.into()))?;
+        let (sender, rows) = sync_channel(AHEAD);
+        let sheet = sheet.clone();
+        std::thread::Builder::new()
+            .name("workbook".to_owned())
+            .spawn(move || send_rows(&mut workbook, &sheet, &sender))
+            .map_err(|error| (1, error.into()))?;
+        Ok(Self { rows, last: 0 })
+    }
+
+    /// The next row with anything in it: its number, from 1, and its cells.
+    pub(crate) fn next_row(&mut self) -> Result<Option<(u64, Vec<String>)>, Broken> {
+        match self.rows.recv() {
+            Ok(Ok((row, cells))) => {
+                self.last = u64::from(row) + 1;
+                Ok(Some((self.last, cells)))
+            }
+            Ok(Err(error)) => Err((self.last + 1, error.into())),
+            // The thread has ended.
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Xlsx<BufReader<File>>, XlsxError> {
+    Xlsx::new(BufReader::new(File::open(path)?))
+}
+
+fn send_rows(
+    workbook: &mut Xlsx<BufReader<File>>,
+    sheet: &Sheet,
+    sender: &SyncSender<Result<SheetRow, XlsxError>>,
+) {
+    let read = each_row(workbook, &sheet.name, |row, cells| {
+        let empty = cells.iter().all(|cell| cell.trim().is_empty());
+        // Whoever stopped reading needs no more.
+        row < sheet.first_row || empty || sender.send(Ok((row, cells))).is_ok()
+    });
+    if let Err(error) = read {
+        let _ = sender.send(Err(error));
+    }
+}
+
+/// Hands each row's cells on, until told to stop.
+fn each_row(
+    workbook: &mut Xlsx<BufReader<File>>,
+    sheet: &str,
+    mut go_on: impl FnMut(u32, Vec<String>) -> bool,
+) -> Result<(), XlsxError> {
+    let mut reader = workbook.worksheet_cells_reader(sheet)?;
+    let mut current = 0;
+    let mut cells: Vec<String> = Vec::new();
+    while let Some(cell) = reader.next_cell()? {
+        let (row, column) = cell.get_position();
+        if row != current && !cells.is_empty() && !go_on(current, std::mem::take(&mut cells)) {
+            return Ok(());
+        }
+        current = row;
+        let column = usize::try_from(column).unwrap_or(usize::MAX);
+        if column < COLUMNS_MAX {
+            if cells.len() <= column {
+                cells.resize(column + 1, String::new());
+            }
+            cells[column] = text(cell.get_value());
+        }
+    }
+    if !cells.is_empty() {
+        go_on(current, cells);
+    }
+    Ok(())
+}
+
+/// A cell as it is shown: Excel takes a serial of digits for a number.
+fn text(value: &DataRef<'_>) -> String {
+    match value {
+        DataRef::Float(number) if number.fract() == 0.0 => format!("{number:.0}"),
+        DataRef::Empty => String::new(),
+        other => Data::from(other.clone()).to_string(),
+    }
+}
