@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use repilot_domain::{DeadReason, JobState, TenantName};
+use repilot_producer::{By, Condition};
 
 use crate::help;
 
@@ -38,12 +39,15 @@ pub(crate) enum Command {
     /// Plan, ask, enqueue and drain a list; again, to resume it
     #[command(after_help = help::RUN_EXAMPLES)]
     Run(RunArguments),
-    /// Show what `enqueue` would do and refuse, and why; writes nothing
+    /// Show what `enqueue` would do and refuse, and why; enqueues nothing
     #[command(after_help = help::PLAN_EXAMPLES)]
     Plan(PlanArguments),
     /// Enqueue a list into a campaign and return
     #[command(after_help = help::ENQUEUE_EXAMPLES)]
     Enqueue(EnqueueArguments),
+    /// A tenant's devices as Graph lists them: sync, list, export
+    #[command(subcommand, after_help = help::INVENTORY_EXAMPLES)]
+    Inventory(InventoryCommand),
     /// Drain every open campaign of the tenants in the settings
     #[command(after_help = help::WORKER_EXAMPLES)]
     Worker(WorkerArguments),
@@ -82,16 +86,45 @@ pub(crate) enum Command {
     },
 }
 
+/// Which devices are meant.
 #[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    /// Device list: serials or ids, one a line, or a CSV by its header; `-` for standard input
-    pub(crate) list: PathBuf,
+pub(crate) struct SelectionArguments {
+    /// Device lists of any kind (CSV, Excel, JSON, serials or ids one a line, packed or not); `-` for
+    /// standard input
+    #[arg(value_name = "LIST")]
+    pub(crate) lists: Vec<PathBuf>,
+    /// Only devices that meet this, as in tag=KIOSK*, user=@contoso.com, silent>90d, has-user; again
+    /// for more conditions; without a list, over the whole inventory
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<Condition>,
+    /// Not the devices on this list; again for more lists
+    #[arg(long, value_name = "LIST")]
+    pub(crate) except: Vec<PathBuf>,
+    /// What every key is: id, serial, managed-device-id, entra-device-id or name [default: what its
+    /// column says]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) by: Option<By>,
     /// Tenant of the settings [default: the only one]
     #[arg(long)]
     pub(crate) tenant: Option<TenantName>,
-    /// Refuse the whole list when any of its rows is refused
+    /// List the inventory anew, however fresh it is
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// Refuse the whole plan when any row is refused
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Refuse a plan of more devices; 0 for no limit [default: `[plan] max_devices`]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_devices: Option<u64>,
+    /// Write the refused rows as they came, with the reason, ready to be mended and read again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Write the plan, for `--plan`
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) save_plan: Option<PathBuf>,
+    /// Precisely this saved plan; refused when its lists or the inventory have changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "tenant"])]
+    pub(crate) plan: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +140,7 @@ pub(crate) struct SimulationArguments {
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
     #[command(flatten)]
-    pub(crate) list: ListArguments,
+    pub(crate) selection: SelectionArguments,
     #[command(flatten)]
     pub(crate) simulation: SimulationArguments,
     /// Campaign [default: the list's name and a part of its fingerprint]
@@ -121,7 +154,7 @@ pub(crate) struct RunArguments {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     #[command(flatten)]
-    pub(crate) list: ListArguments,
+    pub(crate) selection: SelectionArguments,
     #[command(flatten)]
     pub(crate) simulation: SimulationArguments,
 }
@@ -129,10 +162,41 @@ pub(crate) struct PlanArguments {
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArguments {
     #[command(flatten)]
-    pub(crate) list: ListArguments,
+    pub(crate) selection: SelectionArguments,
     /// Campaign
     #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: String,
+}
+
+/// Which devices of an inventory to show.
+#[derive(Debug, Args)]
+pub(crate) struct InventoryFilter {
+    /// Tenant of the settings [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<TenantName>,
+    /// Only devices that meet this; again for more conditions
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InventoryCommand {
+    /// List it from Graph into the ledger; goes on with a listing that was broken off
+    Sync {
+        /// Tenant of the settings [default: the only one]
+        #[arg(long)]
+        tenant: Option<TenantName>,
+    },
+    /// Show the devices that were listed last
+    List(InventoryFilter),
+    /// Write them to stdout: a device list to choose from
+    Export {
+        #[command(flatten)]
+        filter: InventoryFilter,
+        /// Format [default: csv; with --json json]
+        #[arg(long, value_enum)]
+        format: Option<ExportFormat>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,11 +1,13 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
+use std::collections::BTreeMap;
+
 use repilot_domain::{Action, CampaignId};
 use repilot_ledger::{Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
-use repilot_producer::{Inventory, Planner, Resolution};
+use repilot_producer::{Fingerprint, Inventory, Resolution, Selection};
 
 use crate::app::App;
-use crate::planning::Target;
+use crate::target::Target;
 
 /// Rows a transaction: fast, and soon over for whoever waits.
 const CHUNK: usize = 4_096;
@@ -23,37 +25,38 @@ pub(crate) async fn enqueue(
         tenant: target.tenant.name.clone(),
         action: Action::Unassign,
     };
-    let list = NewList {
-        sha256: target.list.sha256().to_owned(),
-        name: target.list.name().to_owned(),
-    };
+    let selection = &target.selection;
+    let lists = lists_of(selection);
     let opened = ledger.open_campaign(&new, app.now()).await?;
     let into = Into {
         app,
         ledger,
         campaign: opened.id,
-        list: &list,
+        lists: &lists,
     };
-    ledger.begin_list(opened.id, &list, app.now()).await?;
-    let mut planner = Planner::new(inventory);
+    for list in &lists {
+        ledger.begin_list(opened.id, list, app.now()).await?;
+    }
     let mut jobs = Vec::with_capacity(CHUNK);
     let mut refusals = Vec::new();
     let mut total = Enqueued::default();
-    for row in target.list.rows()? {
-        let row = row?;
-        let line = row.line;
-        match planner.resolve(row) {
-            Resolution::Planned(device) => jobs.push(NewJob {
+    for step in selection.steps(inventory, app.now())? {
+        let step = step?;
+        match step.resolution {
+            Resolution::Planned { device, .. } => jobs.push(NewJob {
                 device: device.clone(),
-                line,
+                line: step.line,
             }),
-            Resolution::Merged { .. } => {}
-            Resolution::Refused(refused) => refusals.push(Refusal {
-                line: refused.line,
-                value: refused.value,
-                reason: refused.reason.as_str().to_owned(),
-                detail: refused.detail,
-            }),
+            Resolution::Merged { .. } | Resolution::LeftOut => {}
+            Resolution::Refused(refused) => {
+                let refusal = Refusal {
+                    line: refused.line,
+                    value: refused.value,
+                    reason: refused.reason.as_str().to_owned(),
+                    detail: refused.detail,
+                };
+                refusals.push((step.list.unwrap_or_default(), refusal));
+            }
         }
         if jobs.len() == CHUNK || refusals.len() == CHUNK {
             into.flush(&mut jobs, &mut refusals, &mut total).await?;
@@ -61,39 +64,74 @@ pub(crate) async fn enqueue(
     }
     into.flush(&mut jobs, &mut refusals, &mut total).await?;
     // Whatever changed under our hands is in, and nothing is lost; but it is not what was planned.
-    target.list.verify()?;
-    let sha256 = &list.sha256;
-    ledger.finish_list(opened.id, sha256, app.now()).await?;
+    selection.verify()?;
+    for list in &lists {
+        ledger
+            .finish_list(opened.id, &list.sha256, app.now())
+            .await?;
+    }
     Ok((opened.id, total))
 }
 
-/// Where a list goes.
+/// What the ledger keeps of a selection: itself, and where it is more than one list, each of those,
+/// so that a refused row can be found in its own.
+fn lists_of(selection: &Selection) -> Vec<NewList> {
+    let whole = NewList {
+        sha256: selection.sha256(),
+        name: selection.name(),
+    };
+    let is_that_list = |name: &str| name == whole.sha256;
+    if let [list] = selection.lists.as_slice()
+        && is_that_list(list.sha256())
+    {
+        return vec![whole];
+    }
+    let mut lists = vec![whole];
+    for (number, list) in selection.lists.iter().enumerate() {
+        // Of this selection: the same list alone is another one.
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.part(&lists[0].sha256);
+        fingerprint.part(number.to_string());
+        lists.push(NewList {
+            sha256: fingerprint.finish(),
+            name: list.name().to_owned(),
+        });
+    }
+    lists
+}
+
+/// Where a selection goes.
 struct Into<'a> {
     app: &'a App,
     ledger: &'a Ledger,
     campaign: CampaignId,
-    list: &'a NewList,
+    /// Itself, and its parts.
+    lists: &'a [NewList],
 }
 
 impl Into<'_> {
     async fn flush(
         &self,
         jobs: &mut Vec<NewJob>,
-        refusals: &mut Vec<Refusal>,
+        refusals: &mut Vec<(usize, Refusal)>,
         total: &mut Enqueued,
     ) -> anyhow::Result<()> {
         let now = self.app.now();
         let enqueued = self.ledger.enqueue(self.campaign, jobs, now).await?;
         total.added += enqueued.added;
         total.present += enqueued.present;
-        if !refusals.is_empty() {
-            let sha256 = &self.list.sha256;
+        jobs.clear();
+        let mut by_list: BTreeMap<usize, Vec<Refusal>> = BTreeMap::new();
+        for (list, refusal) in refusals.drain(..) {
+            by_list.entry(list).or_default().push(refusal);
+        }
+        for (list, refusals) in by_list {
+            // One list alone is the selection itself.
+            let list = self.lists.get(list + 1).unwrap_or(&self.lists[0]);
             self.ledger
-                .record_refusals(self.campaign, sha256, refusals)
+                .record_refusals(self.campaign, &list.sha256, &refusals)
                 .await?;
         }
-        jobs.clear();
-        refusals.clear();
         Ok(())
     }
 }

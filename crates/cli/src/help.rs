@@ -26,12 +26,31 @@ Examples:
 pub(crate) const PLAN_EXAMPLES: &str = "\
 Examples:
   repilot plan devices.csv                      what would be done, and what refused
+  repilot plan berlin.xlsx rome.json.gz         several lists of any kind
+  repilot plan --where tag=KIOSK --except vip.csv
+  repilot plan devices.csv --save-plan plan.json --rejects refused.csv
   repilot plan devices.csv --json               the same, every refused row, for a script";
+
+pub(crate) const INVENTORY_EXAMPLES: &str = "\
+Conditions (--where), also for run, plan and enqueue:
+  tag=KIOSK*            group tag; likewise model=, manufacturer=, user=, serial=, name=
+  model=*T14*,*X1*      several patterns; * and ? stand for anything and any character
+  user=@contoso.com     everybody of a domain
+  tag!=VIP              all but these
+  enrolment=enrolled    or not-contacted, pending-reset, failed, unknown
+  silent>90d            not heard of for 90 days, or never
+  has-user              or `not has-user`
+
+Examples:
+  repilot inventory sync --tenant contoso
+  repilot inventory list --where 'silent>180d'
+  repilot inventory export --where tag=KIOSK > kiosks.csv";
 
 pub(crate) const ENQUEUE_EXAMPLES: &str = "\
 Examples:
   repilot enqueue devices.csv --campaign spring
   repilot enqueue more.csv --campaign spring    adds what is not in it yet
+  repilot enqueue --plan plan.json --campaign spring
   repilot worker --until-empty                  and drain it";
 
 pub(crate) const WORKER_EXAMPLES: &str = "\

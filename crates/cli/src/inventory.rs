@@ -1,14 +1,19 @@
-//! Listing a tenant's inventory, page by page, to its end: an incomplete one is an error.
+//! A tenant's inventory: from the ledger while it is fresh, else from Graph, page by page, to its
+//! end. An incomplete one is an error.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use repilot_domain::Timestamp;
 use repilot_graph::{CallRecord, GraphError, NextLink};
+use repilot_ledger::{Ledger, LedgerError, Listing};
 use repilot_producer::Inventory;
-use repilot_throttle::{Answer, Lane};
+use repilot_throttle::Answer;
 use repilot_worker::Tenant;
 
+use crate::app::App;
 use crate::failure::Failure;
+use crate::output::{lasting, say};
 use crate::progress::Spinner;
 
 /// A page may fail so often before the listing is given up.
@@ -17,11 +22,88 @@ const PAGE_ATTEMPTS: u32 = 6;
 /// The wait before a page is asked for again doubles from here.
 const BACKOFF: Duration = Duration::from_millis(500);
 
-/// Lists every device of the tenant through a lane of reads.
-pub(crate) async fn list(tenant: &Tenant, lane: &Lane) -> anyhow::Result<Inventory> {
-    let spinner = Spinner::start("listing the inventory");
+/// A listing that was broken off longer ago is begun anew: its link may be forgotten, and its first
+/// pages are old.
+const RESUME_WITHIN: Duration = Duration::from_hours(1);
+
+/// An inventory and how old it is.
+pub(crate) struct Listed {
+    pub(crate) inventory: Inventory,
+    /// What it says is no younger.
+    pub(crate) listed_at: Timestamp,
+}
+
+/// How fresh an inventory must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// No older than the setting says.
+    Setting,
+    /// Listed now; a listing that was broken off is gone on with.
+    Now,
+    /// Listed now from its first page, into a ledger that may know another fleet of that name.
+    Anew,
+}
+
+/// The tenant's inventory.
+pub(crate) async fn obtain(
+    app: &App,
+    ledger: &Ledger,
+    tenant: &Tenant,
+    freshness: Freshness,
+) -> anyhow::Result<Listed> {
+    if freshness == Freshness::Setting
+        && let Some(kept) = ledger.listing(&tenant.name, true).await?
+    {
+        let age = app.now().since(kept.begun_at);
+        if age <= app.settings.inventory.max_age.0 && kept.begun_at <= app.now() {
+            say(&format!(
+                "inventory of {} devices, listed {} ago; --refresh lists it anew",
+                kept.devices,
+                lasting(age)
+            ));
+            return load(ledger, &kept).await;
+        }
+    }
+    let listing = list(app, ledger, tenant, freshness).await?;
+    load(ledger, &listing).await
+}
+
+/// The devices of a complete listing.
+pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<Listed> {
     let mut inventory = Inventory::default();
-    let mut next: Option<NextLink> = None;
+    ledger
+        .listed_devices(listing, |device| inventory.push(device))
+        .await?;
+    Ok(Listed {
+        inventory,
+        listed_at: listing.begun_at,
+    })
+}
+
+/// Lists every device of the tenant into the ledger.
+pub(crate) async fn list(
+    app: &App,
+    ledger: &Ledger,
+    tenant: &Tenant,
+    freshness: Freshness,
+) -> anyhow::Result<Listing> {
+    let lane = repilot_worker::reads_lane(ledger, tenant, app.now()).await?;
+    let spinner = Spinner::start("listing the inventory");
+    let resumed = match freshness {
+        Freshness::Anew => None,
+        Freshness::Now | Freshness::Setting => broken_off(app, ledger, tenant).await?,
+    };
+    let (mut listing, mut next) = match resumed {
+        Some((listing, next)) => {
+            say(&format!(
+                "going on with a listing that was broken off after {} devices",
+                listing.devices
+            ));
+            (listing, Some(next))
+        }
+        None => (ledger.begin_listing(&tenant.name, app.now()).await?, None),
+    };
+    let mut from_kept_link = next.is_some();
     let mut followed = HashSet::new();
     let mut failures = 0;
     loop {
@@ -38,30 +120,35 @@ pub(crate) async fn list(tenant: &Tenant, lane: &Lane) -> anyhow::Result<Invento
         match call.result {
             Ok(page) => {
                 failures = 0;
-                for device in page.devices {
-                    inventory.push(device);
-                }
-                spinner.show(&format!(
-                    "listing the inventory: {} devices",
-                    inventory.len()
-                ));
-                let Some(link) = page.next else {
-                    return Ok(inventory);
-                };
-                if !followed.insert(link.clone()) {
+                from_kept_link = false;
+                if let Some(link) = &page.next
+                    && !followed.insert(link.clone())
+                {
                     let message = "the pages of Graph's listing lead round in a circle";
                     let hint = "run the same command again; nothing was enqueued";
-                    return Err(incomplete(
-                        tenant,
-                        inventory.len(),
-                        Failure::error(message, hint),
-                    ));
+                    let listed = listing.devices;
+                    return Err(incomplete(tenant, listed, Failure::error(message, hint)));
                 }
-                next = Some(link);
+                let link = page.next.as_ref().map(NextLink::as_str);
+                keep(ledger, &mut listing, &page.devices, link, app.now()).await?;
+                spinner.show(&format!(
+                    "listing the inventory: {} devices",
+                    listing.devices
+                ));
+                if page.next.is_none() {
+                    return Ok(listing);
+                }
+                next = page.next;
             }
             // The lane waits for as long as Graph asks.
             Err(GraphError::Throttled { .. }) => {}
             Err(GraphError::Unauthorized) if failures == 0 => failures += 1,
+            // Graph no longer knows the link.
+            Err(GraphError::Rejected | GraphError::NotFound) if from_kept_link => {
+                listing = ledger.begin_listing(&tenant.name, app.now()).await?;
+                next = None;
+                from_kept_link = false;
+            }
             Err(error) => {
                 failures += 1;
                 let passing = matches!(
@@ -69,7 +156,7 @@ pub(crate) async fn list(tenant: &Tenant, lane: &Lane) -> anyhow::Result<Invento
                     GraphError::Transient { .. } | GraphError::Unreachable | GraphError::Unreadable
                 );
                 if !passing || failures >= PAGE_ATTEMPTS {
-                    return Err(given_up(tenant, &error, &call.record, inventory.len()));
+                    return Err(given_up(tenant, &error, &call.record, listing.devices));
                 }
                 tokio::time::sleep(BACKOFF * 2_u32.pow(failures - 1)).await;
             }
@@ -77,11 +164,47 @@ pub(crate) async fn list(tenant: &Tenant, lane: &Lane) -> anyhow::Result<Invento
     }
 }
 
+/// A listing that was broken off a short while ago, and where it goes on.
+async fn broken_off(
+    app: &App,
+    ledger: &Ledger,
+    tenant: &Tenant,
+) -> anyhow::Result<Option<(Listing, NextLink)>> {
+    let Some(listing) = ledger.listing(&tenant.name, false).await? else {
+        return Ok(None);
+    };
+    if app.now().since(listing.begun_at) > RESUME_WITHIN {
+        return Ok(None);
+    }
+    let link = listing.next_link.clone();
+    let next = link.and_then(|link| tenant.client.next_link(link));
+    Ok(next.map(|next| (listing, next)))
+}
+
+async fn keep(
+    ledger: &Ledger,
+    listing: &mut Listing,
+    devices: &[repilot_domain::Device],
+    next: Option<&str>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    match ledger.keep_page(listing, devices, next, now).await {
+        Err(LedgerError::Contended) => Err(Failure::error(
+            format!(
+                "another process has begun to list the inventory of tenant `{}`",
+                listing.tenant
+            ),
+            "wait until it has listed it, and run the same command again",
+        )),
+        kept => Ok(kept?),
+    }
+}
+
 fn given_up(
     tenant: &Tenant,
     error: &GraphError,
     record: &CallRecord,
-    listed: usize,
+    listed: i64,
 ) -> anyhow::Error {
     let hint = match error {
         GraphError::Unreachable => {
@@ -104,7 +227,7 @@ fn given_up(
     incomplete(tenant, listed, Failure::error(message, hint))
 }
 
-fn incomplete(tenant: &Tenant, listed: usize, error: anyhow::Error) -> anyhow::Error {
+fn incomplete(tenant: &Tenant, listed: i64, error: anyhow::Error) -> anyhow::Error {
     error.context(format!(
         "the inventory of tenant `{}` is incomplete after {listed} devices, so nothing was planned",
         tenant.name

@@ -11,10 +11,13 @@ mod help;
 mod inventory;
 mod logging;
 mod output;
+mod plan_file;
+mod plan_text;
 mod planning;
 mod progress;
 mod settings;
 mod summary;
+mod target;
 mod tenants;
 
 use std::process::ExitCode;

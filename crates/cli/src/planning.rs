@@ -1,238 +1,248 @@
-//! From a list on the command line to a plan.
+//! From a selection to a plan.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use repilot_graph_sim::{Fleet, Scenario, Simulator};
+use repilot_domain::{CampaignId, LaneKind, Timestamp};
 use repilot_ledger::Ledger;
-use repilot_producer::{DeviceList, Inventory, PlanSummary, Planner};
-use repilot_throttle::{Lane, LaneSeed};
-use repilot_worker::Tenant;
+use repilot_producer::{Fingerprint, Inventory, PlanSummary, Rejects, Resolution, Selection};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::args::{ListArguments, SimulationArguments};
+use crate::args::SelectionArguments;
 use crate::failure::Failure;
-use crate::output::{plain, rendered, say, table};
-use crate::{inventory, tenants};
+use crate::inventory::{self, Freshness, Listed};
+use crate::plan_file::{self, Facts, Origins};
+use crate::progress::Spinner;
+use crate::target::Target;
 
-/// A list and the tenant that it is meant for.
-pub(crate) struct Target {
-    pub(crate) list: DeviceList,
-    pub(crate) tenant: Tenant,
-    /// Lives as long as the rehearsal.
-    pub(crate) simulator: Option<Simulator>,
-}
-
-/// Opens the list, and the tenant or the simulated Graph.
-pub(crate) async fn target(
-    app: &mut App,
-    arguments: &ListArguments,
-    simulation: Option<&SimulationArguments>,
-) -> anyhow::Result<Target> {
-    let list = open_list(&arguments.list)?;
-    let Some(simulation) = simulation.filter(|simulation| simulation.simulate) else {
-        let name = tenants::choose(&app.settings, arguments.tenant.as_ref())?;
-        let tenant = tenants::build(app, &name)?;
-        return Ok(Target {
-            list,
-            tenant,
-            simulator: None,
-        });
-    };
-    app.simulate();
-    let scenario = scenario(simulation.scenario.as_deref(), Scenario::demo)?;
-    let fleet = fleet_of(&list, &scenario)?;
-    let token = scenario.tokens.first().cloned().unwrap_or_default();
-    let simulator = Simulator::start(scenario, &fleet, ([127, 0, 0, 1], 0).into())
-        .await
-        .context("cannot start the simulated Graph")?;
-    let tenant = tenants::simulated(app, &simulator.url(), &token)?;
-    Ok(Target {
-        list,
-        tenant,
-        simulator: Some(simulator),
-    })
-}
-
-pub(crate) fn open_list(path: &Path) -> anyhow::Result<DeviceList> {
-    if path.as_os_str() == "-" {
-        return Ok(DeviceList::spool(std::io::stdin().lock(), "stdin")?);
-    }
-    Ok(DeviceList::open(path)?)
-}
-
-/// A scenario from a file, or another.
-pub(crate) fn scenario(
-    file: Option<&Path>,
-    otherwise: impl FnOnce() -> Result<Scenario, repilot_graph_sim::ScenarioError>,
-) -> anyhow::Result<Scenario> {
-    let Some(file) = file else {
-        return Ok(otherwise()?);
-    };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read the scenario {}", file.display()))?;
-    Scenario::parse(&text).with_context(|| format!("in {}", file.display()))
-}
-
-/// A simulated fleet for the keys of a list.
-pub(crate) fn fleet_of(list: &DeviceList, scenario: &Scenario) -> anyhow::Result<Fleet> {
-    let mut keys = Vec::new();
-    for row in list.rows()? {
-        if let Ok(key) = row?.key {
-            keys.push(key.as_str().to_owned());
-        }
-    }
-    Ok(Fleet::for_keys(keys.iter().map(String::as_str), scenario))
-}
-
-/// A lane of reads for the listing: as the ledger knows it, or, where nothing is to be written,
-/// a fresh one.
-pub(crate) async fn reads_lane(
-    app: &App,
-    target: &Target,
-    ledger: Option<&Ledger>,
-) -> anyhow::Result<Lane> {
-    let tenant = &target.tenant;
-    if let Some(ledger) = ledger {
-        return Ok(repilot_worker::reads_lane(ledger, tenant, app.now()).await?);
-    }
-    let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-    Ok(Lane::new(tenant.reads, &LaneSeed::default(), rng))
-}
+/// Rows between two signs of life.
+const SHOWN_EVERY: u64 = 20_000;
 
 /// A plan, as `--json` prints it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Plan {
+    /// What the selection is called.
     pub(crate) list: String,
     pub(crate) list_sha256: String,
+    /// What each part of it was understood to be.
+    pub(crate) understood: Vec<String>,
     pub(crate) tenant: String,
+    /// Devices that the tenant has.
     pub(crate) inventory: usize,
+    pub(crate) inventory_listed_at: Timestamp,
+    /// Planned devices with a job to be done in another open campaign.
+    pub(crate) in_other_campaigns: u64,
+    /// How long the calls take at least, at what the tenant is known to grant.
+    pub(crate) duration_ms: u64,
+    /// When they would end, begun now.
+    pub(crate) ends_at: Timestamp,
     #[serde(flatten)]
     pub(crate) summary: PlanSummary,
 }
 
-/// Lists the inventory and holds the list against it; with `every_refusal`, all of them are kept.
+/// How a plan is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Making {
+    /// Keep every refusal in the summary, not the first few.
+    pub(crate) every_refusal: bool,
+    /// The campaign that it is for, where there is one already.
+    pub(crate) campaign: Option<CampaignId>,
+}
+
+/// Lists the inventory where it is not fresh, holds the selection against it, writes the files that
+/// the arguments ask for, and refuses a plan that nobody can mean.
 pub(crate) async fn plan(
+    app: &App,
+    ledger: &Ledger,
     target: &Target,
-    lane: &Lane,
-    every_refusal: bool,
+    arguments: &SelectionArguments,
+    making: Making,
 ) -> anyhow::Result<(Plan, Inventory)> {
-    let inventory = inventory::list(&target.tenant, lane).await?;
-    let mut planner = Planner::new(&inventory);
-    if every_refusal {
-        planner = planner.keeping_every_refusal();
+    let freshness = if target.simulator.is_some() {
+        Freshness::Anew
+    } else if arguments.refresh {
+        Freshness::Now
+    } else {
+        Freshness::Setting
+    };
+    let Listed {
+        inventory,
+        listed_at,
+    } = inventory::obtain(app, ledger, &target.tenant, freshness).await?;
+    let busy = ledger
+        .devices_in_hand(&target.tenant.name, making.campaign)
+        .await?;
+    let now = app.now();
+    let selection = &target.selection;
+    let resolved = resolve(
+        selection,
+        &inventory,
+        now,
+        arguments.rejects.as_deref(),
+        making,
+    )?;
+    if let Some(promised) = &target.promised {
+        promised.holds(&inventory.sha256(), &resolved.devices_sha256)?;
     }
-    for row in target.list.rows()? {
-        planner.resolve(row?);
+    if let Some(path) = &arguments.save_plan {
+        let origins = Origins {
+            lists: &arguments.lists,
+            except: &arguments.except,
+        };
+        let facts = Facts {
+            tenant: target.tenant.name.clone(),
+            inventory_sha256: inventory.sha256(),
+            inventory_listed_at: listed_at,
+            made_at: now,
+            devices: resolved.summary.planned,
+            devices_sha256: resolved.devices_sha256.clone(),
+        };
+        plan_file::save(path, selection, &origins, facts)?;
     }
+    let in_other_campaigns = resolved
+        .planned
+        .iter()
+        .filter(|index| busy.contains(inventory.devices()[**index].id.as_str()))
+        .count() as u64;
+    let duration = duration(app, ledger, target, resolved.summary.planned).await?;
     let plan = Plan {
-        list: target.list.name().to_owned(),
-        list_sha256: target.list.sha256().to_owned(),
+        list: selection.name(),
+        list_sha256: selection.sha256(),
+        understood: selection.described(),
         tenant: target.tenant.name.to_string(),
         inventory: inventory.len(),
-        summary: planner.finish(),
+        inventory_listed_at: listed_at,
+        in_other_campaigns,
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        ends_at: now.after(duration),
+        summary: resolved.summary,
     };
     Ok((plan, inventory))
 }
 
-/// Refuses a plan that nobody can mean.
-pub(crate) fn accept(plan: &Plan, strict: bool) -> anyhow::Result<()> {
-    if plan.summary.planned == 0 {
-        return Err(Failure::error(
+struct Resolved {
+    summary: PlanSummary,
+    /// The planned devices, by their place in the inventory.
+    planned: Vec<usize>,
+    /// Of their ids, in order.
+    devices_sha256: String,
+}
+
+fn resolve(
+    selection: &Selection,
+    inventory: &Inventory,
+    now: Timestamp,
+    rejects: Option<&Path>,
+    making: Making,
+) -> anyhow::Result<Resolved> {
+    let spinner = Spinner::start("planning");
+    let mut steps = selection.steps(inventory, now)?;
+    if making.every_refusal {
+        steps = steps.keeping_every_refusal();
+    }
+    let mut file = match rejects {
+        Some(path) => {
+            steps = steps.keeping_refused_rows();
+            Some(Rejects::create(path, &selection.lists)?)
+        }
+        None => None,
+    };
+    let mut planned = Vec::new();
+    let mut fingerprint = Fingerprint::default();
+    let mut rows = 0;
+    for step in steps.by_ref() {
+        let step = step?;
+        rows += 1;
+        if rows % SHOWN_EVERY == 0 {
+            spinner.show(&format!("planning: {rows} rows, {} devices", planned.len()));
+        }
+        match &step.resolution {
+            Resolution::Planned { index, device } => {
+                planned.push(*index);
+                fingerprint.part(device.id.as_str());
+            }
+            Resolution::Merged { .. } | Resolution::LeftOut => {}
+            Resolution::Refused(refused) => {
+                if let (Some(file), Some(list), Some(cells)) = (&mut file, step.list, &step.cells) {
+                    file.write(list, cells, refused)
+                        .context("cannot write the refused rows")?;
+                }
+            }
+        }
+    }
+    if let Some(file) = file {
+        file.finish().context("cannot write the refused rows")?;
+    }
+    Ok(Resolved {
+        summary: steps.finish(),
+        planned,
+        devices_sha256: fingerprint.finish(),
+    })
+}
+
+/// The least time for so many calls: a first window's worth at once, the rest as it is granted.
+async fn duration(
+    app: &App,
+    ledger: &Ledger,
+    target: &Target,
+    devices: u64,
+) -> anyhow::Result<Duration> {
+    let settings = &app.settings.throttle;
+    let states = ledger.lane_states().await?;
+    let learnt = states.iter().find_map(|lane| {
+        let is_it = lane.tenant == target.tenant.name && lane.kind == LaneKind::Writes;
+        is_it.then_some(lane.learnt_limit).flatten()
+    });
+    let configured = f64::from(settings.writes);
+    let granted = learnt.unwrap_or(configured).min(configured).max(1.0);
+    let windows = (devices as f64 - granted).max(0.0) / granted;
+    Ok(settings.window.0.mul_f64(windows))
+}
+
+/// Refuses a plan that nobody can mean, or that is larger than somebody said it may be.
+pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> anyhow::Result<()> {
+    let summary = &plan.summary;
+    if summary.planned == 0 {
+        let out = summary.left_out_by_condition + summary.left_out_by_exception;
+        let message = if out > 0 {
+            format!(
+                "of the {} rows of {} no device of tenant `{}` is left: conditions and exceptions take out {out}",
+                summary.rows, plan.list, plan.tenant
+            )
+        } else {
             format!(
                 "none of the {} rows of {} names a device of tenant `{}`",
-                plan.summary.rows, plan.list, plan.tenant
-            ),
-            "is it the right list, and the right tenant? nothing was enqueued",
-        ));
+                summary.rows, plan.list, plan.tenant
+            )
+        };
+        let hint = "is it the right list, and the right tenant? nothing was enqueued";
+        return Err(Failure::error(message, hint));
     }
-    if strict && plan.summary.refused > 0 {
+    if arguments.strict && summary.refused > 0 {
         return Err(Failure::error(
             format!(
                 "{} of {} rows were refused, and --strict wants none",
-                plan.summary.refused, plan.summary.rows
+                summary.refused, summary.rows
             ),
             "mend those rows or leave --strict out; nothing was enqueued",
         ));
     }
+    let most = arguments
+        .max_devices
+        .unwrap_or(app.settings.plan.max_devices);
+    if most > 0 && summary.planned > most {
+        return Err(Failure::error(
+            format!(
+                "the plan has {} devices, and no more than {most} are allowed at once",
+                summary.planned
+            ),
+            format!(
+                "if all of them are meant, say so with --max-devices {} or `[plan] max_devices`; nothing was enqueued",
+                summary.planned
+            ),
+        ));
+    }
     Ok(())
-}
-
-/// As many refused rows as a person reads at once.
-const REFUSALS_SHOWN: usize = 20;
-
-/// Shows a plan to a person, on stderr.
-pub(crate) fn show(plan: &Plan) {
-    say(&described(plan));
-}
-
-/// A plan in words.
-pub(crate) fn described(plan: &Plan) -> String {
-    let summary = &plan.summary;
-    let mut lines = vec![format!(
-        "Plan for {} in tenant {}: unassign the user of {} devices (of {} in the inventory)",
-        plan.list, plan.tenant, summary.planned, plan.inventory
-    )];
-    let first: Vec<String> = summary.first.iter().map(|serial| plain(serial)).collect();
-    lines.push(format!("  first devices  {}", first.join(", ")));
-    if summary.by_group_tag.len() > 1 {
-        let mut tags: Vec<(&String, &u64)> = summary.by_group_tag.iter().collect();
-        tags.sort_by(|a, b| b.1.cmp(a.1));
-        let named = |tag: &str| {
-            if tag.is_empty() {
-                "(none)".to_owned()
-            } else {
-                plain(tag)
-            }
-        };
-        let tags: Vec<String> = tags
-            .iter()
-            .take(6)
-            .map(|(tag, count)| format!("{} {count}", named(tag)))
-            .collect();
-        lines.push(format!("  group tags     {}", tags.join(", ")));
-    }
-    if summary.without_user > 0 {
-        lines.push(format!(
-            "  without user   {} have none in Intune; the call is sent for them as well",
-            summary.without_user
-        ));
-    }
-    if summary.merged > 0 {
-        lines.push(format!(
-            "  merged         {} rows name a device again",
-            summary.merged
-        ));
-    }
-    if summary.refused > 0 {
-        let reasons: Vec<String> = summary
-            .refused_by_reason
-            .iter()
-            .map(|(reason, count)| format!("{} {count}", reason.as_str()))
-            .collect();
-        lines.push(format!(
-            "  refused        {} rows: {}",
-            summary.refused,
-            reasons.join(", ")
-        ));
-        let mut refused = table(&["    line", "value", "reason", "because"]);
-        for row in summary.refusals.iter().take(REFUSALS_SHOWN) {
-            let line = format!("    {}", row.line);
-            refused.add_row([
-                line,
-                plain(&row.value),
-                row.reason.as_str().to_owned(),
-                plain(&row.detail),
-            ]);
-        }
-        lines.push(rendered(&refused));
-        let more = summary.refused.saturating_sub(REFUSALS_SHOWN as u64);
-        if more > 0 {
-            lines.push(format!("    and {more} more; --json lists them all"));
-        }
-    }
-    lines.join("\n")
 }

@@ -125,6 +125,12 @@ impl GraphClient {
         Call { record, result }
     }
 
+    /// A page's link that was kept, if it still leads to this Graph.
+    #[must_use]
+    pub fn next_link(&self, kept: String) -> Option<NextLink> {
+        self.inner.addresses.next_page(kept)
+    }
+
     /// The token that calls are made with, for `check`.
     pub async fn token(&self) -> Result<SecretString, (GraphError, String)> {
         match self.inner.tokens.get().await {

@@ -6,6 +6,14 @@ use repilot_domain::Device;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NextLink(pub(crate) String);
 
+impl NextLink {
+    /// The link, to be kept; `GraphClient::next_link` makes it one again.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A page of the inventory.
 #[derive(Debug)]
 pub struct InventoryPage {

@@ -1,12 +1,15 @@
 //! Reading jobs.
 
-use repilot_domain::{CampaignId, DeviceId, JobId, JobState, Timestamp};
+use std::collections::HashSet;
+
+use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::rows::{Columns, gathered};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -170,6 +173,30 @@ impl Ledger {
         .await
         .doing("read jobs")?;
         rows.iter().map(Job::read).collect()
+    }
+
+    /// The devices of a tenant that have a job to be done in an open campaign other than this.
+    pub async fn devices_in_hand(
+        &self,
+        tenant: &TenantName,
+        but: Option<CampaignId>,
+    ) -> Result<HashSet<String>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let sql = format!(
+            "SELECT {}
+             FROM campaigns
+             JOIN jobs ON jobs.campaign_id = campaigns.id
+             WHERE campaigns.tenant = $1
+               AND campaigns.ended_at IS NULL
+               AND campaigns.id <> $2
+               AND jobs.state IN ('pending', 'queued', 'running')",
+            Dialect::of(&reader).gathered("jobs.device_id")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(tenant.as_str())
+            .bind(but.map_or(0, |campaign| campaign.0));
+        let rows: Vec<[String; 1]> = gathered(query, &mut reader, "look for busy devices").await?;
+        Ok(rows.into_iter().map(|[device]| device).collect())
     }
 
     /// How many due jobs of its campaign go before a pending job; counted up to

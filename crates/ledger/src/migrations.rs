@@ -18,6 +18,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "row keys",
         include_str!("../../../migrations/0002_row_keys.sql"),
     ),
+    (
+        3,
+        "inventory",
+        include_str!("../../../migrations/0003_inventory.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

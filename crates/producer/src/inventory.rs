@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use repilot_domain::Device;
 
 use crate::By;
+use crate::fingerprint::Fingerprint;
 use crate::key::as_guid;
 
 /// The tenant's devices.
@@ -54,6 +55,32 @@ impl Inventory {
                 .push(index);
         }
         self.devices.push(device);
+    }
+
+    /// What it says of its devices, in hexadecimal; the same whatever the order of its pages, and
+    /// whenever they were last heard of.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut devices: Vec<&Device> = self.devices.iter().collect();
+        devices.sort_by(|a, b| a.id.0.cmp(&b.id.0));
+        let mut fingerprint = Fingerprint::default();
+        for device in devices {
+            for text in [
+                &device.id.0,
+                &device.serial,
+                &device.user_principal_name,
+                &device.addressable_user_name,
+                &device.group_tag,
+                &device.manufacturer,
+                &device.model,
+                &device.display_name,
+                &device.managed_device_id,
+                &device.entra_device_id,
+            ] {
+                fingerprint.part(text);
+            }
+        }
+        fingerprint.finish()
     }
 
     /// How many devices.

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spreadsheet::restored;
+
 /// Which of a device's names a key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -134,7 +136,7 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Reads a cell; nothing else of the row is ever kept, for a row may hold a hardware hash.
 pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
-    let text = text.trim();
+    let text = restored(text.trim());
     let bad = if text.is_empty() {
         Malformed::Empty
     } else if text.chars().count() > KEY_MAX_CHARS {

@@ -6,6 +6,7 @@ mod columns;
 mod condition;
 mod encoding;
 mod error;
+mod fingerprint;
 mod format;
 mod inventory;
 mod json;
@@ -18,11 +19,13 @@ mod rejects;
 mod rows;
 mod selection;
 mod source;
+mod spreadsheet;
 mod table;
 mod workbook;
 
 pub use condition::{Condition, ConditionError};
 pub use error::ListError;
+pub use fingerprint::Fingerprint;
 pub use inventory::Inventory;
 pub use key::{Bad, By, Key, Malformed, UnknownBy};
 pub use list::DeviceList;
@@ -33,3 +36,4 @@ pub use plan::{
 pub use rejects::{Rejects, RejectsError};
 pub use rows::{Row, Rows};
 pub use selection::{Selection, Step, Steps};
+pub use spreadsheet::defused;

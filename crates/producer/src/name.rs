@@ -1,13 +1,11 @@
 //! What a campaign is called when nobody names it: the same list, the same campaign.
 
 use repilot_domain::TenantName;
-use sha2::{Digest as _, Sha256};
 
-use crate::Selection;
-use crate::reader::hexadecimal;
+use crate::{Fingerprint, Selection};
 
 /// Enough of a hash that two lists of one name do not meet.
-const SUFFIX_BYTES: usize = 4;
+const SUFFIX_DIGITS: usize = 8;
 
 /// Enough of a name to know the list by.
 const STEM_MAX_CHARS: usize = 60;
@@ -29,12 +27,9 @@ pub fn campaign_name(selection: &Selection, tenant: &TenantName) -> String {
     }
     let plain = plain.trim_matches('-');
     let plain = if plain.is_empty() { "list" } else { plain };
-    let mut hasher = Sha256::new();
-    hasher.update(selection.sha256().as_bytes());
-    hasher.update([0]);
-    hasher.update(tenant.as_str().as_bytes());
-    format!(
-        "{plain}-{}",
-        hexadecimal(&hasher.finalize()[..SUFFIX_BYTES])
-    )
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.part(selection.sha256());
+    fingerprint.part(tenant.as_str());
+    let digits = fingerprint.finish();
+    format!("{plain}-{}", &digits[..SUFFIX_DIGITS])
 }

@@ -58,7 +58,12 @@ pub struct RefusedRow {
 #[derive(Debug)]
 pub enum Resolution<'a> {
     /// A job for this device.
-    Planned(&'a Device),
+    Planned {
+        /// Its place in the inventory.
+        index: usize,
+        /// The device.
+        device: &'a Device,
+    },
     /// The same device as an earlier line's.
     Merged {
         /// That line.
@@ -228,18 +233,18 @@ impl<'a> Planner<'a> {
         let keys = if exact.is_empty() { names } else { exact };
         let mut known: Option<(&Key, Vec<(usize, By)>)> = None;
         for key in &keys {
-            let named = self.named_by(key);
-            if named.is_empty() {
+            let meant = self.named_by(key);
+            if meant.is_empty() {
                 continue;
             }
             let Some((first, candidates)) = &mut known else {
-                known = Some((key, named));
+                known = Some((key, meant));
                 continue;
             };
             let before = candidates[0];
-            candidates.retain(|(index, _)| named.iter().any(|(other, _)| other == index));
+            candidates.retain(|(index, _)| meant.iter().any(|(other, _)| other == index));
             if candidates.is_empty() {
-                return Err(self.contradiction(first, before, key, named[0]));
+                return Err(self.contradiction(first, before, key, meant[0]));
             }
         }
         match (known, keys.first()) {
@@ -385,7 +390,7 @@ impl<'a> Planner<'a> {
         }
         count(&mut summary.by_group_tag, &device.group_tag);
         count(&mut summary.by_model, &device.model);
-        Resolution::Planned(device)
+        Resolution::Planned { index, device }
     }
 
     fn refuse(&mut self, refused: RefusedRow) -> Resolution<'a> {

@@ -1,11 +1,10 @@
 //! Reading a list's bytes: hashed, its lines made alike, and never more at once than a row may have.
 
-use std::fmt::Write as _;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sha2::{Digest as _, Sha256};
+use crate::fingerprint::Fingerprint;
 
 /// The longest row: a hardware hash has 4 kB. A gigabyte without a line end is no list.
 pub(crate) const ROW_MAX_BYTES: u64 = 1024 * 1024;
@@ -13,36 +12,27 @@ pub(crate) const ROW_MAX_BYTES: u64 = 1024 * 1024;
 /// Hashes what is read through it.
 pub(crate) struct Hashing<R> {
     inner: R,
-    hasher: Sha256,
+    fingerprint: Fingerprint,
 }
 
 impl<R: Read> Hashing<R> {
     pub(crate) fn new(inner: R) -> Self {
         Self {
             inner,
-            hasher: Sha256::new(),
+            fingerprint: Fingerprint::default(),
         }
     }
 
     /// The SHA-256 of everything read, in hexadecimal.
     pub(crate) fn finish(self) -> String {
-        hexadecimal(&self.hasher.finalize())
+        self.fingerprint.finish()
     }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
+        self.fingerprint.bytes(&buffer[..count]);
         Ok(count)
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use crate::{DeviceList, RefusedRow};
+use crate::{DeviceList, RefusedRow, defused};
 
 /// A file of refused rows.
 pub struct Rejects {
@@ -69,7 +69,7 @@ impl Rejects {
     ) -> csv::Result<()> {
         let mut record = vec![String::new(); self.width];
         for (place, cell) in self.places[list].iter().zip(cells) {
-            record[*place].clone_from(cell);
+            record[*place] = defused(cell);
         }
         let line = refused.line.to_string();
         let reasons = [
@@ -78,7 +78,7 @@ impl Rejects {
             &refused.list,
             &line,
         ];
-        record.extend(reasons.map(str::to_owned));
+        record.extend(reasons.map(defused));
         self.writer.write_record(&record)
     }
 

@@ -1,10 +1,9 @@
 //! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
 
 use repilot_domain::{Device, Timestamp};
-use sha2::{Digest as _, Sha256};
 
+use crate::fingerprint::Fingerprint;
 use crate::plan::{PlanSummary, Planner, Resolution};
-use crate::reader::hexadecimal;
 use crate::rows::Rows;
 use crate::{By, Condition, DeviceList, Inventory, ListError};
 
@@ -47,12 +46,10 @@ impl Selection {
         ) {
             return list.sha256().to_owned();
         }
-        let mut hasher = Sha256::new();
+        let mut fingerprint = Fingerprint::default();
         let mut part = |kind: &str, text: &str| {
-            hasher.update(kind.as_bytes());
-            hasher.update([0]);
-            hasher.update(text.as_bytes());
-            hasher.update([0]);
+            fingerprint.part(kind);
+            fingerprint.part(text);
         };
         for list in &self.lists {
             part("list", list.sha256());
@@ -64,7 +61,7 @@ impl Selection {
             part("except", list.sha256());
         }
         part("by", self.by.map_or("", By::as_str));
-        hexadecimal(&hasher.finalize())
+        fingerprint.finish()
     }
 
     /// What each part was understood to be, for people.

@@ -263,7 +263,7 @@ fn plan_of(selection: &Selection, inventory: &Inventory) -> (Vec<String>, PlanSu
     let mut steps = selection.steps(inventory, NOW).unwrap();
     let mut serials = Vec::new();
     for step in steps.by_ref().map_while(Result::ok) {
-        if let Resolution::Planned(device) = step.resolution {
+        if let Resolution::Planned { device, .. } = step.resolution {
             serials.push(device.serial.clone());
         }
     }

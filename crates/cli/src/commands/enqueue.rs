@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::args::EnqueueArguments;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
-use crate::planning::{self, Plan};
+use crate::planning::{self, Making, Plan};
+use crate::{plan_text, target};
 
 /// What was enqueued, as `--json` prints it.
 #[derive(Serialize)]
@@ -18,15 +19,19 @@ struct Report {
 }
 
 pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::Result<Exit> {
-    let target = planning::target(app, &arguments.list, None).await?;
+    let target = target::target(app, &arguments.selection, None).await?;
     let ledger = app.open_ledger().await?;
-    let lane = planning::reads_lane(app, &target, Some(&ledger)).await?;
-    let (plan, inventory) = planning::plan(&target, &lane, app.json).await?;
-    if !app.json {
-        planning::show(&plan);
-    }
-    planning::accept(&plan, arguments.list.strict)?;
     let name = &arguments.campaign;
+    let making = Making {
+        every_refusal: app.json,
+        campaign: ledger.campaign(name).await?.map(|known| known.id),
+    };
+    let selection = &arguments.selection;
+    let (plan, inventory) = planning::plan(app, &ledger, &target, selection, making).await?;
+    if !app.json {
+        plan_text::show(&plan);
+    }
+    planning::accept(app, &plan, selection)?;
     let (_, enqueued) = crate::enqueue::enqueue(app, &ledger, &target, &inventory, name).await?;
     ledger.close().await;
     if app.json {

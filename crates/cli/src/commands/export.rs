@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use repilot_domain::JobId;
 use repilot_ledger::{Campaign, Job, JobFilter, Ledger, Page};
+use repilot_producer::defused;
 use serde::Serialize;
 
 use crate::app::{self, App};
@@ -93,15 +94,6 @@ const HEADER: [&str; 14] = [
     "request_id",
     "finished_at",
 ];
-
-/// A spreadsheet runs a cell that begins like a formula: an apostrophe before it makes it text.
-fn defused(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
-}
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;

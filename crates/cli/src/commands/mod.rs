@@ -6,6 +6,7 @@ mod config;
 mod dead;
 mod enqueue;
 mod export;
+mod inventory;
 mod job;
 mod jobs;
 mod plan;
@@ -41,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Run(arguments) => run::run(&mut app, &arguments).await,
         Command::Plan(arguments) => plan::run(&mut app, &arguments).await,
         Command::Enqueue(arguments) => enqueue::run(&mut app, &arguments).await,
+        Command::Inventory(command) => inventory::run(&app, &command).await,
         Command::Worker(arguments) => worker::run(&app, &arguments).await,
         Command::Status(arguments) => status::run(&app, &arguments).await,
         Command::Jobs(arguments) => jobs::run(&app, &arguments).await,

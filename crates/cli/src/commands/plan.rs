@@ -1,20 +1,27 @@
-//! `plan`: what `enqueue` would do; writes nothing.
+//! `plan`: what `enqueue` would do; enqueues nothing.
 
 use crate::app::App;
 use crate::args::PlanArguments;
 use crate::exit::Exit;
 use crate::output::{print, print_json};
-use crate::planning;
+use crate::planning::{self, Making};
+use crate::{plan_text, target};
 
 pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Result<Exit> {
-    let target = planning::target(app, &arguments.list, Some(&arguments.simulation)).await?;
-    let lane = planning::reads_lane(app, &target, None).await?;
-    let (plan, _) = planning::plan(&target, &lane, app.json).await?;
+    let selection = &arguments.selection;
+    let target = target::target(app, selection, Some(&arguments.simulation)).await?;
+    let ledger = app.open_ledger().await?;
+    let making = Making {
+        every_refusal: app.json,
+        campaign: None,
+    };
+    let (plan, _) = planning::plan(app, &ledger, &target, selection, making).await?;
+    ledger.close().await;
     if app.json {
         print_json(&plan)?;
     } else {
-        print(&planning::described(&plan));
+        print(&plan_text::described(&plan));
     }
-    planning::accept(&plan, arguments.list.strict)?;
+    planning::accept(app, &plan, selection)?;
     Ok(Exit::Done)
 }

@@ -10,11 +10,12 @@ use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Consent, ask, print, print_json, say};
-use crate::planning::{self, Target};
-use crate::{enqueue, logging, progress, summary};
+use crate::planning::{self, Making};
+use crate::target::{self, Target};
+use crate::{enqueue, logging, plan_text, progress, summary};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
-    let target = planning::target(app, &arguments.list, Some(&arguments.simulation)).await?;
+    let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
     let log_file = progress::shown().then(|| app.log_file()).transpose()?;
     logging::start(&app.settings.log, log_file.as_deref())?;
     let ledger = app.open_ledger().await?;
@@ -25,7 +26,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     }
     let has_list = known
         .as_ref()
-        .is_some_and(|known| known.has_list(target.list.sha256()));
+        .is_some_and(|known| known.has_list(&target.selection.sha256()));
     let prepared = async {
         match known {
             Some(campaign) if has_list => resume(&ledger, campaign).await.map(Some),
@@ -89,7 +90,7 @@ async fn name(
     let name = arguments
         .campaign
         .clone()
-        .unwrap_or_else(|| campaign_name(&target.list, &target.tenant.name));
+        .unwrap_or_else(|| campaign_name(&target.selection, &target.tenant.name));
     if target.simulator.is_none() || arguments.campaign.is_some() {
         return Ok(name);
     }
@@ -136,10 +137,14 @@ async fn begin(
     name: &str,
     known: Option<Campaign>,
 ) -> anyhow::Result<Option<Campaign>> {
-    let lane = planning::reads_lane(app, target, Some(ledger)).await?;
-    let (plan, inventory) = planning::plan(target, &lane, false).await?;
-    planning::show(&plan);
-    planning::accept(&plan, arguments.list.strict)?;
+    let making = Making {
+        every_refusal: false,
+        campaign: known.as_ref().map(|known| known.id),
+    };
+    let selection = &arguments.selection;
+    let (plan, inventory) = planning::plan(app, ledger, target, selection, making).await?;
+    plan_text::show(&plan);
+    planning::accept(app, &plan, selection)?;
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
         say(&format!(

@@ -8,16 +8,16 @@ use crate::args::SimulateArguments;
 use crate::drain;
 use crate::exit::Exit;
 use crate::output::{print, print_json, say};
-use crate::planning;
+use crate::target;
 
 pub(crate) async fn run(app: &App, arguments: &SimulateArguments) -> anyhow::Result<Exit> {
     if arguments.show_scenario {
         print(Scenario::demo_text().trim_end());
         return Ok(Exit::Done);
     }
-    let scenario = planning::scenario(arguments.scenario.as_deref(), || Ok(Scenario::default()))?;
+    let scenario = target::scenario(arguments.scenario.as_deref(), || Ok(Scenario::default()))?;
     let fleet = match &arguments.list {
-        Some(path) => planning::fleet_of(&planning::open_list(path)?, &scenario)?,
+        Some(path) => target::fleet_of(&[target::open_list(path)?], &scenario)?,
         None => Fleet::generated(arguments.devices, scenario.seed),
     };
     let token = scenario.tokens.first().cloned().unwrap_or_default();

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) ledger: LedgerSettings,
     pub(crate) graph: GraphSettings,
     pub(crate) throttle: ThrottleSettings,
+    pub(crate) inventory: InventorySettings,
+    pub(crate) plan: PlanSettings,
     pub(crate) retry: RetrySettings,
     pub(crate) worker: WorkerSettings,
     pub(crate) log: LogSettings,
@@ -83,6 +85,18 @@ pub(crate) struct ThrottleSettings {
     pub(crate) reads: u32,
     pub(crate) window: Span,
     pub(crate) in_flight: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InventorySettings {
+    pub(crate) max_age: Span,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanSettings {
+    pub(crate) max_devices: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

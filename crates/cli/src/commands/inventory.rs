@@ -1,0 +1,163 @@
+//! `inventory`: a tenant's devices, as Graph lists them.
+
+use std::io::Write as _;
+
+use repilot_domain::Device;
+use repilot_ledger::{Ledger, Listing};
+use repilot_producer::{Condition, defused};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::args::{ExportFormat, InventoryCommand, InventoryFilter};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::inventory::{self, Freshness};
+use crate::output::{moment, plain, print, print_json, rendered, say, table};
+use crate::tenants;
+
+/// As many devices as a person looks at in a terminal.
+const SHOWN: usize = 100;
+
+const HEADER: [&str; 12] = [
+    "id",
+    "serialNumber",
+    "userPrincipalName",
+    "addressableUserName",
+    "groupTag",
+    "manufacturer",
+    "model",
+    "displayName",
+    "managedDeviceId",
+    "azureActiveDirectoryDeviceId",
+    "enrollmentState",
+    "lastContactedDateTime",
+];
+
+/// What was listed, as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    tenant: String,
+    devices: i64,
+    listed_at: repilot_domain::Timestamp,
+}
+
+pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result<Exit> {
+    match command {
+        InventoryCommand::Sync { tenant } => {
+            let name = tenants::choose(&app.settings, tenant.as_ref())?;
+            let tenant = tenants::build(app, &name)?;
+            let ledger = app.open_ledger().await?;
+            let listing = inventory::list(app, &ledger, &tenant, Freshness::Now).await?;
+            ledger.close().await;
+            if app.json {
+                print_json(&Report {
+                    tenant: name.to_string(),
+                    devices: listing.devices,
+                    listed_at: listing.begun_at,
+                })?;
+            } else {
+                print(&format!("{} devices of tenant {name}", listing.devices));
+            }
+        }
+        InventoryCommand::List(filter) => {
+            let (ledger, listing) = kept(app, filter).await?;
+            let devices = devices(app, &ledger, &listing, &filter.conditions).await?;
+            if app.json {
+                print_json(&devices)?;
+                return Ok(Exit::Done);
+            }
+            let mut rows = table(&[
+                "SERIAL",
+                "MODEL",
+                "GROUP TAG",
+                "USER",
+                "ENROLMENT",
+                "LAST CONTACT",
+            ]);
+            for device in devices.iter().take(SHOWN) {
+                rows.add_row([
+                    plain(&device.serial),
+                    plain(&device.model),
+                    plain(&device.group_tag),
+                    plain(&device.user_principal_name),
+                    device.enrollment_state.to_string(),
+                    device.last_contacted.map(moment).unwrap_or_default(),
+                ]);
+            }
+            print(&rendered(&rows));
+            let more = devices.len().saturating_sub(SHOWN);
+            if more > 0 {
+                say(&format!(
+                    "and {more} more; `repilot inventory export` writes all of them"
+                ));
+            }
+        }
+        InventoryCommand::Export { filter, format } => {
+            let (ledger, listing) = kept(app, filter).await?;
+            let devices = devices(app, &ledger, &listing, &filter.conditions).await?;
+            match format.unwrap_or(if app.json {
+                ExportFormat::Json
+            } else {
+                ExportFormat::Csv
+            }) {
+                ExportFormat::Json => print_json(&devices)?,
+                ExportFormat::Csv => write_csv(&devices)?,
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The newest complete listing of the tenant, however old.
+async fn kept(app: &App, filter: &InventoryFilter) -> anyhow::Result<(Ledger, Listing)> {
+    let tenant = tenants::choose(&app.settings, filter.tenant.as_ref())?;
+    let ledger = app.open_ledger_to_look().await?;
+    let Some(listing) = ledger.listing(&tenant, true).await? else {
+        return Err(Failure::error(
+            format!("the inventory of tenant `{tenant}` was never listed to its end"),
+            "list it with `repilot inventory sync`",
+        ));
+    };
+    say(&format!("as of {}", moment(listing.begun_at)));
+    Ok((ledger, listing))
+}
+
+async fn devices(
+    app: &App,
+    ledger: &Ledger,
+    listing: &Listing,
+    conditions: &[Condition],
+) -> anyhow::Result<Vec<Device>> {
+    let now = app.now();
+    let listed = inventory::load(ledger, listing).await?;
+    let meant = |device: &&Device| conditions.iter().all(|it| it.holds(device, now));
+    let devices = listed.inventory.devices().iter().filter(meant).cloned();
+    Ok(devices.collect())
+}
+
+/// Under Graph's own names, so that it is a list to read again.
+fn write_csv(devices: &[Device]) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    writer.write_record(HEADER)?;
+    for device in devices {
+        let contacted = device.last_contacted.map(moment).unwrap_or_default();
+        let cells = [
+            device.id.as_str(),
+            &device.serial,
+            &device.user_principal_name,
+            &device.addressable_user_name,
+            &device.group_tag,
+            &device.manufacturer,
+            &device.model,
+            &device.display_name,
+            &device.managed_device_id,
+            &device.entra_device_id,
+            device.enrollment_state.as_str(),
+            &contacted,
+        ];
+        writer.write_record(cells.map(defused))?;
+    }
+    writer.flush()?;
+    std::io::stdout().flush()?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! A plan in words.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use repilot_producer::{By, REFUSALS_SHOWN};
+
+use crate::output::{lasting, moment, plain, rendered, say, table};
+use crate::planning::Plan;
+
+/// As many group tags or models as a line takes.
+const GROUPS_SHOWN: usize = 6;
+
+/// Shows a plan to a person, on stderr.
+pub(crate) fn show(plan: &Plan) {
+    say(&described(plan));
+}
+
+/// A plan in words.
+pub(crate) fn described(plan: &Plan) -> String {
+    let summary = &plan.summary;
+    let mut lines = vec![format!(
+        "Plan for {} in tenant {}: unassign the user of {} devices (of {} in the inventory of {})",
+        plain(&plan.list),
+        plan.tenant,
+        summary.planned,
+        plan.inventory,
+        moment(plan.inventory_listed_at)
+    )];
+    for part in &plan.understood {
+        lines.push(format!("  read as        {}", plain(part)));
+    }
+    if summary.planned > 0 {
+        let duration = Duration::from_millis(plan.duration_ms);
+        lines.push(format!(
+            "  duration       at least {} at what the tenant grants: until {} if begun now",
+            lasting(duration),
+            moment(plan.ends_at)
+        ));
+    }
+    groups(&mut lines, "group tags", &summary.by_group_tag);
+    groups(&mut lines, "models", &summary.by_model);
+    if !summary.mapped.is_empty() {
+        let mapped = |(by, count): (&By, &u64)| format!("{count} by their {}", by.words());
+        let mapped: Vec<String> = summary.mapped.iter().map(mapped).collect();
+        lines.push(format!(
+            "  mapped         to their Autopilot ids: {}",
+            mapped.join(", ")
+        ));
+    }
+    let mut counted = |count: u64, name: &str, what: &str| {
+        if count > 0 {
+            lines.push(format!("  {name:<14} {count} {what}"));
+        }
+    };
+    counted(
+        summary.without_user,
+        "without user",
+        "have none in Intune; the call is sent for them as well",
+    );
+    counted(
+        plan.in_other_campaigns,
+        "busy",
+        "are still to be done in another open campaign as well",
+    );
+    counted(summary.merged, "merged", "rows name a device again");
+    counted(
+        summary.left_out_by_condition,
+        "left out",
+        "do not meet the conditions",
+    );
+    counted(
+        summary.left_out_by_exception,
+        "left out",
+        "are among the exceptions",
+    );
+    counted(
+        summary.unknown_exceptions,
+        "exceptions",
+        "name no device of the inventory, and take nothing out",
+    );
+    if !summary.first.is_empty() {
+        let mut first = table(&["  first devices", "model", "group tag", "user"]);
+        for device in &summary.first {
+            first.add_row([
+                format!("  {}", plain(&device.serial)),
+                plain(&device.model),
+                plain(&device.group_tag),
+                plain(&device.user),
+            ]);
+        }
+        lines.push(rendered(&first));
+    }
+    refusals(&mut lines, plan);
+    lines.join("\n")
+}
+
+fn groups(lines: &mut Vec<String>, name: &str, groups: &BTreeMap<String, u64>) {
+    if groups.len() < 2 {
+        return;
+    }
+    let mut sorted: Vec<(&String, &u64)> = groups.iter().collect();
+    sorted.sort_by(|a, b| b.1.cmp(a.1));
+    let named = |group: &str| match group {
+        "" => "(none)".to_owned(),
+        group => plain(group),
+    };
+    let mut words: Vec<String> = sorted
+        .iter()
+        .take(GROUPS_SHOWN)
+        .map(|(group, count)| format!("{} {count}", named(group)))
+        .collect();
+    if sorted.len() > GROUPS_SHOWN {
+        let rest: u64 = sorted[GROUPS_SHOWN..]
+            .iter()
+            .map(|(_, count)| **count)
+            .sum();
+        words.push(format!("others {rest}"));
+    }
+    lines.push(format!("  {name:<14} {}", words.join(", ")));
+}
+
+fn refusals(lines: &mut Vec<String>, plan: &Plan) {
+    let summary = &plan.summary;
+    if summary.refused == 0 {
+        return;
+    }
+    let reasons: Vec<String> = summary
+        .refused_by_reason
+        .iter()
+        .map(|(reason, count)| format!("{} {count}", reason.as_str()))
+        .collect();
+    lines.push(format!(
+        "  refused        {} rows: {}",
+        summary.refused,
+        reasons.join(", ")
+    ));
+    let several = plan.understood.len() > 1;
+    let mut refused = table(&["    line", "value", "reason", "because"]);
+    for row in summary.refusals.iter().take(REFUSALS_SHOWN) {
+        let line = if several {
+            format!("    {}:{}", plain(&row.list), row.line)
+        } else {
+            format!("    {}", row.line)
+        };
+        refused.add_row([
+            line,
+            plain(&row.value),
+            row.reason.as_str().to_owned(),
+            plain(&row.detail),
+        ]);
+    }
+    lines.push(rendered(&refused));
+    let more = summary.refused.saturating_sub(REFUSALS_SHOWN as u64);
+    if more > 0 {
+        lines.push(format!(
+            "    and {more} more; --rejects FILE writes them all, ready to be mended"
+        ));
+    }
+}

@@ -1,0 +1,210 @@
+//! Inventories: a tenant's devices as Graph listed them, page by page.
+//!
+//! A listing that was broken off goes on where it stopped; until its last page is in, it is nobody's
+//! inventory. Of each tenant the newest complete listing is kept, and one that is under way.
+
+use repilot_domain::{Device, TenantName, Timestamp};
+use sqlx::Row as _;
+
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// A listing of a tenant's devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Whose devices.
+    pub tenant: TenantName,
+    /// Which listing of the tenant's.
+    pub number: i64,
+    /// When it was begun: what it says is no younger.
+    pub begun_at: Timestamp,
+    /// When its last page came.
+    pub finished_at: Option<Timestamp>,
+    /// Devices so far.
+    pub devices: i64,
+    /// Where it goes on.
+    pub next_link: Option<String>,
+}
+
+impl Ledger {
+    /// The tenant's newest listing: complete, or broken off, or just under way.
+    pub async fn listing(
+        &self,
+        tenant: &TenantName,
+        complete: bool,
+    ) -> Result<Option<Listing>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT * FROM listings
+             WHERE tenant = $1 AND (finished_at IS NOT NULL) = ($2 = 1)
+             ORDER BY number DESC
+             LIMIT 1",
+        )
+        .bind(tenant.as_str())
+        .bind(i64::from(complete))
+        .fetch_optional(&mut *reader)
+        .await
+        .doing("look for a listing")?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let columns = Columns::of("listings", &row);
+        Ok(Some(Listing {
+            tenant: columns.word("tenant")?,
+            number: columns.get("number")?,
+            begun_at: columns.time("begun_at")?,
+            finished_at: columns.time_if_any("finished_at")?,
+            devices: columns.get("devices")?,
+            next_link: columns.get("next_link")?,
+        }))
+    }
+
+    /// Begins a listing, in place of those that were broken off.
+    pub async fn begin_listing(
+        &self,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Listing, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let number: i64 = sqlx::query(
+            "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM listings WHERE tenant = $1",
+        )
+        .bind(tenant.as_str())
+        .fetch_one(&mut *transaction)
+        .await
+        .and_then(|row| row.try_get("next"))
+        .doing("number a listing")?;
+        for statement in [
+            "DELETE FROM listing_pages
+             WHERE tenant = $1
+               AND listing IN (
+                   SELECT number FROM listings WHERE tenant = $1 AND finished_at IS NULL
+               )",
+            "DELETE FROM listings WHERE tenant = $1 AND finished_at IS NULL",
+        ] {
+            sqlx::query(statement)
+                .bind(tenant.as_str())
+                .execute(&mut *transaction)
+                .await
+                .doing("forget a listing that was broken off")?;
+        }
+        sqlx::query("INSERT INTO listings (tenant, number, begun_at) VALUES ($1, $2, $3)")
+            .bind(tenant.as_str())
+            .bind(number)
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("begin a listing")?;
+        transaction.commit().await.doing("begin a listing")?;
+        Ok(Listing {
+            tenant: tenant.clone(),
+            number,
+            begun_at: now,
+            finished_at: None,
+            devices: 0,
+            next_link: None,
+        })
+    }
+
+    /// Keeps a page, and where the listing goes on. The last page, from which nothing goes on, makes
+    /// it the tenant's inventory, and what was that before is forgotten.
+    ///
+    /// [`LedgerError::Contended`] when another process has begun the listing anew.
+    pub async fn keep_page(
+        &self,
+        listing: &mut Listing,
+        devices: &[Device],
+        next_link: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        let count = i64::try_from(devices.len()).unwrap_or(i64::MAX);
+        let finished_at = next_link.is_none().then_some(now);
+        let noted = sqlx::query(
+            "UPDATE listings
+             SET devices = devices + $3, next_link = $4, finished_at = $5
+             WHERE tenant = $1
+               AND number = $2
+               AND finished_at IS NULL
+               AND COALESCE(next_link, '') = $6",
+        )
+        .bind(listing.tenant.as_str())
+        .bind(listing.number)
+        .bind(count)
+        .bind(next_link)
+        .bind(finished_at.map(Timestamp::as_millis))
+        .bind(listing.next_link.as_deref().unwrap_or(""))
+        .execute(&mut *transaction)
+        .await
+        .doing("keep a page of the inventory")?;
+        if noted.rows_affected() != 1 {
+            return Err(LedgerError::Contended);
+        }
+        sqlx::query(
+            "INSERT INTO listing_pages (tenant, listing, page, devices)
+             SELECT $1, $2, COALESCE(MAX(page), 0) + 1, $3
+             FROM listing_pages
+             WHERE tenant = $1 AND listing = $2",
+        )
+        .bind(listing.tenant.as_str())
+        .bind(listing.number)
+        .bind(serde_json::to_string(devices).map_err(LedgerError::Batch)?)
+        .execute(&mut *transaction)
+        .await
+        .doing("keep a page of the inventory")?;
+        if finished_at.is_some() {
+            for statement in [
+                "DELETE FROM listing_pages WHERE tenant = $1 AND listing < $2",
+                "DELETE FROM listings WHERE tenant = $1 AND number < $2",
+            ] {
+                sqlx::query(statement)
+                    .bind(listing.tenant.as_str())
+                    .bind(listing.number)
+                    .execute(&mut *transaction)
+                    .await
+                    .doing("forget the inventory before")?;
+            }
+        }
+        transaction
+            .commit()
+            .await
+            .doing("keep a page of the inventory")?;
+        listing.devices += count;
+        listing.next_link = next_link.map(str::to_owned);
+        listing.finished_at = finished_at;
+        Ok(())
+    }
+
+    /// Hands the devices of a listing on, page by page, in order.
+    pub async fn listed_devices(
+        &self,
+        listing: &Listing,
+        mut take: impl FnMut(Device) + Send,
+    ) -> Result<(), LedgerError> {
+        let mut page = 0;
+        loop {
+            let mut reader = self.reader().await?;
+            let row = sqlx::query(
+                "SELECT page, devices FROM listing_pages
+                 WHERE tenant = $1 AND listing = $2 AND page > $3
+                 ORDER BY page
+                 LIMIT 1",
+            )
+            .bind(listing.tenant.as_str())
+            .bind(listing.number)
+            .bind(page)
+            .fetch_optional(&mut *reader)
+            .await
+            .doing("read the inventory")?;
+            let Some(row) = row else {
+                return Ok(());
+            };
+            let columns = Columns::of("listing_pages", &row);
+            page = columns.get::<i64>("page")?;
+            let text: String = columns.get("devices")?;
+            let devices: Vec<Device> = serde_json::from_str(&text).map_err(LedgerError::Batch)?;
+            devices.into_iter().for_each(&mut take);
+        }
+    }
+}
