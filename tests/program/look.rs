@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::PROGRAM;
 
 #[tokio::test]
-async fn a_plan_says_what_would_be_done_and_writes_nothing() {
+async fn a_plan_says_what_would_be_done_and_enqueues_nothing() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
     let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
     let first = list.lines().next().unwrap().to_lowercase();
@@ -27,8 +27,22 @@ async fn a_plan_says_what_would_be_done_and_writes_nothing() {
         [5, 3, 1, 1]
     );
     assert_eq!(plan["refusals"][0]["line"], 5);
-    assert!(!bench.path("ledger.db").exists());
+    let campaigns = bench.run(&["campaign", "list", "--json"]).await.expect(0);
+    assert_eq!(campaigns.json(), serde_json::json!([]));
     assert_eq!(bench.counters().acts, 0);
+}
+
+#[tokio::test]
+async fn a_campaign_goes_on_when_nobody_listens_to_stderr_any_more() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
+    let mut command = bench.command(&["run", "devices.txt", "--json"]);
+    command.env("REPILOT_LOG", "debug");
+    let mut running = command.spawn().unwrap();
+    drop(running.stderr.take());
+    assert_eq!(
+        ended(running).await.expect(0).json()["counts"]["succeeded"],
+        3
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ mod bad_input;
 mod campaigns;
 mod crashes;
 mod dead_letters;
+mod inventory;
 mod look;
+mod plans;
 mod tenants;
 
 /// The program under test.

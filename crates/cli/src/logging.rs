@@ -38,6 +38,8 @@ pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Resu
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
+        // It would say them on stderr, and panic where that is closed.
+        .log_internal_errors(false)
         .with_writer(writer);
     let started = if json {
         builder.json().flatten_event(true).try_init()

@@ -1,5 +1,4 @@
 //! stdout is data, stderr is talk. Nothing else in the program prints.
-#![expect(clippy::print_stderr, reason = "this is where printing happens")]
 
 use std::io::{BufRead, IsTerminal as _, Write as _};
 
@@ -9,9 +8,10 @@ use serde::Serialize;
 
 use crate::failure::hint;
 
-/// Says something to the person, on stderr. What came from outside cannot steer the terminal.
+/// Says something to the person, on stderr. What came from outside cannot steer the terminal. When
+/// nobody listens any more the work goes on.
 pub(crate) fn say(text: &str) {
-    eprintln!("{}", plain_lines(text));
+    let _unheard = writeln!(std::io::stderr(), "{}", plain_lines(text));
 }
 
 /// Prints data. A reader that has gone, as `head` does, is no error; a full disk is.
@@ -21,7 +21,7 @@ pub(crate) fn print(text: &str) {
     if let Err(error) = printed
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
-        eprintln!("error: cannot write to standard output: {error}");
+        say(&format!("error: cannot write to standard output: {error}"));
         std::process::exit(1);
     }
 }

@@ -106,6 +106,14 @@ impl Columns {
     }
 }
 
+/// Whether two headers mean the same: to us, or to whoever wrote them.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    match (by_property(one), by_property(other)) {
+        (None, None) => normalise(one) == normalise(other),
+        (one, other) => one == other,
+    }
+}
+
 /// What a JSON property names, if it names devices.
 pub(crate) fn by_property(name: &str) -> Option<By> {
     let name = normalise(name);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use crate::columns::same;
 use crate::{DeviceList, RefusedRow, defused};
 
 /// A file of refused rows.
@@ -19,7 +20,7 @@ const REASONS: [&str; 4] = ["Refused because", "Details", "List", "Line"];
 
 impl Rejects {
     /// Makes the file, which only its owner can read: rows name people. Its header holds every
-    /// column of every list once.
+    /// column of every list once; columns that mean the same are one.
     pub fn create(path: &Path, lists: &[DeviceList]) -> Result<Self, RejectsError> {
         let failed = |source| RejectsError {
             path: path.to_owned(),
@@ -40,7 +41,7 @@ impl Rejects {
             let mut own = Vec::new();
             for name in list.header() {
                 // Two columns of one list may have one name.
-                let free = |place: &usize| header[*place] == name && !own.contains(place);
+                let free = |place: &usize| same(&header[*place], &name) && !own.contains(place);
                 let place = (0..header.len()).find(free).unwrap_or_else(|| {
                     header.push(name);
                     header.len() - 1

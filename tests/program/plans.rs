@@ -1,0 +1,216 @@
+//! What is planned is what was meant: conditions, exceptions, limits, saved plans, rejects.
+
+use std::process::Stdio;
+
+use e2e::Bench;
+use repilot_graph_sim::{Latency, Scenario};
+use serde_json::Value;
+
+use crate::PROGRAM;
+
+async fn bench() -> Bench {
+    Bench::new(PROGRAM, Scenario::default(), 40).await
+}
+
+fn serials(bench: &Bench) -> Vec<String> {
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
+    list.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_condition_alone_selects_and_an_exception_is_never_called() {
+    let bench = bench().await;
+    let kiosks: Vec<_> = bench
+        .simulator
+        .devices(0)
+        .into_iter()
+        .filter(|device| device.group_tag == "Kiosk")
+        .collect();
+    assert!(kiosks.len() > 3);
+    bench.write("vip.txt", kiosks[0].serial_number.to_lowercase());
+    let ran = bench
+        .run(&[
+            "run",
+            "--where",
+            "tag=Kiosk",
+            "--except",
+            "vip.txt",
+            "--yes",
+            "--json",
+        ])
+        .await
+        .expect(0);
+    assert_eq!(ran.json()["counts"]["succeeded"], kiosks.len() - 1);
+    for device in bench.simulator.devices(0) {
+        let meant = device.group_tag == "Kiosk" && device.id != kiosks[0].id;
+        assert!(!meant || device.user_principal_name.is_empty());
+    }
+    assert_eq!(bench.counters().acts, kiosks.len() as u64 - 1);
+}
+
+#[tokio::test]
+async fn nothing_selected_is_no_selection() {
+    let bench = bench().await;
+    let ran = bench.run(&["plan"]).await.expect(1);
+    assert!(ran.stderr.contains("hint: give a device list"), "{ran:?}");
+    let ran = bench
+        .run(&["plan", "--where", "colour=red"])
+        .await
+        .expect(2);
+    assert!(ran.stderr.contains("is no condition"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_too_large_is_refused_whoever_says_yes() {
+    let bench = bench().await;
+    let ran = bench
+        .run(&["run", "devices.txt", "--yes", "--max-devices", "39"])
+        .await
+        .expect(1);
+    assert!(
+        ran.stderr.contains("hint: if all of them are meant"),
+        "{ran:?}"
+    );
+    let mut by_setting = bench.command(&["enqueue", "devices.txt", "--campaign", "c"]);
+    by_setting.env("REPILOT_PLAN__MAX_DEVICES", "39");
+    by_setting.stderr(Stdio::null());
+    assert_eq!(by_setting.status().await.unwrap().code(), Some(1));
+    let campaigns = bench.run(&["campaign", "list", "--json"]).await.expect(0);
+    assert_eq!(campaigns.json(), serde_json::json!([]));
+    bench
+        .run(&["run", "devices.txt", "--yes", "--max-devices", "40"])
+        .await
+        .expect(0);
+}
+
+#[tokio::test]
+async fn a_saved_plan_is_enqueued_as_it_is_or_not_at_all() {
+    let bench = bench().await;
+    let save = ["plan", "devices.txt", "--save-plan", "plan.json"];
+    bench.run(&save).await.expect(0);
+    bench
+        .run(&["enqueue", "--plan", "plan.json", "--campaign", "c"])
+        .await
+        .expect(0);
+    let count = bench.run(&["jobs", "c", "--json"]).await.expect(0).json();
+    assert_eq!(count.as_array().unwrap().len(), 40);
+
+    // Another list.
+    let list = serials(&bench);
+    bench.write("devices.txt", list[1..].join("\n"));
+    let changed = ["enqueue", "--plan", "plan.json", "--campaign", "d"];
+    let ran = bench.run(&changed).await.expect(1);
+    assert!(ran.stderr.contains("a list has changed"), "{ran:?}");
+    bench.write("devices.txt", list.join("\n"));
+
+    // Another inventory.
+    let first = bench.simulator.devices(0).remove(0);
+    assert!(
+        bench
+            .simulator
+            .reassign(0, &first.id, "new@contoso.example")
+    );
+    bench
+        .run(&[&changed[..], &["--refresh"]].concat())
+        .await
+        .expect(1);
+    let ran = bench.run(&changed).await.expect(1);
+    assert!(ran.stderr.contains("the inventory has changed"), "{ran:?}");
+
+    // Not a plan.
+    bench.write("plan.json", "{}");
+    let ran = bench.run(&changed).await.expect(1);
+    assert!(ran.stderr.contains("hint: make one with"), "{ran:?}");
+    let campaigns = bench.run(&["campaign", "list", "--json"]).await.expect(0);
+    assert_eq!(campaigns.json().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn refused_rows_are_written_as_they_came_and_can_be_mended_and_read_again() {
+    let bench = bench().await;
+    let list = serials(&bench);
+    bench.write(
+        "a.csv",
+        format!(
+            "Serial number,Hardware Hash,Note\n{},T0FB,fine\nTYPO-1,T0FB,\"mend, me\"\n",
+            list[0]
+        ),
+    );
+    bench.write("b.json", r#"[{"SerialNumber": "TYPO-2"}, {"Model": "x"}]"#);
+    let arguments = [
+        "enqueue",
+        "a.csv",
+        "b.json",
+        "--campaign",
+        "c",
+        "--rejects",
+        "rejects.csv",
+    ];
+    bench.run(&arguments).await.expect(0);
+    let rejects = std::fs::read_to_string(bench.path("rejects.csv")).unwrap();
+    assert!(
+        rejects.contains("TYPO-1,,\"mend, me\",unknown"),
+        "{rejects}"
+    );
+    assert!(!rejects.contains("T0FB"), "{rejects}");
+    assert_eq!(rejects.lines().count(), 4, "{rejects}");
+    let mended = rejects
+        .replace("TYPO-1", &list[1])
+        .replace("TYPO-2", &list[2]);
+    bench.write("rejects.csv", mended);
+    let again = bench
+        .run(&["enqueue", "rejects.csv", "--campaign", "c", "--json"])
+        .await
+        .expect(0);
+    assert_eq!(again.json()["added"], 2);
+    // Each list's refusals are its own.
+    let refused = bench
+        .run(&["refused", "c", "--json"])
+        .await
+        .expect(0)
+        .json();
+    let lists: Vec<&Value> = refused
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["list"])
+        .collect();
+    assert_eq!(
+        lists.iter().filter(|list| **list == "b.json").count(),
+        2,
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_counts_devices_of_other_open_campaigns_and_says_how_long_it_takes() {
+    let slow = Scenario {
+        latency: Latency {
+            fixed_ms: 1,
+            jitter_ms: 0,
+        },
+        ..Scenario::default()
+    };
+    let bench = Bench::new(PROGRAM, slow, 250).await;
+    let some = serials(&bench)[..7].join("\n");
+    bench.write("some.txt", some);
+    bench
+        .run(&["enqueue", "some.txt", "--campaign", "other"])
+        .await
+        .expect(0);
+    let plan = bench
+        .run(&["plan", "devices.txt", "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(plan["in_other_campaigns"], 7);
+    // 100 at once, 150 more at 5 a second.
+    assert_eq!(plan["duration_ms"], 30_000);
+    assert_eq!(plan["first"].as_array().unwrap().len(), 10);
+    let own = bench
+        .run(&["enqueue", "some.txt", "--campaign", "other", "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(own["plan"]["in_other_campaigns"], 0);
+}
