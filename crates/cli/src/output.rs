@@ -89,7 +89,7 @@ const TERMINAL: &str = "/dev/tty";
 const TERMINAL: &str = "CONIN$";
 
 fn answer_from(mut input: impl BufRead, question: &str) -> String {
-    eprint!("{} [y/N] ", plain_lines(question));
+    let _unheard = write!(std::io::stderr(), "{} [y/N] ", plain_lines(question));
     let mut answer = String::new();
     // Whoever cannot be heard has not said yes.
     match input.read_line(&mut answer) {
