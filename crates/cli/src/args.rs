@@ -166,6 +166,9 @@ pub(crate) struct EnqueueArguments {
     /// Campaign
     #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: String,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 /// Which devices of an inventory to show.

@@ -80,10 +80,10 @@ pub(crate) fn described(plan: &Plan) -> String {
         "name no device of the inventory, and take nothing out",
     );
     if !summary.first.is_empty() {
-        let mut first = table(&["  first devices", "model", "group tag", "user"]);
+        let mut first = table(&[" first devices", "model", "group tag", "user"]);
         for device in &summary.first {
             first.add_row([
-                format!("  {}", plain(&device.serial)),
+                format!(" {}", plain(&device.serial)),
                 plain(&device.model),
                 plain(&device.group_tag),
                 plain(&device.user),
@@ -136,12 +136,12 @@ fn refusals(lines: &mut Vec<String>, plan: &Plan) {
         reasons.join(", ")
     ));
     let several = plan.understood.len() > 1;
-    let mut refused = table(&["    line", "value", "reason", "because"]);
+    let mut refused = table(&["   line", "value", "reason", "because"]);
     for row in summary.refusals.iter().take(REFUSALS_SHOWN) {
         let line = if several {
-            format!("    {}:{}", plain(&row.list), row.line)
+            format!("   {}:{}", plain(&row.list), row.line)
         } else {
-            format!("    {}", row.line)
+            format!("   {}", row.line)
         };
         refused.add_row([
             line,

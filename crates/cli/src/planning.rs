@@ -13,8 +13,9 @@ use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness, Listed};
+use crate::output::{Consent, ask, say};
 use crate::plan_file::{self, Facts, Origins};
-use crate::progress::Spinner;
+use crate::progress::ShareBar;
 use crate::target::Target;
 
 /// Rows between two signs of life.
@@ -137,7 +138,7 @@ fn resolve(
     rejects: Option<&Path>,
     making: Making,
 ) -> anyhow::Result<Resolved> {
-    let spinner = Spinner::start("planning");
+    let bar = ShareBar::start("planning");
     let mut steps = selection.steps(inventory, now)?;
     if making.every_refusal {
         steps = steps.keeping_every_refusal();
@@ -152,11 +153,12 @@ fn resolve(
     let mut planned = Vec::new();
     let mut fingerprint = Fingerprint::default();
     let mut rows = 0;
-    for step in steps.by_ref() {
+    while let Some(step) = steps.next() {
         let step = step?;
         rows += 1;
         if rows % SHOWN_EVERY == 0 {
-            spinner.show(&format!("planning: {rows} rows, {} devices", planned.len()));
+            let message = format!("planning: {rows} rows, {} devices", planned.len());
+            bar.show(steps.progress(), &message);
         }
         match &step.resolution {
             Resolution::Planned { index, device } => {
@@ -199,6 +201,21 @@ async fn duration(
     let granted = learnt.unwrap_or(configured).min(configured).max(1.0);
     let windows = (devices as f64 - granted).max(0.0) / granted;
     Ok(settings.window.0.mul_f64(windows))
+}
+
+/// Asks whether a plan is meant; without a terminal, whoever wrote the script has said so.
+pub(crate) fn agreed(question: &str) -> anyhow::Result<bool> {
+    match ask(question) {
+        Consent::Given => Ok(true),
+        Consent::Refused => {
+            say("nothing was enqueued");
+            Ok(false)
+        }
+        Consent::CannotAsk => Err(Failure::error(
+            "there is no terminal to ask on: the list came by standard input",
+            "look at it with `repilot plan`, then run it with --yes; nothing was enqueued",
+        )),
+    }
 }
 
 /// Refuses a plan that nobody can mean, or that is larger than somebody said it may be.

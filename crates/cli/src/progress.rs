@@ -42,6 +42,38 @@ impl Drop for Spinner {
     }
 }
 
+/// For work whose end is known; clears itself.
+pub(crate) struct ShareBar(ProgressBar);
+
+/// A bar's steps: finer than a terminal shows.
+const STEPS: u64 = 1_000;
+
+impl ShareBar {
+    pub(crate) fn start(what: &str) -> Self {
+        let bar = ProgressBar::new(STEPS);
+        if !shown() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {percent} %  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_message(what.to_owned());
+        Self(bar)
+    }
+
+    /// `share` is from 0 to 1.
+    pub(crate) fn show(&self, share: f64, what: &str) {
+        self.0.set_message(what.to_owned());
+        let steps = (0..=STEPS).rfind(|step| *step as f64 <= share * STEPS as f64);
+        self.0.set_position(steps.unwrap_or(0));
+    }
+}
+
+impl Drop for ShareBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A campaign's bar: done, rate, time left, throttle.
 pub(crate) struct CampaignBar(ProgressBar);
 

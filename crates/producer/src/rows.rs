@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::json::Items;
 use crate::key::{Bad, Key, key_of, keys_of};
 use crate::reader::{Capped, LineEnds, RowEnd};
-use crate::source::Source;
+use crate::source::{Progress, Source};
 use crate::table::Table;
 use crate::workbook::SheetRows;
 
@@ -39,6 +39,7 @@ pub struct Rows {
     done: bool,
     /// Of the last row.
     cells: Vec<String>,
+    progress: Progress,
 }
 
 enum Body {
@@ -59,7 +60,7 @@ impl Rows {
         format: &Format,
         name: String,
     ) -> Result<Self, ListError> {
-        let bytes = source.read().map_err(|source| ListError::Read {
+        let (bytes, progress) = source.read_watched().map_err(|source| ListError::Read {
             name: name.clone(),
             source,
         })?;
@@ -92,7 +93,13 @@ impl Rows {
             name,
             done: false,
             cells: Vec::new(),
+            progress,
         })
+    }
+
+    /// How far they are, from 0 to 1; of a workbook, which is read otherwise, 0.
+    pub(crate) fn progress(&self) -> f64 {
+        self.progress.share()
     }
 
     /// The cells of the last row as they came, but for a hardware hash, which never leaves it.

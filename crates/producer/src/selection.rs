@@ -154,6 +154,18 @@ impl<'a> Steps<'a> {
         self
     }
 
+    /// How far they are, from 0 to 1.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        let lists = self.selection.lists.len();
+        if lists == 0 {
+            return self.next_device as f64 / self.inventory.len().max(1) as f64;
+        }
+        let here = self.rows.as_ref().map_or(0.0, Rows::progress);
+        let done = self.next_list.saturating_sub(1) as f64;
+        (done + here) / lists as f64
+    }
+
     /// What it came to.
     #[must_use]
     pub fn finish(self) -> PlanSummary {

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
@@ -16,6 +18,35 @@ pub(crate) struct Source {
     packed: bool,
     /// Standard input, spooled; removed with the list.
     _spool: Option<tempfile::NamedTempFile>,
+}
+
+/// How far a reader is in its file, packed or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    read: Arc<AtomicU64>,
+    length: u64,
+}
+
+impl Progress {
+    /// From 0 to 1.
+    pub(crate) fn share(&self) -> f64 {
+        let read = self.read.load(Ordering::Relaxed);
+        (read as f64 / self.length.max(1) as f64).min(1.0)
+    }
+}
+
+/// Counts what is read.
+struct Watched {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
 }
 
 /// What one pass over all bytes tells.
@@ -64,12 +95,27 @@ impl Source {
 
     /// From the start, unpacked.
     pub(crate) fn read(&self) -> std::io::Result<Box<dyn Read + Send>> {
-        let file = BufReader::new(File::open(&self.path)?);
-        Ok(if self.packed {
-            Box::new(MultiGzDecoder::new(file))
+        Ok(self.read_watched()?.0)
+    }
+
+    /// The same, and how far it is.
+    pub(crate) fn read_watched(&self) -> std::io::Result<(Box<dyn Read + Send>, Progress)> {
+        let file = File::open(&self.path)?;
+        let progress = Progress {
+            read: Arc::default(),
+            length: file.metadata()?.len(),
+        };
+        let watched = Watched {
+            file,
+            read: Arc::clone(&progress.read),
+        };
+        let buffered = BufReader::new(watched);
+        let bytes: Box<dyn Read + Send> = if self.packed {
+            Box::new(MultiGzDecoder::new(buffered))
         } else {
-            Box::new(file)
-        })
+            Box::new(buffered)
+        };
+        Ok((bytes, progress))
     }
 
     /// The first bytes, unpacked.

@@ -9,8 +9,8 @@ use crate::args::RunArguments;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Consent, ask, print, print_json, say};
-use crate::planning::{self, Making};
+use crate::output::{print, print_json, say};
+use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
 use crate::{enqueue, logging, plan_text, progress, summary};
 
@@ -161,20 +161,9 @@ async fn begin(
         },
         target.tenant.name
     );
-    if !arguments.yes && !arguments.simulation.simulate {
-        match ask(&question) {
-            Consent::Given => {}
-            Consent::Refused => {
-                say("nothing was enqueued");
-                return Ok(None);
-            }
-            Consent::CannotAsk => {
-                return Err(Failure::error(
-                    "there is no terminal to ask on: the list came by standard input",
-                    "look at it with `repilot plan`, then run it with --yes; nothing was enqueued",
-                ));
-            }
-        }
+    let may_ask = !arguments.yes && !arguments.simulation.simulate;
+    if may_ask && !agreed(&question)? {
+        return Ok(None);
     }
     let (_, enqueued) = enqueue::enqueue(app, ledger, target, &inventory, name).await?;
     let present = if enqueued.present > 0 {
