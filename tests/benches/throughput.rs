@@ -89,6 +89,7 @@ async fn drain(devices: usize) -> (f64, f64) {
             .env("REPILOT_GRAPH__TOKEN", "simulated")
             .env("REPILOT_THROTTLE__WRITES", "100000000")
             .env("REPILOT_WORKER__CONCURRENCY", CONCURRENCY.to_string())
+            .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
