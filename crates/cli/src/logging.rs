@@ -46,7 +46,12 @@ pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Resu
     } else {
         builder.try_init()
     };
-    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))?;
+    // A panic belongs into the log like everything else; whoever caught it says what became of it.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(%panic, "a part of the program failed: please report this");
+    }));
+    Ok(())
 }
 
 fn private_file(path: &Path) -> anyhow::Result<File> {

@@ -1,10 +1,13 @@
 //! Excel workbooks: the first sheet that names devices, row by row.
 //!
 //! The format keeps a workbook's texts in one table, which is read whole; so a workbook is bounded
-//! before it is opened. A thread of its own reads, no further ahead than a few rows.
+//! before it is opened. A thread of its own reads, no further ahead than a few rows. A workbook that
+//! is damaged in a way which the parser did not expect may make it panic: that is an error like any
+//! other here.
 
 use std::fs::File;
 use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -40,9 +43,20 @@ pub(crate) struct Sheet {
 /// A row's number, from 0, and its cells.
 type SheetRow = (u32, Vec<String>);
 
+/// A workbook that cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum WorkbookError {
+    /// The parser says why.
+    #[error(transparent)]
+    Xlsx(#[from] XlsxError),
+    /// It did not expect this.
+    #[error("the workbook is damaged")]
+    Damaged,
+}
+
 /// The rows of a sheet.
 pub(crate) struct SheetRows {
-    rows: Receiver<Result<SheetRow, XlsxError>>,
+    rows: Receiver<Result<SheetRow, WorkbookError>>,
     last: u64,
 }
 
@@ -72,15 +86,17 @@ pub(crate) fn recognise(path: &Path, name: &str) -> Result<Format, ListError> {
             looks_like: "a workbook of more than 512 MB",
         });
     }
-    let mut workbook = open(path).map_err(|_not_excel| unreadable())?;
+    let mut workbook = guarded(|| open(path)).map_err(|_not_excel| unreadable())?;
     let mut found = Vec::new();
     for sheet in workbook.sheet_names() {
         let mut first = Vec::new();
-        let _unreadable = each_row(&mut workbook, &sheet, |row, cells| {
-            if cells.iter().any(|cell| !cell.trim().is_empty()) {
-                first.push((row, cells));
-            }
-            first.len() < HEADER_WITHIN
+        let _unreadable = guarded(|| {
+            each_row(&mut workbook, &sheet, |row, cells| {
+                if cells.iter().any(|cell| !cell.trim().is_empty()) {
+                    first.push((row, cells));
+                }
+                first.len() < HEADER_WITHIN
+            })
         });
         for (row, cells) in &first {
             if let Some(columns) = Columns::of(cells.clone()) {
@@ -116,7 +132,7 @@ pub(crate) fn recognise(path: &Path, name: &str) -> Result<Format, ListError> {
 
 impl SheetRows {
     pub(crate) fn new(path: &Path, sheet: &Sheet) -> Result<Self, Broken> {
-        let mut workbook = open(path).map_err(|error| (1, error.into()))?;
+        let mut workbook = guarded(|| open(path)).map_err(|error| (1, error.into()))?;
         let (sender, rows) = sync_channel(AHEAD);
         let sheet = sheet.clone();
         std::thread::Builder::new()
@@ -140,6 +156,14 @@ impl SheetRows {
     }
 }
 
+/// Reads, and makes a panic of the parser an error.
+fn guarded<T>(read: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, WorkbookError> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => Ok(read?),
+        Err(_panic) => Err(WorkbookError::Damaged),
+    }
+}
+
 fn open(path: &Path) -> Result<Xlsx<BufReader<File>>, XlsxError> {
     Xlsx::new(BufReader::new(File::open(path)?))
 }
@@ -147,12 +171,14 @@ fn open(path: &Path) -> Result<Xlsx<BufReader<File>>, XlsxError> {
 fn send_rows(
     workbook: &mut Xlsx<BufReader<File>>,
     sheet: &Sheet,
-    sender: &SyncSender<Result<SheetRow, XlsxError>>,
+    sender: &SyncSender<Result<SheetRow, WorkbookError>>,
 ) {
-    let read = each_row(workbook, &sheet.name, |row, cells| {
-        let empty = cells.iter().all(|cell| cell.trim().is_empty());
-        // Whoever stopped reading needs no more.
-        row < sheet.first_row || empty || sender.send(Ok((row, cells))).is_ok()
+    let read = guarded(|| {
+        each_row(workbook, &sheet.name, |row, cells| {
+            let empty = cells.iter().all(|cell| cell.trim().is_empty());
+            // Whoever stopped reading needs no more.
+            row < sheet.first_row || empty || sender.send(Ok((row, cells))).is_ok()
+        })
     });
     if let Err(error) = read {
         let _ = sender.send(Err(error));

@@ -134,6 +134,13 @@ fn a_workbook_is_read_by_the_sheet_that_names_devices() {
 }
 
 #[test]
+fn a_sheet_that_makes_the_parser_panic_takes_no_other_with_it() {
+    let whole = DeviceList::open(&fixture("fleet.xlsx")).unwrap();
+    let damaged = DeviceList::open(&fixture("damaged.xlsx")).unwrap();
+    assert_eq!(found(&damaged), found(&whole));
+}
+
+#[test]
 fn the_shape_of_every_documented_list_is_recognised() {
     for (name, by) in [
         ("portal-export.csv", "`Serial number` (serial number)"),
