@@ -18,6 +18,8 @@ pub(crate) struct Addresses {
     root: GraphRoot,
     /// `{root}/{version}/deviceManagement/windowsAutopilotDeviceIdentities`.
     collection: String,
+    /// The same, parsed: each call changes its path alone.
+    parsed: Option<Url>,
     route: Route,
 }
 
@@ -25,23 +27,28 @@ impl Addresses {
     pub(crate) fn new(settings: &GraphSettings) -> Self {
         let root = settings.root.as_str();
         let version = settings.version.as_str();
+        let collection = format!("{root}/{version}/{IDENTITIES}");
         Self {
-            collection: format!("{root}/{version}/{IDENTITIES}"),
+            parsed: Url::parse(&collection).ok(),
+            collection,
             root: settings.root.clone(),
             route: settings.route,
         }
     }
 
     /// `None` for an id that no path can carry.
-    pub(crate) fn unassign_user(&self, device: &DeviceId) -> Option<String> {
-        let collection = &self.collection;
+    pub(crate) fn unassign_user(&self, device: &DeviceId) -> Option<Url> {
+        let mut url = self.parsed.clone()?;
+        let collection = url.path();
         let id = segment(device)?;
-        Some(match self.route {
+        let path = match self.route {
             Route::Identity => format!("{collection}/{id}/unassignUserFromDevice"),
             Route::DeploymentProfile => format!(
                 "{collection}/{id}/deploymentProfile/assignedDevices/{id}/unassignUserFromDevice"
             ),
-        })
+        };
+        url.set_path(&path);
+        Some(url)
     }
 
     /// `None` for an id that no path can carry.
@@ -105,7 +112,8 @@ mod tests {
         assert_eq!(
             addresses
                 .unassign_user(&DeviceId("a-1".to_owned()))
-                .unwrap(),
+                .unwrap()
+                .as_str(),
             "https://graph.microsoft.com/beta/deviceManagement/windowsAutopilotDeviceIdentities/\
              a-1/deploymentProfile/assignedDevices/a-1/unassignUserFromDevice"
         );
@@ -148,7 +156,7 @@ mod tests {
             let Some(address) = addresses.unassign_user(&DeviceId(id)) else {
                 return Ok(());
             };
-            let url = Url::parse(&address).unwrap();
+            let url = address;
             let segments: Vec<&str> = url.path_segments().unwrap().collect();
             prop_assert_eq!(segments.len(), 5);
             prop_assert_eq!(&segments[..3], &["v1.0", "deviceManagement", "windowsAutopilotDeviceIdentities"]);

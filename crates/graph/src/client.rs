@@ -5,7 +5,7 @@ use std::sync::Arc;
 use azure_core::http::HttpClient;
 use repilot_domain::{Clock, Device, DeviceId};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
-use reqwest::{Method, Response};
+use reqwest::{IntoUrl, Method, Response};
 use secrecy::SecretString;
 
 use crate::address::Addresses;
@@ -80,7 +80,7 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.unassign_user(device) else {
             return unaddressable();
         };
-        let (record, result) = self.inner.send(Method::POST, &url).await;
+        let (record, result) = self.inner.send(Method::POST, url).await;
         let result = match result {
             Ok(answer) => {
                 // Documented as 204, met as 200: a body that is read leaves its connection usable.
@@ -99,7 +99,7 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.device(device) else {
             return unaddressable();
         };
-        let (mut record, result) = self.inner.send(Method::GET, &url).await;
+        let (mut record, result) = self.inner.send(Method::GET, url.as_str()).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Identity>(answer, &mut record).await,
             Err(error) => Err(error),
@@ -116,7 +116,7 @@ impl GraphClient {
     /// nowhere else, and the listing would be incomplete or endless.
     pub async fn inventory_page(&self, next: Option<&NextLink>) -> Call<InventoryPage> {
         let url = next.map_or_else(|| self.inner.addresses.first_page(), |link| link.0.clone());
-        let (mut record, result) = self.inner.send(Method::GET, &url).await;
+        let (mut record, result) = self.inner.send(Method::GET, url.as_str()).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Collection>(answer, &mut record).await,
             Err(error) => Err(error),
@@ -180,7 +180,11 @@ impl Inner {
         })
     }
 
-    async fn send(&self, method: Method, url: &str) -> (CallRecord, Result<Response, GraphError>) {
+    async fn send(
+        &self,
+        method: Method,
+        url: impl IntoUrl,
+    ) -> (CallRecord, Result<Response, GraphError>) {
         let mut record = CallRecord {
             client_request_id: request_id::fresh(),
             ..CallRecord::default()

@@ -2,7 +2,7 @@
 //!
 //! One task owns the write side, on a thread of its own: a transaction is a dozen statements, and
 //! among a thousand handlers each of them would wait for its turn again. While one transaction
-//! commits, the next batch gathers; nobody waits for a timer. A failing disk does not lose an
+//! commits, the next batch gathers; nobody waits for a timer unless many come at once. A failing disk does not lose an
 //! answer: the batch is tried again for [`PATIENCE`], then everybody is told. Their leases then run
 //! out, and the devices are looked at before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
 //! fence refuses it.
@@ -28,6 +28,12 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Commands a transaction: enough to make the commit cheap, few enough to be over in some 10 ms.
 const BATCH: usize = 1_024;
+
+/// After a batch of so many commands more are coming: a moment's patience makes the next one large.
+const BUSY: usize = 64;
+
+/// That moment: far below what a job is in hand for.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A batch that could not be committed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -137,7 +143,17 @@ async fn run(
     mut receiver: mpsc::Receiver<Command>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut before = 0;
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
+        if before >= BUSY {
+            tokio::time::sleep(GATHER).await;
+            while batch.len() < BATCH
+                && let Ok(command) = receiver.try_recv()
+            {
+                batch.push(command);
+            }
+        }
+        before = batch.len();
         let result = commit_patiently(&ledger, &worker, clock.as_ref(), lease, &batch).await;
         answer(batch.drain(..), result);
     }
