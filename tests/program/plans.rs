@@ -61,6 +61,43 @@ async fn nothing_selected_is_no_selection() {
 }
 
 #[tokio::test]
+async fn exceptions_that_except_nothing_are_no_exceptions() {
+    let bench = bench().await;
+    bench.write("vip.txt", "NOT-OURS-1\nNOT-OURS-2\n");
+    let except = ["run", "devices.txt", "--except", "vip.txt", "--yes"];
+    let ran = bench.run(&except).await.expect(1);
+    assert!(
+        ran.stderr
+            .contains("hint: is it the right list for --except"),
+        "{ran:?}"
+    );
+    bench.write("vip.txt", format!("NOT-OURS-1\n{}\n", serials(&bench)[0]));
+    let ran = bench
+        .run(&[&except[..], &["--strict"]].concat())
+        .await
+        .expect(1);
+    assert!(ran.stderr.contains("--strict"), "{ran:?}");
+    assert_eq!(bench.counters().acts, 0);
+    bench.run(&except).await.expect(0);
+    assert_eq!(bench.counters().acts, 39);
+}
+
+#[tokio::test]
+async fn no_list_is_written_over() {
+    let bench = bench().await;
+    bench.write("list.txt", "TYPO\n");
+    for option in ["--rejects", "--save-plan"] {
+        let over = ["plan", "devices.txt", "list.txt", option, "./list.txt"];
+        let ran = bench.run(&over).await.expect(1);
+        assert!(ran.stderr.contains("would be written over"), "{ran:?}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(bench.path("list.txt")).unwrap(),
+        "TYPO\n"
+    );
+}
+
+#[tokio::test]
 async fn a_plan_that_is_too_large_is_refused_whoever_says_yes() {
     let bench = bench().await;
     let ran = bench

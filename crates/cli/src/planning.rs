@@ -1,6 +1,6 @@
 //! From a selection to a plan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -61,6 +61,7 @@ pub(crate) async fn plan(
     arguments: &SelectionArguments,
     making: Making,
 ) -> anyhow::Result<(Plan, Inventory)> {
+    spare_the_lists(arguments)?;
     let freshness = if target.simulator.is_some() {
         Freshness::Anew
     } else if arguments.refresh {
@@ -121,6 +122,26 @@ pub(crate) async fn plan(
         summary: resolved.summary,
     };
     Ok((plan, inventory))
+}
+
+/// No file is written over a list that is read.
+fn spare_the_lists(arguments: &SelectionArguments) -> anyhow::Result<()> {
+    let written = [&arguments.rejects, &arguments.save_plan];
+    let read = arguments.lists.iter().chain(&arguments.except);
+    let read: Vec<_> = read.chain(&arguments.plan).collect();
+    for path in written.into_iter().flatten() {
+        let same = |list: &&PathBuf| {
+            let places = (path.canonicalize(), list.canonicalize());
+            matches!(places, (Ok(path), Ok(list)) if path == list)
+        };
+        if read.iter().copied().any(|list| same(&list)) {
+            return Err(Failure::error(
+                format!("{} would be written over while it is read", path.display()),
+                "give another file; nothing was written",
+            ));
+        }
+    }
+    Ok(())
 }
 
 struct Resolved {
@@ -236,6 +257,24 @@ pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> 
         };
         let hint = "is it the right list, and the right tenant? nothing was enqueued";
         return Err(Failure::error(message, hint));
+    }
+    if summary.unknown_exceptions > 0 && summary.excepted == 0 {
+        return Err(Failure::error(
+            format!(
+                "the exceptions name no device of tenant `{}`: none of their {} rows is known",
+                plan.tenant, summary.unknown_exceptions
+            ),
+            "is it the right list for --except? nothing was enqueued",
+        ));
+    }
+    if arguments.strict && summary.unknown_exceptions > 0 {
+        return Err(Failure::error(
+            format!(
+                "{} rows of the exceptions name no device, and --strict wants none",
+                summary.unknown_exceptions
+            ),
+            "mend those rows or leave --strict out; nothing was enqueued",
+        ));
     }
     if arguments.strict && summary.refused > 0 {
         return Err(Failure::error(

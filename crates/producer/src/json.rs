@@ -199,7 +199,12 @@ fn is_scalar(byte: u8) -> bool {
 }
 
 fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
-    let bad = || (Malformed::Json, shown(&String::from_utf8_lossy(item)));
+    // A hash may stand in what does not parse: a word is all that is shown.
+    let bad = || {
+        let is_word = item.iter().all(u8::is_ascii_alphanumeric);
+        let word = if is_word { item } else { b"" };
+        (Malformed::Json, shown(&String::from_utf8_lossy(word)))
+    };
     match serde_json::from_slice(item) {
         Ok(Value::String(text)) => key_of(&text, None).map(|key| vec![key]),
         Ok(Value::Number(number)) => key_of(&number.to_string(), None).map(|key| vec![key]),
@@ -211,7 +216,6 @@ fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
             named.sort_by_key(|(by, _)| by.index());
             keys_of(named.iter().map(|(by, text)| (*by, text.as_str())))
         }
-        // A hash may stand in what does not parse: its beginning is all that is shown.
         Ok(Value::Null | Value::Bool(_) | Value::Array(_)) | Err(_) => Err(bad()),
     }
 }

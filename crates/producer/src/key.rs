@@ -125,8 +125,17 @@ pub type Bad = (Malformed, String);
 /// Longer than every vendor's serial, short enough for a table.
 const KEY_MAX_CHARS: usize = 128;
 
-/// What is shown of a key that is too long.
+/// What is shown of a key that holds what it may not.
 const SHOWN_CHARS: usize = 40;
+
+/// As much of what is too long as finds it in the list, and no more.
+const BEGINNING_CHARS: usize = 8;
+
+fn beginning(text: &str) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    let beginning: String = plain.take(BEGINNING_CHARS).collect();
+    format!("{beginning}…")
+}
 
 /// Some of a text, fit to be shown.
 pub(crate) fn shown(text: &str) -> String {
@@ -140,7 +149,8 @@ pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
     let bad = if text.is_empty() {
         Malformed::Empty
     } else if text.chars().count() > KEY_MAX_CHARS {
-        Malformed::TooLong
+        // Such as a hardware hash in the wrong column.
+        return Err((Malformed::TooLong, beginning(text)));
     } else if text.chars().any(char::is_control) {
         Malformed::ControlCharacters
     } else {

@@ -88,6 +88,8 @@ pub struct PlanSummary {
     pub left_out_by_condition: u64,
     /// Rows whose device is among the exceptions.
     pub left_out_by_exception: u64,
+    /// Devices of the inventory that the exceptions name.
+    pub excepted: u64,
     /// Rows of the exceptions that name no device of the inventory.
     pub unknown_exceptions: u64,
     /// Planned devices that were named by an id which is not the Autopilot id, by its kind.
@@ -172,10 +174,9 @@ impl<'a> Planner<'a> {
         self
     }
 
-    /// Takes out every device that a row may mean.
+    /// Takes out every device that a row may mean, whichever of its names that is.
     pub fn except(&mut self, row: &Row) {
         let keys = row.keys.as_deref().unwrap_or_default();
-        let before = self.excepted.len();
         let mut known = false;
         for key in keys {
             for (index, _) in self.candidates(key) {
@@ -183,7 +184,7 @@ impl<'a> Planner<'a> {
                 self.excepted.insert(index);
             }
         }
-        if !known && self.excepted.len() == before {
+        if !known {
             self.summary.unknown_exceptions += 1;
         }
     }
@@ -272,14 +273,11 @@ impl<'a> Planner<'a> {
         if !exact.is_empty() || self.by.is_some() {
             return exact;
         }
+        // A number in a column of ids is no serial: lists number their rows.
         let is_id = |kind| matches!(kind, By::Id | By::ManagedDeviceId | By::EntraDeviceId);
         match by {
             By::Id | By::ManagedDeviceId | By::EntraDeviceId | By::Serial => {
-                let ids = narrowed(candidates.clone(), is_id);
-                if ids.is_empty() && as_guid(&key.text).is_none() {
-                    return narrowed(candidates, |kind| kind == By::Serial);
-                }
-                ids
+                narrowed(candidates, is_id)
             }
             By::Name => Vec::new(),
         }
@@ -406,7 +404,10 @@ impl<'a> Planner<'a> {
     /// What it came to.
     #[must_use]
     pub fn finish(self) -> PlanSummary {
-        self.summary
+        PlanSummary {
+            excepted: self.excepted.len() as u64,
+            ..self.summary
+        }
     }
 }
 

@@ -339,6 +339,25 @@ fn columns_that_name_different_devices_are_refused_and_an_old_id_is_no_objection
 }
 
 #[test]
+fn a_number_in_a_column_of_ids_is_no_serial() {
+    let mut inventory = inventory();
+    inventory.push(device(9, "7"));
+    let list = list(b"id,Note\n7,seventh\n").unwrap();
+    let (serials, summary) = plan_of(&selection(vec![list]), &inventory);
+    assert!(serials.is_empty());
+    assert_eq!(refusals(&summary), [(2, RefusalReason::WrongIdKind)]);
+    let detail = &summary.refusals[0].detail;
+    assert!(detail.contains("--by serial"), "{detail}");
+}
+
+#[test]
+fn what_is_too_long_is_shown_by_its_beginning_alone() {
+    let text = format!("Serial number,Model\n{},x\n", "T0FBQUFIQU".repeat(40));
+    let (_, summary) = planned(text.as_bytes());
+    assert_eq!(summary.refusals[0].value, "T0FBQUFI…");
+}
+
+#[test]
 fn a_display_name_counts_where_nothing_better_is_known() {
     let (serials, _) = planned(b"Device name,Model\nDESKTOP-1,x\n");
     assert_eq!(serials, ["PF2"]);
@@ -367,7 +386,7 @@ fn conditions_and_exceptions_take_devices_out_of_lists_and_of_the_inventory() {
     assert_eq!(serials, ["PF1"]);
     let out = (summary.left_out_by_condition, summary.left_out_by_exception);
     assert_eq!((out, summary.refused), ((0, 1), 1));
-    assert_eq!(summary.unknown_exceptions, 1);
+    assert_eq!((summary.excepted, summary.unknown_exceptions), (3, 1));
     let whole = Selection {
         conditions: sales(),
         except: except(),
