@@ -3,6 +3,8 @@
 CREATE TABLE listings (
     tenant TEXT NOT NULL,
     number BIGINT NOT NULL,
+    -- Which Graph and which tenant id the name stood for: a name can be given another meaning.
+    source TEXT NOT NULL,
     begun_at BIGINT NOT NULL,
     -- Null until the last page is in: an incomplete inventory is never used.
     finished_at BIGINT,

@@ -39,6 +39,15 @@ async fn a_fresh_inventory_is_not_listed_again_unless_somebody_asks() {
 }
 
 #[tokio::test]
+async fn a_name_that_stands_for_another_graph_has_another_inventory() {
+    let mut bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
+    bench.run(&["inventory", "sync"]).await.expect(0);
+    bench.replace(Scenario::default()).await;
+    bench.run(&["plan", "devices.txt"]).await.expect(0);
+    assert_eq!(bench.counters().pages, 1);
+}
+
+#[tokio::test]
 async fn a_listing_that_is_killed_goes_on_where_it_stopped() {
     let slow = Scenario {
         latency: Latency {
@@ -74,6 +83,7 @@ async fn a_listing_that_is_killed_goes_on_where_it_stopped() {
 async fn an_inventory_that_cannot_be_listed_to_its_end_plans_nothing() {
     let mut bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
     bench.run(&["inventory", "sync"]).await.expect(0);
+    let root = bench.simulator.url();
     bench.replace(every_page_fails()).await;
     let plan = bench
         .run(&["plan", "devices.txt", "--refresh"])
@@ -81,7 +91,9 @@ async fn an_inventory_that_cannot_be_listed_to_its_end_plans_nothing() {
         .expect(1);
     assert!(plan.stderr.contains("is incomplete"), "{plan:?}");
     // The one before is still there for whoever may use it.
-    bench.run(&["plan", "devices.txt"]).await.expect(0);
+    let mut before = bench.command(&["plan", "devices.txt"]);
+    before.env("REPILOT_GRAPH__ROOT", root);
+    assert_eq!(before.output().await.unwrap().status.code(), Some(0));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use repilot_domain::Timestamp;
+use repilot_domain::{TenantName, Timestamp};
 use repilot_graph::{CallRecord, GraphError, NextLink};
 use repilot_ledger::{Ledger, LedgerError, Listing};
 use repilot_producer::Inventory;
@@ -52,7 +52,9 @@ pub(crate) async fn obtain(
     freshness: Freshness,
 ) -> anyhow::Result<Listed> {
     if freshness == Freshness::Setting
-        && let Some(kept) = ledger.listing(&tenant.name, true).await?
+        && let Some(kept) = ledger
+            .listing(&tenant.name, &source(app, &tenant.name), true)
+            .await?
     {
         let age = app.now().since(kept.begun_at);
         if age <= app.settings.inventory.max_age.0 && kept.begun_at <= app.now() {
@@ -66,6 +68,19 @@ pub(crate) async fn obtain(
     }
     let listing = list(app, ledger, tenant, freshness).await?;
     load(ledger, &listing).await
+}
+
+/// Which Graph and which tenant id a tenant's name stands for just now.
+pub(crate) fn source(app: &App, tenant: &TenantName) -> String {
+    let graph = &app.settings.graph;
+    let root = if graph.root.is_empty() {
+        &graph.cloud
+    } else {
+        &graph.root
+    };
+    let id = app.settings.tenants.get(tenant);
+    let id = id.map_or("", |settings| settings.tenant_id.as_str());
+    format!("{root} {id}")
 }
 
 /// The devices of a complete listing.
@@ -101,7 +116,12 @@ pub(crate) async fn list(
             ));
             (listing, Some(next))
         }
-        None => (ledger.begin_listing(&tenant.name, app.now()).await?, None),
+        None => (
+            ledger
+                .begin_listing(&tenant.name, &source(app, &tenant.name), app.now())
+                .await?,
+            None,
+        ),
     };
     let mut from_kept_link = next.is_some();
     let mut followed = HashSet::new();
@@ -145,7 +165,9 @@ pub(crate) async fn list(
             Err(GraphError::Unauthorized) if failures == 0 => failures += 1,
             // Graph no longer knows the link.
             Err(GraphError::Rejected | GraphError::NotFound) if from_kept_link => {
-                listing = ledger.begin_listing(&tenant.name, app.now()).await?;
+                listing = ledger
+                    .begin_listing(&tenant.name, &source(app, &tenant.name), app.now())
+                    .await?;
                 next = None;
                 from_kept_link = false;
             }
@@ -170,7 +192,10 @@ async fn broken_off(
     ledger: &Ledger,
     tenant: &Tenant,
 ) -> anyhow::Result<Option<(Listing, NextLink)>> {
-    let Some(listing) = ledger.listing(&tenant.name, false).await? else {
+    let Some(listing) = ledger
+        .listing(&tenant.name, &source(app, &tenant.name), false)
+        .await?
+    else {
         return Ok(None);
     };
     if app.now().since(listing.begun_at) > RESUME_WITHIN {

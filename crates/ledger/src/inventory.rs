@@ -28,20 +28,24 @@ pub struct Listing {
 }
 
 impl Ledger {
-    /// The tenant's newest listing: complete, or broken off, or just under way.
+    /// The tenant's newest listing from `source`: complete, or broken off, or just under way.
     pub async fn listing(
         &self,
         tenant: &TenantName,
+        source: &str,
         complete: bool,
     ) -> Result<Option<Listing>, LedgerError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
             "SELECT * FROM listings
-             WHERE tenant = $1 AND (finished_at IS NOT NULL) = ($2 = 1)
+             WHERE tenant = $1
+               AND source = $2
+               AND (finished_at IS NOT NULL) = ($3 = 1)
              ORDER BY number DESC
              LIMIT 1",
         )
         .bind(tenant.as_str())
+        .bind(source)
         .bind(i64::from(complete))
         .fetch_optional(&mut *reader)
         .await
@@ -64,6 +68,7 @@ impl Ledger {
     pub async fn begin_listing(
         &self,
         tenant: &TenantName,
+        source: &str,
         now: Timestamp,
     ) -> Result<Listing, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -89,13 +94,17 @@ impl Ledger {
                 .await
                 .doing("forget a listing that was broken off")?;
         }
-        sqlx::query("INSERT INTO listings (tenant, number, begun_at) VALUES ($1, $2, $3)")
-            .bind(tenant.as_str())
-            .bind(number)
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await
-            .doing("begin a listing")?;
+        sqlx::query(
+            "INSERT INTO listings (tenant, number, source, begun_at)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(tenant.as_str())
+        .bind(number)
+        .bind(source)
+        .bind(now.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .doing("begin a listing")?;
         transaction.commit().await.doing("begin a listing")?;
         Ok(Listing {
             tenant: tenant.clone(),

@@ -112,7 +112,10 @@ pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result
 async fn kept(app: &App, filter: &InventoryFilter) -> anyhow::Result<(Ledger, Listing)> {
     let tenant = tenants::choose(&app.settings, filter.tenant.as_ref())?;
     let ledger = app.open_ledger_to_look().await?;
-    let Some(listing) = ledger.listing(&tenant, true).await? else {
+    let Some(listing) = ledger
+        .listing(&tenant, &inventory::source(app, &tenant), true)
+        .await?
+    else {
         return Err(Failure::error(
             format!("the inventory of tenant `{tenant}` was never listed to its end"),
             "list it with `repilot inventory sync`",
