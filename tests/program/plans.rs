@@ -186,7 +186,7 @@ async fn refused_rows_are_written_as_they_came_and_can_be_mended_and_read_again(
     bench.run(&arguments).await.expect(0);
     let rejects = std::fs::read_to_string(bench.path("rejects.csv")).unwrap();
     assert!(
-        rejects.contains("TYPO-1,,\"mend, me\",unknown"),
+        rejects.contains("TYPO-1,,\"mend, me\",,,,,unknown"),
         "{rejects}"
     );
     assert!(!rejects.contains("T0FB"), "{rejects}");

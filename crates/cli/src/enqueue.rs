@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Action, CampaignId};
+use repilot_domain::{Action, CampaignId, Timestamp};
 use repilot_ledger::{Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
 use repilot_producer::{Fingerprint, Inventory, Resolution, Selection};
 
@@ -18,6 +18,7 @@ pub(crate) async fn enqueue(
     ledger: &Ledger,
     target: &Target,
     inventory: &Inventory,
+    planned_at: Timestamp,
     campaign: &str,
 ) -> anyhow::Result<(CampaignId, Enqueued)> {
     let new = NewCampaign {
@@ -27,6 +28,8 @@ pub(crate) async fn enqueue(
     };
     let selection = &target.selection;
     let lists = lists_of(selection);
+    // What was planned may have been looked at for a long time since.
+    selection.verify()?;
     let opened = ledger.open_campaign(&new, app.now()).await?;
     let into = Into {
         app,
@@ -40,7 +43,7 @@ pub(crate) async fn enqueue(
     let mut jobs = Vec::with_capacity(CHUNK);
     let mut refusals = Vec::new();
     let mut total = Enqueued::default();
-    for step in selection.steps(inventory, app.now())? {
+    for step in selection.steps(inventory, planned_at)? {
         let step = step?;
         match step.resolution {
             Resolution::Planned { device, .. } => jobs.push(NewJob {
@@ -65,7 +68,8 @@ pub(crate) async fn enqueue(
     into.flush(&mut jobs, &mut refusals, &mut total).await?;
     // Whatever changed under our hands is in, and nothing is lost; but it is not what was planned.
     selection.verify()?;
-    for list in &lists {
+    // The whole last: once it is in, the campaign is resumed and no longer planned.
+    for list in lists.iter().rev() {
         ledger
             .finish_list(opened.id, &list.sha256, app.now())
             .await?;

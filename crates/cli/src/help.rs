@@ -37,6 +37,7 @@ Conditions (--where), also for run, plan and enqueue:
   model=*T14*,*X1*      several patterns; * and ? stand for anything and any character
   user=@contoso.com     everybody of a domain
   tag!=VIP              all but these
+  tag=(none)            those without one
   enrolment=enrolled    or not-contacted, pending-reset, failed, unknown
   silent>90d            not heard of for 90 days, or never
   has-user              or `not has-user`

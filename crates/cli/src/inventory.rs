@@ -40,7 +40,7 @@ pub(crate) enum Freshness {
     Setting,
     /// Listed now; a listing that was broken off is gone on with.
     Now,
-    /// Listed now from its first page, into a ledger that may know another fleet of that name.
+    /// Listed now from its first page: somebody asks for it, or the fleet of that name is another.
     Anew,
 }
 
@@ -106,7 +106,11 @@ pub(crate) async fn list(
     let spinner = Spinner::start("listing the inventory");
     let resumed = match freshness {
         Freshness::Anew => None,
-        Freshness::Now | Freshness::Setting => broken_off(app, ledger, tenant).await?,
+        Freshness::Now => broken_off(app, ledger, tenant, RESUME_WITHIN).await?,
+        Freshness::Setting => {
+            let within = app.settings.inventory.max_age.0.min(RESUME_WITHIN);
+            broken_off(app, ledger, tenant, within).await?
+        }
     };
     let (mut listing, mut next) = match resumed {
         Some((listing, next)) => {
@@ -191,6 +195,7 @@ async fn broken_off(
     app: &App,
     ledger: &Ledger,
     tenant: &Tenant,
+    within: Duration,
 ) -> anyhow::Result<Option<(Listing, NextLink)>> {
     let Some(listing) = ledger
         .listing(&tenant.name, &source(app, &tenant.name), false)
@@ -198,7 +203,7 @@ async fn broken_off(
     else {
         return Ok(None);
     };
-    if app.now().since(listing.begun_at) > RESUME_WITHIN {
+    if app.now().since(listing.begun_at) > within {
         return Ok(None);
     }
     let link = listing.next_link.clone();

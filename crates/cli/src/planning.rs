@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     /// Devices that the tenant has.
     pub(crate) inventory: usize,
     pub(crate) inventory_listed_at: Timestamp,
+    /// The moment that its conditions hold for.
+    pub(crate) planned_at: Timestamp,
     /// Planned devices with a job to be done in another open campaign.
     pub(crate) in_other_campaigns: u64,
     /// How long the calls take at least, at what the tenant is known to grant.
@@ -62,10 +64,8 @@ pub(crate) async fn plan(
     making: Making,
 ) -> anyhow::Result<(Plan, Inventory)> {
     spare_the_lists(arguments)?;
-    let freshness = if target.simulator.is_some() {
+    let freshness = if target.simulator.is_some() || arguments.refresh {
         Freshness::Anew
-    } else if arguments.refresh {
-        Freshness::Now
     } else {
         Freshness::Setting
     };
@@ -116,6 +116,7 @@ pub(crate) async fn plan(
         tenant: target.tenant.name.to_string(),
         inventory: inventory.len(),
         inventory_listed_at: listed_at,
+        planned_at: now,
         in_other_campaigns,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         ends_at: now.after(duration),

@@ -185,13 +185,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Hands the devices of a listing on, page by page, in order.
+    /// Hands the devices of a complete listing on, page by page, in order.
+    ///
+    /// [`LedgerError::Contended`] when a newer listing took its place meanwhile: what was handed on
+    /// is then no inventory.
     pub async fn listed_devices(
         &self,
         listing: &Listing,
         mut take: impl FnMut(Device) + Send,
     ) -> Result<(), LedgerError> {
         let mut page = 0;
+        let mut handed_on = 0;
         loop {
             let mut reader = self.reader().await?;
             let row = sqlx::query(
@@ -207,12 +211,15 @@ impl Ledger {
             .await
             .doing("read the inventory")?;
             let Some(row) = row else {
-                return Ok(());
+                // A newer listing may have taken this one's place while it was read.
+                let whole = handed_on == listing.devices;
+                return whole.then_some(()).ok_or(LedgerError::Contended);
             };
             let columns = Columns::of("listing_pages", &row);
             page = columns.get::<i64>("page")?;
             let text: String = columns.get("devices")?;
             let devices: Vec<Device> = serde_json::from_str(&text).map_err(LedgerError::Batch)?;
+            handed_on += i64::try_from(devices.len()).unwrap_or(i64::MAX);
             devices.into_iter().for_each(&mut take);
         }
     }

@@ -41,6 +41,9 @@ pub struct ConditionError {
     why: &'static str,
 }
 
+/// Stands for an empty text.
+const NONE: &str = "(none)";
+
 const FORMS: &str = "it is tag=, model=, manufacturer=, user=, serial= or name= with a pattern (`*` and `?`, several with commas), enrolment= with a state, silent>DAYS, or has-user; != and `not has-user` turn it round";
 
 impl FromStr for Condition {
@@ -85,6 +88,12 @@ impl FromStr for Condition {
             None => (name, false),
         };
         let values = value.split(',').map(str::trim);
+        // An empty pattern would mean every device that has none: a stray comma, an unset variable.
+        if values.clone().any(str::is_empty) {
+            return Err(bad(
+                "a pattern is empty; (none) stands for devices that have none",
+            ));
+        }
         let property = match normalised(name).as_str() {
             "tag" | "grouptag" => Property::GroupTag,
             "model" => Property::Model,
@@ -108,10 +117,11 @@ impl FromStr for Condition {
             _ => return Err(bad(FORMS)),
         };
         let patterns = values
-            .map(|pattern| match (property, pattern.strip_prefix('@')) {
+            .map(|pattern| match (property, pattern) {
+                (_, NONE) => String::new(),
                 // A domain: everybody in it.
-                (Property::User, Some(_)) => format!("*{pattern}"),
-                _ => pattern.to_owned(),
+                (Property::User, domain) if domain.starts_with('@') => format!("*{domain}"),
+                (_, pattern) => pattern.to_owned(),
             })
             .map(|pattern| WildMatch::new_case_insensitive(&pattern))
             .collect();
@@ -229,6 +239,7 @@ mod tests {
             "silent>40",
             "has-user",
             "name=desktop-*",
+            "tag!=(none)",
         ] {
             assert!(holds(yes), "{yes}");
         }
@@ -259,6 +270,8 @@ mod tests {
     fn what_is_no_condition_is_refused() {
         for bad in [
             "tag",
+            "tag=",
+            "tag=A,",
             "colour=red",
             "silent>soon",
             "enrolment=maybe",

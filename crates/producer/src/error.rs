@@ -47,6 +47,16 @@ pub enum ListError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A row of an exception list that cannot be read.
+    #[error("line {line} of the exceptions {name} cannot be read: {why}")]
+    BadException {
+        /// The list.
+        name: String,
+        /// Where.
+        line: u64,
+        /// Why.
+        why: &'static str,
+    },
     /// It is not what it was when the plan was made.
     #[error("the device list {name} has changed while it was being read")]
     Changed {
@@ -70,6 +80,9 @@ impl ListError {
             }
             Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
             Self::Broken { .. } => "look at the quotes near that line".to_owned(),
+            Self::BadException { .. } => {
+                "mend that line: it may name a device that must not be touched".to_owned()
+            }
             Self::Changed { .. } => "run the command again; nothing is enqueued twice".to_owned(),
         }
     }

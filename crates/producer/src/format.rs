@@ -72,6 +72,15 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
     Ok(Format::Plain)
 }
 
+/// The header of JSON items, in the order of `By::ALL`.
+const JSON_HEADER: [&str; 5] = [
+    "id",
+    "serialNumber",
+    "managedDeviceId",
+    "azureActiveDirectoryDeviceId",
+    "displayName",
+];
+
 /// The header of rows that have none of their own.
 const PLAIN_HEADER: &str = "serialNumber";
 
@@ -81,7 +90,8 @@ impl Format {
         let columns = match self {
             Self::Table(_, columns) => Some(columns),
             Self::Workbook(sheet) => sheet.columns.as_ref(),
-            Self::Plain | Self::Json => None,
+            Self::Json => return JSON_HEADER.map(str::to_owned).to_vec(),
+            Self::Plain => None,
         };
         columns.map_or_else(
             || vec![PLAIN_HEADER.to_owned()],

@@ -9,7 +9,7 @@ use crate::columns::Columns;
 use crate::encoding::Encoding;
 use crate::format::Format;
 use crate::json::Items;
-use crate::key::{Bad, Key, key_of, keys_of};
+use crate::key::{Bad, By, Key, Malformed, key_of, keys_of};
 use crate::reader::{Capped, LineEnds, RowEnd};
 use crate::source::{Progress, Source};
 use crate::table::Table;
@@ -52,6 +52,9 @@ enum Body {
     Json(Items),
     Workbook(SheetRows, Option<Columns>),
 }
+
+/// A longer cell is no note of a person's, but a hash in the wrong column.
+pub(crate) const CELL_MAX_BYTES: usize = 1_000;
 
 impl Rows {
     pub(crate) fn new(
@@ -107,10 +110,21 @@ impl Rows {
     /// Of a row without columns it is the name that it gives its device.
     #[must_use]
     pub fn cells(&self, row: &Row) -> Vec<String> {
+        // What a runaway quote swallowed are other rows, hashes and all.
+        if matches!(row.keys, Err((Malformed::Quotes, _))) {
+            return Vec::new();
+        }
         let columns = match &self.body {
             Body::Table(table) => return table.cells(),
             Body::Workbook(_, columns) => columns.as_ref(),
-            Body::Plain { .. } | Body::Json(_) => None,
+            Body::Plain { .. } => None,
+            Body::Json(_) => {
+                let mut cells = vec![String::new(); By::ALL.len()];
+                for key in row.keys.iter().flatten() {
+                    cells[key.by.unwrap_or(By::Serial).index()].clone_from(&key.text);
+                }
+                return cells;
+            }
         };
         let Some(columns) = columns else {
             return vec![match &row.keys {
@@ -121,7 +135,7 @@ impl Rows {
         let cells = self.cells.iter().enumerate();
         cells
             .map(|(column, cell)| {
-                if columns.is_hash(column) {
+                if columns.is_hash(column) || cell.len() > CELL_MAX_BYTES {
                     String::new()
                 } else {
                     cell.clone()

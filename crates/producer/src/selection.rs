@@ -5,7 +5,7 @@ use repilot_domain::{Device, Timestamp};
 use crate::fingerprint::Fingerprint;
 use crate::plan::{PlanSummary, Planner, Resolution};
 use crate::rows::Rows;
-use crate::{By, Condition, DeviceList, Inventory, ListError};
+use crate::{By, Condition, DeviceList, Inventory, ListError, Malformed};
 
 /// What a campaign is made of.
 #[derive(Debug, Default)]
@@ -98,7 +98,18 @@ impl Selection {
         let mut planner = Planner::new(inventory).taking_keys_by(self.by);
         for list in &self.except {
             for row in list.rows()? {
-                planner.except(&row?);
+                let row = row?;
+                // A row that cannot be read may name a device that must not be touched.
+                if let Err((bad, _)) = &row.keys
+                    && *bad != Malformed::Empty
+                {
+                    return Err(ListError::BadException {
+                        name: list.name().to_owned(),
+                        line: row.line,
+                        why: bad.words(),
+                    });
+                }
+                planner.except(&row);
             }
         }
         Ok(Steps {

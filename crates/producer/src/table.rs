@@ -11,7 +11,7 @@ use csv::ByteRecord;
 use crate::columns::Columns;
 use crate::key::{Bad, Key, Malformed, keys_of};
 use crate::reader::RowEnd;
-use crate::rows::{Broken, Bytes, Row};
+use crate::rows::{Broken, Bytes, CELL_MAX_BYTES, Row};
 
 pub(crate) struct Table {
     reader: csv::Reader<Chain<Cursor<Vec<u8>>, Bytes>>,
@@ -99,7 +99,7 @@ impl Table {
         let cells = self.record.iter().enumerate();
         cells
             .map(|(column, cell)| {
-                if self.columns.is_hash(column) {
+                if self.columns.is_hash(column) || cell.len() > CELL_MAX_BYTES {
                     String::new()
                 } else {
                     String::from_utf8_lossy(cell).into_owned()
@@ -130,7 +130,8 @@ impl Table {
                 return false;
             };
             // Up to the list's end; or a whole row follows the cell's last line; or one is within.
-            last.is_empty() || column == 0 || rest.iter().any(|line| self.is_a_row(line))
+            let mut lines = rest.iter().chain(std::iter::once(&last));
+            last.is_empty() || column == 0 || lines.any(|line| self.is_a_row(line))
         })
     }
 

@@ -138,6 +138,7 @@ fn a_quote_that_is_not_closed_refuses_the_lines_that_it_swallows() {
         ("A1,\"x\nA2\nA3", vec![(2, "Quotes")]),
         ("A0,x\nA1,\"x\nA2,y\nA3,z\n", vec![(2, "A0"), (3, "Quotes")]),
         // To the next quote.
+        ("A1,\"x\nA2,\"y\n", vec![(2, "Quotes")]),
         (
             "\"A1\",\"x\n\"A2\",\"y\"\n\"A3\",\"z\"\n",
             vec![(2, "Quotes"), (4, "A3")],
@@ -403,6 +404,21 @@ fn conditions_and_exceptions_take_devices_out_of_lists_and_of_the_inventory() {
     let (serials, summary) = plan_of(&none, &inventory());
     assert!(serials.is_empty());
     assert_eq!(summary.left_out_by_condition, 2);
+}
+
+#[test]
+fn an_exception_that_cannot_be_read_is_an_error() {
+    let torn = Selection {
+        lists: vec![list(b"PF1\nPF2\n").unwrap()],
+        except: vec![list(b"Serial number,Notes\nPF1,\"note\nPF2,\"other\n").unwrap()],
+        ..Selection::default()
+    };
+    let inventory = inventory();
+    let error = torn.steps(&inventory, NOW).err();
+    assert!(
+        matches!(error, Some(ListError::BadException { line: 2, .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

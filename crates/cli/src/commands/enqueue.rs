@@ -39,7 +39,8 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     if !arguments.yes && !planning::agreed(&question)? {
         return Ok(Exit::Error);
     }
-    let (_, enqueued) = crate::enqueue::enqueue(app, &ledger, &target, &inventory, name).await?;
+    let (_, enqueued) =
+        crate::enqueue::enqueue(app, &ledger, &target, &inventory, plan.planned_at, name).await?;
     ledger.close().await;
     if app.json {
         print_json(&Report {

@@ -27,9 +27,12 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     let has_list = known
         .as_ref()
         .is_some_and(|known| known.has_list(&target.selection.sha256()));
+    // Conditions may hold for other devices by now: what has ended is planned anew.
+    let anew =
+        !target.selection.conditions.is_empty() && known.as_ref().is_some_and(Campaign::has_ended);
     let prepared = async {
         match known {
-            Some(campaign) if has_list => resume(&ledger, campaign).await.map(Some),
+            Some(campaign) if has_list && !anew => resume(&ledger, campaign).await.map(Some),
             known => begin(app, &ledger, arguments, &target, &name, known).await,
         }
     };
@@ -165,7 +168,8 @@ async fn begin(
     if may_ask && !agreed(&question)? {
         return Ok(None);
     }
-    let (_, enqueued) = enqueue::enqueue(app, ledger, target, &inventory, name).await?;
+    let (_, enqueued) =
+        enqueue::enqueue(app, ledger, target, &inventory, plan.planned_at, name).await?;
     let present = if enqueued.present > 0 {
         format!(", {} were there already", enqueued.present)
     } else {
