@@ -23,7 +23,16 @@ pub(crate) struct Items {
     /// Items so far.
     number: u64,
     item: Vec<u8>,
+    /// Whether the last page named a next one.
+    goes_on: bool,
+    /// The same of the object that is being cut, should it turn out to be a page.
+    page_goes_on: bool,
 }
+
+/// Pages within pages: nobody writes more.
+const DEPTH_MAX: usize = 64;
+
+const NEXT_LINK: &[u8] = b"@odata.nextLink";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
@@ -39,6 +48,8 @@ impl Items {
             within: Vec::new(),
             number: 0,
             item: Vec::new(),
+            goes_on: false,
+            page_goes_on: false,
         }
     }
 
@@ -56,6 +67,11 @@ impl Items {
         loop {
             let Some(byte) = self.peek()? else {
                 if self.within.is_empty() {
+                    if self.goes_on {
+                        return Err(self.broken(
+                            "it is a page of a longer listing, and the pages after it are missing",
+                        ));
+                    }
                     return Ok(false);
                 }
                 return Err(self.broken("the JSON ends in the middle"));
@@ -80,6 +96,9 @@ impl Items {
                         return Ok(true);
                     }
                     // It was the beginning of a page: its items are next.
+                    if self.within.len() > DEPTH_MAX {
+                        return Err(self.broken("pages within pages within pages"));
+                    }
                     row_end.reached();
                 }
             }
@@ -91,6 +110,8 @@ impl Items {
         let mut depth = 0_usize;
         let mut last_string = 0..0;
         let mut key_is_value = false;
+        let mut names_device = false;
+        self.page_goes_on = false;
         loop {
             let Some(byte) = self.peek()? else {
                 if depth == 0 && !self.item.is_empty() {
@@ -101,10 +122,16 @@ impl Items {
             if depth == 0 && !self.item.is_empty() && !is_scalar(byte) {
                 return Ok(true);
             }
-            if byte == b'[' && depth == 1 && key_is_value && self.item.first() == Some(&b'{') {
+            if byte == b'['
+                && depth == 1
+                && key_is_value
+                && !names_device
+                && self.item.first() == Some(&b'{')
+            {
                 self.skip();
                 self.within.push(Within::Page);
                 self.within.push(Within::Array);
+                self.goes_on = self.page_goes_on;
                 return Ok(false);
             }
             self.take(byte);
@@ -117,7 +144,13 @@ impl Items {
                         return Ok(true);
                     }
                 }
-                b':' if depth == 1 => key_is_value = &self.item[last_string.clone()] == b"value",
+                b':' if depth == 1 => {
+                    let key = &self.item[last_string.clone()];
+                    key_is_value = key == b"value";
+                    self.page_goes_on |= key == NEXT_LINK;
+                    names_device |=
+                        std::str::from_utf8(key).is_ok_and(|key| by_property(key).is_some());
+                }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);
@@ -159,7 +192,11 @@ impl Items {
             };
             self.take(byte);
             match byte {
-                b'"' => self.take_string()?,
+                b'"' => {
+                    self.take_string()?;
+                    let text = &self.item[1..self.item.len() - 1];
+                    self.goes_on |= depth == 1 && text == NEXT_LINK;
+                }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth -= 1,
                 _ => {}

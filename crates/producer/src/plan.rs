@@ -250,7 +250,10 @@ impl<'a> Planner<'a> {
         }
         match (known, keys.first()) {
             (Some((key, candidates)), _) => match candidates.as_slice() {
-                [only] => Ok(*only),
+                [only] => match self.denied(&keys, only.0) {
+                    Some(refused) => Err(refused),
+                    None => Ok(*only),
+                },
                 several => Err(self.ambiguous(key, several)),
             },
             (None, Some(key)) => Err(self.unknown(key)),
@@ -259,6 +262,26 @@ impl<'a> Planner<'a> {
                 Err((RefusalReason::Malformed, String::new(), empty))
             }
         }
+    }
+
+    /// A row that gives a device another Intune or Entra id than it has means another device: one
+    /// that is no Autopilot device may share a serial such as `Default string` with one that is.
+    fn denied(&self, keys: &[&Key], index: usize) -> Option<Refusal> {
+        let device = self.inventory.device(index);
+        keys.iter().find_map(|key| {
+            let by = key.by.filter(|_| self.by.is_none())?;
+            let own = match by {
+                By::ManagedDeviceId => &device.managed_device_id,
+                By::EntraDeviceId => &device.entra_device_id,
+                By::Id | By::Serial | By::Name => return None,
+            };
+            let (own, said) = (as_guid(own).filter(|own| *own != 0)?, as_guid(&key.text)?);
+            if own == said || !self.named_by(key).is_empty() {
+                return None;
+            }
+            let detail = format!("the device {} has another {}", device.id, by.words());
+            Some((RefusalReason::Contradictory, key.text.clone(), detail))
+        })
     }
 
     /// The devices that a key names as what it is said to be; an id of another kind is recognised,

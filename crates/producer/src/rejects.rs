@@ -34,6 +34,13 @@ impl Rejects {
             options.mode(0o600);
         }
         let file = options.open(path).map_err(failed)?;
+        #[cfg(unix)]
+        {
+            // One that was there already may be open to others.
+            use std::os::unix::fs::PermissionsExt as _;
+            let private = std::fs::Permissions::from_mode(0o600);
+            file.set_permissions(private).map_err(failed)?;
+        }
         let mut writer = csv::Writer::from_writer(BufWriter::new(file));
         let mut header: Vec<String> = Vec::new();
         let mut places = Vec::new();

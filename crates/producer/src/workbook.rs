@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use calamine::{Data, DataRef, Reader as _, Xlsx, XlsxError};
+use calamine::{Data, DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
 use crate::columns::COLUMNS_THAT_DO;
 use crate::columns::{Columns, shown};
@@ -23,6 +23,9 @@ const AHEAD: usize = 64;
 
 /// A million rows with a hardware hash each are no list for a workbook.
 const UNPACKED_MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The longest row, in bytes.
+const ROW_BYTES: usize = 1024 * 1024;
 
 /// Rows in which a sheet's header is looked for.
 const HEADER_WITHIN: usize = 20;
@@ -88,16 +91,29 @@ pub(crate) fn recognise(path: &Path, name: &str) -> Result<Format, ListError> {
     }
     let mut workbook = guarded(|| open(path)).map_err(|_not_excel| unreadable())?;
     let mut found = Vec::new();
-    for sheet in workbook.sheet_names() {
+    let metadata = workbook.sheets_metadata().to_vec();
+    let is_meant = |sheet: &calamine::Sheet| {
+        sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible
+    };
+    for sheet in metadata
+        .into_iter()
+        .filter(is_meant)
+        .map(|sheet| sheet.name)
+    {
         let mut first = Vec::new();
-        let _unreadable = guarded(|| {
+        // The one that was meant may be the one that is damaged.
+        guarded(|| {
             each_row(&mut workbook, &sheet, |row, cells| {
                 if cells.iter().any(|cell| !cell.trim().is_empty()) {
                     first.push((row, cells));
                 }
                 first.len() < HEADER_WITHIN
             })
-        });
+        })
+        .map_err(|_damaged| ListError::Binary {
+            name: name.to_owned(),
+            looks_like: "a workbook with a damaged sheet",
+        })?;
         for (row, cells) in &first {
             if let Some(columns) = Columns::of(cells.clone()) {
                 return Ok(Format::Workbook(Sheet {
@@ -193,11 +209,15 @@ fn each_row(
 ) -> Result<(), XlsxError> {
     let mut reader = workbook.worksheet_cells_reader(sheet)?;
     let mut current = 0;
+    let mut held = 0;
     let mut cells: Vec<String> = Vec::new();
     while let Some(cell) = reader.next_cell()? {
         let (row, column) = cell.get_position();
         if row != current && !cells.is_empty() && !go_on(current, std::mem::take(&mut cells)) {
             return Ok(());
+        }
+        if row != current {
+            held = 0;
         }
         current = row;
         let column = usize::try_from(column).unwrap_or(usize::MAX);
@@ -205,7 +225,12 @@ fn each_row(
             if cells.len() <= column {
                 cells.resize(column + 1, String::new());
             }
-            cells[column] = text(cell.get_value());
+            let text = text(cell.get_value());
+            // What is beyond is no row of a list.
+            if held + text.len() <= ROW_BYTES {
+                held += text.len();
+                cells[column] = text;
+            }
         }
     }
     if !cells.is_empty() {
@@ -214,11 +239,20 @@ fn each_row(
     Ok(())
 }
 
+/// What a cell holds at most; Excel writes no longer ones.
+const CELL_MAX_CHARS: usize = 32_767;
+
+fn bounded(text: &str) -> String {
+    text.chars().take(CELL_MAX_CHARS).collect()
+}
+
 /// A cell as it is shown: Excel takes a serial of digits for a number.
 fn text(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Float(number) if number.fract() == 0.0 => format!("{number:.0}"),
         DataRef::Empty => String::new(),
+        DataRef::String(text) => bounded(text),
+        DataRef::SharedString(text) => bounded(text),
         other => Data::from(other.clone()).to_string(),
     }
 }

@@ -81,9 +81,8 @@ fn graphs_pages_arrays_and_lines_are_read_item_by_item() {
     let device =
         |serial: &str| format!(r#"{{"id":"","serialNumber":"{serial}","x":{{"value":[1]}}}}"#);
     let (a, b, c) = (device("PF1"), device("PF2"), device("PF3"));
-    let page = |items: &str| {
-        format!(r#"{{"@odata.context":"https://x/[","value":[{items}],"@odata.nextLink":"y"}}"#)
-    };
+    let page =
+        |items: &str| format!(r#"{{"@odata.context":"https://x/[","value":[{items}],"x":[]}}"#);
     for text in [
         page(&format!("{a},{b},{c}")),
         format!("{}\n{}", page(&format!("{a},\n{b}")), page(&c)),
@@ -134,10 +133,33 @@ fn a_workbook_is_read_by_the_sheet_that_names_devices() {
 }
 
 #[test]
-fn a_sheet_that_makes_the_parser_panic_takes_no_other_with_it() {
-    let whole = DeviceList::open(&fixture("fleet.xlsx")).unwrap();
-    let damaged = DeviceList::open(&fixture("damaged.xlsx")).unwrap();
-    assert_eq!(found(&damaged), found(&whole));
+fn a_damaged_sheet_is_an_error_though_another_would_do() {
+    let error = DeviceList::open(&fixture("damaged.xlsx"));
+    assert!(matches!(error, Err(ListError::Binary { .. })), "{error:?}");
+}
+
+#[test]
+fn a_page_whose_next_page_is_missing_is_no_whole_list() {
+    let page = |next: &str| format!(r#"{{{next}"value":[{{"serialNumber":"PF1"}}]}}"#);
+    let first = page(r#""@odata.nextLink":"y","#);
+    let last = r#"{"value":[{"serialNumber":"PF2"}],"@odata.count":1}"#;
+    let after = r#"{"value":[{"serialNumber":"PF1"}],"@odata.nextLink":"y"}"#;
+    for torn in [first.as_str(), after] {
+        let error = list(torn.as_bytes())
+            .unwrap()
+            .rows()
+            .unwrap()
+            .find_map(Result::err);
+        assert!(matches!(error, Some(ListError::Broken { .. })), "{torn}");
+        let whole = format!("{torn}\n{last}");
+        assert_eq!(keys(whole.as_bytes()), ["PF1", "PF2"]);
+    }
+}
+
+#[test]
+fn an_item_that_names_its_device_is_no_page() {
+    let text = r#"[{"serialNumber":"PF1","value":["x"]}]"#;
+    assert_eq!(keys(text.as_bytes()), ["PF1"]);
 }
 
 #[test]

@@ -329,13 +329,21 @@ fn an_id_of_another_kind_is_mapped_and_said_or_refused_when_the_kind_is_forced()
 
 #[test]
 fn columns_that_name_different_devices_are_refused_and_an_old_id_is_no_objection() {
-    let text = "Device ID,Serial number\n\
-        00000002-0000-4000-8000-000000000000,PF2\n\
-        00000002-0000-4000-8000-000000000001,PF2\n\
-        99999999-0000-4000-8000-000000000000,PF1\n\
-        00000002-0000-4000-8000-000000000003,TWIN\n";
+    let text = "Device ID,Serial number,id\n\
+        00000002-0000-4000-8000-000000000000,PF2,\n\
+        00000002-0000-4000-8000-000000000001,PF2,\n\
+        ,PF1,99999999-0000-4000-8000-000000000000\n\
+        00000002-0000-4000-8000-000000000003,TWIN,\n";
     let (serials, summary) = planned(text.as_bytes());
     assert_eq!(serials, ["PF2", "PF1", "twin"]);
+    assert_eq!(refusals(&summary), [(2, RefusalReason::Contradictory)]);
+}
+
+#[test]
+fn a_row_that_gives_a_device_another_intune_id_means_another_device() {
+    let text = "Device ID,Serial number\n99999999-0000-4000-8000-000000000000,To Be Filled\n";
+    let (serials, summary) = planned(text.as_bytes());
+    assert!(serials.is_empty());
     assert_eq!(refusals(&summary), [(2, RefusalReason::Contradictory)]);
 }
 
