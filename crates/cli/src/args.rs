@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use repilot_domain::{DeadReason, JobState, TenantName};
-use repilot_producer::{By, Condition};
+use repilot_domain::{By, DeadReason, JobState, TenantName};
+use repilot_producer::Condition;
 
 use crate::help;
 

@@ -84,9 +84,8 @@ fn lists_of(selection: &Selection) -> Vec<NewList> {
         sha256: selection.sha256(),
         name: selection.name(),
     };
-    let is_that_list = |name: &str| name == whole.sha256;
     if let [list] = selection.lists.as_slice()
-        && is_that_list(list.sha256())
+        && list.sha256() == whole.sha256
     {
         return vec![whole];
     }

@@ -14,6 +14,7 @@ mod output;
 mod plan_file;
 mod plan_text;
 mod planning;
+mod private;
 mod progress;
 mod settings;
 mod summary;

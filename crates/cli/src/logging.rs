@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use crate::private;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Directives for the log, as in `debug` or `warn,repilot=debug`.
@@ -31,7 +32,7 @@ pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Resu
         LogFormat::Json => true,
     };
     let writer = match file {
-        Some(path) => BoxMakeWriter::new(Arc::new(private_file(path)?)),
+        Some(path) => BoxMakeWriter::new(Arc::new(log_file(path)?)),
         None => BoxMakeWriter::new(std::io::stderr),
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -54,19 +55,10 @@ pub(crate) fn start(settings: &LogSettings, file: Option<&Path>) -> anyhow::Resu
     Ok(())
 }
 
-fn private_file(path: &Path) -> anyhow::Result<File> {
+fn log_file(path: &Path) -> anyhow::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder of the log {}", path.display()))?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
-        .open(path)
-        .with_context(|| format!("cannot write the log {}", path.display()))
+    private::append(path).with_context(|| format!("cannot write the log {}", path.display()))
 }

@@ -1,13 +1,15 @@
 //! A plan in a file: what was looked at is what is enqueued, or nothing.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use repilot_domain::{TenantName, Timestamp};
-use repilot_producer::{By, Selection};
+use repilot_domain::{By, TenantName, Timestamp};
+use repilot_producer::Selection;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::private;
 use crate::target::open_list;
 
 /// The shape of the file.
@@ -77,7 +79,8 @@ pub(crate) fn save(
         devices_sha256: facts.devices_sha256,
     };
     let text = serde_json::to_string_pretty(&file)?;
-    std::fs::write(path, text + "\n")
+    private::create(path)
+        .and_then(|mut created| created.write_all((text + "\n").as_bytes()))
         .with_context(|| format!("cannot write the plan {}", path.display()))
 }
 

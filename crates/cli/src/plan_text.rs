@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repilot_producer::{By, REFUSALS_SHOWN};
+use repilot_domain::By;
+use repilot_producer::REFUSALS_SHOWN;
 
 use crate::output::{lasting, moment, plain, rendered, say, table};
 use crate::planning::Plan;

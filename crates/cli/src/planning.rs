@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::inventory::{self, Freshness, Listed};
 use crate::output::{Consent, ask, say};
 use crate::plan_file::{self, Facts, Origins};
+use crate::private;
 use crate::progress::ShareBar;
 use crate::target::Target;
 
@@ -168,7 +169,9 @@ fn resolve(
     let mut file = match rejects {
         Some(path) => {
             steps = steps.keeping_refused_rows();
-            Some(Rejects::create(path, &selection.lists)?)
+            let failed = || format!("cannot write the refused rows to {}", path.display());
+            let created = private::create(path).with_context(failed)?;
+            Some(Rejects::new(created, &selection.lists).with_context(failed)?)
         }
         None => None,
     };

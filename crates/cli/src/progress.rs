@@ -42,29 +42,31 @@ impl Drop for Spinner {
     }
 }
 
+/// A bar on a terminal, and nothing elsewhere.
+fn bar(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if !shown() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
 /// For work whose end is known; clears itself.
 pub(crate) struct ShareBar(ProgressBar);
 
-/// A bar's steps: finer than a terminal shows.
-const STEPS: u64 = 1_000;
-
 impl ShareBar {
     pub(crate) fn start(what: &str) -> Self {
-        let bar = ProgressBar::new(STEPS);
-        if !shown() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template("{bar:30} {percent} %  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = bar(0, "{bar:30} {percent} %  {msg}");
         bar.set_message(what.to_owned());
         Self(bar)
     }
 
-    /// `share` is from 0 to 1.
-    pub(crate) fn show(&self, share: f64, what: &str) {
+    pub(crate) fn show(&self, (done, all): (u64, u64), what: &str) {
         self.0.set_message(what.to_owned());
-        let steps = (0..=STEPS).rfind(|step| *step as f64 <= share * STEPS as f64);
-        self.0.set_position(steps.unwrap_or(0));
+        self.0.set_length(all);
+        self.0.set_position(done);
     }
 }
 
@@ -79,13 +81,8 @@ pub(crate) struct CampaignBar(ProgressBar);
 
 impl CampaignBar {
     pub(crate) fn start(campaign: &Campaign) -> Self {
-        let bar = ProgressBar::new(campaign.counts.total.unsigned_abs());
-        if !shown() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self(bar)
+        let total = campaign.counts.total.unsigned_abs();
+        Self(bar(total, "{bar:30} {pos}/{len}  {msg}"))
     }
 
     pub(crate) fn show(&self, campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) {

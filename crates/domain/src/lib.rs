@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a file or a socket; everything else depends on it.
 
+mod by;
 mod campaign;
 mod clock;
 mod dead_reason;
@@ -11,6 +12,7 @@ mod job;
 mod lane;
 mod state;
 
+pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use dead_reason::DeadReason;

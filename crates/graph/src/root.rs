@@ -44,6 +44,13 @@ impl GraphRoot {
         self.0.as_str().trim_end_matches('/')
     }
 
+    /// The address of a path below it.
+    pub(crate) fn below(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/{path}", self.0.path().trim_end_matches('/')));
+        url
+    }
+
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.0)
     }

@@ -104,7 +104,7 @@ async fn claimable(
         ),
         each = dialect.each_pair()
     );
-    let (claims, _) = pairs(jobs.iter().copied())?;
+    let claims = pairs(jobs.iter().copied())?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);
     gathered(query, connection, "look for claimed jobs").await
 }

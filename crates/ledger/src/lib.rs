@@ -26,6 +26,7 @@ mod refusal;
 mod rescue;
 mod rows;
 mod settle;
+mod verdict;
 mod worker;
 
 pub use attempt::{Attempt, NewAttempt};
@@ -44,5 +45,5 @@ pub use ledger::Ledger;
 pub use location::LedgerLocation;
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
-pub use settle::{Settlement, Verdict, WaitReason};
+pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

@@ -176,7 +176,7 @@ pub(crate) async fn recall(
          RETURNING jobs.campaign_id",
         Dialect::of(connection).each_pair()
     );
-    let (recalls, _) = pairs(jobs.iter().copied())?;
+    let recalls = pairs(jobs.iter().copied())?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(recalls)
         .fetch_all(&mut *connection)

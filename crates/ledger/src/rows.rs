@@ -84,16 +84,13 @@ pub(crate) fn batch<T: Serialize>(
 
 /// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`
 /// reads. Of a job that stands there twice only the later dispatch can still hold.
-pub(crate) fn pairs(
-    jobs: impl IntoIterator<Item = (JobId, i64)>,
-) -> Result<(String, usize), LedgerError> {
+pub(crate) fn pairs(jobs: impl IntoIterator<Item = (JobId, i64)>) -> Result<String, LedgerError> {
     let mut latest = BTreeMap::new();
     for (job, dispatch) in jobs {
         let known = latest.entry(job.0).or_insert(dispatch);
         *known = dispatch.max(*known);
     }
-    let text = serde_json::to_string(&latest).map_err(LedgerError::Batch)?;
-    Ok((text, latest.len()))
+    serde_json::to_string(&latest).map_err(LedgerError::Batch)
 }
 
 /// Reads what a statement gathered with `Dialect::gathered` into its one row: rows that come one by

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::{
-    AttemptOutcome, CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp,
-};
+use repilot_domain::{AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_returned, pause_within};
@@ -12,144 +10,7 @@ use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{batch, gathered, pairs};
-use crate::{LedgerError, NewAttempt, attempt};
-
-/// Why a job that was called waits for its next call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitReason {
-    /// The tenant was throttled.
-    Throttled,
-    /// A passing fault.
-    Backoff,
-    /// Nobody knows whether the call took effect: the device is looked at next.
-    Uncertain,
-    /// The tenant refuses as a whole: returned unspent.
-    Returned,
-}
-
-impl WaitReason {
-    /// The word for it in the ledger.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Backoff => "backoff",
-            Self::Uncertain => "uncertain",
-            Self::Returned => "returned",
-        }
-    }
-}
-
-/// What becomes of a claimed job.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// Done.
-    Succeeded,
-    /// To be called again, not before then.
-    Retry {
-        /// The earliest moment of the next call.
-        not_before: Timestamp,
-        /// Whether this attempt counts against the limit.
-        spent: bool,
-        /// Whether the device must be looked at first.
-        uncertain: bool,
-        /// Why it waits.
-        reason: WaitReason,
-        /// The last answer, in words.
-        message: String,
-        /// Pause the campaign, with this reason, in the same transaction.
-        pause: Option<String>,
-    },
-    /// Given up.
-    Dead {
-        /// Why.
-        reason: DeadReason,
-        /// Whether a call may have taken effect unseen: looked at first, should it be requeued.
-        uncertain: bool,
-        /// The last answer, in words.
-        message: String,
-    },
-}
-
-/// What a worker says of a job that it has claimed.
-#[derive(Debug, Clone)]
-pub struct Settlement {
-    /// The job.
-    pub job: JobId,
-    /// The dispatch number of the claim.
-    pub dispatch: i64,
-    /// Its campaign, as the claim named it; looked up where it is not known.
-    pub campaign: Option<CampaignId>,
-    /// What becomes of it.
-    pub verdict: Verdict,
-    /// What was asked of Graph for it, in order.
-    pub attempts: Vec<NewAttempt>,
-}
-
-/// The columns that a verdict writes.
-struct Written<'a> {
-    spent: i64,
-    uncertain: i64,
-    not_before: i64,
-    reason: &'a str,
-    message: &'a str,
-    finished_at: Option<i64>,
-}
-
-impl Verdict {
-    const fn event(&self) -> JobEvent {
-        match self {
-            Self::Succeeded => JobEvent::Succeed,
-            Self::Retry { .. } => JobEvent::Retry,
-            Self::Dead { .. } => JobEvent::Bury,
-        }
-    }
-
-    /// A claimed job is running; nothing else can be settled.
-    fn state(&self) -> Result<JobState, LedgerError> {
-        Ok(JobState::Running.apply(self.event())?)
-    }
-
-    fn written(&self, now: Timestamp) -> Written<'_> {
-        match self {
-            Self::Succeeded => Written {
-                spent: 1,
-                uncertain: 0,
-                not_before: 0,
-                reason: "",
-                message: "",
-                finished_at: Some(now.as_millis()),
-            },
-            Self::Retry {
-                not_before,
-                spent,
-                uncertain,
-                reason,
-                message,
-                ..
-            } => Written {
-                spent: i64::from(*spent),
-                uncertain: i64::from(*uncertain),
-                not_before: not_before.as_millis(),
-                reason: reason.as_str(),
-                message,
-                finished_at: None,
-            },
-            Self::Dead {
-                reason,
-                uncertain,
-                message,
-            } => Written {
-                spent: 1,
-                uncertain: i64::from(*uncertain),
-                not_before: 0,
-                reason: reason.as_str(),
-                message,
-                finished_at: Some(now.as_millis()),
-            },
-        }
-    }
-}
+use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt};
 
 /// What was settled, and what that changes beside the jobs themselves.
 #[derive(Default)]
@@ -184,18 +45,16 @@ pub(crate) async fn settle<'a>(
     deltas: &mut Deltas,
 ) -> Result<Settled<'a>, LedgerError> {
     let mut settled = Settled::default();
-    let is_plain = |said: &&Settlement| {
-        trust == Trust::Plain
-            && said.campaign.is_some()
-            && matches!(said.verdict, Verdict::Succeeded)
-    };
-    let (plain, other): (Vec<&'a Settlement>, Vec<&'a Settlement>) =
-        settlements.iter().copied().partition(is_plain);
+    let mut plain = Vec::new();
+    let mut other = Vec::new();
+    for said in settlements.iter().copied() {
+        match (trust, said.campaign, &said.verdict) {
+            (Trust::Plain, Some(campaign), Verdict::Succeeded) => plain.push((said, campaign)),
+            _ => other.push(said),
+        }
+    }
     succeed_jobs(connection, worker, &plain, now).await?;
-    for settlement in plain {
-        let Some(campaign) = settlement.campaign else {
-            continue;
-        };
+    for (settlement, campaign) in plain {
         settled.note(settlement, campaign, deltas)?;
     }
     if !other.is_empty() {
@@ -280,7 +139,7 @@ impl<'a> Settled<'a> {
 async fn succeed_jobs(
     connection: &mut AnyConnection,
     worker: &str,
-    settlements: &[&Settlement],
+    settlements: &[(&Settlement, CampaignId)],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
     if settlements.is_empty() {
@@ -302,7 +161,11 @@ async fn succeed_jobs(
            AND jobs.worker = $2",
         each = Dialect::of(connection).each_pair()
     );
-    let (said, _) = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
+    let said = pairs(
+        settlements
+            .iter()
+            .map(|(said, _)| (said.job, said.dispatch)),
+    )?;
     let updated = sqlx::query(AssertSqlSafe(sql))
         .bind(said)
         .bind(worker)
@@ -336,7 +199,7 @@ async fn held(
         gathered = dialect.gathered("jobs.id, jobs.dispatch, jobs.campaign_id"),
         each = dialect.each_pair()
     );
-    let (said, _) = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
+    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
     gathered(query, connection, "look for settled jobs").await
 }

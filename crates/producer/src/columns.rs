@@ -1,6 +1,8 @@
 //! Which columns of a list name its devices, by their headers.
 
-use crate::By;
+use std::borrow::Cow;
+
+use repilot_domain::By;
 
 /// Where a list names its devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +66,9 @@ const KNOWN: [(By, &[&str]); By::ALL.len()] = [
     ),
 ];
 
+/// A longer cell is no note of a person's, but a hash in the wrong column.
+const CELL_MAX_BYTES: usize = 1_000;
+
 const HASHES: [&str; 3] = ["hardwarehash", "hardwareidentifier", "devicehardwaredata"];
 
 /// What administrators may call the columns that would do.
@@ -87,13 +92,20 @@ impl Columns {
 
     /// The columns that name devices, the most exact first.
     pub(crate) fn named(&self) -> impl Iterator<Item = (By, usize)> {
-        let columns = By::ALL.into_iter().zip(self.by);
-        columns.filter_map(|(by, column)| Some((by, column?)))
+        let columns = By::ALL.iter().zip(self.by);
+        columns.filter_map(|(by, column)| Some((*by, column?)))
     }
 
-    /// Whether a column must not leave the row.
-    pub(crate) fn is_hash(&self, column: usize) -> bool {
-        self.hash == Some(column)
+    /// A row's cells as they came, but for a hardware hash, which never leaves it.
+    pub(crate) fn kept<'a>(&self, cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
+        let kept = |(column, cell): (usize, Cow<'a, str>)| {
+            if self.hash == Some(column) || cell.len() > CELL_MAX_BYTES {
+                String::new()
+            } else {
+                cell.into_owned()
+            }
+        };
+        cells.enumerate().map(kept).collect()
     }
 
     /// Which columns are read, for people.

@@ -139,6 +139,14 @@ impl std::fmt::Display for Condition {
 }
 
 impl Condition {
+    /// Whether a device meets all of them.
+    #[must_use]
+    pub fn all_hold(conditions: &[Self], device: &Device, now: Timestamp) -> bool {
+        conditions
+            .iter()
+            .all(|condition| condition.holds(device, now))
+    }
+
     /// Whether a device is meant.
     #[must_use]
     pub fn holds(&self, device: &Device, now: Timestamp) -> bool {
@@ -171,16 +179,9 @@ impl Property {
 }
 
 fn state(word: &str) -> Option<EnrollmentState> {
-    let all = [
-        EnrollmentState::Unknown,
-        EnrollmentState::Enrolled,
-        EnrollmentState::PendingReset,
-        EnrollmentState::Failed,
-        EnrollmentState::NotContacted,
-    ];
     let word = normalised(word);
-    all.into_iter()
-        .find(|state| normalised(state.as_str()) == word)
+    let fits = |state: &&EnrollmentState| normalised(state.as_str()) == word;
+    EnrollmentState::ALL.iter().find(fits).copied()
 }
 
 fn normalised(word: &str) -> String {

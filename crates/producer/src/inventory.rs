@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::Device;
+use repilot_domain::{By, Device};
 
-use crate::By;
 use crate::fingerprint::Fingerprint;
 use crate::key::as_guid;
 

@@ -5,9 +5,9 @@
 
 use std::io::BufRead as _;
 
+use repilot_domain::By;
 use serde_json::Value;
 
-use crate::By;
 use crate::columns::by_property;
 use crate::key::{Bad, Key, Malformed, key_of, keys_of, shown};
 use crate::reader::RowEnd;
@@ -250,7 +250,7 @@ fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
                 .into_iter()
                 .filter_map(|(name, value)| Some((by_property(&name)?, text(value)?)))
                 .collect();
-            named.sort_by_key(|(by, _)| by.index());
+            named.sort_by_key(|(by, _)| *by);
             keys_of(named.iter().map(|(by, text)| (*by, text.as_str())))
         }
         Ok(Value::Null | Value::Bool(_) | Value::Array(_)) | Err(_) => Err(bad()),

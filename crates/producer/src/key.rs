@@ -1,85 +1,8 @@
 //! What a row names its device by.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
+use repilot_domain::By;
 
 use crate::spreadsheet::restored;
-
-/// Which of a device's names a key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum By {
-    /// The Autopilot identity's id.
-    Id,
-    /// The serial number.
-    Serial,
-    /// The Intune managedDevice's id.
-    ManagedDeviceId,
-    /// The Entra device's id.
-    EntraDeviceId,
-    /// The display name.
-    Name,
-}
-
-impl By {
-    /// All of them, the most exact first.
-    pub const ALL: [Self; 5] = [
-        Self::Id,
-        Self::Serial,
-        Self::ManagedDeviceId,
-        Self::EntraDeviceId,
-        Self::Name,
-    ];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Serial => "serial",
-            Self::ManagedDeviceId => "managed-device-id",
-            Self::EntraDeviceId => "entra-device-id",
-            Self::Name => "name",
-        }
-    }
-
-    /// The same for people.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Id => "Autopilot id",
-            Self::Serial => "serial number",
-            Self::ManagedDeviceId => "Intune managedDevice id",
-            Self::EntraDeviceId => "Entra device id",
-            Self::Name => "display name",
-        }
-    }
-
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::Id => 0,
-            Self::Serial => 1,
-            Self::ManagedDeviceId => 2,
-            Self::EntraDeviceId => 3,
-            Self::Name => 4,
-        }
-    }
-}
-
-/// A word that is none of a device's names.
-#[derive(Debug, thiserror::Error)]
-#[error("a device goes by id, serial, managed-device-id, entra-device-id or name")]
-pub struct UnknownBy;
-
-impl FromStr for By {
-    type Err = UnknownBy;
-
-    fn from_str(word: &str) -> Result<Self, UnknownBy> {
-        let fits = |by: &Self| by.as_str() == word;
-        Self::ALL.into_iter().find(fits).ok_or(UnknownBy)
-    }
-}
 
 /// One name of a device, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,10 @@ mod key;
 mod list;
 mod name;
 mod plan;
+mod planner;
 mod reader;
 mod rejects;
+mod resolver;
 mod rows;
 mod selection;
 mod source;
@@ -27,13 +29,12 @@ pub use condition::{Condition, ConditionError};
 pub use error::ListError;
 pub use fingerprint::Fingerprint;
 pub use inventory::Inventory;
-pub use key::{Bad, By, Key, Malformed, UnknownBy};
+pub use key::{Bad, Key, Malformed};
 pub use list::DeviceList;
 pub use name::campaign_name;
-pub use plan::{
-    FirstDevice, PlanSummary, Planner, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
-};
-pub use rejects::{Rejects, RejectsError};
+pub use plan::{FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution};
+pub use planner::Planner;
+pub use rejects::Rejects;
 pub use rows::{Row, Rows};
 pub use selection::{Selection, Step, Steps};
 pub use spreadsheet::defused;

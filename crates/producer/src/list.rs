@@ -127,6 +127,13 @@ impl DeviceList {
         self.format.header()
     }
 
+    /// How many bytes it has, as far as [`Rows::bytes_read`] counts them.
+    pub(crate) fn length(&self) -> u64 {
+        // Whoever cannot tell shows no progress.
+        let source = self.unpacked.as_ref().unwrap_or(&self.original);
+        source.length().unwrap_or(0)
+    }
+
     /// Reads it from the start.
     pub fn rows(&self) -> Result<Rows, ListError> {
         let source = self.unpacked.as_ref().unwrap_or(&self.original);

@@ -1,15 +1,13 @@
-//! Refused rows into a file: as they came, with the reason, ready to be mended and read again.
+//! Refused rows, as they came, with the reason, ready to be mended and read again.
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::io::Write;
 
 use crate::columns::same;
 use crate::{DeviceList, RefusedRow, defused};
 
-/// A file of refused rows.
-pub struct Rejects {
-    writer: csv::Writer<BufWriter<File>>,
+/// A table of refused rows.
+pub struct Rejects<W: Write> {
+    writer: csv::Writer<W>,
     /// Of each list, where its columns went.
     places: Vec<Vec<usize>>,
     width: usize,
@@ -18,30 +16,11 @@ pub struct Rejects {
 /// What follows a row's own cells.
 const REASONS: [&str; 4] = ["Refused because", "Details", "List", "Line"];
 
-impl Rejects {
-    /// Makes the file, which only its owner can read: rows name people. Its header holds every
-    /// column of every list once; columns that mean the same are one.
-    pub fn create(path: &Path, lists: &[DeviceList]) -> Result<Self, RejectsError> {
-        let failed = |source| RejectsError {
-            path: path.to_owned(),
-            source,
-        };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let file = options.open(path).map_err(failed)?;
-        #[cfg(unix)]
-        {
-            // One that was there already may be open to others.
-            use std::os::unix::fs::PermissionsExt as _;
-            let private = std::fs::Permissions::from_mode(0o600);
-            file.set_permissions(private).map_err(failed)?;
-        }
-        let mut writer = csv::Writer::from_writer(BufWriter::new(file));
+impl<W: Write> Rejects<W> {
+    /// Begins the table. Its header holds every column of every list once; columns that mean the
+    /// same are one.
+    pub fn new(writer: W, lists: &[DeviceList]) -> csv::Result<Self> {
+        let mut writer = csv::Writer::from_writer(writer);
         let mut header: Vec<String> = Vec::new();
         let mut places = Vec::new();
         for list in lists {
@@ -58,9 +37,7 @@ impl Rejects {
             places.push(own);
         }
         let names = header.iter().map(String::as_str).chain(REASONS);
-        writer
-            .write_record(names)
-            .map_err(|error| failed(error.into()))?;
+        writer.write_record(names)?;
         Ok(Self {
             writer,
             places,
@@ -90,16 +67,8 @@ impl Rejects {
         self.writer.write_record(&record)
     }
 
-    /// Ends the file.
+    /// Ends the table.
     pub fn finish(mut self) -> std::io::Result<()> {
         self.writer.flush()
     }
-}
-
-/// A file that cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the refused rows to {}", path.display())]
-pub struct RejectsError {
-    path: PathBuf,
-    source: std::io::Error,
 }

@@ -1,17 +1,21 @@
 //! The rows of a list, one by one, each with its number.
 
+use std::borrow::Cow;
 use std::io::{BufRead as _, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs_io::DecodeReaderBytes;
+use repilot_domain::By;
 
 use crate::ListError;
 use crate::columns::Columns;
 use crate::encoding::Encoding;
 use crate::format::Format;
 use crate::json::Items;
-use crate::key::{Bad, By, Key, Malformed, key_of, keys_of};
+use crate::key::{Bad, Key, Malformed, key_of, keys_of};
 use crate::reader::{Capped, LineEnds, RowEnd};
-use crate::source::{Progress, Source};
+use crate::source::Source;
 use crate::table::Table;
 use crate::workbook::SheetRows;
 
@@ -39,7 +43,7 @@ pub struct Rows {
     done: bool,
     /// Of the last row.
     cells: Vec<String>,
-    progress: Progress,
+    bytes_read: Arc<AtomicU64>,
 }
 
 enum Body {
@@ -53,9 +57,6 @@ enum Body {
     Workbook(SheetRows, Option<Columns>),
 }
 
-/// A longer cell is no note of a person's, but a hash in the wrong column.
-pub(crate) const CELL_MAX_BYTES: usize = 1_000;
-
 impl Rows {
     pub(crate) fn new(
         source: &Source,
@@ -63,7 +64,7 @@ impl Rows {
         format: &Format,
         name: String,
     ) -> Result<Self, ListError> {
-        let (bytes, progress) = source.read_watched().map_err(|source| ListError::Read {
+        let (bytes, bytes_read) = source.read().map_err(|source| ListError::Read {
             name: name.clone(),
             source,
         })?;
@@ -96,13 +97,13 @@ impl Rows {
             name,
             done: false,
             cells: Vec::new(),
-            progress,
+            bytes_read,
         })
     }
 
-    /// How far they are, from 0 to 1; of a workbook, which is read otherwise, 0.
-    pub(crate) fn progress(&self) -> f64 {
-        self.progress.share()
+    /// How many of the list's bytes were read; of a workbook, which is read otherwise, none.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
     }
 
     /// The cells of the last row as they came, but for a hardware hash, which never leaves it.
@@ -121,7 +122,7 @@ impl Rows {
             Body::Json(_) => {
                 let mut cells = vec![String::new(); By::ALL.len()];
                 for key in row.keys.iter().flatten() {
-                    cells[key.by.unwrap_or(By::Serial).index()].clone_from(&key.text);
+                    cells[key.by.unwrap_or(By::Serial) as usize].clone_from(&key.text);
                 }
                 return cells;
             }
@@ -132,16 +133,7 @@ impl Rows {
                 Err((_, shown)) => shown.clone(),
             }];
         };
-        let cells = self.cells.iter().enumerate();
-        cells
-            .map(|(column, cell)| {
-                if columns.is_hash(column) || cell.len() > CELL_MAX_BYTES {
-                    String::new()
-                } else {
-                    cell.clone()
-                }
-            })
-            .collect()
+        columns.kept(self.cells.iter().map(|cell| Cow::Borrowed(cell.as_str())))
     }
 
     fn next_row(&mut self) -> Result<Option<Row>, Broken> {

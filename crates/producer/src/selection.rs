@@ -1,11 +1,12 @@
 //! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
 
-use repilot_domain::{Device, Timestamp};
+use repilot_domain::{By, Device, Timestamp};
 
 use crate::fingerprint::Fingerprint;
-use crate::plan::{PlanSummary, Planner, Resolution};
+use crate::plan::{PlanSummary, Resolution};
+use crate::planner::Planner;
 use crate::rows::Rows;
-use crate::{By, Condition, DeviceList, Inventory, ListError, Malformed};
+use crate::{Condition, DeviceList, Inventory, ListError, Malformed};
 
 /// What a campaign is made of.
 #[derive(Debug, Default)]
@@ -165,16 +166,17 @@ impl<'a> Steps<'a> {
         self
     }
 
-    /// How far they are, from 0 to 1.
+    /// How far they are, and how far that is in all: bytes of the lists, or devices.
     #[must_use]
-    pub fn progress(&self) -> f64 {
-        let lists = self.selection.lists.len();
-        if lists == 0 {
-            return self.next_device as f64 / self.inventory.len().max(1) as f64;
+    pub fn progress(&self) -> (u64, u64) {
+        let lists = &self.selection.lists;
+        if lists.is_empty() {
+            return (self.next_device as u64, self.inventory.len() as u64);
         }
-        let here = self.rows.as_ref().map_or(0.0, Rows::progress);
-        let done = self.next_list.saturating_sub(1) as f64;
-        (done + here) / lists as f64
+        let begun = self.next_list.saturating_sub(1);
+        let length = |lists: &[DeviceList]| lists.iter().map(DeviceList::length).sum::<u64>();
+        let here = self.rows.as_ref().map_or(0, Rows::bytes_read);
+        (length(&lists[..begun]) + here, length(lists))
     }
 
     /// What it came to.
@@ -187,14 +189,12 @@ impl<'a> Steps<'a> {
         let device = self.inventory.get(self.next_device)?;
         let index = self.next_device;
         self.next_device += 1;
+        let line = self.next_device as u64;
+        let is_meant = Condition::all_hold(&self.selection.conditions, device, self.now);
         Some(Step {
             list: None,
-            line: self.next_device as u64,
-            resolution: self.planner.resolve_device(
-                index,
-                self.next_device as u64,
-                self.is_meant(device),
-            ),
+            line,
+            resolution: self.planner.resolve_device(index, line, is_meant),
             cells: None,
         })
     }
@@ -218,7 +218,7 @@ impl<'a> Steps<'a> {
             };
             let (selection, now) = (self.selection, self.now);
             let is_meant =
-                |device: &Device| selection.conditions.iter().all(|it| it.holds(device, now));
+                |device: &Device| Condition::all_hold(&selection.conditions, device, now);
             let list = self.next_list - 1;
             let name = selection.lists[list].name();
             let resolution = self.planner.resolve(&row, name, is_meant);
@@ -231,11 +231,6 @@ impl<'a> Steps<'a> {
                 cells,
             }));
         }
-    }
-
-    fn is_meant(&self, device: &Device) -> bool {
-        let mut conditions = self.selection.conditions.iter();
-        conditions.all(|condition| condition.holds(device, self.now))
     }
 }
 

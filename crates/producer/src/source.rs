@@ -20,21 +20,6 @@ pub(crate) struct Source {
     _spool: Option<tempfile::NamedTempFile>,
 }
 
-/// How far a reader is in its file, packed or not.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    read: Arc<AtomicU64>,
-    length: u64,
-}
-
-impl Progress {
-    /// From 0 to 1.
-    pub(crate) fn share(&self) -> f64 {
-        let read = self.read.load(Ordering::Relaxed);
-        (read as f64 / self.length.max(1) as f64).min(1.0)
-    }
-}
-
 /// Counts what is read.
 struct Watched {
     file: File,
@@ -93,45 +78,47 @@ impl Source {
         self.packed
     }
 
-    /// From the start, unpacked.
-    pub(crate) fn read(&self) -> std::io::Result<Box<dyn Read + Send>> {
-        Ok(self.read_watched()?.0)
+    /// From the start, unpacked, and how many bytes of the file were read so far.
+    pub(crate) fn read(&self) -> std::io::Result<(Box<dyn Read + Send>, Arc<AtomicU64>)> {
+        let watched = Watched {
+            file: File::open(&self.path)?,
+            read: Arc::default(),
+        };
+        let read = Arc::clone(&watched.read);
+        Ok((self.unpack(watched), read))
     }
 
-    /// The same, and how far it is.
-    pub(crate) fn read_watched(&self) -> std::io::Result<(Box<dyn Read + Send>, Progress)> {
-        let file = File::open(&self.path)?;
-        let progress = Progress {
-            read: Arc::default(),
-            length: file.metadata()?.len(),
-        };
-        let watched = Watched {
-            file,
-            read: Arc::clone(&progress.read),
-        };
-        let buffered = BufReader::new(watched);
-        let bytes: Box<dyn Read + Send> = if self.packed {
-            Box::new(MultiGzDecoder::new(buffered))
+    /// Its bytes, from wherever they come, unpacked.
+    fn unpack<'a>(&self, bytes: impl Read + Send + 'a) -> Box<dyn Read + Send + 'a> {
+        let bytes = BufReader::new(bytes);
+        if self.packed {
+            Box::new(MultiGzDecoder::new(bytes))
         } else {
-            Box::new(buffered)
-        };
-        Ok((bytes, progress))
+            Box::new(bytes)
+        }
+    }
+
+    /// The file's length.
+    pub(crate) fn length(&self) -> std::io::Result<u64> {
+        Ok(std::fs::metadata(&self.path)?.len())
     }
 
     /// The first bytes, unpacked.
     pub(crate) fn start(&self, length: u64) -> std::io::Result<Vec<u8>> {
         let mut start = Vec::new();
-        self.read()?.take(length).read_to_end(&mut start)?;
+        self.read()?.0.take(length).read_to_end(&mut start)?;
         Ok(start)
     }
 
     /// Reads all of it once.
     pub(crate) fn survey(&self) -> std::io::Result<Surveyed> {
-        let sha256 = self.sha256()?;
         let mut utf8 = Utf8Check::default();
-        std::io::copy(&mut self.read()?, &mut utf8)?;
+        let mut hashing = Hashing::new(File::open(&self.path)?);
+        std::io::copy(&mut self.unpack(&mut hashing), &mut utf8)?;
+        // What the packed part does not need belongs to the file, too.
+        std::io::copy(&mut hashing, &mut std::io::sink())?;
         Ok(Surveyed {
-            sha256,
+            sha256: hashing.finish(),
             is_utf8: utf8.is_utf8(),
         })
     }
@@ -158,7 +145,7 @@ impl Source {
             return Ok(self);
         }
         let mut unpacked = tempfile::NamedTempFile::new()?;
-        std::io::copy(&mut self.read()?, &mut unpacked)?;
+        std::io::copy(&mut self.read()?.0, &mut unpacked)?;
         unpacked.rewind()?;
         Ok(Self {
             path: unpacked.path().to_owned(),

@@ -11,7 +11,7 @@ use csv::ByteRecord;
 use crate::columns::Columns;
 use crate::key::{Bad, Key, Malformed, keys_of};
 use crate::reader::RowEnd;
-use crate::rows::{Broken, Bytes, CELL_MAX_BYTES, Row};
+use crate::rows::{Broken, Bytes, Row};
 
 pub(crate) struct Table {
     reader: csv::Reader<Chain<Cursor<Vec<u8>>, Bytes>>,
@@ -96,16 +96,8 @@ impl Table {
 
     /// The last row's cells, without a hardware hash.
     pub(crate) fn cells(&self) -> Vec<String> {
-        let cells = self.record.iter().enumerate();
-        cells
-            .map(|(column, cell)| {
-                if self.columns.is_hash(column) || cell.len() > CELL_MAX_BYTES {
-                    String::new()
-                } else {
-                    String::from_utf8_lossy(cell).into_owned()
-                }
-            })
-            .collect()
+        self.columns
+            .kept(self.record.iter().map(String::from_utf8_lossy))
     }
 
     fn keys(&self) -> Result<Vec<Key>, Bad> {

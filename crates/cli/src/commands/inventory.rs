@@ -133,7 +133,7 @@ async fn devices(
 ) -> anyhow::Result<Vec<Device>> {
     let now = app.now();
     let listed = inventory::load(ledger, listing).await?;
-    let meant = |device: &&Device| conditions.iter().all(|it| it.holds(device, now));
+    let meant = |device: &&Device| Condition::all_hold(conditions, device, now);
     let devices = listed.inventory.devices().iter().filter(meant).cloned();
     Ok(devices.collect())
 }

@@ -1,5 +1,4 @@
 //! Each kind of list that administrators have is read the same, whatever it is written in.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,23 +6,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use repilot_producer::{DeviceList, ListError};
 
-fn list(bytes: &[u8]) -> Result<DeviceList, ListError> {
-    DeviceList::spool(bytes, "stdin")
-}
-
-/// Lines and the first key of each row; what is malformed shows as its word.
-fn found(list: &DeviceList) -> Vec<(u64, String)> {
-    let rows = list.rows().unwrap();
-    rows.map(|row| {
-        let row = row.unwrap();
-        let text = match row.keys {
-            Ok(keys) => keys[0].text.clone(),
-            Err((bad, _)) => format!("{bad:?}"),
-        };
-        (row.line, text)
-    })
-    .collect()
-}
+use crate::support::{found, list};
 
 fn keys(bytes: &[u8]) -> Vec<String> {
     found(&list(bytes).unwrap())
@@ -118,18 +101,18 @@ fn items_that_name_nothing_are_told_apart_and_a_torn_text_is_an_error() {
 
 #[test]
 fn a_workbook_is_read_by_the_sheet_that_names_devices() {
-    let list = DeviceList::open(&fixture("fleet.xlsx")).unwrap();
+    let workbook = DeviceList::open(&fixture("fleet.xlsx")).unwrap();
     let expected = [
         (3, "PF1"),
         (4, "5023456789"),
         (6, "0924-3584-5488-9044-8423-3149-46"),
     ];
     let expected = expected.map(|(line, key)| (line, key.to_owned()));
-    assert_eq!(found(&list), expected);
-    let described = list.described();
+    assert_eq!(found(&workbook), expected);
+    let described = workbook.described();
     assert!(described.contains("sheet `Geräte`"), "{described}");
     let packed = gzip(&std::fs::read(fixture("fleet.xlsx")).unwrap());
-    assert_eq!(found(&self::list(&packed).unwrap()), expected);
+    assert_eq!(found(&list(&packed).unwrap()), expected);
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Which device a row means: all of its names, held against the inventory.
+
+use repilot_domain::By;
+
+use crate::key::as_guid;
+use crate::plan::RefusalReason;
+use crate::{Inventory, Key, Malformed};
+
+/// Why a row is refused: the reason, what it named, and the same in words.
+pub(crate) type Refusal = (RefusalReason, String, String);
+
+/// Resolves the keys of rows.
+pub(crate) struct Resolver<'a> {
+    pub(crate) inventory: &'a Inventory,
+    /// What every key is, whatever the lists say.
+    pub(crate) by: Option<By>,
+}
+
+impl Resolver<'_> {
+    /// The device that all of a row's keys mean, and by which of its names it was found.
+    ///
+    /// A key that the inventory does not know says nothing against the others: a device that was
+    /// imported anew has another id and the same serial. Display names are not unique, and change:
+    /// one counts in a row that has nothing better.
+    pub(crate) fn find(&self, keys: &[Key]) -> Result<(usize, By), Refusal> {
+        let is_name = |key: &&Key| self.by.or(key.by) == Some(By::Name);
+        let (names, exact): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(is_name);
+        let keys = if exact.is_empty() { names } else { exact };
+        let mut known: Option<(&Key, Vec<(usize, By)>)> = None;
+        for key in &keys {
+            let meant = self.named_by(key);
+            if meant.is_empty() {
+                continue;
+            }
+            let Some((first, candidates)) = &mut known else {
+                known = Some((key, meant));
+                continue;
+            };
+            let before = candidates[0];
+            candidates.retain(|(index, _)| meant.iter().any(|(other, _)| other == index));
+            if candidates.is_empty() {
+                return Err(self.contradiction(first, before, key, meant[0]));
+            }
+        }
+        match (known, keys.first()) {
+            (Some((key, candidates)), _) => match candidates.as_slice() {
+                [only] => match self.denied(&keys, only.0) {
+                    Some(refused) => Err(refused),
+                    None => Ok(*only),
+                },
+                several => Err(self.ambiguous(key, several)),
+            },
+            (None, Some(key)) => Err(self.unknown(key)),
+            (None, None) => {
+                let empty = Malformed::Empty.words().to_owned();
+                Err((RefusalReason::Malformed, String::new(), empty))
+            }
+        }
+    }
+
+    /// A row that gives a device another Intune or Entra id than it has means another device: one
+    /// that is no Autopilot device may share a serial such as `Default string` with one that is.
+    fn denied(&self, keys: &[&Key], index: usize) -> Option<Refusal> {
+        let device = self.inventory.device(index);
+        keys.iter().find_map(|key| {
+            let by = key.by.filter(|_| self.by.is_none())?;
+            let own = match by {
+                By::ManagedDeviceId => &device.managed_device_id,
+                By::EntraDeviceId => &device.entra_device_id,
+                By::Id | By::Serial | By::Name => return None,
+            };
+            let (own, said) = (as_guid(own).filter(|own| *own != 0)?, as_guid(&key.text)?);
+            if own == said || !self.named_by(key).is_empty() {
+                return None;
+            }
+            let detail = format!("the device {} has another {}", device.id, by.words());
+            Some((RefusalReason::Contradictory, key.text.clone(), detail))
+        })
+    }
+
+    /// The devices that a key names as what it is said to be; an id of another kind is recognised,
+    /// unless the kind was forced.
+    fn named_by(&self, key: &Key) -> Vec<(usize, By)> {
+        let candidates = self.candidates(key);
+        let Some(by) = self.by.or(key.by) else {
+            // A bare key is no display name unless somebody says so.
+            return narrowed(candidates, |by| by != By::Name);
+        };
+        let exact = narrowed(candidates.clone(), |kind| kind == by);
+        if !exact.is_empty() || self.by.is_some() {
+            return exact;
+        }
+        // A number in a column of ids is no serial: lists number their rows.
+        let is_id = |kind| matches!(kind, By::Id | By::ManagedDeviceId | By::EntraDeviceId);
+        match by {
+            By::Id | By::ManagedDeviceId | By::EntraDeviceId | By::Serial => {
+                narrowed(candidates, is_id)
+            }
+            By::Name => Vec::new(),
+        }
+    }
+
+    /// Every device that goes by this, whichever of its names it is; of one device, its most exact
+    /// name alone.
+    pub(crate) fn candidates(&self, key: &Key) -> Vec<(usize, By)> {
+        let mut candidates = Vec::new();
+        if let Some(guid) = as_guid(&key.text) {
+            candidates.extend_from_slice(self.inventory.by_guid(guid));
+        }
+        let serials = self.inventory.by_serial(&key.text);
+        candidates.extend(serials.iter().map(|index| (*index, By::Serial)));
+        let names = self.inventory.by_name(&key.text);
+        candidates.extend(names.iter().map(|index| (*index, By::Name)));
+        candidates
+    }
+
+    fn unknown(&self, key: &Key) -> Refusal {
+        let value = key.text.clone();
+        let Some((index, by)) = self.candidates(key).first().copied() else {
+            let detail = "the inventory has no such device".to_owned();
+            return (RefusalReason::Unknown, value, detail);
+        };
+        let device = self.inventory.device(index);
+        let detail = format!(
+            "this is the {} of the device with the Autopilot id {} (serial {}); --by {} takes it for that",
+            by.words(),
+            device.id,
+            device.serial,
+            by.as_str()
+        );
+        (RefusalReason::WrongIdKind, value, detail)
+    }
+
+    fn ambiguous(&self, key: &Key, several: &[(usize, By)]) -> Refusal {
+        let ids: Vec<&str> = several
+            .iter()
+            .take(3)
+            .map(|(index, _)| self.inventory.device(*index).id.as_str())
+            .collect();
+        let detail = format!(
+            "{} devices have this {}: {}",
+            several.len(),
+            several[0].1.words(),
+            ids.join(", ")
+        );
+        (RefusalReason::Ambiguous, key.text.clone(), detail)
+    }
+
+    fn contradiction(
+        &self,
+        first: &Key,
+        (one, by): (usize, By),
+        key: &Key,
+        (other, other_by): (usize, By),
+    ) -> Refusal {
+        let detail = format!(
+            "the {} {} is the device {}, but the {} {} is the device {}",
+            by.words(),
+            first.text,
+            self.inventory.device(one).id,
+            other_by.words(),
+            key.text,
+            self.inventory.device(other).id
+        );
+        (RefusalReason::Contradictory, key.text.clone(), detail)
+    }
+}
+
+/// Those of a kind, each device once.
+fn narrowed(candidates: Vec<(usize, By)>, is_kind: impl Fn(By) -> bool) -> Vec<(usize, By)> {
+    let mut narrowed: Vec<(usize, By)> = Vec::new();
+    for (index, by) in candidates {
+        if is_kind(by) && !narrowed.iter().any(|(known, _)| *known == index) {
+            narrowed.push((index, by));
+        }
+    }
+    narrowed
+}

@@ -1,0 +1,7 @@
+//! Lists as administrators have them, and what the plan makes of them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod formats;
+mod plans;
+mod support;
+mod tables;
