@@ -1,0 +1,19 @@
+//! Real database servers for tests: started on a free port in a folder of their own, from the
+//! system's packages, and gone when the test's process is, however that ends.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+
+mod postgres;
+mod process;
+mod redis;
+
+pub use postgres::Postgres;
+pub use redis::Redis;
+
+/// A port that nobody listens on just now.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}

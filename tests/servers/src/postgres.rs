@@ -1,0 +1,5 @@
+//! A PostgreSQL server.
+
+/// A PostgreSQL server.
+#[derive(Debug)]
+pub struct Postgres;
