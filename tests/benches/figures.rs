@@ -117,7 +117,7 @@ fn faulty() -> Scenario {
 async fn measure(case: Case) -> String {
     let devices = usize::try_from(case.devices).unwrap();
     let bench = Bench::new(PROGRAM, case.scenario, devices).await;
-    let running = bench.start(&["run", "devices.txt", "--campaign", "c", "--json"]);
+    let running = bench.start(&["run", "--yes", "devices.txt", "--campaign", "c", "--json"]);
     let ran = ended(running).await.expect(0).json();
     let counters = bench.counters();
     assert_eq!(ran["counts"]["succeeded"], case.devices);

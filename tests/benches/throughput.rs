@@ -96,9 +96,15 @@ async fn drain(devices: usize) -> (f64, f64) {
         command.spawn().unwrap()
     };
     let begun = Instant::now();
-    ended(command(&["enqueue", "devices.txt", "--campaign", "c"]))
-        .await
-        .expect(0);
+    ended(command(&[
+        "enqueue",
+        "--yes",
+        "devices.txt",
+        "--campaign",
+        "c",
+    ]))
+    .await
+    .expect(0);
     let enqueued = rate(devices, begun.elapsed());
     ended(command(&["worker", "--until-empty"])).await.expect(0);
     let counters: Counters = server.counters().await;

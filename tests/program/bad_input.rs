@@ -28,29 +28,35 @@ async fn lists_that_are_none() {
     bench.write("other.txt", "NOT-OURS-1\nNOT-OURS-2\n");
     refused(
         &bench,
-        &["run", "missing.csv"],
+        &["run", "--yes", "missing.csv"],
         "cannot read the device list missing.csv",
         "check the path",
     )
     .await;
-    refused(&bench, &["run", "empty.txt"], "is empty", "one serial").await;
     refused(
         &bench,
-        &["run", "book.xlsx"],
-        "an Excel workbook",
+        &["run", "--yes", "empty.txt"],
+        "has no rows",
+        "a list has one serial",
+    )
+    .await;
+    refused(
+        &bench,
+        &["run", "--yes", "book.xlsx"],
+        "a workbook that is damaged or was not copied to its end",
         "save it as CSV",
     )
     .await;
     refused(
         &bench,
-        &["run", "strange.csv"],
+        &["run", "--yes", "strange.csv"],
         "it has `Asset`, `Owner`",
         "name one of the columns",
     )
     .await;
     refused(
         &bench,
-        &["run", "other.txt"],
+        &["run", "--yes", "other.txt"],
         "none of the 2 rows",
         "is it the right list",
     )
@@ -75,12 +81,12 @@ async fn strict_refuses_the_whole_list_for_one_bad_row() {
     bench.write("mixed.txt", list);
     refused(
         &bench,
-        &["run", "mixed.txt", "--strict"],
+        &["run", "--yes", "mixed.txt", "--strict"],
         "1 of 6 rows were refused",
         "mend",
     )
     .await;
-    let ran = bench.run(&["run", "mixed.txt"]).await.expect(0);
+    let ran = bench.run(&["run", "--yes", "mixed.txt"]).await.expect(0);
     assert!(ran.stdout.contains("refused    1 rows"), "{ran:?}");
     let campaigns = bench.run(&["campaign", "list", "--json"]).await.json();
     let name = campaigns[0]["name"].as_str().unwrap();
@@ -109,7 +115,13 @@ async fn ledgers_that_are_none() {
     .await;
     refused(
         &bench,
-        &["run", "devices.txt", "--ledger", "devices.txt/x.db"],
+        &[
+            "run",
+            "--yes",
+            "devices.txt",
+            "--ledger",
+            "devices.txt/x.db",
+        ],
         "cannot open the ledger",
         "check that the folder",
     )
@@ -133,12 +145,12 @@ async fn ledgers_that_are_none() {
 #[tokio::test]
 async fn a_wrong_token_and_no_network_stop_before_anything_is_enqueued() {
     let bench = bench().await;
-    let mut command = bench.command(&["run", "devices.txt"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt"]);
     command.env("REPILOT_GRAPH__TOKEN", "wrong");
     let ran = ended(command.spawn().unwrap()).await.expect(1);
     assert!(ran.stderr.contains("refuses the token (401)"), "{ran:?}");
     assert!(ran.stderr.contains("hint: run `repilot check`"), "{ran:?}");
-    let mut command = bench.command(&["run", "devices.txt"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt"]);
     // Port 9 is the discard service, which nobody runs.
     command.env("REPILOT_GRAPH__ROOT", "http://127.0.0.1:9");
     let ran = ended(command.spawn().unwrap()).await.expect(1);
@@ -165,7 +177,7 @@ async fn an_inventory_that_breaks_off_is_an_error_and_one_that_stumbles_is_not()
         ..Scenario::default()
     };
     let bench = Bench::new(PROGRAM, scenario, 5).await;
-    bench.run(&["run", "devices.txt"]).await.expect(0);
+    bench.run(&["run", "--yes", "devices.txt"]).await.expect(0);
     let failing = Fault {
         attempts: None,
         status: Some(400),
@@ -178,7 +190,7 @@ async fn an_inventory_that_breaks_off_is_an_error_and_one_that_stumbles_is_not()
     let bench = Bench::new(PROGRAM, scenario, 5).await;
     refused(
         &bench,
-        &["run", "devices.txt"],
+        &["run", "--yes", "devices.txt"],
         "is incomplete",
         "run the same command again",
     )
@@ -195,7 +207,7 @@ async fn settings_that_cannot_be() {
         "{ran:?}"
     );
     bench.write("repilot.toml", "");
-    let mut command = bench.command(&["run", "devices.txt"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt"]);
     command.env("REPILOT_GRAPH__ROOT", "http://graph.example.com");
     let ran = ended(command.spawn().unwrap()).await.expect(1);
     assert!(
@@ -205,7 +217,7 @@ async fn settings_that_cannot_be() {
     bench.run(&["no-such-command"]).await.expect(2);
     refused(
         &bench,
-        &["run", "devices.txt", "--tenant", "nobody"],
+        &["run", "--yes", "devices.txt", "--tenant", "nobody"],
         "there is no tenant `nobody`",
         "known are default",
     )

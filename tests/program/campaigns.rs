@@ -20,7 +20,7 @@ const QUICK_WINDOW: (&str, &str) = ("REPILOT_THROTTLE__WINDOW", "1s");
 async fn one_command_unassigns_every_device_of_the_list() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 80).await;
     let ran = bench
-        .run(&["run", "devices.txt", "--campaign", "spring"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "spring"])
         .await
         .expect(0);
     assert!(ran.stdout.contains("succeeded  80 of 80"), "{ran:?}");
@@ -35,9 +35,9 @@ async fn one_command_unassigns_every_device_of_the_list() {
 #[tokio::test]
 async fn running_it_again_calls_nothing() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 20).await;
-    bench.run(&["run", "devices.txt"]).await.expect(0);
+    bench.run(&["run", "--yes", "devices.txt"]).await.expect(0);
     let before = bench.counters();
-    let again = bench.run(&["run", "devices.txt"]).await.expect(0);
+    let again = bench.run(&["run", "--yes", "devices.txt"]).await.expect(0);
     assert!(again.stderr.contains("has ended already"), "{again:?}");
     assert_eq!(bench.counters(), before);
 }
@@ -50,7 +50,7 @@ async fn the_grant_is_never_overrun_when_it_is_what_the_settings_say() {
     };
     let bench = Bench::new(PROGRAM, scenario, 200).await;
     let (name, value) = QUICK_WINDOW;
-    let mut command = bench.command(&["run", "devices.txt", "--json"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--json"]);
     command
         .env(name, value)
         .env("REPILOT_THROTTLE__WRITES", "40");
@@ -82,7 +82,7 @@ async fn a_tenant_that_grants_less_is_learnt_and_no_attempt_is_spent_on_it() {
         )
         .await;
         let (name, value) = QUICK_WINDOW;
-        let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+        let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
         command.env(name, value);
         ended(command.spawn().unwrap()).await.expect(0);
         let counters = bench.counters();
@@ -130,7 +130,7 @@ async fn passing_faults_of_every_kind_leave_no_device_assigned_and_touch_no_new_
         ..reassigned
     });
     let bench = Bench::new(PROGRAM, scenario, 300).await;
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c", "--json"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c", "--json"]);
     command
         .env("REPILOT_RETRY__BACKOFF", "50ms")
         .env("REPILOT_RETRY__LOOK_AFTER", "50ms")
@@ -156,12 +156,12 @@ async fn passing_faults_of_every_kind_leave_no_device_assigned_and_touch_no_new_
 async fn enqueuing_the_same_list_again_adds_nothing_and_says_so() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 30).await;
     let first = bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     assert!(first.stdout.contains("30 jobs added"), "{first:?}");
     let again = bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     assert!(again.stdout.contains("nothing added"), "{again:?}");
@@ -178,7 +178,7 @@ async fn workers_that_share_a_ledger_share_its_quota() {
     };
     let bench = Bench::new(PROGRAM, scenario, 160).await;
     bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     let (name, value) = QUICK_WINDOW;
@@ -208,7 +208,7 @@ async fn a_paused_campaign_lets_nothing_out_and_a_cancelled_one_never_will() {
     let mut scenario = Scenario::default();
     scenario.latency.fixed_ms = 30;
     let bench = Bench::new(PROGRAM, scenario, 2_000).await;
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
     command.env("REPILOT_WORKER__CONCURRENCY", "4");
     let running = command.spawn().unwrap();
     bench.until(|counters| counters.acts >= 20).await;
@@ -221,7 +221,7 @@ async fn a_paused_campaign_lets_nothing_out_and_a_cancelled_one_never_will() {
     let paused_at = bench.counters().acts;
     assert!(paused_at < 2_000);
     let again = bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(4);
     assert!(again.stdout.contains("lunch"), "{again:?}");
@@ -251,7 +251,7 @@ async fn a_tenant_that_refuses_as_a_whole_pauses_the_campaign_and_spends_nothing
         scenario.faults.push(fault);
         let mut bench = Bench::new(PROGRAM, scenario, 80).await;
         let ran = bench
-            .run(&["run", "devices.txt", "--campaign", "c"])
+            .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
             .await
             .expect(4);
         assert!(ran.stdout.contains(words), "{ran:?}");
@@ -270,7 +270,7 @@ async fn a_tenant_that_refuses_as_a_whole_pauses_the_campaign_and_spends_nothing
         );
         bench.replace(Scenario::default()).await;
         bench
-            .run(&["run", "devices.txt", "--campaign", "c"])
+            .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
             .await
             .expect(0);
         bench.assert_accounted("c", 80).await;
@@ -281,7 +281,7 @@ async fn a_tenant_that_refuses_as_a_whole_pauses_the_campaign_and_spends_nothing
 async fn both_routes_and_both_versions_work() {
     for (version, route) in [("beta", "identity"), ("beta", "deployment-profile")] {
         let bench = Bench::new(PROGRAM, Scenario::default(), 10).await;
-        let mut command = bench.command(&["run", "devices.txt"]);
+        let mut command = bench.command(&["run", "--yes", "devices.txt"]);
         command
             .env("REPILOT_GRAPH__VERSION", version)
             .env("REPILOT_GRAPH__ROUTE", route);
@@ -289,7 +289,7 @@ async fn both_routes_and_both_versions_work() {
         assert_eq!(bench.counters().applied, 10, "{version} {route}");
     }
     let bench = Bench::new(PROGRAM, Scenario::default(), 1).await;
-    let mut command = bench.command(&["run", "devices.txt"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt"]);
     command.env("REPILOT_GRAPH__ROUTE", "deployment-profile");
     let ran = ended(command.spawn().unwrap()).await.expect(1);
     assert!(ran.stderr.contains("does not exist in v1.0"), "{ran:?}");
@@ -300,7 +300,7 @@ async fn a_cancelled_campaign_is_no_success_and_is_not_begun_again() {
     let mut scenario = Scenario::default();
     scenario.latency.fixed_ms = 50;
     let bench = Bench::new(PROGRAM, scenario, 80).await;
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
     command.env("REPILOT_WORKER__CONCURRENCY", "2");
     let running = command.spawn().unwrap();
     bench.until(|counters| counters.acts >= 4).await;
@@ -311,7 +311,7 @@ async fn a_cancelled_campaign_is_no_success_and_is_not_begun_again() {
     let ran = ended(running).await.expect(4);
     assert!(ran.stdout.contains("was cancelled"), "{ran:?}");
     let again = bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(1);
     assert!(again.stderr.contains("was cancelled"), "{again:?}");
@@ -326,11 +326,11 @@ async fn a_second_list_of_a_campaign_says_what_else_will_be_done() {
     bench.write("a.txt", serials[..7].join("\n"));
     bench.write("b.txt", serials[5..].join("\n"));
     bench
-        .run(&["enqueue", "a.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "a.txt", "--campaign", "c"])
         .await
         .expect(0);
     let ran = bench
-        .run(&["run", "b.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "b.txt", "--campaign", "c"])
         .await
         .expect(0);
     assert!(
@@ -339,7 +339,7 @@ async fn a_second_list_of_a_campaign_says_what_else_will_be_done() {
     );
     assert_eq!(bench.counters().applied, 12);
     let again = bench
-        .run(&["run", "b.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "b.txt", "--campaign", "c"])
         .await
         .expect(0);
     assert!(again.stderr.contains("has ended already"), "{again:?}");
@@ -351,7 +351,7 @@ async fn a_worker_leaves_alone_what_it_cannot_move_on_and_returns() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
     bench.write("one.toml", "[tenants.one]\ncredential = \"azure-cli\"\n");
     bench.write("two.toml", "[tenants.two]\ncredential = \"azure-cli\"\n");
-    let list = ["enqueue", "devices.txt", "--campaign", "c"];
+    let list = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
     bench
         .run(&[&list[..], &["--config", "one.toml"]].concat())
         .await
@@ -366,7 +366,7 @@ async fn a_worker_leaves_alone_what_it_cannot_move_on_and_returns() {
     );
     let status = bench.run(&["status"]).await.expect(0);
     assert!(status.stdout.contains("waits for a worker"), "{status:?}");
-    let other = ["run", "devices.txt", "--campaign", "c"];
+    let other = ["run", "--yes", "devices.txt", "--campaign", "c"];
     let other = bench
         .run(&[&other[..], &["--config", "two.toml"]].concat())
         .await

@@ -15,7 +15,7 @@ fn slow_enough_to_kill() -> Scenario {
 async fn a_killed_run_goes_on_where_it_was_and_every_device_has_one_success() {
     let bench = Bench::new(PROGRAM, slow_enough_to_kill(), 600).await;
     let command = || {
-        let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+        let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
         command.env("REPILOT_THROTTLE__WRITES", "100000");
         command.env("REPILOT_WORKER__CONCURRENCY", "16");
         command.env("REPILOT_RETRY__LOOK_AFTER", "50ms");
@@ -49,7 +49,7 @@ async fn a_killed_run_goes_on_where_it_was_and_every_device_has_one_success() {
 #[tokio::test]
 async fn ctrl_c_ends_what_is_in_flight_and_says_how_to_resume() {
     let bench = Bench::new(PROGRAM, slow_enough_to_kill(), 400).await;
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
     command
         .env("REPILOT_WORKER__CONCURRENCY", "4")
         .env("REPILOT_THROTTLE__WRITES", "100000");
@@ -63,7 +63,7 @@ async fn ctrl_c_ends_what_is_in_flight_and_says_how_to_resume() {
     let status = bench.run(&["status", "c", "--json"]).await.json();
     assert_eq!(status["campaigns"][0]["counts"]["running"], 0);
     assert_eq!(status["campaigns"][0]["counts"]["succeeded"], after.applied);
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
     command.env("REPILOT_THROTTLE__WRITES", "100000");
     ended(command.spawn().unwrap()).await.expect(0);
     assert_eq!(bench.counters().applied, 400, "nothing was called twice");
@@ -73,7 +73,7 @@ async fn ctrl_c_ends_what_is_in_flight_and_says_how_to_resume() {
 async fn a_network_that_goes_and_comes_back_costs_time_and_no_attempt() {
     let mut bench = Bench::new(PROGRAM, Scenario::default(), 40).await;
     bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     let url = bench.simulator.url();

@@ -24,7 +24,7 @@ async fn bench() -> Bench {
 }
 
 async fn run(bench: &Bench) -> e2e::Ran {
-    let mut command = bench.command(&["run", "devices.txt", "--campaign", "c"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--campaign", "c"]);
     command
         .env("REPILOT_RETRY__BACKOFF", "10ms")
         .env("REPILOT_RETRY__ATTEMPTS", "3");

@@ -35,7 +35,7 @@ async fn a_plan_says_what_would_be_done_and_enqueues_nothing() {
 #[tokio::test]
 async fn a_campaign_goes_on_when_nobody_listens_to_stderr_any_more() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
-    let mut command = bench.command(&["run", "devices.txt", "--json"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt", "--json"]);
     command.env("REPILOT_LOG", "debug");
     let mut running = command.spawn().unwrap();
     drop(running.stderr.take());
@@ -48,7 +48,7 @@ async fn a_campaign_goes_on_when_nobody_listens_to_stderr_any_more() {
 #[tokio::test]
 async fn a_list_comes_from_standard_input_as_well() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
-    let mut command = bench.command(&["run", "-", "--json"]);
+    let mut command = bench.command(&["run", "--yes", "-", "--json"]);
     command.stdin(std::fs::File::open(bench.path("devices.txt")).unwrap());
     let ran = ended(command.spawn().unwrap()).await.expect(0);
     assert_eq!(ran.json()["counts"]["succeeded"], 3);
@@ -102,7 +102,7 @@ async fn a_waiting_job_says_why_what_unblocks_it_and_when() {
     )
     .await;
     bench
-        .run(&["enqueue", "devices.txt", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     let explanation = async || {
@@ -131,7 +131,7 @@ async fn an_export_has_one_row_a_device_and_no_formula() {
     let fleet = Fleet::for_keys(["=HYPERLINK(1)", "+49", "A1"], &Scenario::default());
     let bench = Bench::with_fleet(PROGRAM, Scenario::default(), fleet).await;
     bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     let csv = bench
@@ -152,7 +152,7 @@ async fn an_export_has_one_row_a_device_and_no_formula() {
 #[tokio::test]
 async fn logs_are_lines_of_json_without_a_token() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 5).await;
-    let mut command = bench.command(&["run", "devices.txt"]);
+    let mut command = bench.command(&["run", "--yes", "devices.txt"]);
     command
         .env("REPILOT_LOG", "trace")
         .env("REPILOT_LOG__FORMAT", "json");

@@ -108,7 +108,7 @@ async fn a_plan_that_is_too_large_is_refused_whoever_says_yes() {
         ran.stderr.contains("hint: if all of them are meant"),
         "{ran:?}"
     );
-    let mut by_setting = bench.command(&["enqueue", "devices.txt", "--campaign", "c"]);
+    let mut by_setting = bench.command(&["enqueue", "--yes", "devices.txt", "--campaign", "c"]);
     by_setting.env("REPILOT_PLAN__MAX_DEVICES", "39");
     by_setting.stderr(Stdio::null());
     assert_eq!(by_setting.status().await.unwrap().code(), Some(1));
@@ -126,7 +126,7 @@ async fn a_saved_plan_is_enqueued_as_it_is_or_not_at_all() {
     let save = ["plan", "devices.txt", "--save-plan", "plan.json"];
     bench.run(&save).await.expect(0);
     bench
-        .run(&["enqueue", "--plan", "plan.json", "--campaign", "c"])
+        .run(&["enqueue", "--yes", "--plan", "plan.json", "--campaign", "c"])
         .await
         .expect(0);
     let count = bench.run(&["jobs", "c", "--json"]).await.expect(0).json();
@@ -135,7 +135,7 @@ async fn a_saved_plan_is_enqueued_as_it_is_or_not_at_all() {
     // Another list.
     let list = serials(&bench);
     bench.write("devices.txt", list[1..].join("\n"));
-    let changed = ["enqueue", "--plan", "plan.json", "--campaign", "d"];
+    let changed = ["enqueue", "--yes", "--plan", "plan.json", "--campaign", "d"];
     let ran = bench.run(&changed).await.expect(1);
     assert!(ran.stderr.contains("a list has changed"), "{ran:?}");
     bench.write("devices.txt", list.join("\n"));
@@ -176,6 +176,7 @@ async fn refused_rows_are_written_as_they_came_and_can_be_mended_and_read_again(
     bench.write("b.json", r#"[{"SerialNumber": "TYPO-2"}, {"Model": "x"}]"#);
     let arguments = [
         "enqueue",
+        "--yes",
         "a.csv",
         "b.json",
         "--campaign",
@@ -196,7 +197,14 @@ async fn refused_rows_are_written_as_they_came_and_can_be_mended_and_read_again(
         .replace("TYPO-2", &list[2]);
     bench.write("rejects.csv", mended);
     let again = bench
-        .run(&["enqueue", "rejects.csv", "--campaign", "c", "--json"])
+        .run(&[
+            "enqueue",
+            "--yes",
+            "rejects.csv",
+            "--campaign",
+            "c",
+            "--json",
+        ])
         .await
         .expect(0);
     assert_eq!(again.json()["added"], 2);
@@ -232,7 +240,7 @@ async fn a_plan_counts_devices_of_other_open_campaigns_and_says_how_long_it_take
     let some = serials(&bench)[..7].join("\n");
     bench.write("some.txt", some);
     bench
-        .run(&["enqueue", "some.txt", "--campaign", "other"])
+        .run(&["enqueue", "--yes", "some.txt", "--campaign", "other"])
         .await
         .expect(0);
     let plan = bench
@@ -245,9 +253,56 @@ async fn a_plan_counts_devices_of_other_open_campaigns_and_says_how_long_it_take
     assert_eq!(plan["duration_ms"], 30_000);
     assert_eq!(plan["first"].as_array().unwrap().len(), 10);
     let own = bench
-        .run(&["enqueue", "some.txt", "--campaign", "other", "--json"])
+        .run(&[
+            "enqueue",
+            "--yes",
+            "some.txt",
+            "--campaign",
+            "other",
+            "--json",
+        ])
         .await
         .expect(0)
         .json();
     assert_eq!(own["plan"]["in_other_campaigns"], 0);
+}
+
+#[tokio::test]
+async fn where_nobody_can_be_asked_nothing_is_done_without_a_yes() {
+    let bench = bench().await;
+    for command in [
+        &["run", "devices.txt"][..],
+        &["enqueue", "devices.txt", "--campaign", "c"],
+    ] {
+        let ran = bench.run(command).await.expect(1);
+        assert!(ran.stderr.contains("hint: a script says --yes"), "{ran:?}");
+    }
+    let campaigns = bench.run(&["campaign", "list", "--json"]).await.expect(0);
+    assert_eq!(campaigns.json(), serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_list_that_comes_again_under_other_conditions_is_refused_its_rows_once() {
+    let bench = bench().await;
+    let list = serials(&bench);
+    bench.write("list.txt", format!("{}\nTYPO\n", list[..20].join("\n")));
+    let orders: [[&[&str]; 3]; 2] = [
+        [&[], &["--where", "tag=Kiosk"], &["--where", "tag!=Kiosk"]],
+        [&["--where", "tag=Kiosk"], &["--where", "tag!=Kiosk"], &[]],
+    ];
+    for (campaign, order) in ["a", "b"].into_iter().zip(orders) {
+        for conditions in order {
+            let enqueue = ["enqueue", "--yes", "list.txt", "--campaign", campaign];
+            bench
+                .run(&[&enqueue[..], conditions].concat())
+                .await
+                .expect(0);
+        }
+        let status = bench.run(&["status", campaign, "--json"]).await.expect(0);
+        let counts = &status.json()["campaigns"][0]["counts"];
+        assert_eq!(counts["refused_by_reason"]["unknown"], 1, "{counts}");
+        assert_eq!(counts["total"], 20, "{counts}");
+        let refused = bench.run(&["refused", campaign, "--json"]).await.expect(0);
+        assert_eq!(refused.json().as_array().unwrap().len(), 1);
+    }
 }

@@ -28,7 +28,8 @@ async fn a_token_that_expires_is_fetched_anew_and_no_attempt_is_spent_on_it() {
     };
     let bench = Bench::new(PROGRAM, scenario, 90).await;
     bench.write("repilot.toml", MANAGED);
-    let command = with_identity(&bench, &["run", "devices.txt", "--campaign", "c"]).spawn();
+    let command =
+        with_identity(&bench, &["run", "--yes", "devices.txt", "--campaign", "c"]).spawn();
     ended(command.unwrap()).await.expect(0);
     let counters = bench.counters();
     assert_eq!((counters.applied, counters.still_assigned), (90, 0));
@@ -52,7 +53,7 @@ async fn a_fixed_token_that_expires_pauses_the_campaign_until_there_is_another()
     };
     let mut bench = Bench::new(PROGRAM, scenario, 90).await;
     let ran = bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(4);
     assert!(ran.stdout.contains("refuses the token (401)"), "{ran:?}");
@@ -60,7 +61,7 @@ async fn a_fixed_token_that_expires_pauses_the_campaign_until_there_is_another()
     assert!(done < 90);
     bench.replace(Scenario::default()).await;
     bench
-        .run(&["run", "devices.txt", "--campaign", "c"])
+        .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
         .expect(0);
     assert_eq!(
@@ -118,7 +119,7 @@ async fn a_secret_comes_from_a_file_or_the_environment_and_its_absence_is_explai
         "[tenants.contoso]\ntenant_id = \"t\"\nclient_id = \"c\"\ncredential = \"client-secret\"\n";
     bench.write("repilot.toml", tenant);
     let run = async || {
-        let mut command = bench.command(&["run", "devices.txt"]);
+        let mut command = bench.command(&["run", "--yes", "devices.txt"]);
         command.env_remove("REPILOT_GRAPH__TOKEN");
         ended(command.spawn().unwrap()).await.expect(1)
     };

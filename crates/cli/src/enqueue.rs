@@ -1,140 +1,129 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
-use std::collections::BTreeMap;
+use repilot_domain::{Action, CampaignId};
+use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
+use repilot_producer::{DeviceList, Fingerprint, Resolution, Selection};
 
-use repilot_domain::{Action, CampaignId, Timestamp};
-use repilot_ledger::{Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
-use repilot_producer::{Fingerprint, Inventory, Resolution, Selection};
-
-use crate::app::App;
+use crate::app::{self, App};
+use crate::planning::{Made, PlannedDevice};
 use crate::target::Target;
 
 /// Rows a transaction: fast, and soon over for whoever waits.
 const CHUNK: usize = 4_096;
 
-/// Enqueues every device of the list that the inventory knows.
+/// Enqueues precisely the devices of a plan, and records the rows that it refused.
 pub(crate) async fn enqueue(
     app: &App,
     ledger: &Ledger,
     target: &Target,
-    inventory: &Inventory,
-    planned_at: Timestamp,
+    made: &Made,
     campaign: &str,
-) -> anyhow::Result<(CampaignId, Enqueued)> {
+) -> anyhow::Result<Enqueued> {
     let new = NewCampaign {
         name: campaign.to_owned(),
         tenant: target.tenant.name.clone(),
         action: Action::Unassign,
     };
     let selection = &target.selection;
-    let lists = lists_of(selection);
     // What was planned may have been looked at for a long time since.
     selection.verify()?;
     let opened = ledger.open_campaign(&new, app.now()).await?;
-    let into = Into {
-        app,
-        ledger,
-        campaign: opened.id,
-        lists: &lists,
-    };
+    let (lists, refusals) = lists_of(selection, &app::campaign(ledger, campaign).await?);
     for list in &lists {
         ledger.begin_list(opened.id, list, app.now()).await?;
     }
-    let mut jobs = Vec::with_capacity(CHUNK);
-    let mut refusals = Vec::new();
     let mut total = Enqueued::default();
-    for step in selection.steps(inventory, planned_at)? {
-        let step = step?;
-        match step.resolution {
-            Resolution::Planned { device, .. } => jobs.push(NewJob {
-                device: device.clone(),
-                line: step.line,
-            }),
-            Resolution::Merged { .. } | Resolution::LeftOut => {}
-            Resolution::Refused(refused) => {
-                let refusal = Refusal {
-                    line: refused.line,
-                    value: refused.value,
-                    reason: refused.reason.as_str().to_owned(),
-                    detail: refused.detail,
-                };
-                refusals.push((step.list.unwrap_or_default(), refusal));
-            }
-        }
-        if jobs.len() == CHUNK || refusals.len() == CHUNK {
-            into.flush(&mut jobs, &mut refusals, &mut total).await?;
-        }
+    for chunk in made.devices.chunks(CHUNK) {
+        let job = |planned: &PlannedDevice| NewJob {
+            device: made.inventory.devices()[planned.index].clone(),
+            line: planned.line,
+        };
+        let jobs: Vec<NewJob> = chunk.iter().map(job).collect();
+        let enqueued = ledger.enqueue(opened.id, &jobs, app.now()).await?;
+        total.added += enqueued.added;
+        total.present += enqueued.present;
     }
-    into.flush(&mut jobs, &mut refusals, &mut total).await?;
-    // Whatever changed under our hands is in, and nothing is lost; but it is not what was planned.
-    selection.verify()?;
+    if made.plan.summary.refused > 0 {
+        record_refusals(ledger, opened.id, selection, made, &refusals).await?;
+        selection.verify()?;
+    }
     // The whole last: once it is in, the campaign is resumed and no longer planned.
     for list in lists.iter().rev() {
         ledger
             .finish_list(opened.id, &list.sha256, app.now())
             .await?;
     }
-    Ok((opened.id, total))
+    Ok(total)
 }
 
-/// What the ledger keeps of a selection: itself, and where it is more than one list, each of those,
-/// so that a refused row can be found in its own.
-fn lists_of(selection: &Selection) -> Vec<NewList> {
+/// The lists that the ledger keeps of a selection: itself, and where it is more than one list as it
+/// is, each of those, so that a refused row can be found in its own. And, for each of its lists, the
+/// one under which refused rows are recorded: the same as ever, so that none counts twice.
+fn lists_of(selection: &Selection, campaign: &Campaign) -> (Vec<NewList>, Vec<String>) {
     let whole = NewList {
         sha256: selection.sha256(),
         name: selection.name(),
     };
-    if let [list] = selection.lists.as_slice()
-        && list.sha256() == whole.sha256
-    {
-        return vec![whole];
+    let is_alone = |list: &DeviceList| list.sha256() == whole.sha256;
+    let is_known = |sha256: &str| campaign.lists.iter().any(|list| list.sha256 == sha256);
+    let mut parts = Vec::new();
+    let mut refusals = Vec::new();
+    for list in &selection.lists {
+        // Not the list's own: a part is no list that was enqueued as it is.
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.part("part");
+        fingerprint.part(list.sha256());
+        let part = fingerprint.finish();
+        let own = is_known(list.sha256()) || is_alone(list) && !is_known(&part);
+        if own {
+            refusals.push(list.sha256().to_owned());
+            continue;
+        }
+        if !refusals.contains(&part) {
+            parts.push(NewList {
+                sha256: part.clone(),
+                name: list.name().to_owned(),
+            });
+        }
+        refusals.push(part);
     }
     let mut lists = vec![whole];
-    for (number, list) in selection.lists.iter().enumerate() {
-        // Of this selection: the same list alone is another one.
-        let mut fingerprint = Fingerprint::default();
-        fingerprint.part(&lists[0].sha256);
-        fingerprint.part(number.to_string());
-        lists.push(NewList {
-            sha256: fingerprint.finish(),
-            name: list.name().to_owned(),
+    lists.append(&mut parts);
+    (lists, refusals)
+}
+
+/// Reads the lists once more: rows that are refused may be too many to hold.
+async fn record_refusals(
+    ledger: &Ledger,
+    campaign: CampaignId,
+    selection: &Selection,
+    made: &Made,
+    lists: &[String],
+) -> anyhow::Result<()> {
+    let mut pending: Vec<Refusal> = Vec::with_capacity(CHUNK);
+    let mut of_list = 0;
+    for step in selection.steps(&made.inventory, made.plan.planned_at)? {
+        let step = step?;
+        let Resolution::Refused(refused) = step.resolution else {
+            continue;
+        };
+        let list = step.list.unwrap_or_default();
+        if list != of_list || pending.len() == CHUNK {
+            ledger
+                .record_refusals(campaign, &lists[of_list], &pending)
+                .await?;
+            pending.clear();
+            of_list = list;
+        }
+        pending.push(Refusal {
+            line: refused.line,
+            value: refused.value,
+            reason: refused.reason.as_str().to_owned(),
+            detail: refused.detail,
         });
     }
-    lists
-}
-
-/// Where a selection goes.
-struct Into<'a> {
-    app: &'a App,
-    ledger: &'a Ledger,
-    campaign: CampaignId,
-    /// Itself, and its parts.
-    lists: &'a [NewList],
-}
-
-impl Into<'_> {
-    async fn flush(
-        &self,
-        jobs: &mut Vec<NewJob>,
-        refusals: &mut Vec<(usize, Refusal)>,
-        total: &mut Enqueued,
-    ) -> anyhow::Result<()> {
-        let now = self.app.now();
-        let enqueued = self.ledger.enqueue(self.campaign, jobs, now).await?;
-        total.added += enqueued.added;
-        total.present += enqueued.present;
-        jobs.clear();
-        let mut by_list: BTreeMap<usize, Vec<Refusal>> = BTreeMap::new();
-        for (list, refusal) in refusals.drain(..) {
-            by_list.entry(list).or_default().push(refusal);
-        }
-        for (list, refusals) in by_list {
-            // One list alone is the selection itself.
-            let list = self.lists.get(list + 1).unwrap_or(&self.lists[0]);
-            self.ledger
-                .record_refusals(self.campaign, &list.sha256, &refusals)
-                .await?;
-        }
-        Ok(())
-    }
+    ledger
+        .record_refusals(campaign, &lists[of_list], &pending)
+        .await?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use repilot_domain::Timestamp;
 use serde::Serialize;
 
-use crate::failure::hint;
+use crate::failure::{Failure, hint};
 
 /// Says something to the person, on stderr. What came from outside cannot steer the terminal. When
 /// nobody listens any more the work goes on.
@@ -32,6 +32,22 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether what was printed to has gone, as `head` does: that is no error.
+pub(crate) fn reader_has_gone(error: &anyhow::Error) -> bool {
+    let broken = |kind| kind == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        let by_csv = cause.downcast_ref::<csv::Error>().is_some_and(
+            |error| matches!(error.kind(), csv::ErrorKind::Io(error) if broken(error.kind())),
+        );
+        let by_json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind)
+            .is_some_and(broken);
+        let plain = cause.downcast_ref::<std::io::Error>();
+        by_csv || by_json || plain.is_some_and(|error| broken(error.kind()))
+    })
+}
+
 /// Says what failed, and what to do about it.
 pub(crate) fn complain(error: &anyhow::Error) {
     say(&format!("error: {}", causes(error)));
@@ -52,35 +68,27 @@ pub(crate) fn causes(error: &anyhow::Error) -> String {
     said.join(": ")
 }
 
-/// A person's answer to a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
-    /// Yes; or there is no terminal, and whoever wrote the script has said so.
-    Given,
-    /// No.
-    Refused,
-    /// There is a terminal, but the list has taken the keyboard's place.
-    CannotAsk,
-}
-
-/// Asks a person, where there is one.
-pub(crate) fn ask(question: &str) -> Consent {
+/// Asks a person whether something is meant. Where nobody can be asked, nobody has said yes.
+pub(crate) fn ask(question: &str) -> anyhow::Result<bool> {
+    let nobody = || {
+        Failure::error(
+            format!("there is no terminal to ask on: {question}"),
+            "a script says --yes; nothing was done",
+        )
+    };
     if !std::io::stderr().is_terminal() {
-        return Consent::Given;
+        return Err(nobody());
     }
     let answer = if std::io::stdin().is_terminal() {
         answer_from(std::io::stdin().lock(), question)
     } else {
         // A list on standard input leaves the terminal itself.
         let Ok(terminal) = std::fs::File::open(TERMINAL) else {
-            return Consent::CannotAsk;
+            return Err(nobody());
         };
         answer_from(std::io::BufReader::new(terminal), question)
     };
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Consent::Given,
-        _ => Consent::Refused,
-    }
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 #[cfg(unix)]

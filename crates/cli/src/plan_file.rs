@@ -81,7 +81,12 @@ pub(crate) fn save(
     let text = serde_json::to_string_pretty(&file)?;
     private::create(path)
         .and_then(|mut created| created.write_all((text + "\n").as_bytes()))
-        .with_context(|| format!("cannot write the plan {}", path.display()))
+        .map_err(|error| {
+            Failure::error(
+                format!("cannot write the plan {}: {error}", path.display()),
+                "does the folder exist, and is it yours? nothing was enqueued",
+            )
+        })
 }
 
 fn found_again(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {

@@ -60,6 +60,11 @@ pub(crate) fn described(plan: &Plan) -> String {
         "have none in Intune; the call is sent for them as well",
     );
     counted(
+        summary.partly_unknown,
+        "half known",
+        "have a name in the list that the inventory does not know, beside one that it does",
+    );
+    counted(
         plan.in_other_campaigns,
         "busy",
         "are still to be done in another open campaign as well",

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness, Listed};
-use crate::output::{Consent, ask, say};
+use crate::output::{ask, say};
 use crate::plan_file::{self, Facts, Origins};
 use crate::private;
 use crate::progress::ShareBar;
@@ -46,6 +46,23 @@ pub(crate) struct Plan {
     pub(crate) summary: PlanSummary,
 }
 
+/// A plan and what it is made of.
+pub(crate) struct Made {
+    pub(crate) plan: Plan,
+    pub(crate) inventory: Inventory,
+    /// Exactly the devices that are to be enqueued.
+    pub(crate) devices: Vec<PlannedDevice>,
+}
+
+/// A device of a plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlannedDevice {
+    /// Its place in the inventory.
+    pub(crate) index: usize,
+    /// Where its list named it.
+    pub(crate) line: u64,
+}
+
 /// How a plan is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Making {
@@ -63,7 +80,7 @@ pub(crate) async fn plan(
     target: &Target,
     arguments: &SelectionArguments,
     making: Making,
-) -> anyhow::Result<(Plan, Inventory)> {
+) -> anyhow::Result<Made> {
     spare_the_lists(arguments)?;
     let freshness = if target.simulator.is_some() || arguments.refresh {
         Freshness::Anew
@@ -105,9 +122,9 @@ pub(crate) async fn plan(
         plan_file::save(path, selection, &origins, facts)?;
     }
     let in_other_campaigns = resolved
-        .planned
+        .devices
         .iter()
-        .filter(|index| busy.contains(inventory.devices()[**index].id.as_str()))
+        .filter(|planned| busy.contains(inventory.devices()[planned.index].id.as_str()))
         .count() as u64;
     let duration = duration(app, ledger, target, resolved.summary.planned).await?;
     let plan = Plan {
@@ -123,7 +140,11 @@ pub(crate) async fn plan(
         ends_at: now.after(duration),
         summary: resolved.summary,
     };
-    Ok((plan, inventory))
+    Ok(Made {
+        plan,
+        inventory,
+        devices: resolved.devices,
+    })
 }
 
 /// No file is written over a list that is read.
@@ -148,8 +169,7 @@ fn spare_the_lists(arguments: &SelectionArguments) -> anyhow::Result<()> {
 
 struct Resolved {
     summary: PlanSummary,
-    /// The planned devices, by their place in the inventory.
-    planned: Vec<usize>,
+    devices: Vec<PlannedDevice>,
     /// Of their ids, in order.
     devices_sha256: String,
 }
@@ -170,24 +190,32 @@ fn resolve(
         Some(path) => {
             steps = steps.keeping_refused_rows();
             let failed = || format!("cannot write the refused rows to {}", path.display());
-            let created = private::create(path).with_context(failed)?;
+            let created = private::create(path).map_err(|error| {
+                Failure::error(
+                    format!("{}: {error}", failed()),
+                    "does the folder exist, and is it yours? nothing was enqueued",
+                )
+            })?;
             Some(Rejects::new(created, &selection.lists).with_context(failed)?)
         }
         None => None,
     };
-    let mut planned = Vec::new();
+    let mut devices = Vec::new();
     let mut fingerprint = Fingerprint::default();
     let mut rows = 0;
     while let Some(step) = steps.next() {
         let step = step?;
         rows += 1;
         if rows % SHOWN_EVERY == 0 {
-            let message = format!("planning: {rows} rows, {} devices", planned.len());
+            let message = format!("planning: {rows} rows, {} devices", devices.len());
             bar.show(steps.progress(), &message);
         }
         match &step.resolution {
             Resolution::Planned { index, device } => {
-                planned.push(*index);
+                devices.push(PlannedDevice {
+                    index: *index,
+                    line: step.line,
+                });
                 fingerprint.part(device.id.as_str());
             }
             Resolution::Merged { .. } | Resolution::LeftOut => {}
@@ -204,7 +232,7 @@ fn resolve(
     }
     Ok(Resolved {
         summary: steps.finish(),
-        planned,
+        devices,
         devices_sha256: fingerprint.finish(),
     })
 }
@@ -228,19 +256,13 @@ async fn duration(
     Ok(settings.window.0.mul_f64(windows))
 }
 
-/// Asks whether a plan is meant; without a terminal, whoever wrote the script has said so.
+/// Asks whether a plan is meant.
 pub(crate) fn agreed(question: &str) -> anyhow::Result<bool> {
-    match ask(question) {
-        Consent::Given => Ok(true),
-        Consent::Refused => {
-            say("nothing was enqueued");
-            Ok(false)
-        }
-        Consent::CannotAsk => Err(Failure::error(
-            "there is no terminal to ask on: the list came by standard input",
-            "look at it with `repilot plan`, then run it with --yes; nothing was enqueued",
-        )),
+    let agreed = ask(question)?;
+    if !agreed {
+        say("nothing was enqueued");
     }
+    Ok(agreed)
 }
 
 /// Refuses a plan that nobody can mean, or that is larger than somebody said it may be.

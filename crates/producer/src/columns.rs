@@ -9,10 +9,10 @@ use repilot_domain::By;
 pub(crate) struct Columns {
     /// The headers as they came.
     pub(crate) header: Vec<String>,
-    /// The column of each name, in the order of [`By::ALL`].
-    by: [Option<usize>; By::ALL.len()],
-    /// The column of hardware hashes: of no use here, and sensitive.
-    hash: Option<usize>,
+    /// Every column that names devices, in the order of [`By::ALL`].
+    named: Vec<(By, usize)>,
+    /// The columns of hardware hashes: of no use here, and sensitive.
+    hashes: Vec<usize>,
 }
 
 /// Headers, normalised, of each name: of Graph's own properties, the portals' exports, and what
@@ -78,28 +78,32 @@ impl Columns {
     /// The columns of a header; `None` where none of them names devices.
     pub(crate) fn of(header: Vec<String>) -> Option<Self> {
         let normalised: Vec<String> = header.iter().map(|cell| normalise(cell)).collect();
-        let position = |known: &[&str]| {
-            normalised
-                .iter()
-                .position(|cell| known.contains(&cell.as_str()))
+        let positions = |known: &[&str]| -> Vec<usize> {
+            let fits = |column: &usize| known.contains(&normalised[*column].as_str());
+            (0..normalised.len()).filter(fits).collect()
         };
-        let by = KNOWN.map(|(_, known)| position(known));
-        let hash = position(&HASHES);
-        by.iter()
-            .any(Option::is_some)
-            .then_some(Self { header, by, hash })
+        let mut named = Vec::new();
+        for (by, known) in KNOWN {
+            named.extend(positions(known).into_iter().map(|column| (by, column)));
+        }
+        let hashes = positions(&HASHES);
+        let any = !named.is_empty();
+        any.then_some(Self {
+            header,
+            named,
+            hashes,
+        })
     }
 
     /// The columns that name devices, the most exact first.
     pub(crate) fn named(&self) -> impl Iterator<Item = (By, usize)> {
-        let columns = By::ALL.iter().zip(self.by);
-        columns.filter_map(|(by, column)| Some((*by, column?)))
+        self.named.iter().copied()
     }
 
     /// A row's cells as they came, but for a hardware hash, which never leaves it.
     pub(crate) fn kept<'a>(&self, cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
         let kept = |(column, cell): (usize, Cow<'a, str>)| {
-            if self.hash == Some(column) || cell.len() > CELL_MAX_BYTES {
+            if self.hashes.contains(&column) || cell.len() > CELL_MAX_BYTES {
                 String::new()
             } else {
                 cell.into_owned()

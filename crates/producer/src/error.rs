@@ -12,8 +12,17 @@ pub enum ListError {
         #[source]
         source: std::io::Error,
     },
-    /// Nothing in it but blank lines and comments.
-    #[error("the device list {name} is empty")]
+    /// It is packed, and does not unpack.
+    #[error("the device list {name} cannot be unpacked")]
+    Packed {
+        /// The list.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nothing in it but blank lines, comments and perhaps a header.
+    #[error("the device list {name} has no rows")]
     Empty {
         /// The list.
         name: String,
@@ -37,12 +46,14 @@ pub enum ListError {
         known: &'static str,
     },
     /// A row that is too long, or a quote that never ends.
-    #[error("the device list {name} breaks off near line {line}")]
+    #[error("the device list {name} breaks off near {place}")]
     Broken {
         /// The list.
         name: String,
         /// Where.
-        line: u64,
+        place: String,
+        /// What to do about it.
+        hint: &'static str,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -72,14 +83,17 @@ impl ListError {
         match self {
             Self::Read { .. } => "check the path; `-` reads standard input".to_owned(),
             Self::Empty { .. } => {
-                "one serial or GUID a line, or a CSV, JSON or Excel list with at least one row"
+                "a list has one serial or GUID a line, or is a CSV, JSON or Excel list with at least one row"
                     .to_owned()
             }
             Self::Binary { .. } => {
                 "save it as CSV or as an Excel workbook (.xlsx) and try again".to_owned()
             }
             Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
-            Self::Broken { .. } => "look at the quotes near that line".to_owned(),
+            Self::Packed { .. } => {
+                "the file is damaged or was not copied to its end: get it again".to_owned()
+            }
+            Self::Broken { hint, .. } => (*hint).to_owned(),
             Self::BadException { .. } => {
                 "mend that line: it may name a device that must not be touched".to_owned()
             }

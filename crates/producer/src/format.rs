@@ -2,6 +2,7 @@
 
 use crate::ListError;
 use crate::columns::{COLUMNS_THAT_DO, Columns, shown};
+use crate::rows::Broken;
 use crate::workbook::Sheet;
 
 /// How a list is read.
@@ -38,10 +39,16 @@ pub(crate) fn refuse_binary(name: &str, start: &[u8]) -> Result<(), ListError> {
 
 /// Recognises a text by its first decoded bytes.
 pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
-    let first = start
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut separators = SEPARATORS.to_vec();
+    let mut first = None;
+    for line in start.lines() {
+        if let Some(separator) = separator_line(line.as_bytes()) {
+            separators = vec![separator];
+        } else if !(line.trim().is_empty() || line.trim().starts_with('#')) {
+            first = Some(line.trim());
+            break;
+        }
+    }
     let Some(first) = first else {
         return Err(ListError::Empty {
             name: name.to_owned(),
@@ -53,7 +60,7 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
         return Ok(Format::Json);
     }
     let mut widest: Vec<String> = Vec::new();
-    for separator in SEPARATORS {
+    for separator in separators {
         let header = cells(first, separator);
         if header.len() > widest.len() {
             widest.clone_from(&header);
@@ -70,6 +77,19 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
         });
     }
     Ok(Format::Plain)
+}
+
+/// The separator that a line such as `sep=;` names, which Excel writes and reads before a header.
+pub(crate) fn separator_line(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let bare = line.strip_prefix(b"\"").unwrap_or(line);
+    let bare = bare.strip_suffix(b"\"").unwrap_or(bare);
+    let (word, separator) = bare.split_at_checked(4)?;
+    match separator {
+        [separator] if word.eq_ignore_ascii_case(b"sep=") => Some(*separator),
+        _ => None,
+    }
 }
 
 /// The header of JSON items, in the order of `By::ALL`.
@@ -99,6 +119,31 @@ impl Format {
         )
     }
 
+    /// That a list of this format breaks off, where, and what to do about it.
+    pub(crate) fn broken(&self, name: &str, (number, source): Broken) -> ListError {
+        let (unit, hint) = match self {
+            Self::Plain => (
+                "line",
+                "a list has one serial or GUID a line: is it one at all?",
+            ),
+            Self::Table(..) => ("line", "look at the quotes near that line"),
+            Self::Json => (
+                "item",
+                "the JSON is damaged there or was not copied to its end: mend it or get it again",
+            ),
+            Self::Workbook(_) => (
+                "row",
+                "open it in Excel and save it again, or save it as CSV",
+            ),
+        };
+        ListError::Broken {
+            name: name.to_owned(),
+            place: format!("{unit} {number}"),
+            hint,
+            source,
+        }
+    }
+
     /// For people.
     pub(crate) fn described(&self) -> String {
         match self {
@@ -107,7 +152,8 @@ impl Format {
                 let separator = match separator {
                     b';' => "semicolons",
                     b'\t' => "tabs",
-                    _ => "commas",
+                    b',' => "commas",
+                    _ => "separators of its own",
                 };
                 format!("CSV with {separator}, devices by {}", columns.described())
             }

@@ -6,6 +6,7 @@
 use std::io::BufRead as _;
 
 use repilot_domain::By;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::columns::by_property;
@@ -236,31 +237,90 @@ fn is_scalar(byte: u8) -> bool {
 }
 
 fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
-    // A hash may stand in what does not parse: a word is all that is shown.
-    let bad = || {
-        let is_word = item.iter().all(u8::is_ascii_alphanumeric);
-        let word = if is_word { item } else { b"" };
-        (Malformed::Json, shown(&String::from_utf8_lossy(word)))
-    };
     match serde_json::from_slice(item) {
-        Ok(Value::String(text)) => key_of(&text, None).map(|key| vec![key]),
-        Ok(Value::Number(number)) => key_of(&number.to_string(), None).map(|key| vec![key]),
-        Ok(Value::Object(properties)) => {
-            let mut named: Vec<(By, String)> = properties
-                .into_iter()
-                .filter_map(|(name, value)| Some((by_property(&name)?, text(value)?)))
-                .collect();
+        Ok(Content::Text(text)) => key_of(&text, None).map(|key| vec![key]),
+        Ok(Content::Nameless { is_error }) => {
+            let bad = if is_error {
+                Malformed::ErrorAnswer
+            } else {
+                Malformed::Nameless
+            };
+            Err((bad, String::new()))
+        }
+        Ok(Content::Properties(mut named)) => {
             named.sort_by_key(|(by, _)| *by);
             keys_of(named.iter().map(|(by, text)| (*by, text.as_str())))
         }
-        Ok(Value::Null | Value::Bool(_) | Value::Array(_)) | Err(_) => Err(bad()),
+        Err(_) => {
+            // A hash may stand in what does not parse: a word is all that is shown.
+            let is_word = item.iter().all(u8::is_ascii_alphanumeric);
+            let word = if is_word { item } else { b"" };
+            Err((Malformed::Json, shown(&String::from_utf8_lossy(word))))
+        }
     }
 }
 
-fn text(value: Value) -> Option<String> {
+/// What an item says of its device.
+enum Content {
+    /// A bare name.
+    Text(String),
+    /// Every property that names devices, also where one stands twice; no other is kept.
+    Properties(Vec<(By, String)>),
+    /// An object without any.
+    Nameless { is_error: bool },
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a device's name or an object that has one")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+        Ok(Content::Text(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Content, E> {
+        Ok(Content::Text(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Content, E> {
+        Ok(Content::Text(number.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Content, A::Error> {
+        let mut named = Vec::new();
+        let mut is_error = false;
+        while let Some(name) = properties.next_key::<String>()? {
+            let Some(by) = by_property(&name) else {
+                is_error |= name == "error";
+                properties.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            named.push((by, text(properties.next_value()?)));
+        }
+        Ok(if named.is_empty() {
+            Content::Nameless { is_error }
+        } else {
+            Content::Properties(named)
+        })
+    }
+}
+
+/// A property's value; what is no name is as good as an empty one.
+fn text(value: Value) -> String {
     match value {
-        Value::String(text) => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
     }
 }

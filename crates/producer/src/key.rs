@@ -26,6 +26,10 @@ pub enum Malformed {
     Quotes,
     /// Neither an object nor a text.
     Json,
+    /// An object that has none of the properties which name devices.
+    Nameless,
+    /// What Graph answers when it has no list to give.
+    ErrorAnswer,
 }
 
 impl Malformed {
@@ -38,6 +42,10 @@ impl Malformed {
             Self::ControlCharacters => "this holds control characters",
             Self::Quotes => "a quote is not closed: these lines were read as one row",
             Self::Json => "this is no object with a serial or an id",
+            Self::ErrorAnswer => "this is an error that Graph answered with, and no device",
+            Self::Nameless => {
+                "this object has no property that names a device, such as `serialNumber` or `id`"
+            }
         }
     }
 }
@@ -89,6 +97,8 @@ pub(crate) fn keys_of<'a>(cells: impl IntoIterator<Item = (By, &'a str)>) -> Res
     let mut first_bad = None;
     for (by, text) in cells {
         match key_of(text, Some(by)) {
+            // What Graph gives a device that has no such id.
+            Ok(key) if as_guid(&key.text) == Some(0) => {}
             Ok(key) => keys.push(key),
             Err((Malformed::Empty, _)) => {}
             Err(bad) => {

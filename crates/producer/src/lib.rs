@@ -20,6 +20,7 @@ mod rejects;
 mod resolver;
 mod rows;
 mod selection;
+mod shared_texts;
 mod source;
 mod spreadsheet;
 mod table;

@@ -9,7 +9,7 @@ use crate::format::{Format, recognise, refuse_binary};
 use crate::reader::LineEnds;
 use crate::rows::Rows;
 use crate::source::Source;
-use crate::workbook;
+use crate::workbook::{self, UNPACKED_MAX_BYTES};
 
 /// What is looked at to recognise a list.
 const START_BYTES: u64 = 64 * 1024;
@@ -21,7 +21,7 @@ const ZIP: [u8; 4] = *b"PK\x03\x04";
 pub struct DeviceList {
     /// What was given.
     original: Source,
-    /// What is read, where that is another: a workbook, unpacked.
+    /// What is read, where that is another: a workbook, unpacked and without its long texts.
     unpacked: Option<Source>,
     name: String,
     sha256: String,
@@ -55,19 +55,26 @@ impl DeviceList {
     }
 
     fn recognised(original: Source, name: String) -> Result<Self, ListError> {
-        let failed = |source| ListError::Read {
-            name: name.clone(),
-            source,
+        let failed = |source| {
+            let name = name.clone();
+            if original.is_packed() {
+                ListError::Packed { name, source }
+            } else {
+                ListError::Read { name, source }
+            }
         };
         let start = original.start(START_BYTES).map_err(failed)?;
         if start.starts_with(&ZIP) {
             let sha256 = original.sha256().map_err(failed)?;
             let unpacked = if original.is_packed() {
                 let again = Source::open(original.path()).map_err(failed)?;
-                Some(again.seekable().map_err(failed)?)
+                let unpacked = again.seekable(UNPACKED_MAX_BYTES).map_err(failed)?;
+                Some(unpacked)
             } else {
                 None
             };
+            let unpacked =
+                workbook::bounded(unpacked.as_ref().unwrap_or(&original), &name)?.or(unpacked);
             let path = unpacked.as_ref().unwrap_or(&original).path();
             let format = workbook::recognise(path, &name)?;
             return Ok(Self {
@@ -95,6 +102,13 @@ impl DeviceList {
             encoding,
             format,
         })
+    }
+
+    /// That nothing is in it.
+    pub(crate) fn empty(&self) -> ListError {
+        ListError::Empty {
+            name: self.name.clone(),
+        }
     }
 
     /// What people call it: the file's name, or `stdin`.

@@ -90,6 +90,8 @@ pub struct PlanSummary {
     pub unknown_exceptions: u64,
     /// Planned devices that were named by an id which is not the Autopilot id, by its kind.
     pub mapped: BTreeMap<By, u64>,
+    /// Planned devices to which their row gives another name, too, which the inventory does not know.
+    pub partly_unknown: u64,
     /// Rows refused.
     pub refused: u64,
     /// The same by reason.

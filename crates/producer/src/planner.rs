@@ -8,7 +8,7 @@ use crate::Inventory;
 use crate::plan::{
     FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
 };
-use crate::resolver::Resolver;
+use crate::resolver::{Found, Resolver};
 use crate::rows::Row;
 
 /// As many devices as tell a person whether it is the right list.
@@ -91,7 +91,7 @@ impl<'a> Planner<'a> {
             )),
         };
         match found {
-            Ok((index, by)) => self.plan(index, by, row.line, is_meant),
+            Ok(found) => self.plan(found, row.line, is_meant),
             Err((reason, value, detail)) => self.refuse(RefusedRow {
                 list: list.to_owned(),
                 line: row.line,
@@ -105,16 +105,25 @@ impl<'a> Planner<'a> {
     /// What becomes of a device that no list names.
     pub fn resolve_device(&mut self, index: usize, line: u64, is_meant: bool) -> Resolution<'a> {
         self.summary.rows += 1;
-        self.plan(index, By::Id, line, |_| is_meant)
+        let found = Found {
+            index,
+            by: By::Id,
+            partly_unknown: false,
+        };
+        self.plan(found, line, |_| is_meant)
     }
 
     fn plan(
         &mut self,
-        index: usize,
-        by: By,
+        found: Found,
         line: u64,
         is_meant: impl FnOnce(&Device) -> bool,
     ) -> Resolution<'a> {
+        let Found {
+            index,
+            by,
+            partly_unknown,
+        } = found;
         let device = self.inventory.device(index);
         if self.excepted.contains(&index) {
             self.summary.left_out_by_exception += 1;
@@ -134,6 +143,9 @@ impl<'a> Planner<'a> {
         summary.planned += 1;
         if matches!(by, By::ManagedDeviceId | By::EntraDeviceId) {
             *summary.mapped.entry(by).or_default() += 1;
+        }
+        if partly_unknown {
+            summary.partly_unknown += 1;
         }
         if device.user_principal_name.is_empty() {
             summary.without_user += 1;

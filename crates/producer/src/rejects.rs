@@ -20,7 +20,8 @@ impl<W: Write> Rejects<W> {
     /// Begins the table. Its header holds every column of every list once; columns that mean the
     /// same are one.
     pub fn new(writer: W, lists: &[DeviceList]) -> csv::Result<Self> {
-        let mut writer = csv::Writer::from_writer(writer);
+        // A row may have more cells than its list's header.
+        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(writer);
         let mut header: Vec<String> = Vec::new();
         let mut places = Vec::new();
         for list in lists {
@@ -53,7 +54,8 @@ impl<W: Write> Rejects<W> {
         refused: &RefusedRow,
     ) -> csv::Result<()> {
         let mut record = vec![String::new(); self.width];
-        for (place, cell) in self.places[list].iter().zip(cells) {
+        let places = &self.places[list];
+        for (place, cell) in places.iter().zip(cells) {
             record[*place] = defused(cell);
         }
         let line = refused.line.to_string();
@@ -64,6 +66,8 @@ impl<W: Write> Rejects<W> {
             &line,
         ];
         record.extend(reasons.map(defused));
+        let beyond = cells.iter().skip(places.len());
+        record.extend(beyond.map(|cell| defused(cell)));
         self.writer.write_record(&record)
     }
 

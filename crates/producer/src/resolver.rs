@@ -9,6 +9,17 @@ use crate::{Inventory, Key, Malformed};
 /// Why a row is refused: the reason, what it named, and the same in words.
 pub(crate) type Refusal = (RefusalReason, String, String);
 
+/// A device that a row means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its place in the inventory.
+    pub(crate) index: usize,
+    /// By which of its names it was found.
+    pub(crate) by: By,
+    /// Whether the row gives it a name, too, that the inventory does not know.
+    pub(crate) partly_unknown: bool,
+}
+
 /// Resolves the keys of rows.
 pub(crate) struct Resolver<'a> {
     pub(crate) inventory: &'a Inventory,
@@ -22,14 +33,24 @@ impl Resolver<'_> {
     /// A key that the inventory does not know says nothing against the others: a device that was
     /// imported anew has another id and the same serial. Display names are not unique, and change:
     /// one counts in a row that has nothing better.
-    pub(crate) fn find(&self, keys: &[Key]) -> Result<(usize, By), Refusal> {
+    pub(crate) fn find(&self, keys: &[Key]) -> Result<Found, Refusal> {
+        // Where a kind is forced and the row has a name of that kind, its others stand aside.
+        let is_forced = |key: &&Key| self.by.is_some() && key.by == self.by;
+        let forced: Vec<&Key> = keys.iter().filter(is_forced).collect();
+        let keys: Vec<&Key> = if forced.is_empty() {
+            keys.iter().collect()
+        } else {
+            forced
+        };
         let is_name = |key: &&Key| self.by.or(key.by) == Some(By::Name);
-        let (names, exact): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(is_name);
+        let (names, exact): (Vec<&Key>, Vec<&Key>) = keys.into_iter().partition(is_name);
         let keys = if exact.is_empty() { names } else { exact };
         let mut known: Option<(&Key, Vec<(usize, By)>)> = None;
+        let mut partly_unknown = false;
         for key in &keys {
             let meant = self.named_by(key);
             if meant.is_empty() {
+                partly_unknown = true;
                 continue;
             }
             let Some((first, candidates)) = &mut known else {
@@ -44,9 +65,13 @@ impl Resolver<'_> {
         }
         match (known, keys.first()) {
             (Some((key, candidates)), _) => match candidates.as_slice() {
-                [only] => match self.denied(&keys, only.0) {
+                [(index, by)] => match self.denied(&keys, *index) {
                     Some(refused) => Err(refused),
-                    None => Ok(*only),
+                    None => Ok(Found {
+                        index: *index,
+                        by: *by,
+                        partly_unknown,
+                    }),
                 },
                 several => Err(self.ambiguous(key, several)),
             },

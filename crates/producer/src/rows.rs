@@ -39,6 +39,7 @@ pub struct Row {
 pub struct Rows {
     body: Body,
     row_end: RowEnd,
+    format: Format,
     name: String,
     done: bool,
     /// Of the last row.
@@ -70,11 +71,7 @@ impl Rows {
         })?;
         let (capped, row_end) = Capped::new(LineEnds::new(encoding.decode(bytes)));
         let reader = BufReader::new(capped);
-        let broken = |(line, source)| ListError::Broken {
-            name: name.clone(),
-            line,
-            source,
-        };
+        let broken = |broken| format.broken(&name, broken);
         let body = match format {
             Format::Plain => Body::Plain {
                 reader,
@@ -94,6 +91,7 @@ impl Rows {
         Ok(Self {
             body,
             row_end,
+            format: format.clone(),
             name,
             done: false,
             cells: Vec::new(),
@@ -122,7 +120,12 @@ impl Rows {
             Body::Json(_) => {
                 let mut cells = vec![String::new(); By::ALL.len()];
                 for key in row.keys.iter().flatten() {
-                    cells[key.by.unwrap_or(By::Serial) as usize].clone_from(&key.text);
+                    let cell = &mut cells[key.by.unwrap_or(By::Serial) as usize];
+                    // Two of a kind are not made one: the row would be read again without its fault.
+                    if !cell.is_empty() {
+                        cell.push_str(" | ");
+                    }
+                    cell.push_str(&key.text);
                 }
                 return cells;
             }
@@ -174,11 +177,8 @@ impl Iterator for Rows {
         if self.done {
             return None;
         }
-        let next = self.next_row().map_err(|(line, source)| ListError::Broken {
-            name: self.name.clone(),
-            line,
-            source,
-        });
+        let next = self.next_row();
+        let next = next.map_err(|broken| self.format.broken(&self.name, broken));
         self.done = !matches!(next, Ok(Some(_)));
         next.transpose()
     }

@@ -98,8 +98,10 @@ impl Selection {
     ) -> Result<Steps<'a>, ListError> {
         let mut planner = Planner::new(inventory).taking_keys_by(self.by);
         for list in &self.except {
+            let mut rows = 0;
             for row in list.rows()? {
                 let row = row?;
+                rows += 1;
                 // A row that cannot be read may name a device that must not be touched.
                 if let Err((bad, _)) = &row.keys
                     && *bad != Malformed::Empty
@@ -112,6 +114,9 @@ impl Selection {
                 }
                 planner.except(&row);
             }
+            if rows == 0 {
+                return Err(list.empty());
+            }
         }
         Ok(Steps {
             selection: self,
@@ -121,6 +126,7 @@ impl Selection {
             keep_cells: false,
             next_list: 0,
             rows: None,
+            rows_of_list: 0,
             next_device: 0,
         })
     }
@@ -148,6 +154,7 @@ pub struct Steps<'a> {
     keep_cells: bool,
     next_list: usize,
     rows: Option<Rows>,
+    rows_of_list: u64,
     next_device: usize,
 }
 
@@ -207,15 +214,20 @@ impl<'a> Steps<'a> {
                 };
                 self.rows = Some(list.rows()?);
                 self.next_list += 1;
+                self.rows_of_list = 0;
                 continue;
             };
             let Some(row) = rows.next().transpose()? else {
+                if self.rows_of_list == 0 {
+                    return Err(self.selection.lists[self.next_list - 1].empty());
+                }
                 if self.next_list == self.selection.lists.len() {
                     return Ok(None);
                 }
                 self.rows = None;
                 continue;
             };
+            self.rows_of_list += 1;
             let (selection, now) = (self.selection, self.now);
             let is_meant =
                 |device: &Device| Condition::all_hold(&selection.conditions, device, now);

@@ -140,18 +140,26 @@ impl Source {
     }
 
     /// The file itself, or an unpacked copy of it, for what cannot be read as a stream.
-    pub(crate) fn seekable(self) -> std::io::Result<Self> {
+    pub(crate) fn seekable(self, max_bytes: u64) -> std::io::Result<Self> {
         if !self.packed {
             return Ok(self);
         }
         let mut unpacked = tempfile::NamedTempFile::new()?;
-        std::io::copy(&mut self.read()?.0, &mut unpacked)?;
+        let mut bytes = self.read()?.0.take(max_bytes + 1);
+        if std::io::copy(&mut bytes, &mut unpacked)? > max_bytes {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
         unpacked.rewind()?;
-        Ok(Self {
-            path: unpacked.path().to_owned(),
+        Ok(Self::spooled(unpacked))
+    }
+
+    /// A copy that is removed with the list.
+    pub(crate) fn spooled(spool: tempfile::NamedTempFile) -> Self {
+        Self {
+            path: spool.path().to_owned(),
             packed: false,
-            _spool: Some(unpacked),
-        })
+            _spool: Some(spool),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {

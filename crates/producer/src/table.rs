@@ -9,6 +9,7 @@ use std::io::{BufRead as _, Chain, Cursor, Read as _};
 use csv::ByteRecord;
 
 use crate::columns::Columns;
+use crate::format::separator_line;
 use crate::key::{Bad, Key, Malformed, keys_of};
 use crate::reader::RowEnd;
 use crate::rows::{Broken, Bytes, Row};
@@ -41,7 +42,9 @@ impl Table {
                 .read_until(b'\n', &mut header)
                 .map_err(|error| (preamble + 1, error.into()))?;
             let line = header.trim_ascii();
-            if read == 0 || !(line.is_empty() || line.starts_with(b"#")) {
+            let is_header =
+                !line.is_empty() && !line.starts_with(b"#") && separator_line(&header).is_none();
+            if read == 0 || is_header {
                 break;
             }
             preamble += 1;

@@ -1,7 +1,7 @@
 //! Excel workbooks: the first sheet that names devices, row by row.
 //!
-//! The format keeps a workbook's texts in one table, which is read whole; so a workbook is bounded
-//! before it is opened. A thread of its own reads, no further ahead than a few rows. A workbook that
+//! The format keeps a workbook's texts in one table, which is read whole; so a workbook is bounded,
+//! and its long texts are taken out, before it is opened. A thread of its own reads, no further ahead than a few rows. A workbook that
 //! is damaged in a way which the parser did not expect may make it panic: that is an error like any
 //! other here.
 
@@ -12,17 +12,20 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use calamine::{Data, DataRef, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
+use zip::ZipArchive;
 
 use crate::columns::COLUMNS_THAT_DO;
 use crate::columns::{Columns, shown};
 use crate::rows::Broken;
+use crate::shared_texts::shortened;
+use crate::source::Source;
 use crate::{ListError, format::Format};
 
 /// Rows that the thread reads ahead.
 const AHEAD: usize = 64;
 
 /// A million rows with a hardware hash each are no list for a workbook.
-const UNPACKED_MAX_BYTES: u64 = 512 * 1024 * 1024;
+pub(crate) const UNPACKED_MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The longest row, in bytes.
 const ROW_BYTES: usize = 1024 * 1024;
@@ -63,32 +66,37 @@ pub(crate) struct SheetRows {
     last: u64,
 }
 
+/// A copy of a workbook that can be opened without holding more than it should; `None` where the
+/// workbook itself can.
+pub(crate) fn bounded(workbook: &Source, name: &str) -> Result<Option<Source>, ListError> {
+    let looks_like = |looks_like| ListError::Binary {
+        name: name.to_owned(),
+        looks_like,
+    };
+    let torn = |_not_zip| looks_like("a workbook that is damaged or was not copied to its end");
+    let file = File::open(workbook.path()).map_err(|source| ListError::Read {
+        name: name.to_owned(),
+        source,
+    })?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(torn)?;
+    let mut unpacked = 0_u64;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(torn)?;
+        unpacked = unpacked.saturating_add(entry.size());
+    }
+    if unpacked > UNPACKED_MAX_BYTES {
+        return Err(looks_like("a workbook of more than 512 MB"));
+    }
+    let shortened = shortened(workbook.path(), UNPACKED_MAX_BYTES).map_err(torn)?;
+    Ok(shortened.map(Source::spooled))
+}
+
 /// Finds the sheet that names devices.
 pub(crate) fn recognise(path: &Path, name: &str) -> Result<Format, ListError> {
     let unreadable = || ListError::Binary {
         name: name.to_owned(),
         looks_like: "a zip archive that is no Excel workbook",
     };
-    let read = |source| ListError::Read {
-        name: name.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(read)?;
-    let mut archive =
-        zip::ZipArchive::new(BufReader::new(file)).map_err(|_not_zip| unreadable())?;
-    let mut unpacked = 0_u64;
-    for index in 0..archive.len() {
-        let entry = archive
-            .by_index_raw(index)
-            .map_err(|_not_zip| unreadable())?;
-        unpacked = unpacked.saturating_add(entry.size());
-    }
-    if unpacked > UNPACKED_MAX_BYTES {
-        return Err(ListError::Binary {
-            name: name.to_owned(),
-            looks_like: "a workbook of more than 512 MB",
-        });
-    }
     let mut workbook = guarded(|| open(path)).map_err(|_not_excel| unreadable())?;
     let mut found = Vec::new();
     let metadata = workbook.sheets_metadata().to_vec();
@@ -242,7 +250,7 @@ fn each_row(
 /// What a cell holds at most; Excel writes no longer ones.
 const CELL_MAX_CHARS: usize = 32_767;
 
-fn bounded(text: &str) -> String {
+fn cut(text: &str) -> String {
     text.chars().take(CELL_MAX_CHARS).collect()
 }
 
@@ -251,8 +259,8 @@ fn text(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Float(number) if number.fract() == 0.0 => format!("{number:.0}"),
         DataRef::Empty => String::new(),
-        DataRef::String(text) => bounded(text),
-        DataRef::SharedString(text) => bounded(text),
+        DataRef::String(text) => cut(text),
+        DataRef::SharedString(text) => cut(text),
         other => Data::from(other.clone()).to_string(),
     }
 }

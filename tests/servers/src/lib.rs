@@ -2,7 +2,6 @@
 //! system's packages, and gone when the test's process is, however that ends.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
 
 mod postgres;

@@ -5,7 +5,7 @@ use crate::args::{CampaignCommand, StatusArguments};
 use crate::commands::status;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Consent, ask, print, print_json, say};
+use crate::output::{ask, print, print_json, say};
 
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
@@ -54,7 +54,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                 ));
             }
             let question = format!("Cancel {open} jobs of campaign {name} for good?");
-            if !yes && ask(&question) != Consent::Given {
+            if !yes && !ask(&question)? {
                 say("nothing changed");
                 return Ok(Exit::Error);
             }

@@ -27,11 +27,12 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
         campaign: ledger.campaign(name).await?.map(|known| known.id),
     };
     let selection = &arguments.selection;
-    let (plan, inventory) = planning::plan(app, &ledger, &target, selection, making).await?;
+    let made = planning::plan(app, &ledger, &target, selection, making).await?;
+    let plan = &made.plan;
     if !app.json {
-        plan_text::show(&plan);
+        plan_text::show(plan);
     }
-    planning::accept(app, &plan, selection)?;
+    planning::accept(app, plan, selection)?;
     let question = format!(
         "Enqueue {} devices of tenant {} to have their users unassigned?",
         plan.summary.planned, target.tenant.name
@@ -39,15 +40,14 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     if !arguments.yes && !planning::agreed(&question)? {
         return Ok(Exit::Error);
     }
-    let (_, enqueued) =
-        crate::enqueue::enqueue(app, &ledger, &target, &inventory, plan.planned_at, name).await?;
+    let enqueued = crate::enqueue::enqueue(app, &ledger, &target, &made, name).await?;
     ledger.close().await;
     if app.json {
         print_json(&Report {
             campaign: name.clone(),
             added: enqueued.added,
             already_there: enqueued.present,
-            plan,
+            plan: made.plan,
         })?;
         return Ok(Exit::Done);
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::app::{self, App};
 use crate::args::{ExportArguments, ExportFormat};
 use crate::exit::Exit;
+use crate::output::reader_has_gone;
 
 /// Jobs read at once: a campaign of any size takes no more memory than this.
 const PAGE: u32 = 5_000;
@@ -104,25 +105,9 @@ pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Resul
         ExportFormat::Csv
     });
     match write(&ledger, &campaign, format).await {
-        // A reader that has gone, as `head` does, is no error.
-        Err(error) if is_broken_pipe(&error) => Ok(Exit::Done),
+        Err(error) if reader_has_gone(&error) => Ok(Exit::Done),
         written => written.map(|()| Exit::Done),
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let broken = |kind| kind == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        let by_csv = cause.downcast_ref::<csv::Error>().is_some_and(
-            |error| matches!(error.kind(), csv::ErrorKind::Io(error) if broken(error.kind())),
-        );
-        let by_json = cause
-            .downcast_ref::<serde_json::Error>()
-            .and_then(serde_json::Error::io_error_kind)
-            .is_some_and(broken);
-        let plain = cause.downcast_ref::<std::io::Error>();
-        by_csv || by_json || plain.is_some_and(|error| broken(error.kind()))
-    })
 }
 
 async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> anyhow::Result<()> {

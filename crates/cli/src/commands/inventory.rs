@@ -12,7 +12,7 @@ use crate::args::{ExportFormat, InventoryCommand, InventoryFilter};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness};
-use crate::output::{moment, plain, print, print_json, rendered, say, table};
+use crate::output::{moment, plain, print, print_json, reader_has_gone, rendered, say, table};
 use crate::tenants;
 
 /// As many devices as a person looks at in a terminal.
@@ -101,7 +101,10 @@ pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result
                 ExportFormat::Csv
             }) {
                 ExportFormat::Json => print_json(&devices)?,
-                ExportFormat::Csv => write_csv(&devices)?,
+                ExportFormat::Csv => match write_csv(&devices) {
+                    Err(error) if reader_has_gone(&error) => {}
+                    written => written?,
+                },
             }
         }
     }

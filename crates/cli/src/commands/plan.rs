@@ -15,13 +15,13 @@ pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Res
         every_refusal: app.json,
         campaign: None,
     };
-    let (plan, _) = planning::plan(app, &ledger, &target, selection, making).await?;
+    let made = planning::plan(app, &ledger, &target, selection, making).await?;
     ledger.close().await;
     if app.json {
-        print_json(&plan)?;
+        print_json(&made.plan)?;
     } else {
-        print(&plan_text::described(&plan));
+        print(&plan_text::described(&made.plan));
     }
-    planning::accept(app, &plan, selection)?;
+    planning::accept(app, &made.plan, selection)?;
     Ok(Exit::Done)
 }

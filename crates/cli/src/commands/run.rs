@@ -145,9 +145,10 @@ async fn begin(
         campaign: known.as_ref().map(|known| known.id),
     };
     let selection = &arguments.selection;
-    let (plan, inventory) = planning::plan(app, ledger, target, selection, making).await?;
-    plan_text::show(&plan);
-    planning::accept(app, &plan, selection)?;
+    let made = planning::plan(app, ledger, target, selection, making).await?;
+    let plan = &made.plan;
+    plan_text::show(plan);
+    planning::accept(app, plan, selection)?;
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
         say(&format!(
@@ -168,8 +169,7 @@ async fn begin(
     if may_ask && !agreed(&question)? {
         return Ok(None);
     }
-    let (_, enqueued) =
-        enqueue::enqueue(app, ledger, target, &inventory, plan.planned_at, name).await?;
+    let enqueued = enqueue::enqueue(app, ledger, target, &made, name).await?;
     let present = if enqueued.present > 0 {
         format!(", {} were there already", enqueued.present)
     } else {

@@ -86,7 +86,7 @@ fn items_that_name_nothing_are_told_apart_and_a_torn_text_is_an_error() {
     let text = r#"[{"model":"x"},7,null,{"serialNumber":null},{"serialNumber":12},{"a" "b"}]"#;
     assert_eq!(
         keys(text.as_bytes()),
-        ["Empty", "7", "Json", "Empty", "12", "Json"]
+        ["Nameless", "7", "Json", "Empty", "12", "Json"]
     );
     for torn in [
         r#"{"value":[{"serialNumber":"PF1"},{"ser"#,
@@ -208,4 +208,39 @@ proptest! {
         let rows = is_read_to_its_end(page.as_bytes());
         prop_assert_eq!(rows, serials.len());
     }
+}
+
+#[test]
+fn a_workbook_is_opened_without_its_hardware_hashes() {
+    let list = DeviceList::open(&fixture("import.xlsx")).unwrap();
+    let mut rows = list.rows().unwrap();
+    let mut serials = Vec::new();
+    while let Some(row) = rows.next() {
+        let row = row.unwrap();
+        assert_eq!(rows.cells(&row)[2..], ["", "Sales"]);
+        serials.push(row.keys.unwrap()[0].text.clone());
+    }
+    assert_eq!(serials, ["PF1", "PF2", "PF3"]);
+}
+
+#[test]
+fn a_file_that_was_not_copied_to_its_end_is_told_as_such() {
+    let csv = "Serial number\nPF1\n".repeat(2_000);
+    let packed = gzip(csv.as_bytes());
+    let error = list(&packed[..packed.len() - 20]);
+    assert!(matches!(error, Err(ListError::Packed { .. })), "{error:?}");
+    let workbook = std::fs::read(fixture("fleet.xlsx")).unwrap();
+    let error = list(&workbook[..workbook.len() / 2]).unwrap_err();
+    assert!(
+        error.to_string().contains("not copied to its end"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_answer_of_graphs_that_is_no_list_is_told_as_such() {
+    let text = r#"{"error":{"code":"Forbidden","message":"no"}}"#;
+    assert_eq!(keys(text.as_bytes()), ["ErrorAnswer"]);
+    let text = r#"{"devices":{"list":[{"serialNumber":"PF1"}]}}"#;
+    assert_eq!(keys(text.as_bytes()), ["Nameless"]);
 }

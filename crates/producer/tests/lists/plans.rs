@@ -264,3 +264,57 @@ proptest! {
         prop_assert_eq!(summary.refused_by_reason.values().sum::<u64>(), summary.refused);
     }
 }
+
+#[test]
+fn names_that_stand_twice_must_agree() {
+    let (serials, summary) = planned(b"Serial number,serialNumber\nPF1,pf1\nPF1,PF2\n,PF2\n");
+    assert_eq!(serials, ["PF1", "PF2"]);
+    assert_eq!(refusals(&summary), [(3, RefusalReason::Contradictory)]);
+    let json = br#"[{"serialNumber":"PF1","serialNumber":"PF2"},{"serialNumber":"PF1","Serial Number":"PF1"}]"#;
+    let (serials, summary) = planned(json);
+    assert_eq!(serials, ["PF1"]);
+    assert_eq!(refusals(&summary), [(1, RefusalReason::Contradictory)]);
+}
+
+#[test]
+fn a_name_that_is_not_known_beside_one_that_is_counts_as_such() {
+    let text = b"id,Serial number,azureActiveDirectoryDeviceId
+99999999-0000-4000-8000-000000000000,PF1,00000000-0000-0000-0000-000000000000
+00000001-0000-4000-8000-000000000001,PF2,00000000-0000-0000-0000-000000000000
+";
+    let (serials, summary) = planned(text);
+    assert_eq!(serials, ["PF1", "PF2"]);
+    assert_eq!(summary.partly_unknown, 1);
+}
+
+#[test]
+fn a_forced_kind_is_taken_from_the_column_that_has_it() {
+    let text = b"id,Serial number\n00000001-0000-4000-8000-000000000001,PF1\n";
+    let forced = Selection {
+        by: Some(By::Serial),
+        ..selection(vec![list(text).unwrap()])
+    };
+    assert_eq!(plan_of(&forced, &inventory()).0, ["PF1"]);
+    let (serials, summary) = planned(text);
+    assert!(serials.is_empty());
+    assert_eq!(refusals(&summary), [(2, RefusalReason::Contradictory)]);
+}
+
+#[test]
+fn a_list_without_rows_is_no_list_and_no_exception() {
+    for empty in ["Serial number,Model\n", "[]", r#"{"value":[]}"#] {
+        let lists = selection(vec![
+            list(b"PF1\n").unwrap(),
+            list(empty.as_bytes()).unwrap(),
+        ]);
+        let inventory = inventory();
+        let error = lists.steps(&inventory, NOW).unwrap().find_map(Result::err);
+        assert!(matches!(error, Some(ListError::Empty { .. })), "{empty}");
+        let except = Selection {
+            except: vec![list(empty.as_bytes()).unwrap()],
+            ..selection(vec![list(b"PF1\n").unwrap()])
+        };
+        let error = except.steps(&inventory, NOW).err();
+        assert!(matches!(error, Some(ListError::Empty { .. })), "{empty}");
+    }
+}

@@ -143,13 +143,9 @@ fn a_quote_that_is_not_closed_refuses_the_lines_that_it_swallows() {
 fn what_is_no_list_is_named_with_what_to_do() {
     let hashes = "4000,MBA,x\n1,2,3\n".to_owned();
     let cases: [(&[u8], &str, &str); 5] = [
-        (b"", "is empty", "one serial"),
-        (b"\n# only comments\n", "is empty", "one serial"),
-        (
-            b"PK\x03\x04rest",
-            "a zip archive that is no Excel workbook",
-            "save it as CSV",
-        ),
+        (b"", "has no rows", "one serial"),
+        (b"\n# only comments\n", "has no rows", "one serial"),
+        (b"PK\x03\x04rest", "not copied to its end", "save it as CSV"),
         (b"MZ\0\0\x01", "binary", "save it as CSV"),
         (
             hashes.as_bytes(),
@@ -184,4 +180,14 @@ fn a_list_that_changed_is_noticed() {
     list.verify().unwrap();
     std::fs::write(&path, "PF2\n").unwrap();
     assert!(matches!(list.verify(), Err(ListError::Changed { .. })));
+}
+
+#[test]
+fn a_line_that_names_the_separator_comes_before_the_header() {
+    for line in ["sep=|", "SEP=|", "\"sep=|\""] {
+        let text = format!("{line}\r\nModel|Serial number\r\nx,y|PF1\r\n");
+        assert_eq!(keys(text.as_bytes()), [(3, "PF1".to_owned())]);
+    }
+    let text = "sep=;\nSerial number;Model\nPF1;a,b\n";
+    assert_eq!(keys(text.as_bytes()), [(3, "PF1".to_owned())]);
 }
