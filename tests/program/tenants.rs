@@ -135,3 +135,28 @@ async fn a_secret_comes_from_a_file_or_the_environment_and_its_absence_is_explai
         "{ran:?}"
     );
 }
+
+#[tokio::test]
+async fn a_tenant_that_is_added_is_drained_by_the_worker_that_runs() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 20).await;
+    bench.write("repilot.toml", MANAGED);
+    let worker = with_identity(&bench, &["worker"]).spawn().unwrap();
+    let other = MANAGED.replace("contoso", "fabrikam");
+    bench.write("repilot.toml", format!("{MANAGED}\n{other}"));
+    let mut enqueue = with_identity(
+        &bench,
+        &[
+            "enqueue",
+            "--yes",
+            "devices.txt",
+            "--campaign",
+            "c",
+            "--tenant",
+            "fabrikam",
+        ],
+    );
+    ended(enqueue.spawn().unwrap()).await.expect(0);
+    bench.until(|counters| counters.applied == 20).await;
+    e2e::interrupt(&worker).await;
+    ended(worker).await;
+}

@@ -22,6 +22,8 @@ pub(crate) struct App {
     pub(crate) settings_file: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where the settings came from, to read them again.
+    pub(crate) places: Arc<Places>,
     simulated: bool,
     /// `--config`, as the person gave it.
     config_given: Option<PathBuf>,
@@ -45,6 +47,7 @@ impl App {
             settings_file: file,
             json: global.json,
             clock: Arc::new(SystemClock),
+            places: Arc::new(places),
             simulated: false,
             config_given: global.config.clone(),
             ledger_given: global.ledger.is_some(),

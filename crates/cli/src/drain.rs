@@ -1,12 +1,13 @@
 //! Draining: a worker beside a view of its campaign, until the campaign ends, pauses or is stopped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use repilot_domain::{CampaignStatus, LaneKind, WorkerId};
 use repilot_ledger::{Campaign, Ledger, LedgerError, WorkerRow};
-use repilot_worker::{Attendance, Tenant, Worker, WorkerError, WorkerSettings};
+use repilot_worker::{Attendance, Tenant, TenantDirectory, Worker, WorkerError, WorkerSettings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ const QUIT_AT_ONCE: i32 = 130;
 pub(crate) fn worker(
     app: &App,
     ledger: &Ledger,
-    tenants: Vec<Tenant>,
+    tenants: Arc<dyn TenantDirectory>,
     attendance: Attendance,
 ) -> Worker {
     let host = std::env::var("COMPUTERNAME")
@@ -66,6 +67,10 @@ pub(crate) fn worker(
     )
 }
 
+fn only(tenant: Tenant) -> Arc<dyn TenantDirectory> {
+    Arc::new(BTreeMap::from([(tenant.name.clone(), tenant)]))
+}
+
 /// How a drain came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drained {
@@ -84,7 +89,7 @@ pub(crate) async fn campaign(
     tenant: Tenant,
     campaign: Campaign,
 ) -> anyhow::Result<(Campaign, Drained)> {
-    let worker = worker(app, ledger, vec![tenant], Attendance::Campaign(campaign.id));
+    let worker = worker(app, ledger, only(tenant), Attendance::Campaign(campaign.id));
     let stop = CancellationToken::new();
     let mut running = tokio::spawn(worker.run(stop.clone()));
     let bar = CampaignBar::start(&campaign);

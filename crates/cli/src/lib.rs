@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod help;
 mod inventory;
+mod live_tenants;
 mod logging;
 mod output;
 mod plan_file;

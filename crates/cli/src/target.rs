@@ -38,7 +38,7 @@ pub(crate) async fn target(
     };
     let Some(simulation) = simulation.filter(|simulation| simulation.simulate) else {
         let name = tenants::choose(&app.settings, tenant)?;
-        let tenant = tenants::build(app, &name)?;
+        let tenant = tenants::build(&app.settings, &app.clock, &name)?;
         return Ok(Target {
             selection,
             tenant,

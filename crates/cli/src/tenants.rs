@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::TenantName;
+use repilot_domain::{Clock, TenantName};
 use repilot_graph::{
     ApiVersion, AzureCredential, Cloud, GraphClient, GraphRoot, GraphSettings, Route, TokenSource,
 };
@@ -68,8 +68,11 @@ pub(crate) fn choose(
 }
 
 /// Sets a tenant up; nothing is called yet.
-pub(crate) fn build(app: &App, name: &TenantName) -> anyhow::Result<Tenant> {
-    let settings = &app.settings;
+pub(crate) fn build(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    name: &TenantName,
+) -> anyhow::Result<Tenant> {
     let cloud: Cloud = settings.graph.cloud.parse().context("[graph] cloud")?;
     let root = match settings.graph.root.as_str() {
         "" => cloud.root(),
@@ -94,9 +97,11 @@ pub(crate) fn build(app: &App, name: &TenantName) -> anyhow::Result<Tenant> {
             credential: credential(name, tenant)?,
             cloud,
         },
-        (None, None) => return choose(settings, Some(name)).and_then(|name| build(app, &name)),
+        (None, None) => {
+            return choose(settings, Some(name)).and_then(|name| build(settings, clock, &name));
+        }
     };
-    with(app, name.clone(), graph, tokens)
+    with(settings, clock, name.clone(), graph, tokens)
 }
 
 /// A tenant of a simulated Graph.
@@ -108,28 +113,31 @@ pub(crate) fn simulated(app: &App, root: &str, token: &str) -> anyhow::Result<Te
         timeout: app.settings.graph.timeout.0,
     };
     let tokens = TokenSource::Fixed(SecretString::from(token.to_owned()));
-    with(app, TenantName::new(SIMULATED)?, graph, tokens)
+    let name = TenantName::new(SIMULATED)?;
+    with(&app.settings, &app.clock, name, graph, tokens)
 }
 
 fn with(
-    app: &App,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
     name: TenantName,
     graph: GraphSettings,
     tokens: TokenSource,
 ) -> anyhow::Result<Tenant> {
-    let throttle = &app.settings.throttle;
+    let throttle = &settings.throttle;
     let lane = |limit: u32| LaneSettings {
         limit: limit.max(1),
         window: throttle.window.0,
         in_flight: Some(throttle.in_flight).filter(|calls| *calls > 0),
     };
-    let client = GraphClient::new(graph, tokens, Arc::clone(&app.clock))
+    let client = GraphClient::new(graph, tokens, Arc::clone(clock))
         .with_context(|| format!("tenant `{name}` cannot be set up"))?;
     Ok(Tenant {
         client,
         writes: lane(throttle.writes),
         reads: lane(throttle.reads),
         name,
+        revision: 0,
     })
 }
 

@@ -11,8 +11,8 @@ use repilot_queue::Dispatcher;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::lanes::{Lanes, Tenant};
-use crate::lease::LEASE;
+use crate::TenantDirectory;
+use crate::lanes::Lanes;
 
 /// What a lane grants within this time is dispatched: long enough that no permit waits for a job.
 const HORIZON: Duration = Duration::from_millis(500);
@@ -30,7 +30,7 @@ pub(crate) struct Feeder {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) worker: WorkerId,
-    pub(crate) tenants: Arc<HashMap<TenantName, Tenant>>,
+    pub(crate) tenants: Arc<dyn TenantDirectory>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dispatcher: Dispatcher,
     /// Told when a delivery is done: the lane may take more.
@@ -103,31 +103,23 @@ impl Feeder {
         }
     }
 
-    /// Takes lanes of tenants that have just got work, without waiting for the keeper.
+    /// Takes lanes of tenants that have just got work, without waiting for the keeper; whether it
+    /// got any.
     async fn hold_new(&self, tenants: &[TenantName], now: Timestamp) -> bool {
-        let mut taken = false;
-        for name in tenants {
-            let Some(tenant) = self.tenants.get(name) else {
-                continue;
-            };
-            if self.lanes.get(name, now).is_some() {
-                continue;
-            }
-            let until = now.after(LEASE);
-            let held = self
-                .lanes
-                .hold(&self.ledger, tenant, &self.worker, now, until);
-            match held.await {
-                Ok(None) => taken = true,
-                Ok(Some(_)) => {}
-                Err(error) => tracing::warn!(
-                    tenant = %name,
+        let new = |name: &&TenantName| self.lanes.get(name, now).is_none();
+        let new: Vec<TenantName> = tenants.iter().filter(new).cloned().collect();
+        let (directory, id) = (&*self.tenants, &self.worker);
+        let held = self.lanes.hold_all(&self.ledger, directory, id, &new, now);
+        match held.await {
+            Ok(held) => held > 0,
+            Err(error) => {
+                tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the ledger did not give the tenant's lane; trying again"
-                ),
+                    "the ledger did not give the lanes of tenants; trying again"
+                );
+                false
             }
         }
-        taken
     }
 
     /// How many more of a tenant's jobs go on the wire: none until half of what its lane takes in

@@ -1,14 +1,14 @@
 //! The keeper: renews what this process has promised, and takes up what others broke off.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{CampaignId, Clock, TenantName, Timestamp};
+use repilot_domain::{CampaignId, Clock, Timestamp};
 use repilot_ledger::{Ledger, LedgerError, WorkerRow};
 use tokio_util::sync::CancellationToken;
 
-use crate::lanes::{Lanes, Tenant};
+use crate::TenantDirectory;
+use crate::lanes::Lanes;
 use crate::lease::{LEASE, Lease, RENEW_EVERY};
 
 /// How often what others broke off is looked for.
@@ -33,7 +33,7 @@ pub(crate) struct Keeper {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) row: WorkerRow,
-    pub(crate) tenants: Arc<HashMap<TenantName, Tenant>>,
+    pub(crate) tenants: Arc<dyn TenantDirectory>,
     pub(crate) attendance: Attendance,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
@@ -45,7 +45,7 @@ impl Keeper {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         row: WorkerRow,
-        tenants: Arc<HashMap<TenantName, Tenant>>,
+        tenants: Arc<dyn TenantDirectory>,
         attendance: Attendance,
     ) -> Self {
         Self {
@@ -84,8 +84,8 @@ impl Keeper {
             let until = now.after(LEASE);
             match self.attendance {
                 Attendance::All => {
-                    let tenants = self.tenants.keys();
-                    self.ledger.attend_tenants(tenants, until).await?;
+                    let tenants = self.tenants.names();
+                    self.ledger.attend_tenants(&tenants, until).await?;
                 }
                 Attendance::Campaign(campaign) => self.ledger.attend(campaign, until).await?,
             }
@@ -93,7 +93,11 @@ impl Keeper {
             row.heartbeat_at = now;
             row.in_flight = self.lanes.in_flight();
             self.ledger.announce(&row).await?;
-            self.hold_lanes(now).await?;
+            let tenants = self.ledger.tenants_with_work(now).await?;
+            let (directory, id) = (&*self.tenants, &self.row.id);
+            self.lanes
+                .hold_all(&self.ledger, directory, id, &tenants, now)
+                .await?;
             self.due.renew.done(now);
         }
         // Only once its own leases are renewed, or it would rescue what it holds itself.
@@ -153,25 +157,6 @@ impl Keeper {
             self.ledger.leave(campaign).await?;
         }
         self.ledger.retire(id).await
-    }
-
-    /// Takes and renews the lanes of tenants that have work.
-    async fn hold_lanes(&self, now: Timestamp) -> Result<(), LedgerError> {
-        for name in self.ledger.tenants_with_work(now).await? {
-            let Some(tenant) = self.tenants.get(&name) else {
-                continue;
-            };
-            let id = &self.row.id;
-            let until = now.after(LEASE);
-            let other = self
-                .lanes
-                .hold(&self.ledger, tenant, id, now, until)
-                .await?;
-            if let Some(other) = other {
-                tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
-            }
-        }
-        Ok(())
     }
 }
 

@@ -18,6 +18,8 @@ use repilot_throttle::{
     Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
 };
 
+use crate::TenantDirectory;
+use crate::lease::LEASE;
 use crate::outage::Outage;
 
 /// A tenant and how it is called.
@@ -31,6 +33,8 @@ pub struct Tenant {
     pub writes: LaneSettings,
     /// The same for reads.
     pub reads: LaneSettings,
+    /// Which reading of the settings it is of: another one replaces it.
+    pub revision: u64,
 }
 
 /// A tenant whose lane is held.
@@ -93,6 +97,18 @@ impl TenantLanes {
         }
     }
 
+    /// The same lanes for the tenant as other settings have it.
+    fn under(&self, tenant: &Tenant, held_until: Timestamp) -> Self {
+        Self {
+            writes: self.writes.clone(),
+            reads: self.reads.clone(),
+            tenant: tenant.clone(),
+            outage: Outage::default(),
+            awaiting: AtomicUsize::new(0),
+            held_until: AtomicI64::new(held_until.as_millis()),
+        }
+    }
+
     fn is_held(&self, now: Timestamp) -> bool {
         self.held_until.load(Ordering::Relaxed) > now.as_millis()
     }
@@ -121,8 +137,34 @@ impl Lanes {
         held.values().map(Arc::clone).collect()
     }
 
+    /// Takes or renews the lanes of these tenants, as far as the directory has them and nobody else
+    /// holds them; how many it holds.
+    pub(crate) async fn hold_all(
+        &self,
+        ledger: &Ledger,
+        directory: &dyn TenantDirectory,
+        worker: &WorkerId,
+        tenants: &[TenantName],
+        now: Timestamp,
+    ) -> Result<usize, LedgerError> {
+        let mut held = 0;
+        for name in tenants {
+            let Some(tenant) = directory.tenant(name) else {
+                continue;
+            };
+            let until = now.after(LEASE);
+            match self.hold(ledger, &tenant, worker, now, until).await? {
+                None => held += 1,
+                Some(other) => {
+                    tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
+                }
+            }
+        }
+        Ok(held)
+    }
+
     /// Takes or renews a tenant's lanes; who else holds them, if somebody does.
-    pub(crate) async fn hold(
+    async fn hold(
         &self,
         ledger: &Ledger,
         tenant: &Tenant,
@@ -143,6 +185,10 @@ impl Lanes {
         // One that lapsed may have been another's in the meantime, and its quota with it.
         if let Some(known) = known.filter(|lanes| lanes.is_held(now)) {
             known.held_until.store(until.as_millis(), Ordering::Relaxed);
+            if known.tenant.revision != tenant.revision {
+                let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
+                map.insert(tenant.name.clone(), Arc::new(known.under(tenant, until)));
+            }
             return Ok(None);
         }
         let begun = Arc::new(TenantLanes {

@@ -5,6 +5,7 @@
 //! really calling.
 
 mod backoff;
+mod directory;
 mod feeder;
 mod handler;
 mod keeper;
@@ -16,6 +17,7 @@ mod report;
 mod worker;
 
 pub use backoff::RetrySettings;
+pub use directory::TenantDirectory;
 pub use keeper::Attendance;
 pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
 pub use policy::{Decision, after_act, after_look};

@@ -5,21 +5,19 @@
 //! ledger. The loops are driven to their end, never dropped halfway: one that stands in the middle
 //! of a transaction holds the ledger's only writer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use repilot_domain::{Clock, TenantName};
+use repilot_domain::Clock;
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, WorkerRow};
 use repilot_queue::{Dispatcher, Wire, WireError};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::RetrySettings;
 use crate::feeder::Feeder;
 use crate::handler::Handler;
 use crate::keeper::{Attendance, Keeper};
-use crate::lanes::Tenant;
 use crate::lease::LEASE;
+use crate::{RetrySettings, TenantDirectory};
 
 /// How a worker works.
 #[derive(Debug, Clone, Copy)]
@@ -66,16 +64,12 @@ impl Worker {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         row: WorkerRow,
-        tenants: Vec<Tenant>,
+        tenants: Arc<dyn TenantDirectory>,
         settings: WorkerSettings,
         attendance: Attendance,
     ) -> Self {
-        let tenants: HashMap<TenantName, Tenant> = tenants
-            .into_iter()
-            .map(|tenant| (tenant.name.clone(), tenant))
-            .collect();
         Self {
-            keeper: Keeper::new(ledger, clock, row, Arc::new(tenants), attendance),
+            keeper: Keeper::new(ledger, clock, row, tenants, attendance),
             settings,
         }
     }

@@ -98,7 +98,7 @@ fn failed(check: impl Into<String>, error: &anyhow::Error) -> Line {
 
 async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
     let of = |what: &str| format!("{name} {what}");
-    let tenant = match tenants::build(app, name) {
+    let tenant = match tenants::build(&app.settings, &app.clock, name) {
         Ok(tenant) => tenant,
         Err(error) => return lines.push(failed(of("settings"), &error)),
     };

@@ -45,7 +45,7 @@ pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result
     match command {
         InventoryCommand::Sync { tenant } => {
             let name = tenants::choose(&app.settings, tenant.as_ref())?;
-            let tenant = tenants::build(app, &name)?;
+            let tenant = tenants::build(&app.settings, &app.clock, &name)?;
             let ledger = app.open_ledger().await?;
             let listing = inventory::list(app, &ledger, &tenant, Freshness::Now).await?;
             ledger.close().await;

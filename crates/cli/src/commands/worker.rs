@@ -1,34 +1,38 @@
 //! `worker`: drains every open campaign of the tenants in the settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use repilot_domain::{CampaignStatus, TenantName};
+use repilot_domain::CampaignStatus;
 use repilot_ledger::{Campaign, Ledger};
-use repilot_worker::{Attendance, Tenant};
+use repilot_worker::{Attendance, TenantDirectory};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::args::WorkerArguments;
 use crate::exit::Exit;
-use crate::output::{causes, print, print_json, say};
-use crate::{drain, summary, tenants};
+use crate::live_tenants::LiveTenants;
+use crate::output::{print, print_json, say};
+use crate::{drain, summary};
 
 /// How often `--until-empty` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Result<Exit> {
-    let tenants = set_up(app)?;
-    let names: Vec<TenantName> = tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    let tenants = Arc::new(LiveTenants::new(app)?);
     let ledger = app.open_ledger().await?;
     let before = open(&ledger).await?;
-    for campaign in before.iter().filter(|found| !names.contains(&found.tenant)) {
+    for campaign in before
+        .iter()
+        .filter(|found| tenants.tenant(&found.tenant).is_none())
+    {
         say(&format!(
             "campaign {} is left alone: the settings have no tenant {}",
             campaign.name, campaign.tenant
         ));
     }
-    let worker = drain::worker(app, &ledger, tenants, Attendance::All);
+    let worker = drain::worker(app, &ledger, Arc::clone(&tenants) as _, Attendance::All);
     let stop = CancellationToken::new();
     let mut running = tokio::spawn(worker.run(stop.clone()));
     tracing::info!(ledger = %ledger.location(), "the worker is up");
@@ -36,7 +40,7 @@ pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Resul
         if !arguments.until_empty {
             std::future::pending::<()>().await;
         }
-        until_empty(&ledger, &names).await
+        until_empty(&ledger, &*tenants).await
     };
     let emptied = tokio::select! {
         ended = &mut running => {
@@ -56,29 +60,6 @@ pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Resul
     Ok(exit)
 }
 
-/// Every tenant that can be set up: one whose settings are wrong stops no other.
-fn set_up(app: &App) -> anyhow::Result<Vec<Tenant>> {
-    let names = tenants::names(&app.settings)?;
-    if names.is_empty() {
-        tenants::choose(&app.settings, None)?;
-    }
-    let mut ready = Vec::with_capacity(names.len());
-    let mut failed = None;
-    for name in &names {
-        match tenants::build(app, name) {
-            Ok(tenant) => ready.push(tenant),
-            Err(error) => {
-                tracing::error!(tenant = %name, error = causes(&error), "this tenant is left alone");
-                failed = Some(error);
-            }
-        }
-    }
-    match failed {
-        Some(error) if ready.is_empty() => Err(error),
-        _ => Ok(ready),
-    }
-}
-
 async fn open(ledger: &Ledger) -> anyhow::Result<Vec<Campaign>> {
     let mut campaigns = ledger.campaigns().await?;
     campaigns.retain(|campaign| !campaign.has_ended());
@@ -86,7 +67,7 @@ async fn open(ledger: &Ledger) -> anyhow::Result<Vec<Campaign>> {
 }
 
 /// Until nothing is left that this worker could move on.
-async fn until_empty(ledger: &Ledger, tenants: &[TenantName]) -> anyhow::Result<()> {
+async fn until_empty(ledger: &Ledger, tenants: &dyn TenantDirectory) -> anyhow::Result<()> {
     loop {
         match ledger.campaigns().await {
             Ok(campaigns) if !campaigns.iter().any(|campaign| moves(campaign, tenants)) => {
@@ -101,8 +82,8 @@ async fn until_empty(ledger: &Ledger, tenants: &[TenantName]) -> anyhow::Result<
     }
 }
 
-fn moves(campaign: &Campaign, tenants: &[TenantName]) -> bool {
-    if campaign.has_ended() || !tenants.contains(&campaign.tenant) {
+fn moves(campaign: &Campaign, tenants: &dyn TenantDirectory) -> bool {
+    if campaign.has_ended() || tenants.tenant(&campaign.tenant).is_none() {
         return false;
     }
     match campaign.status {
