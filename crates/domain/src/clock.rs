@@ -1,7 +1,8 @@
 //! Instants in UTC milliseconds, and the clock that gives them.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,56 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that many machines agree on: each sets it by what all of them share, and it goes on by
+/// itself from there. Until it is set it is the machine's own.
+///
+/// Between two settings it may run ahead, when the machine's clock is put forward, and never falls
+/// behind, when the machine slept: whoever holds a lease lets go of it too early rather than too
+/// late.
+#[derive(Debug, Default)]
+pub struct SyncedClock(RwLock<Option<Anchor>>);
+
+/// What was true at once.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    /// What all agree on.
+    shared: Timestamp,
+    /// What this machine's clock said.
+    machine: Timestamp,
+    /// What its monotonic clock said.
+    monotonic: Instant,
+}
+
+impl SyncedClock {
+    /// Sets the clock.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a clock is made of the machine's clocks"
+    )]
+    pub fn set(&self, shared: Timestamp) {
+        let anchor = Anchor {
+            shared,
+            machine: SystemClock.now(),
+            monotonic: Instant::now(),
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(anchor);
+    }
+}
+
+impl Clock for SyncedClock {
+    fn now(&self) -> Timestamp {
+        let anchor = *self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let machine = SystemClock.now();
+        match anchor {
+            Some(anchor) => {
+                let slept = machine.since(anchor.machine);
+                anchor.shared.after(anchor.monotonic.elapsed().max(slept))
+            }
+            None => machine,
+        }
+    }
+}
+
 /// A clock that is set by hand, for tests.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
@@ -113,6 +164,16 @@ mod tests {
     fn an_instant_reads_as_rfc_3339_in_utc() {
         let instant = Timestamp::from_millis(1_772_352_930_250);
         assert_eq!(instant.to_string(), "2026-03-01T08:15:30.250Z");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_goes_on_from_there() {
+        let clock = SyncedClock::default();
+        assert!(clock.now().since(SystemClock.now()) < Duration::from_secs(5));
+        let shared = Timestamp::from_millis(1_772_352_930_250);
+        clock.set(shared);
+        let now = clock.now();
+        assert!(now >= shared && now.since(shared) < Duration::from_secs(5));
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod state;
 
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
 pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
