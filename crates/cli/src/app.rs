@@ -70,7 +70,7 @@ impl App {
                 .context("cannot find the home folder; give the ledger with --ledger FILE")?;
             LedgerLocation::parse(&folder.join("ledger.db").to_string_lossy())?
         } else {
-            LedgerLocation::parse(url)?
+            LedgerLocation::parse(url.as_given())?
         };
         // A ledger that was named on the command line is meant, rehearsal or not.
         if self.simulated && !self.ledger_given {

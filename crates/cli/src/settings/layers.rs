@@ -73,8 +73,13 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, SettingsError> {
         || "the environment".to_owned(),
         |file| file.display().to_string(),
     );
-    let mut settings = deserialize(merged, &place)?;
+    let mut settings: Settings = deserialize(merged, &place)?;
     settings.token = token;
+    // A ledger of the command line is meant, whatever file the settings name.
+    if !places.flags.iter().any(|(key, _)| *key == "ledger.url") {
+        settings.ledger.url = settings.ledger.url.or_of(&settings.ledger.url_file)?;
+    }
+    settings.redis.url = settings.redis.url.or_of(&settings.redis.url_file)?;
     if let Some((key, allowed)) = settings.nonsense() {
         return Err(SettingsError::Nonsense { key, allowed });
     }

@@ -1,5 +1,6 @@
 //! What the user has set: `config/default.toml`, a file, the environment, the command line.
 
+mod address;
 mod duration;
 mod error;
 pub(crate) mod folders;
@@ -14,6 +15,7 @@ use repilot_domain::TenantName;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use address::Address;
 pub(crate) use duration::Span;
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
@@ -24,6 +26,7 @@ pub(crate) use tenant::{CredentialKind, TenantSettings};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) ledger: LedgerSettings,
+    pub(crate) redis: RedisSettings,
     pub(crate) graph: GraphSettings,
     pub(crate) throttle: ThrottleSettings,
     pub(crate) inventory: InventorySettings,
@@ -65,7 +68,16 @@ impl Settings {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LedgerSettings {
-    pub(crate) url: String,
+    pub(crate) url: Address,
+    pub(crate) url_file: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RedisSettings {
+    pub(crate) url: Address,
+    pub(crate) url_file: PathBuf,
+    pub(crate) prefix: String,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
