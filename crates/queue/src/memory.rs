@@ -22,6 +22,7 @@ pub(crate) struct Sender {
     // Not apalis's own sink: it panics when two use it at once, and its worker does all the time.
     tasks: mpsc::UnboundedSender<Task<Delivery>>,
     waiting: Arc<Waiting>,
+    health: watch::Sender<WireHealth>,
 }
 
 /// The receiving side.
@@ -65,6 +66,7 @@ pub(crate) fn wire() -> (Sender, Receiver) {
     let sender = Sender {
         tasks,
         waiting: Arc::clone(&waiting),
+        health: watch::Sender::new(WireHealth::Up { outages: 0 }),
     };
     (sender, Receiver { storage, waiting })
 }
@@ -92,7 +94,7 @@ impl Sender {
 
     /// It always carries.
     pub(crate) fn health(&self) -> watch::Receiver<WireHealth> {
-        watch::Sender::new(WireHealth::Up { outages: 0 }).subscribe()
+        self.health.subscribe()
     }
 }
 

@@ -6,6 +6,7 @@
 //! the Sentinels themselves, where they want any, are `?sentinel_user=…&sentinel_password=…`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
@@ -33,9 +34,8 @@ pub enum AddressError {
 
 /// Where Redis is, and what opens it. It shows the former only.
 #[derive(Clone)]
-pub struct RedisAddress(Target);
+pub struct RedisAddress(Arc<Target>);
 
-#[derive(Clone)]
 enum Target {
     Server(ConnectionInfo),
     Sentinels {
@@ -54,7 +54,7 @@ impl RedisAddress {
     pub fn parse(url: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = url.split_once("://").ok_or(AddressError::Scheme)?;
         match scheme {
-            "redis" | "rediss" => Ok(Self(Target::Server(server(url)?))),
+            "redis" | "rediss" => Ok(Self(Arc::new(Target::Server(server(url)?)))),
             "redis+sentinel" => sentinels("redis", rest),
             "rediss+sentinel" => sentinels("rediss", rest),
             _ => Err(AddressError::Scheme),
@@ -63,7 +63,7 @@ impl RedisAddress {
 
     /// The server, or whom to ask for it.
     pub(super) fn client(&self) -> Result<Client, RedisError> {
-        match &self.0 {
+        match &*self.0 {
             Target::Server(server) => redis::Client::open(server.clone()).map(Client::Server),
             Target::Sentinels {
                 sentinels,
@@ -127,11 +127,11 @@ fn sentinels(scheme: &str, rest: &str) -> Result<RedisAddress, AddressError> {
     let settings = server(&format!("{scheme}://{credentials}@master/{database}"))?
         .redis_settings()
         .clone();
-    Ok(RedisAddress(Target::Sentinels {
+    Ok(RedisAddress(Arc::new(Target::Sentinels {
         sentinels,
         master: master.to_owned(),
         settings,
-    }))
+    })))
 }
 
 fn sentinel_client(
@@ -166,7 +166,7 @@ fn sentinel_client(
 
 impl fmt::Display for RedisAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &*self.0 {
             Target::Server(server) => write!(formatter, "Redis at {}", server.addr()),
             Target::Sentinels {
                 sentinels, master, ..

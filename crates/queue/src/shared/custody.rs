@@ -90,7 +90,7 @@ pub(super) async fn put_back(
         .key(queue.in_flight(""))
         .key(queue.worker_metadata(""))
         .arg(seen_before)
-        .arg(&*queue.channel);
+        .arg(&queue.channel);
     if let Some(leaving) = leaving {
         script.arg(leaving);
     }

@@ -52,11 +52,11 @@ pub(crate) fn wire(
     clock: Arc<dyn Clock>,
 ) -> (Sender, Receiver) {
     let redis = Redis::new(address);
-    let queue = Queue::new(prefix);
+    let queue = Arc::new(Queue::new(prefix));
     let health = watch::Sender::new(WireHealth::Down {
         since: clock.now(),
         why: "nothing was taken from it yet".to_owned(),
     });
-    let sender = Sender::new(redis.clone(), queue.clone(), health.subscribe());
+    let sender = Sender::new(redis.clone(), Arc::clone(&queue), health.subscribe());
     (sender, Receiver::new(redis, queue, health, clock))
 }

@@ -1,6 +1,5 @@
 //! Where the queue's parts are in Redis.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apalis_core::worker::context::WorkerContext;
@@ -18,18 +17,18 @@ const HEARTBEATS_UNTIL_APALIS_LOOKS: usize = 100;
 const FORMAT: u32 = 1;
 
 /// The queue's configuration, and the names of its keys.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Queue {
     pub(super) config: Config,
     /// Where pushes are announced.
-    pub(super) channel: Arc<str>,
+    pub(super) channel: String,
 }
 
 impl Queue {
     pub(super) fn new(prefix: &str) -> Self {
         let name = format!("{prefix}:wire:{FORMAT}");
         Self {
-            channel: format!("{name}:pushed").into(),
+            channel: format!("{name}:pushed"),
             config: Config::default()
                 .queue(name)
                 // A parcel is small enough to wait for, and none waits behind it in this process.

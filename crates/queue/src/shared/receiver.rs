@@ -34,7 +34,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// The receiving side.
 pub(crate) struct Receiver {
     redis: Redis,
-    queue: Queue,
+    queue: Arc<Queue>,
     health: watch::Sender<WireHealth>,
     clock: Arc<dyn Clock>,
     outages: AtomicU64,
@@ -43,7 +43,7 @@ pub(crate) struct Receiver {
 impl Receiver {
     pub(super) fn new(
         redis: Redis,
-        queue: Queue,
+        queue: Arc<Queue>,
         health: watch::Sender<WireHealth>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -115,20 +115,20 @@ impl Receiver {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (announce, announcements) = mpsc::channel(1);
-        let lost = CancellationToken::new();
-        let lose = lost.clone();
+        let closed = CancellationToken::new();
+        let disconnection = closed.clone();
         let config = AsyncConnectionConfig::new().set_push_sender(move |push: PushInfo| {
             match push.kind {
                 // One that is not heard yet stands for all.
                 PushKind::Message => drop(announce.try_send(())),
-                PushKind::Disconnection => lose.cancel(),
+                PushKind::Disconnection => disconnection.cancel(),
                 _ => {}
             }
             Ok::<(), SendError>(())
         });
         let opening = async {
             let mut redis = self.redis.connect(config).await?;
-            redis.subscribe(&*self.queue.channel).await?;
+            redis.subscribe(&self.queue.channel).await?;
             custody::put_back(&mut redis, &self.queue, left, self.clock.now()).await?;
             Ok(redis)
         };
@@ -137,7 +137,7 @@ impl Receiver {
         let ended = tokio::select! {
             ended = self.work(&redis, worker, announcements, hands) => ended,
             failed = self.sweep(redis.clone()) => Err(failed),
-            () = lost.cancelled() => Err(self.redis.lost()),
+            () = closed.cancelled() => Err(self.redis.lost()),
         };
         if hands.stop.is_cancelled() {
             self.leave(redis, worker).await;
@@ -161,7 +161,7 @@ impl Receiver {
         let taker = Taker {
             hands: hands.clone(),
             redis: redis.clone(),
-            queue: self.queue.clone(),
+            queue: Arc::clone(&self.queue),
             worker: worker.to_owned(),
         };
         let stop = hands.stop.clone();
@@ -276,7 +276,7 @@ where
 struct Taker<F> {
     hands: Hands<F>,
     redis: MultiplexedConnection,
-    queue: Queue,
+    queue: Arc<Queue>,
     worker: String,
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn share(tenants: usize) -> usize {
 #[derive(Clone)]
 pub(crate) struct Sender {
     redis: Redis,
-    queue: Queue,
+    queue: Arc<Queue>,
     connection: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
     waiting: Arc<Mutex<Option<Count>>>,
     health: watch::Receiver<WireHealth>,
@@ -42,7 +42,11 @@ struct Count {
 }
 
 impl Sender {
-    pub(super) fn new(redis: Redis, queue: Queue, health: watch::Receiver<WireHealth>) -> Self {
+    pub(super) fn new(
+        redis: Redis,
+        queue: Arc<Queue>,
+        health: watch::Receiver<WireHealth>,
+    ) -> Self {
         Self {
             redis,
             queue,
@@ -97,7 +101,7 @@ impl Sender {
         let (due, waiting): (usize, usize) = redis::pipe()
             // At one moment: a fetch moves all that is due.
             .atomic()
-            .publish(&*self.queue.channel, 0)
+            .publish(&self.queue.channel, 0)
             .ignore()
             .zcard(self.queue.config.scheduled_jobs_set())
             .llen(self.queue.config.active_jobs_list())

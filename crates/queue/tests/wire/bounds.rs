@@ -51,7 +51,7 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
     let mut pushed = 0;
     // One by one is what makes the most of tasks.
     let full = loop {
-        match wire.push(&tenant(), deliveries(pushed..pushed + 1)).await {
+        match wire.push(&tenant(), deliveries([pushed])).await {
             Ok(()) => pushed += 1,
             Err(error) => break error,
         }

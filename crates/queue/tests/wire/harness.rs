@@ -47,15 +47,15 @@ impl Running {
     /// Handlers end only as [`let_end`](Self::let_end) lets them.
     pub(crate) fn held(receiver: Receiver, name: &'static str, concurrency: usize) -> Self {
         let gate = Arc::new(Semaphore::new(0));
-        let (begin, begun) = mpsc::unbounded_channel();
+        let (tell, begun) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let handler = {
             let gate = Arc::clone(&gate);
             move |delivery: Delivery| {
-                let (gate, begin) = (Arc::clone(&gate), begin.clone());
+                let (gate, tell) = (Arc::clone(&gate), tell.clone());
                 async move {
                     // The test may be over.
-                    let _ = begin.send(delivery.job.0);
+                    let _ = tell.send(delivery.job.0);
                     gate.acquire().await.unwrap().forget();
                 }
             }
