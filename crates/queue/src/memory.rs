@@ -113,17 +113,23 @@ impl Receiver {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let waiting = self.waiting;
+        let stopping = stop.clone();
         let worker = WorkerBuilder::new(name)
             .backend(self.storage)
             .concurrency(concurrency)
             .build(move |delivery: Delivery| {
-                waiting.take(&delivery.tenant);
                 let job = delivery.job;
-                // A task of its own: handlers run on every core, and one that panics takes
-                // nothing with it but its lease.
-                let handling = tokio::spawn(handler(delivery));
+                // apalis hears of the stop a moment later, and may still begin one.
+                let handling = (!stopping.is_cancelled()).then(|| {
+                    waiting.take(&delivery.tenant);
+                    // A task of its own: handlers run on every core, and one that panics takes
+                    // nothing with it but its lease.
+                    tokio::spawn(handler(delivery))
+                });
                 async move {
-                    if let Err(error) = handling.await {
+                    if let Some(handling) = handling
+                        && let Err(error) = handling.await
+                    {
                         tracing::error!(job.id = job.0, %error, "a handler failed");
                     }
                 }

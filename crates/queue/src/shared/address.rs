@@ -187,3 +187,70 @@ impl fmt::Debug for RedisAddress {
         fmt::Display::fmt(self, formatter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(url: &str) -> String {
+        RedisAddress::parse(url).unwrap().to_string()
+    }
+
+    #[test]
+    fn an_address_shows_where_and_not_what_opens_it() {
+        assert_eq!(shown("redis://localhost"), "Redis at localhost:6379");
+        assert_eq!(
+            shown("rediss://u:s3cret@cache:6380/2"),
+            "Redis at cache:6380"
+        );
+        assert_eq!(
+            shown("redis+sentinel://:s3cret@one,two:26380/spring/1?sentinel_password=s3cret"),
+            "Redis master spring, which is asked for at one:26379, two:26380"
+        );
+    }
+
+    #[test]
+    fn sentinels_and_master_have_their_own_user_password_and_database() {
+        let url =
+            "rediss+sentinel://u%40x:p%2F1@one,two/spring/3?sentinel_user=s&sentinel_password=q";
+        let address = RedisAddress::parse(url).unwrap();
+        let Target::Sentinels {
+            sentinels,
+            settings,
+            ..
+        } = &*address.0
+        else {
+            panic!("it names Sentinels");
+        };
+        assert_eq!(settings.username(), Some("u@x"));
+        assert_eq!(settings.password(), Some("p/1"));
+        assert_eq!(settings.db(), 3);
+        for sentinel in sentinels {
+            assert!(matches!(sentinel.addr(), ConnectionAddr::TcpTls { .. }));
+            assert_eq!(sentinel.redis_settings().username(), Some("s"));
+            assert_eq!(sentinel.redis_settings().password(), Some("q"));
+        }
+        assert!(address.client().is_ok());
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_read_is_not_repeated() {
+        for (url, expected) in [
+            ("localhost:6379", AddressError::Scheme),
+            ("http://localhost", AddressError::Scheme),
+            ("redis://u:s3cret@host:port", AddressError::Malformed),
+            ("redis://u:s3cret@host/database", AddressError::Malformed),
+            ("redis+sentinel://:s3cret@host", AddressError::NoMaster),
+            ("redis+sentinel://:s3cret@host/", AddressError::NoMaster),
+            ("redis+sentinel://:s3cret@/master", AddressError::Malformed),
+            (
+                "redis+sentinel://host/master?s3cret",
+                AddressError::Malformed,
+            ),
+        ] {
+            let error = RedisAddress::parse(url).unwrap_err();
+            assert_eq!(error, expected, "{url}");
+            assert!(!error.to_string().contains("s3cret"));
+        }
+    }
+}

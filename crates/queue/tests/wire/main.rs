@@ -3,6 +3,7 @@
 
 mod bounds;
 mod conformance;
+mod dispatching;
 mod figures;
 mod harness;
 mod outages;
