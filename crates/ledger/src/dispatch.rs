@@ -1,5 +1,7 @@
 //! Dispatch: due jobs of attended, active campaigns get a new dispatch number and go on the wire.
 
+use std::collections::HashMap;
+
 use repilot_domain::{CampaignId, JobEvent, JobId, JobState, TenantName, Timestamp, WorkerId};
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -36,6 +38,32 @@ impl Ledger {
         .doing("look for work")?;
         rows.iter()
             .map(|row| Columns::of("campaigns", row).word("tenant"))
+            .collect()
+    }
+
+    /// How many jobs of each tenant are dispatched and not claimed, from the counters.
+    pub async fn queued_by_tenant(&self) -> Result<HashMap<TenantName, usize>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT campaigns.tenant, CAST(SUM(counters.value) AS BIGINT) AS queued
+             FROM counters
+             JOIN campaigns ON campaigns.id = counters.campaign_id
+             WHERE counters.name = 'queued'
+               AND campaigns.ended_at IS NULL
+             GROUP BY campaigns.tenant",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .doing("count queued jobs")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("counters", row);
+                let queued: i64 = columns.get("queued")?;
+                Ok((
+                    columns.word("tenant")?,
+                    usize::try_from(queued).unwrap_or(0),
+                ))
+            })
             .collect()
     }
 

@@ -1,10 +1,9 @@
 //! What travels on the wire.
 
 use repilot_domain::{JobId, TenantName};
-use serde::{Deserialize, Serialize};
 
 /// A job's turn. Delivered at least once: the claim decides whether it is still meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Whose lane the job needs before it is claimed.
     pub tenant: TenantName,

@@ -1,5 +1,6 @@
 //! From the ledger onto the wire.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use repilot_domain::{TenantName, Timestamp, WorkerId};
@@ -25,7 +26,18 @@ pub struct Dispatcher {
     worker: WorkerId,
     lease: Duration,
     turn: usize,
+    survey: Option<Survey>,
 }
+
+/// What the ledger knew of a wire that several processes share.
+struct Survey {
+    at: Timestamp,
+    queued: HashMap<TenantName, usize>,
+}
+
+/// How long what the ledger knew is good for. What has left the wire since is dispatched as much
+/// later, well before a lane runs dry.
+const SURVEY_EVERY: Duration = Duration::from_millis(100);
 
 impl Dispatcher {
     /// A dispatcher whose jobs are the worker's for `lease`, unless renewed.
@@ -37,22 +49,53 @@ impl Dispatcher {
             worker,
             lease,
             turn: 0,
+            survey: None,
         }
     }
 
-    /// How many of a tenant's jobs are on the wire.
-    #[must_use]
-    pub fn waiting(&self, tenant: &TenantName) -> usize {
-        self.wire.waiting(tenant)
+    /// Learns what other processes have put on the wire and taken from it, where there are any;
+    /// called before each round of [`ahead`](Self::ahead) and [`dispatch`](Self::dispatch).
+    pub async fn survey(&mut self, now: Timestamp) -> Result<(), DispatchError> {
+        let is_recent = |survey: &Survey| survey.at <= now && now.since(survey.at) < SURVEY_EVERY;
+        if !self.wire.is_shared() || self.survey.as_ref().is_some_and(is_recent) {
+            return Ok(());
+        }
+        let queued = self.ledger.queued_by_tenant().await?;
+        self.survey = Some(Survey { at: now, queued });
+        Ok(())
     }
 
-    /// Puts up to `limit` due jobs of a tenant on the wire; how many it were.
+    /// How many of a tenant's jobs are dispatched and not claimed, of which `awaiting` handlers of
+    /// this process have taken one up and wait for leave.
+    #[must_use]
+    pub fn ahead(&self, tenant: &TenantName, awaiting: usize) -> usize {
+        match (self.wire.waiting(tenant), &self.survey) {
+            (Some(waiting), _) => waiting + awaiting,
+            // The ledger counts a job until it is claimed, whoever has it.
+            (None, Some(survey)) => survey.queued.get(tenant).copied().unwrap_or(0),
+            (None, None) => awaiting,
+        }
+    }
+
+    /// The most that one of so many tenants should have [`ahead`](Self::ahead).
+    #[must_use]
+    pub fn share(&self, tenants: usize) -> usize {
+        self.wire.share(tenants)
+    }
+
+    /// Puts up to `limit` due jobs of a tenant on the wire, and no more than it carries; how many it
+    /// were.
     pub async fn dispatch(
         &mut self,
         tenant: &TenantName,
         limit: usize,
         now: Timestamp,
     ) -> Result<usize, DispatchError> {
+        // Before the ledger is written to: it would take back what a wire that is down refuses.
+        let limit = limit.min(self.wire.room().await?);
+        if limit == 0 {
+            return Ok(0);
+        }
         self.turn = self.turn.wrapping_add(1);
         let dispatched = self
             .ledger
@@ -74,7 +117,14 @@ impl Dispatcher {
                 dispatch: queued.dispatch,
             })
             .collect();
-        self.wire.push(tenant, deliveries).await?;
+        if let Err(error) = self.wire.push(tenant, deliveries).await {
+            // Nobody knows what has arrived: a claim drops what has, under its old number.
+            self.ledger.recall(&self.worker).await?;
+            return Err(error.into());
+        }
+        if let Some(survey) = &mut self.survey {
+            *survey.queued.entry(tenant.clone()).or_default() += count;
+        }
         Ok(count)
     }
 }

@@ -1,21 +1,16 @@
-//! The wire within one process: apalis over its in-memory backend.
+//! The wire, whichever it is: nothing downstream asks.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use apalis::layers::WorkerBuilderExt as _;
-use apalis_core::backend::memory::{MemorySink, MemoryStorage};
 use apalis_core::error::WorkerError;
-use apalis_core::task::Task;
-use apalis_core::worker::builder::WorkerBuilder;
-use futures::channel::mpsc;
-use futures::{SinkExt as _, StreamExt as _};
-use repilot_domain::TenantName;
+use repilot_domain::{Clock, TenantName};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::Delivery;
+use crate::shared::{self, RedisAddress};
+use crate::{Delivery, WireHealth, memory};
 
-/// A wire that carries nothing any more.
+/// A wire that does not carry.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// It no longer takes deliveries.
@@ -24,54 +19,64 @@ pub enum WireError {
     /// Its worker ended when nobody asked it to.
     #[error("the wire's worker ended")]
     Worker(#[source] WorkerError),
+    /// As many jobs wait on it as it may carry.
+    #[error("the wire is full: workers take jobs more slowly than they are dispatched")]
+    Full,
+    /// Redis cannot be reached, or refuses.
+    #[error("the wire is down: {address} failed")]
+    Redis {
+        /// Where it is, without what opens it.
+        address: RedisAddress,
+        /// What it said.
+        #[source]
+        source: redis::RedisError,
+    },
+    /// Redis is there and says nothing.
+    #[error("the wire is down: {address} does not answer")]
+    Silent {
+        /// Where it is, without what opens it.
+        address: RedisAddress,
+    },
 }
 
-/// The sending side of a wire, and the count of what is on it; cheap to clone.
+/// The sending side of a wire; cheap to clone.
 #[derive(Clone)]
-pub struct Wire {
-    sink: MemorySink<Delivery>,
-    waiting: Arc<Waiting>,
+pub struct Wire(Sending);
+
+#[derive(Clone)]
+enum Sending {
+    Memory(memory::Sender),
+    Shared(shared::Sender),
 }
 
-/// Deliveries that no handler has taken up yet, by tenant.
-#[derive(Debug, Default)]
-struct Waiting(Mutex<HashMap<TenantName, usize>>);
+/// The receiving side of a wire.
+pub struct Receiver(Receiving);
 
-impl Waiting {
-    fn counts(&self) -> MutexGuard<'_, HashMap<TenantName, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, tenant: &TenantName, count: usize) {
-        let mut counts = self.counts();
-        if let Some(waiting) = counts.get_mut(tenant) {
-            *waiting += count;
-        } else {
-            counts.insert(tenant.clone(), count);
-        }
-    }
-
-    fn take(&self, tenant: &TenantName) {
-        if let Some(waiting) = self.counts().get_mut(tenant) {
-            *waiting = waiting.saturating_sub(1);
-        }
-    }
+enum Receiving {
+    Memory(memory::Receiver),
+    Shared(shared::Receiver),
 }
 
 impl Wire {
-    /// A wire and its receiving side.
+    /// A wire within this process, and its receiving side.
     #[must_use]
     pub fn in_memory() -> (Self, Receiver) {
-        let (sender, receiver) = mpsc::unbounded::<Task<Delivery>>();
-        let sender = sender.sink_map_err(Into::into);
-        let sink = MemorySink::new(Arc::new(futures::lock::Mutex::new(Box::new(sender))));
-        let storage = MemoryStorage::new_with(sink.clone(), receiver.boxed());
-        let waiting = Arc::new(Waiting::default());
-        let wire = Self {
-            sink,
-            waiting: Arc::clone(&waiting),
-        };
-        (wire, Receiver { storage, waiting })
+        let (sender, receiver) = memory::wire();
+        (
+            Self(Sending::Memory(sender)),
+            Receiver(Receiving::Memory(receiver)),
+        )
+    }
+
+    /// This process's ends of the wire that all processes share which name this Redis and this
+    /// prefix of keys. Nothing is connected before it is used.
+    #[must_use]
+    pub fn shared(address: RedisAddress, prefix: &str, clock: Arc<dyn Clock>) -> (Self, Receiver) {
+        let (sender, receiver) = shared::wire(address, prefix, clock);
+        (
+            Self(Sending::Shared(sender)),
+            Receiver(Receiving::Shared(receiver)),
+        )
     }
 
     /// Puts deliveries of one tenant on the wire.
@@ -80,28 +85,56 @@ impl Wire {
         tenant: &TenantName,
         deliveries: Vec<Delivery>,
     ) -> Result<(), WireError> {
-        self.waiting.add(tenant, deliveries.len());
-        let mut sink = self.sink.clone();
-        for delivery in deliveries {
-            sink.feed(Task::new(delivery))
-                .await
-                .map_err(|_closed| WireError::Closed)?;
+        match &self.0 {
+            Sending::Memory(sender) => sender.push(tenant, deliveries),
+            Sending::Shared(sender) => sender.push(tenant, &deliveries).await,
         }
-        sink.flush().await.map_err(|_closed| WireError::Closed)
     }
 
-    /// How many deliveries of a tenant no handler has taken up yet.
+    /// How many deliveries of a tenant no handler has taken up yet; none where other processes
+    /// take them, too: there only the ledger knows.
     #[must_use]
-    pub fn waiting(&self, tenant: &TenantName) -> usize {
-        self.waiting.counts().get(tenant).copied().unwrap_or(0)
+    pub fn waiting(&self, tenant: &TenantName) -> Option<usize> {
+        match &self.0 {
+            Sending::Memory(sender) => Some(sender.waiting(tenant)),
+            Sending::Shared(_) => None,
+        }
+    }
+
+    /// Whether other processes send and receive on it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.0, Sending::Shared(_))
+    }
+
+    /// How many more deliveries of one tenant it carries; an error while it carries none.
+    pub async fn room(&self) -> Result<usize, WireError> {
+        match &self.0 {
+            Sending::Memory(_) => Ok(usize::MAX),
+            Sending::Shared(sender) => sender.room().await,
+        }
+    }
+
+    /// The most of its deliveries that one of so many tenants should have waiting.
+    #[must_use]
+    pub fn share(&self, tenants: usize) -> usize {
+        match &self.0 {
+            Sending::Memory(_) => SHARE_MAX,
+            Sending::Shared(_) => shared::share(tenants).min(SHARE_MAX),
+        }
+    }
+
+    /// Whether this process can take deliveries from it, now and from now on.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<WireHealth> {
+        match &self.0 {
+            Sending::Memory(sender) => sender.health(),
+            Sending::Shared(sender) => sender.health(),
+        }
     }
 }
 
-/// The receiving side of a wire.
-pub struct Receiver {
-    storage: MemoryStorage<Delivery>,
-    waiting: Arc<Waiting>,
-}
+/// More than any lane takes in a moment: what waits on the wire is late to be paused.
+const SHARE_MAX: usize = 2_048;
 
 impl Receiver {
     /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for
@@ -117,26 +150,12 @@ impl Receiver {
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let waiting = self.waiting;
-        let worker = WorkerBuilder::new(name)
-            .backend(self.storage)
-            .concurrency(concurrency)
-            .build(move |delivery: Delivery| {
-                waiting.take(&delivery.tenant);
-                let job = delivery.job;
-                // A task of its own: handlers run on every core, and one that panics takes
-                // nothing with it but its lease.
-                let handling = tokio::spawn(handler(delivery));
-                async move {
-                    if let Err(error) = handling.await {
-                        tracing::error!(job.id = job.0, %error, "a handler failed");
-                    }
-                }
-            });
-        let stopped = async move {
-            stop.cancelled().await;
-            Ok::<(), WorkerError>(())
-        };
-        worker.run_until(stopped).await.map_err(WireError::Worker)
+        match self.0 {
+            Receiving::Memory(receiver) => receiver.run(name, concurrency, handler, stop).await,
+            Receiving::Shared(receiver) => {
+                receiver.run(name, concurrency, handler, stop).await;
+                Ok(())
+            }
+        }
     }
 }

@@ -23,9 +23,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often new campaigns and tenants are looked for.
 const DISCOVER_EVERY: Duration = Duration::from_millis(500);
 
-/// The most that is on the wire for a tenant, whatever its lane grants.
-const WIRE_MAX: usize = 2_048;
-
 pub(crate) struct Feeder {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
@@ -58,12 +55,19 @@ impl Feeder {
                     continue;
                 }
             }
+            if let Err(error) = self.dispatcher.survey(now).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the ledger did not say what is on the wire; trying again"
+                );
+            }
+            let share = self.dispatcher.share(tenants.len());
             for tenant in &tenants {
                 // Nobody is idle for longer than this, unless the clock was set back.
                 let latest = now.after(DISCOVER_EVERY);
                 let idle = |until: &Timestamp| now < *until && *until <= latest;
                 if !idle_until.get(tenant).is_some_and(idle) {
-                    self.feed(tenant, now, &mut idle_until).await;
+                    self.feed(tenant, share, now, &mut idle_until).await;
                 }
             }
             tokio::select! {
@@ -77,10 +81,11 @@ impl Feeder {
     async fn feed(
         &mut self,
         tenant: &TenantName,
+        share: usize,
         now: Timestamp,
         idle_until: &mut HashMap<TenantName, Timestamp>,
     ) {
-        let room = self.room(tenant, now);
+        let room = self.room(tenant, share, now);
         if room == 0 {
             return;
         }
@@ -124,13 +129,14 @@ impl Feeder {
 
     /// How many more of a tenant's jobs go on the wire: none until half of what its lane takes in
     /// the next moments has left, so that one transaction dispatches many.
-    fn room(&self, tenant: &TenantName, now: Timestamp) -> usize {
+    fn room(&self, tenant: &TenantName, share: usize, now: Timestamp) -> usize {
         let Some(lanes) = self.lanes.get(tenant, now) else {
             return 0;
         };
         let forecast = usize::try_from(lanes.writes.forecast(HORIZON)).unwrap_or(usize::MAX);
-        let wanted = forecast.min(lanes.outage.cap(now)).min(WIRE_MAX);
-        let ahead = self.dispatcher.waiting(tenant) + lanes.awaiting.load(Ordering::Relaxed);
+        let wanted = forecast.min(lanes.outage.cap(now)).min(share);
+        let awaiting = lanes.awaiting.load(Ordering::Relaxed);
+        let ahead = self.dispatcher.ahead(tenant, awaiting);
         if ahead > wanted / 2 {
             return 0;
         }

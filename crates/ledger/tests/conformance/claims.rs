@@ -24,6 +24,27 @@ async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it() {
 }
 
 #[tokio::test]
+async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim() {
+    let bench = Bench::with_jobs(5).await;
+    let commit = bench.commit_as("w1");
+    assert!(
+        bench
+            .ledger
+            .queued_by_tenant()
+            .await
+            .unwrap()
+            .values()
+            .all(|queued| *queued == 0)
+    );
+    let wire = bench.dispatch("w1", 3).await;
+    let queued = bench.ledger.queued_by_tenant().await.unwrap();
+    assert_eq!(queued.get(&tenant()), Some(&3));
+    commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let queued = bench.ledger.queued_by_tenant().await.unwrap();
+    assert_eq!(queued.get(&tenant()), Some(&2));
+}
+
+#[tokio::test]
 async fn a_second_delivery_of_the_same_dispatch_claims_nothing() {
     let bench = Bench::with_jobs(1).await;
     let commit = bench.commit_as("w1");

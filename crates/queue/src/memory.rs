@@ -1,0 +1,143 @@
+//! The wire within one process: apalis over its in-memory backend.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apalis::layers::WorkerBuilderExt as _;
+use apalis_core::backend::memory::{MemorySink, MemoryStorage};
+use apalis_core::error::WorkerError;
+use apalis_core::task::Task;
+use apalis_core::worker::builder::WorkerBuilder;
+use futures::channel::mpsc;
+use futures::{SinkExt as _, StreamExt as _};
+use repilot_domain::TenantName;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Delivery, WireError, WireHealth};
+
+/// The sending side, and the count of what is on the wire.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    // Not apalis's own sink: it panics when two use it at once, and its worker does all the time.
+    tasks: mpsc::UnboundedSender<Task<Delivery>>,
+    waiting: Arc<Waiting>,
+    health: watch::Sender<WireHealth>,
+}
+
+/// The receiving side.
+pub(crate) struct Receiver {
+    storage: MemoryStorage<Delivery>,
+    waiting: Arc<Waiting>,
+}
+
+/// Deliveries that no handler has taken up yet, by tenant.
+#[derive(Debug, Default)]
+struct Waiting(Mutex<HashMap<TenantName, usize>>);
+
+impl Waiting {
+    fn counts(&self) -> MutexGuard<'_, HashMap<TenantName, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, tenant: &TenantName, count: usize) {
+        let mut counts = self.counts();
+        if let Some(waiting) = counts.get_mut(tenant) {
+            *waiting += count;
+        } else {
+            counts.insert(tenant.clone(), count);
+        }
+    }
+
+    fn take(&self, tenant: &TenantName) {
+        if let Some(waiting) = self.counts().get_mut(tenant) {
+            *waiting = waiting.saturating_sub(1);
+        }
+    }
+}
+
+/// A wire and its receiving side.
+pub(crate) fn wire() -> (Sender, Receiver) {
+    let (tasks, receiver) = mpsc::unbounded();
+    let sink = Box::new(tasks.clone().sink_map_err(Into::into));
+    let sink = MemorySink::new(Arc::new(futures::lock::Mutex::new(sink)));
+    let storage = MemoryStorage::new_with(sink, receiver.boxed());
+    let waiting = Arc::new(Waiting::default());
+    let sender = Sender {
+        tasks,
+        waiting: Arc::clone(&waiting),
+        health: watch::Sender::new(WireHealth::Up { outages: 0 }),
+    };
+    (sender, Receiver { storage, waiting })
+}
+
+impl Sender {
+    /// Puts deliveries of one tenant on the wire.
+    pub(crate) fn push(
+        &self,
+        tenant: &TenantName,
+        deliveries: Vec<Delivery>,
+    ) -> Result<(), WireError> {
+        self.waiting.add(tenant, deliveries.len());
+        for delivery in deliveries {
+            self.tasks
+                .unbounded_send(Task::new(delivery))
+                .map_err(|_closed| WireError::Closed)?;
+        }
+        Ok(())
+    }
+
+    /// How many deliveries of a tenant no handler has taken up yet.
+    pub(crate) fn waiting(&self, tenant: &TenantName) -> usize {
+        self.waiting.counts().get(tenant).copied().unwrap_or(0)
+    }
+
+    /// It always carries.
+    pub(crate) fn health(&self) -> watch::Receiver<WireHealth> {
+        self.health.subscribe()
+    }
+}
+
+impl Receiver {
+    /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for
+    /// those that have begun.
+    pub(crate) async fn run<F, Fut>(
+        self,
+        name: &str,
+        concurrency: usize,
+        handler: F,
+        stop: CancellationToken,
+    ) -> Result<(), WireError>
+    where
+        F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let waiting = self.waiting;
+        let stopping = stop.clone();
+        let worker = WorkerBuilder::new(name)
+            .backend(self.storage)
+            .concurrency(concurrency)
+            .build(move |delivery: Delivery| {
+                let job = delivery.job;
+                // apalis hears of the stop a moment later, and may still begin one.
+                let handling = (!stopping.is_cancelled()).then(|| {
+                    waiting.take(&delivery.tenant);
+                    // A task of its own: handlers run on every core, and one that panics takes
+                    // nothing with it but its lease.
+                    tokio::spawn(handler(delivery))
+                });
+                async move {
+                    if let Some(handling) = handling
+                        && let Err(error) = handling.await
+                    {
+                        tracing::error!(job.id = job.0, %error, "a handler failed");
+                    }
+                }
+            });
+        let stopped = async move {
+            stop.cancelled().await;
+            Ok::<(), WorkerError>(())
+        };
+        worker.run_until(stopped).await.map_err(WireError::Worker)
+    }
+}

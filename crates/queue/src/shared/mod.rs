@@ -1,0 +1,62 @@
+//! The wire across processes: apalis over `apalis-redis`.
+//!
+//! One queue for all tenants and all processes. Deliveries travel in parcels, several of one tenant
+//! in one apalis task, so that a round trip to Redis moves many. apalis pushes, fetches and keeps
+//! track of workers; what it leaves behind is dealt with here:
+//!
+//! - It promotes all waiting tasks in one `unpack`, and wedges for good at about 8,000. So a
+//!   process stops pushing at [`PARCELS_MAX`] (test `a_backlog_passes_where_apalis_alone_wedges`).
+//! - It keeps finished tasks and their results. So results are switched off, and a parcel is
+//!   removed when handlers have taken it up (test `redis_does_not_grow_while_deliveries_pass`).
+//! - It keeps the registrations of workers that are gone, and would hand a task on whose data is
+//!   gone, too, which ends whoever fetches it. So parcels change hands in [`custody`] only.
+//! - Its worker ends when Redis does. So the receiver builds it again, under a new name.
+//! - It announces nothing that is pushed. So the sender does; see [`prompt`].
+//!
+//! From the moment that handlers have taken a parcel up, the ledger's lease answers for it. Races
+//! that are accepted, since a claim drops what is delivered twice: a parcel is handed over whole
+//! again when its taker stops or is cut off in the middle of it; several processes that push at
+//! once may each exceed the bound by one push; and where two machines' clocks differ, a parcel is
+//! fetched later by the difference, as apalis dates tasks by its pusher's clock.
+
+mod address;
+mod connection;
+mod custody;
+mod parcel;
+mod prompt;
+mod queue;
+mod receiver;
+mod sender;
+
+use std::sync::Arc;
+
+use repilot_domain::Clock;
+use tokio::sync::watch;
+
+use crate::WireHealth;
+use connection::Redis;
+use queue::Queue;
+
+pub use address::{AddressError, RedisAddress};
+pub(crate) use receiver::Receiver;
+pub(crate) use sender::{Sender, share};
+
+/// The most parcels that wait: half of what wedges the queue, so that there is room for what
+/// several processes push at the same time.
+const PARCELS_MAX: usize = 4_096;
+
+/// The two ends of the wire in one process.
+pub(crate) fn wire(
+    address: RedisAddress,
+    prefix: &str,
+    clock: Arc<dyn Clock>,
+) -> (Sender, Receiver) {
+    let redis = Redis::new(address);
+    let queue = Arc::new(Queue::new(prefix));
+    let health = watch::Sender::new(WireHealth::Down {
+        since: clock.now(),
+        why: "nothing was taken from it yet".to_owned(),
+    });
+    let sender = Sender::new(redis.clone(), Arc::clone(&queue), health.subscribe());
+    (sender, Receiver::new(redis, queue, health, clock))
+}

@@ -1,0 +1,61 @@
+//! Several deliveries of one tenant that travel together.
+
+use apalis_core::task::Task;
+use apalis_redis::RedisTask;
+use repilot_domain::{JobId, TenantName};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::Delivery;
+
+/// Deliveries in a parcel: enough that its way costs each of them little, few enough that no
+/// process keeps others waiting for what it has taken.
+pub(super) const PARCEL: usize = 32;
+
+/// What one apalis task carries.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Parcel {
+    /// Deliveries of a tenant.
+    Jobs {
+        tenant: TenantName,
+        /// Each with the number that its claim must name.
+        jobs: Vec<(JobId, i64)>,
+    },
+    /// Whatever else lies there: it must not end who fetches it.
+    Unreadable(serde_json::Value),
+}
+
+impl Parcel {
+    /// Deliveries of a tenant, in as many parcels as they need, as apalis carries them.
+    pub(super) fn pack(tenant: &TenantName, deliveries: &[Delivery]) -> Vec<RedisTask> {
+        let parcels = deliveries.chunks(PARCEL).map(|deliveries| Self::Jobs {
+            tenant: tenant.clone(),
+            jobs: deliveries
+                .iter()
+                .map(|delivery| (delivery.job, delivery.dispatch))
+                .collect(),
+        });
+        parcels
+            .map(|parcel| Task::new(json!(parcel).to_string().into_bytes()))
+            .collect()
+    }
+
+    /// What is in it.
+    pub(super) fn open(self) -> Vec<Delivery> {
+        match self {
+            Self::Jobs { tenant, jobs } => jobs
+                .into_iter()
+                .map(|(job, dispatch)| Delivery {
+                    tenant: tenant.clone(),
+                    job,
+                    dispatch,
+                })
+                .collect(),
+            Self::Unreadable(_) => {
+                tracing::warn!("dropped what nobody can read from the wire; its jobs come again");
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The receiving side: an apalis worker, and what builds it again when Redis is back.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use apalis::layers::WorkerBuilderExt as _;
+use apalis_core::backend::ext::poll_strategy::PollWith;
+use apalis_core::error::WorkerError;
+use apalis_core::task::task_id::TaskId;
+use apalis_core::worker::builder::WorkerBuilder;
+use apalis_redis::RedisStorage;
+use futures::FutureExt as _;
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, PushInfo, PushKind};
+use repilot_domain::Clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Redis;
+use super::custody;
+use super::parcel::Parcel;
+use super::prompt::Prompt;
+use super::queue::Queue;
+use crate::{Delivery, WireError, WireHealth};
+
+/// How long after a failure Redis is tried again, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// How often what vanished workers left is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The receiving side.
+pub(crate) struct Receiver {
+    redis: Redis,
+    queue: Arc<Queue>,
+    health: watch::Sender<WireHealth>,
+    clock: Arc<dyn Clock>,
+    outages: AtomicU64,
+}
+
+impl Receiver {
+    pub(super) fn new(
+        redis: Redis,
+        queue: Arc<Queue>,
+        health: watch::Sender<WireHealth>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            redis,
+            queue,
+            health,
+            clock,
+            outages: AtomicU64::new(0),
+        }
+    }
+
+    /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for
+    /// those that have begun.
+    pub(crate) async fn run<F, Fut>(
+        self,
+        name: &str,
+        concurrency: usize,
+        handler: F,
+        stop: CancellationToken,
+    ) where
+        F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let places = Arc::new(Semaphore::new(concurrency));
+        let hands = Hands {
+            handler,
+            places: Arc::clone(&places),
+            stop: stop.clone(),
+        };
+        let mut backoff = BACKOFF.0;
+        let mut left: Option<String> = None;
+        for build in 1_u64.. {
+            let worker = format!("{name}/{build}");
+            let attended = self.attend(&worker, left.as_deref(), &hands).await;
+            if stop.is_cancelled() {
+                break;
+            }
+            let was_up = match attended {
+                // apalis's worker ends well only when it is stopped.
+                Ok(()) => true,
+                Err(error) => self.is_down(&error),
+            };
+            backoff = if was_up {
+                BACKOFF.0
+            } else {
+                BACKOFF.1.min(backoff * 2)
+            };
+            left = Some(worker);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(backoff) => {}
+            }
+        }
+        // Never closed; free once every handler has ended.
+        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        let _ = places.acquire_many(all).await;
+    }
+
+    /// Takes deliveries as `worker` until `stop`, or until Redis fails.
+    async fn attend<F, Fut>(
+        &self,
+        worker: &str,
+        left: Option<&str>,
+        hands: &Hands<F>,
+    ) -> Result<(), WireError>
+    where
+        F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (announce, announcements) = mpsc::channel(1);
+        let closed = CancellationToken::new();
+        let disconnection = closed.clone();
+        let config = AsyncConnectionConfig::new().set_push_sender(move |push: PushInfo| {
+            match push.kind {
+                // One that is not heard yet stands for all.
+                PushKind::Message => drop(announce.try_send(())),
+                PushKind::Disconnection => disconnection.cancel(),
+                _ => {}
+            }
+            Ok::<(), SendError>(())
+        });
+        let opening = async {
+            let mut redis = self.redis.connect(config).await?;
+            redis.subscribe(&self.queue.channel).await?;
+            custody::put_back(&mut redis, &self.queue, left, self.clock.now()).await?;
+            Ok(redis)
+        };
+        let redis = self.redis.in_time(opening).await?;
+        self.is_up();
+        let ended = tokio::select! {
+            ended = self.work(&redis, worker, announcements, hands) => ended,
+            failed = self.sweep(redis.clone()) => Err(failed),
+            () = closed.cancelled() => Err(self.redis.lost()),
+        };
+        if hands.stop.is_cancelled() {
+            self.leave(redis, worker).await;
+        }
+        ended
+    }
+
+    async fn work<F, Fut>(
+        &self,
+        redis: &MultiplexedConnection,
+        worker: &str,
+        announcements: mpsc::Receiver<()>,
+        hands: &Hands<F>,
+    ) -> Result<(), WireError>
+    where
+        F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let storage =
+            RedisStorage::<Parcel, _>::new(redis.clone()).with_config(self.queue.config.clone());
+        let taker = Taker {
+            hands: hands.clone(),
+            redis: redis.clone(),
+            queue: Arc::clone(&self.queue),
+            worker: worker.to_owned(),
+        };
+        let stop = hands.stop.clone();
+        let stopped = async move {
+            stop.cancelled().await;
+            Ok::<(), WorkerError>(())
+        };
+        WorkerBuilder::new(worker)
+            .backend(PollWith::new(storage, Prompt::new(announcements)))
+            // The next parcel is fetched when this one is handed over.
+            .concurrency(1)
+            .build(move |parcel: Parcel, task: TaskId| {
+                let taker = taker.clone();
+                async move { taker.take_up(parcel, &task.to_string()).await }
+            })
+            .run_until(stopped)
+            .await
+            .map_err(WireError::Worker)
+    }
+
+    /// Puts back what vanished workers left, until Redis fails.
+    async fn sweep(&self, mut redis: MultiplexedConnection) -> WireError {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            let sweeping = custody::put_back(&mut redis, &self.queue, None, self.clock.now());
+            if let Err(error) = self.redis.in_time(sweeping).await {
+                return error;
+            }
+        }
+    }
+
+    /// Leaves nothing behind that others would have to wait for.
+    async fn leave(&self, mut redis: MultiplexedConnection, worker: &str) {
+        let leaving = custody::put_back(&mut redis, &self.queue, Some(worker), self.clock.now());
+        if let Err(error) = self.redis.in_time(leaving).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "could not put back what was taken from the wire; others do, or it is dispatched again"
+            );
+        }
+    }
+
+    fn is_up(&self) {
+        let outages = self.outages.load(Ordering::Relaxed);
+        if outages > 0 {
+            tracing::info!("the wire carries again");
+        }
+        self.health.send_replace(WireHealth::Up { outages });
+    }
+
+    /// Whether it was up until now.
+    fn is_down(&self, error: &WireError) -> bool {
+        let why = in_words(error);
+        let since = match &*self.health.borrow() {
+            WireHealth::Up { .. } => None,
+            WireHealth::Down { since, .. } => Some(*since),
+        };
+        if since.is_none() {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the wire carries nothing; trying again"
+            );
+        }
+        self.health.send_replace(WireHealth::Down {
+            since: since.unwrap_or_else(|| self.clock.now()),
+            why,
+        });
+        since.is_none()
+    }
+}
+
+/// Who handles, and how many at once.
+#[derive(Clone)]
+struct Hands<F> {
+    handler: F,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl<F, Fut> Hands<F>
+where
+    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    /// A place for one delivery; none any more when it is time to stop.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+        }
+    }
+
+    /// Has a delivery handled: on every core, and one that panics takes nothing with it but its
+    /// lease.
+    fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
+        let handler = self.handler.clone();
+        tokio::spawn(async move {
+            let job = delivery.job;
+            let handling = AssertUnwindSafe(async { handler(delivery).await });
+            if handling.catch_unwind().await.is_err() {
+                tracing::error!(job.id = job.0, "a handler failed");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Takes parcels up.
+#[derive(Clone)]
+struct Taker<F> {
+    hands: Hands<F>,
+    redis: MultiplexedConnection,
+    queue: Arc<Queue>,
+    worker: String,
+}
+
+impl<F, Fut> Taker<F>
+where
+    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    /// Hands a parcel over; ends once there is a place for the next. What apalis hears is success:
+    /// if Redis failed, the worker learns it when it fetches.
+    async fn take_up(mut self, parcel: Parcel, task: &str) {
+        for delivery in parcel.open() {
+            let Some(place) = self.hands.place().await else {
+                return;
+            };
+            self.hands.begin(delivery, place);
+        }
+        let removed = custody::remove(&mut self.redis, &self.queue, &self.worker, task).await;
+        if let Err(error) = removed {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "what was taken from the wire is still on it, and comes again"
+            );
+        }
+        drop(self.hands.place().await);
+    }
+}
+
+/// An error and what caused it, as people read it.
+fn in_words(error: &WireError) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        if !words.ends_with(&cause_words) {
+            words = format!("{words}: {cause_words}");
+        }
+        source = cause.source();
+    }
+    words
+}
