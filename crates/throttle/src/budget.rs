@@ -3,24 +3,71 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Calls whose slots come free together: memory stays flat at a million calls a window. Rounded
-/// up, so that no slot is free too early.
-const BUCKET: Duration = Duration::from_millis(5);
+use serde::{Deserialize, Serialize};
+
+/// Calls whose slots come free together: this share of the window, or less. Rounded up, so that no
+/// slot is free too early.
+const BUCKETS: u32 = 500;
+
+/// The longest of those times while there are few buckets: small limits are kept exactly.
+const FINE: Duration = Duration::from_millis(5);
+
+/// Few buckets. With [`BUCKETS`] this bounds memory, and what is stored, at any limit.
+const FEW: usize = 128;
 
 /// Added to the window, since timers fire and servers count in milliseconds.
 const MARGIN: Duration = Duration::from_millis(10);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Bucket {
+    /// A whole number of microseconds.
     free_at: Duration,
     calls: u32,
     accepted: u32,
 }
 
+/// Buckets as they are stored, for there may be hundreds: the microseconds since the one before,
+/// the calls, and how many of them were not accepted.
+mod rows {
+    use super::{Bucket, Duration, VecDeque};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        buckets: &VecDeque<Bucket>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut before = Duration::ZERO;
+        serializer.collect_seq(buckets.iter().map(|bucket| {
+            let micros = bucket.free_at.saturating_sub(before).as_micros();
+            before = bucket.free_at;
+            let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+            (micros, bucket.calls, bucket.calls - bucket.accepted)
+        }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<VecDeque<Bucket>, D::Error> {
+        let rows = Vec::<(u64, u32, u32)>::deserialize(deserializer)?;
+        let mut before = Duration::ZERO;
+        let buckets = rows.into_iter().map(|(micros, calls, refused)| {
+            before += Duration::from_micros(micros);
+            Bucket {
+                free_at: before,
+                calls,
+                accepted: calls.saturating_sub(refused),
+            }
+        });
+        Ok(buckets.collect())
+    }
+}
+
 /// Calls that occupy the window: those under way and those answered less than a window ago.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budget {
+    #[serde(skip)]
     window: Duration,
+    #[serde(with = "rows")]
     buckets: VecDeque<Bucket>,
     answered: u32,
     accepted: u32,
@@ -36,6 +83,11 @@ impl Budget {
             accepted: 0,
             in_flight: 0,
         }
+    }
+
+    /// Fits what was stored to these settings.
+    pub(crate) fn fit(&mut self, window: Duration) {
+        self.window = window;
     }
 
     /// Forgets what has left the window.
@@ -66,7 +118,7 @@ impl Budget {
 
     /// A call answered at `at` occupies the window, whoever made it.
     pub(crate) fn occupy(&mut self, at: Duration, accepted: u32) {
-        let free_at = round_up(at + self.window + MARGIN);
+        let free_at = self.round_up(at + self.window + MARGIN);
         self.answered += 1;
         self.accepted += accepted;
         match self.buckets.back_mut() {
@@ -80,6 +132,18 @@ impl Budget {
                 accepted,
             }),
         }
+    }
+
+    fn round_up(&self, instant: Duration) -> Duration {
+        let coarse = self.window / BUCKETS;
+        let step = if self.buckets.len() < FEW {
+            coarse.min(FINE)
+        } else {
+            coarse
+        };
+        let step = step.as_micros().max(1);
+        let micros = instant.as_nanos().div_ceil(step * 1_000) * step;
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
@@ -119,12 +183,6 @@ impl Budget {
     }
 }
 
-fn round_up(instant: Duration) -> Duration {
-    let bucket = BUCKET.as_nanos();
-    let buckets = instant.as_nanos().div_ceil(bucket);
-    Duration::from_nanos(u64::try_from(buckets * bucket).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +196,7 @@ mod tests {
         budget.answered(answer, true);
         assert_eq!((budget.used(), budget.in_flight()), (1, 0));
         let free_at = budget.free_below(1).unwrap();
-        assert!(free_at >= answer + window && free_at <= answer + window + MARGIN + BUCKET);
+        assert!(free_at >= answer + window && free_at <= answer + window + MARGIN + FINE);
         budget.expire(free_at.saturating_sub(Duration::from_nanos(1)));
         assert_eq!(budget.used(), 1);
         budget.expire(free_at);
@@ -155,6 +213,6 @@ mod tests {
             budget.answered(now, true);
         }
         assert_eq!(budget.used(), 1_000_000);
-        assert!(budget.buckets.len() <= 4_100, "{}", budget.buckets.len());
+        assert!(budget.buckets.len() <= 640, "{}", budget.buckets.len());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A limit that was reached in full, and throttled all the same, shrinks by this factor: three
 /// events reach two fifths.
 const SHRINK: f64 = 0.75;
@@ -30,14 +32,16 @@ const STEP_SHARE: u32 = 4;
 const PROBE_SHARE: u32 = 20;
 
 /// Learns how many calls a window the tenant grants.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
+    #[serde(skip)]
     configured: u32,
+    #[serde(skip)]
     window: Duration,
     learnt: Option<Learnt>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Learnt {
     limit: u32,
     probe: Option<Probe>,
@@ -47,7 +51,7 @@ struct Learnt {
 }
 
 /// A raised limit that is not confirmed yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Probe {
     since: Duration,
     raised: u32,
@@ -56,7 +60,12 @@ struct Probe {
 }
 
 impl Estimate {
-    pub(crate) fn new(configured: u32, window: Duration, learnt: Option<u32>) -> Self {
+    pub(crate) fn new(
+        configured: u32,
+        window: Duration,
+        learnt: Option<u32>,
+        now: Duration,
+    ) -> Self {
         let configured = configured.max(1);
         let mut estimate = Self {
             configured,
@@ -64,9 +73,22 @@ impl Estimate {
             learnt: None,
         };
         if let Some(limit) = learnt.filter(|limit| *limit < configured) {
-            estimate.learn(limit.max(1), Duration::ZERO);
+            estimate.learn(limit.max(1), now);
         }
         estimate
+    }
+
+    /// Fits what was stored to these settings, which may be others than they were.
+    pub(crate) fn fit(&mut self, configured: u32, window: Duration) {
+        self.configured = configured.max(1);
+        self.window = window;
+        self.learnt = self
+            .learnt
+            .filter(|learnt| learnt.limit < self.configured)
+            .map(|mut learnt| {
+                learnt.probe = learnt.probe.filter(|probe| probe.raised <= self.configured);
+                learnt
+            });
     }
 
     /// Calls a window, as of now.
@@ -191,14 +213,14 @@ mod tests {
 
     #[test]
     fn what_went_through_before_the_first_throttle_is_the_estimate() {
-        let mut estimate = Estimate::new(100, WINDOW, None);
+        let mut estimate = Estimate::new(100, WINDOW, None, Duration::ZERO);
         estimate.throttled(60, seconds(1));
         assert_eq!(estimate.limit(), 60);
     }
 
     #[test]
     fn a_throttle_at_the_estimate_shrinks_it_and_an_empty_window_says_nothing() {
-        let mut estimate = Estimate::new(100, WINDOW, Some(60));
+        let mut estimate = Estimate::new(100, WINDOW, Some(60), Duration::ZERO);
         estimate.throttled(60, seconds(1));
         assert_eq!(estimate.limit(), 45);
         estimate.throttled(0, seconds(2));
@@ -214,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_failed_probe_falls_back_to_what_was_confirmed_and_waits_longer() {
-        let mut estimate = Estimate::new(100, WINDOW, Some(60));
+        let mut estimate = Estimate::new(100, WINDOW, Some(60), Duration::ZERO);
         full(&mut estimate, 39);
         assert_eq!(estimate.limit(), 60);
         full(&mut estimate, 40);
@@ -232,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_probe_waits_for_a_quiet_moment_but_not_for_ever() {
-        let mut estimate = Estimate::new(100, WINDOW, Some(60));
+        let mut estimate = Estimate::new(100, WINDOW, Some(60), Duration::ZERO);
         let busy = |second| Some(seconds(second) + Duration::from_millis(300));
         estimate.saturated(seconds(41), busy(41));
         assert_eq!(estimate.limit(), 60);
@@ -242,7 +264,7 @@ mod tests {
 
     #[test]
     fn confirmed_probes_go_further_until_the_settings_hold_again() {
-        let mut estimate = Estimate::new(100, WINDOW, Some(30));
+        let mut estimate = Estimate::new(100, WINDOW, Some(30), Duration::ZERO);
         let mut limits = Vec::new();
         for second in 0..400 {
             full(&mut estimate, second);
@@ -256,7 +278,7 @@ mod tests {
 
     #[test]
     fn it_never_exceeds_the_settings() {
-        let mut estimate = Estimate::new(100, WINDOW, Some(99));
+        let mut estimate = Estimate::new(100, WINDOW, Some(99), Duration::ZERO);
         for second in 0..1_000 {
             full(&mut estimate, second);
             assert!(estimate.limit() <= 100);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
+use serde::{Deserialize, Serialize};
 
 use crate::GateCause;
 
@@ -13,7 +14,7 @@ const BACKOFF: Duration = Duration::from_secs(1);
 /// The longest backoff of our own; a longer `Retry-After` is honoured.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gate {
     closed_until: Option<(Duration, GateCause)>,
     /// Grows with each throttle event; calls carry the one they left in.

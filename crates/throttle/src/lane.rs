@@ -1,157 +1,124 @@
-//! The asynchronous shell: waiting callers in a fair queue around the pure core.
-//!
-//! Only the head of the queue asks the core; it sleeps until the instant that the core named, or
-//! until a call is settled. The queue is tokio's fair mutex, so a caller that gives up leaves
-//! nothing behind. A permit that is dropped unsettled counts as a call that failed: its call may
-//! have been sent.
+//! One budget of one tenant, whether its own or shared: nobody downstream asks which.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
-use tokio::sync::Notify;
-use tokio::time::Instant;
 
-use crate::core::{Answer, Core, Grant, Refusal};
+use crate::core::Answer;
+use crate::local::{LocalLane, LocalPermit};
+use crate::shared::{SharedBudgets, SharedLane, SharedPermit};
 use crate::{LaneSeed, LaneSettings, LaneSnapshot};
 
 /// One budget of one tenant; cheap to clone.
 #[derive(Clone)]
 pub struct Lane {
-    shared: Arc<Shared>,
+    budget: LaneBudget,
 }
 
-struct Shared {
-    core: Mutex<Core>,
-    /// Held by the head of the queue while it waits.
-    turn: tokio::sync::Mutex<()>,
-    settled: Notify,
-    made_at: Instant,
-    offset: Duration,
-}
-
-impl Shared {
-    fn core(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Duration {
-        self.offset + self.made_at.elapsed()
-    }
-
-    fn instant(&self, at: Duration) -> Instant {
-        self.made_at + at.saturating_sub(self.offset)
-    }
+#[derive(Clone)]
+enum LaneBudget {
+    Local(LocalLane),
+    Shared(Arc<SharedLane>),
 }
 
 impl Lane {
-    /// A lane that knows what `seed` says; `rng` spreads its backoffs.
+    /// A lane of this process alone, that knows what `seed` says; `rng` spreads its backoffs.
     #[must_use]
     pub fn new(settings: LaneSettings, seed: &LaneSeed, rng: Box<dyn Rng + Send>) -> Self {
-        let core = Core::new(settings, seed, rng);
-        let offset = core.start();
         Self {
-            shared: Arc::new(Shared {
-                core: Mutex::new(core),
-                turn: tokio::sync::Mutex::new(()),
-                settled: Notify::new(),
-                made_at: Instant::now(),
-                offset,
-            }),
+            budget: LaneBudget::Local(LocalLane::new(settings, seed, rng)),
+        }
+    }
+
+    /// A lane whose budget all processes share that call it by this name; within a tokio runtime.
+    ///
+    /// `seed` counts only where Redis knows nothing of the lane, and this process neither.
+    #[must_use]
+    pub fn shared(
+        budgets: &SharedBudgets,
+        name: &str,
+        settings: LaneSettings,
+        seed: LaneSeed,
+        rng: Box<dyn Rng + Send>,
+    ) -> Self {
+        let lane = SharedLane::new(budgets, name, settings, seed, rng);
+        Self {
+            budget: LaneBudget::Shared(Arc::new(lane)),
         }
     }
 
     /// Waits for leave to make one call.
     pub async fn acquire(&self) -> Permit {
-        let _turn = self.shared.turn.lock().await;
-        loop {
-            match self.try_acquire() {
-                Ok(permit) => return permit,
-                Err(refusal) => self.wait(refusal).await,
-            }
+        match &self.budget {
+            LaneBudget::Local(lane) => Permit(Leave::Local(lane.acquire().await)),
+            LaneBudget::Shared(lane) => Permit(Leave::Shared(lane.acquire().await)),
         }
     }
 
     /// Waits for leave at most so long; gives up at once when it can be foreseen that none comes.
     pub async fn acquire_within(&self, patience: Duration) -> Option<Permit> {
-        let deadline = Instant::now() + patience;
-        let attempt = async {
-            let _turn = self.shared.turn.lock().await;
-            loop {
-                match self.try_acquire() {
-                    Ok(permit) => return Some(permit),
-                    Err(Refusal::Until(at)) if self.shared.instant(at) > deadline => return None,
-                    Err(refusal) => self.wait(refusal).await,
-                }
-            }
+        let leave = match &self.budget {
+            LaneBudget::Local(lane) => Leave::Local(lane.acquire_within(patience).await?),
+            LaneBudget::Shared(lane) => Leave::Shared(lane.acquire_within(patience).await?),
         };
-        tokio::time::timeout_at(deadline, attempt)
-            .await
-            .unwrap_or(None)
-    }
-
-    fn try_acquire(&self) -> Result<Permit, Refusal> {
-        let grant = self.shared.core().try_grant(self.shared.now())?;
-        Ok(Permit {
-            shared: Arc::clone(&self.shared),
-            grant: Some(grant),
-        })
-    }
-
-    async fn wait(&self, refusal: Refusal) {
-        // A call that was settled between the refusal and here has left its notice.
-        let settled = self.shared.settled.notified();
-        match refusal {
-            Refusal::UntilSettled => settled.await,
-            Refusal::Until(at) => {
-                // Losing the race is fine: whoever wakes asks again.
-                let _ = tokio::time::timeout_at(self.shared.instant(at), settled).await;
-            }
-        }
+        Some(Permit(leave))
     }
 
     /// Lets nothing leave for so long: the tenant throttled calls of its other budget.
     pub fn hold(&self, duration: Duration) {
-        self.shared.core().hold(self.shared.now(), duration);
+        match &self.budget {
+            LaneBudget::Local(lane) => lane.hold(duration),
+            LaneBudget::Shared(lane) => lane.hold(duration),
+        }
     }
 
-    /// How many calls could leave within that time, were nobody waiting.
+    /// How many calls could leave within that time, were nobody waiting. A shared lane goes by what
+    /// it last knew.
     #[must_use]
     pub fn forecast(&self, within: Duration) -> u32 {
-        self.shared.core().forecast(self.shared.now(), within)
+        match &self.budget {
+            LaneBudget::Local(lane) => lane.forecast(within),
+            LaneBudget::Shared(lane) => lane.forecast(within),
+        }
     }
 
-    /// What the lane says of itself.
+    /// What the lane says of itself. A shared lane goes by what it last knew.
     #[must_use]
     pub fn snapshot(&self) -> LaneSnapshot {
-        self.shared.core().snapshot(self.shared.now())
+        match &self.budget {
+            LaneBudget::Local(lane) => lane.snapshot(),
+            LaneBudget::Shared(lane) => lane.snapshot(),
+        }
     }
 }
 
 /// Leave for one call. To be settled with what came of it.
 #[must_use = "a permit that is dropped counts as a call that failed"]
-pub struct Permit {
-    shared: Arc<Shared>,
-    grant: Option<Grant>,
+pub struct Permit(Leave);
+
+enum Leave {
+    Local(LocalPermit),
+    Shared(SharedPermit),
 }
 
 impl Permit {
-    /// Tells what came of the call.
-    pub fn settle(mut self, answer: Answer) {
-        self.tell(answer);
-    }
-
-    fn tell(&mut self, answer: Answer) {
-        if let Some(grant) = self.grant.take() {
-            let now = self.shared.now();
-            self.shared.core().settle(grant, answer, now);
-            self.shared.settled.notify_one();
+    /// Whether the call may still leave, to be asked right before it does. Not if this process was
+    /// frozen, or cut off from Redis, for so long that others have its slot by now: such a permit
+    /// is to be settled as [`Answer::NotSent`].
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        match &self.0 {
+            Leave::Local(_) => true,
+            Leave::Shared(permit) => permit.is_valid(),
         }
     }
-}
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.tell(Answer::Failed);
+    /// Tells what came of the call.
+    pub fn settle(self, answer: Answer) {
+        match self.0 {
+            Leave::Local(permit) => permit.settle(answer),
+            Leave::Shared(permit) => permit.settle(answer),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The lane: how fast one tenant may be called, and when not at all.
 //!
 //! A pure core (budget, gate, estimate, pacer) that is told the time, within a thin asynchronous
-//! shell, [`Lane`]. It knows nothing of jobs, HTTP or SQL.
+//! shell, [`Lane`]. It knows nothing of jobs, HTTP or SQL. A lane belongs to one process, or its
+//! state lives in Redis and all processes of a tenant share it: the core is the same.
 //!
 //! - **Budget**: at most the limit in any sliding window, used to the full. The server counts
 //!   arrivals, which nobody here can see: a slot is free a window after its *answer*.
@@ -15,11 +16,16 @@ mod core;
 mod estimate;
 mod gate;
 mod lane;
+mod local;
 mod pacer;
+mod redis;
 mod settings;
+mod shared;
 mod snapshot;
 
-pub use crate::core::{Answer, Core, Grant, Refusal};
+pub use self::redis::{RedisServer, RedisUrlError};
+pub use crate::core::{Answer, Core, CoreState, Grant, Refusal};
 pub use lane::{Lane, Permit};
 pub use settings::{LaneSeed, LaneSettings, SeededCall};
+pub use shared::SharedBudgets;
 pub use snapshot::{GateCause, GateState, LaneSnapshot};

@@ -1,31 +1,47 @@
-//! The gentle pace after a throttle: governor's cell algorithm on the lane's own time.
+//! The gentle pace after a throttle: governor's cell algorithm on the lane's own time, over a
+//! number that can be stored.
 
+use std::cell::Cell;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
+use serde::{Deserialize, Serialize};
 
-/// The lane's time, as governor asks for it.
-#[derive(Debug, Clone, Default)]
-struct LaneClock(Arc<AtomicU64>);
+/// The lane's time, as governor asks for it: one instant.
+#[derive(Debug, Clone, Copy)]
+struct Still(Duration);
 
-impl LaneClock {
-    fn set(&self, now: Duration) {
-        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        self.0.store(nanos, Ordering::Relaxed);
-    }
-}
-
-impl Clock for LaneClock {
+impl Clock for Still {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+        self.0
+    }
+}
+
+/// governor's whole state, as the lane's time: a number that can be stored. governor counts from
+/// the instant at which it is made, which here is the one at which it is asked.
+struct NextArrival<'cell> {
+    at: &'cell Cell<Option<Duration>>,
+    now: Duration,
+}
+
+impl StateStore for NextArrival<'_> {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _key: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let known = self.at.get().map(|at| at.saturating_sub(self.now).into());
+        let (decision, next) = decide(known)?;
+        self.at.set(Some(self.now + Duration::from(next)));
+        Ok(decision)
     }
 }
 
@@ -39,15 +55,12 @@ const BURST_SHARE: u32 = 10;
 /// The share of the limit that must be accepted before calls leave unpaced again.
 const PROOF_SHARE: u32 = 4;
 
-type Cell = RateLimiter<NotKeyed, InMemoryState, LaneClock, NoOpMiddleware<Duration>>;
-
 /// Paces the calls after a throttle until enough of them were accepted.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Pacer {
-    clock: LaneClock,
-    cell: Cell,
-    burst: u32,
-    per_second: f64,
+    period: Duration,
+    burst: NonZeroU32,
+    next_arrival: Option<Duration>,
     /// Accepted calls that are still to prove the estimate.
     unproven: u32,
     /// Nothing was accepted yet: one call at a time.
@@ -57,26 +70,27 @@ pub(crate) struct Pacer {
 impl Pacer {
     pub(crate) fn new(limit: u32, window: Duration) -> Self {
         let paced = limit.saturating_mul(PACE_FACTOR).max(1);
-        let period = (window / paced).max(Duration::from_nanos(1));
-        let burst = (limit / BURST_SHARE).max(1);
-        let quota = Quota::with_period(period)
-            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN));
-        let clock = LaneClock::default();
         Self {
-            cell: RateLimiter::direct_with_clock(quota, clock.clone()),
-            clock,
-            burst,
-            per_second: 1.0 / period.as_secs_f64(),
+            period: (window / paced).max(Duration::from_nanos(1)),
+            burst: NonZeroU32::new(limit / BURST_SHARE).unwrap_or(NonZeroU32::MIN),
+            next_arrival: None,
             unproven: (limit / PROOF_SHARE).max(1),
             half_open: true,
         }
     }
 
     /// Whether one more call may leave, or when.
-    pub(crate) fn check(&self, now: Duration) -> Result<(), Duration> {
-        self.clock.set(now);
-        self.cell.check().map_err(|refused| {
+    pub(crate) fn check(&mut self, now: Duration) -> Result<(), Duration> {
+        let quota = Quota::with_period(self.period)
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(self.burst);
+        let at = Cell::new(self.next_arrival);
+        let state = NextArrival { at: &at, now };
+        let limiter: RateLimiter<_, _, _, NoOpMiddleware<Duration>> =
+            RateLimiter::new(quota, state, Still(now));
+        let checked = limiter.check();
+        self.next_arrival = at.get();
+        checked.map_err(|refused| {
             let wait = refused.wait_time_from(now);
             // At least a step, so that nobody asks again at the same instant.
             now + wait.max(Duration::from_millis(1))
@@ -93,14 +107,14 @@ impl Pacer {
         if self.half_open {
             return 1;
         }
-        let paced = self.per_second * within.as_secs_f64();
+        let paced = within.as_secs_f64() / self.period.as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a rate times a short time, bounded by the limit elsewhere"
         )]
         let paced = paced as u32;
-        self.burst.saturating_add(paced)
+        self.burst.get().saturating_add(paced)
     }
 
     /// An accepted call; whether the estimate is proven by now.
@@ -118,7 +132,7 @@ mod tests {
     #[test]
     fn calls_leave_at_twice_the_rate_after_a_tenth_at_once() {
         let window = Duration::from_secs(20);
-        let pacer = Pacer::new(60, window);
+        let mut pacer = Pacer::new(60, window);
         let mut now = Duration::ZERO;
         let mut left = Vec::new();
         while now < Duration::from_secs(10) {

@@ -1,0 +1,416 @@
+//! A process's spokesman for a shared lane: gathers batches, exchanges them, hands out what comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt as _, SeedableRng as _};
+use redis::RedisResult;
+use tokio::time::Instant;
+
+use super::book::{Batch, Book, Decision, LEASE, Wait};
+use super::desk::{Lease, Ticket, Unclaimed};
+use super::memory::{Known, Memory, Moment, Told, in_writing};
+use super::store::{Proposal, ReplyOutcome, SharedBudgets};
+use super::{Office, SharedPermit};
+use crate::core::Core;
+use crate::{LaneSeed, LaneSettings};
+
+/// Permits may be used until so long before the lease ends: a call that leaves at the last moment
+/// arrives, and Redis's clock and this process's may differ a little.
+pub(super) const GUARD: Duration = Duration::from_secs(1);
+
+/// A lease is renewed so often while calls are under way: twice may fail.
+const RENEW: Duration = Duration::from_millis(1_300);
+
+/// Whoever waits asks at least so often where others take part: one of them may have returned
+/// permits, or be gone.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where another process's answer is waited for, the first question comes after so long, and each
+/// next one after twice the time.
+const ANSWER_TAKES: Duration = Duration::from_millis(15);
+const ANSWER_TAKES_MAX: Duration = Duration::from_millis(250);
+
+/// Those who have waited longer have so long to take their permits.
+const DEFERENCE: Duration = Duration::from_millis(25);
+
+/// Processes that were told the same instant come this much apart.
+const APART: Duration = Duration::from_millis(3);
+
+/// Whoever comes too late twice lets others finish for about so long.
+const STEP_BACK: Duration = Duration::from_millis(2);
+
+/// Redis is tried again after so long at first, and at last.
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(1);
+
+pub(super) struct Actor {
+    office: Arc<Office>,
+    budgets: SharedBudgets,
+    key: String,
+    /// Whose turn it is to write, where it is this actor's.
+    name: String,
+    memory: Memory,
+    core: Core,
+    rng: StdRng,
+    /// The number of the last batch that was proposed.
+    batches: u64,
+    /// A batch of which it is not known whether it was written.
+    unfinished: Option<Round>,
+    /// When those who wait are asked for again; at once where it is not known.
+    ask_at: Option<Instant>,
+    deferring: bool,
+    /// Questions in a row that brought nothing.
+    in_vain: u32,
+    renew_at: Instant,
+    /// After a failure nothing is said before.
+    retry_at: Instant,
+    failures: u32,
+}
+
+/// A batch on its way into the book.
+struct Round {
+    batch: Batch,
+    /// Proposals that were not answered: one of them may have been written.
+    attempts: Vec<Attempt>,
+}
+
+struct Attempt {
+    holder: u64,
+    number: u64,
+    decision: Decision,
+    sent: Instant,
+}
+
+impl Actor {
+    pub(super) fn new(
+        office: Arc<Office>,
+        budgets: &SharedBudgets,
+        lane: &str,
+        settings: LaneSettings,
+        seed: LaneSeed,
+        mut rng: Box<dyn Rng + Send>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            office,
+            budgets: budgets.clone(),
+            key: budgets.key(lane),
+            name: format!("{:x}", rng.random::<u64>()),
+            rng: StdRng::seed_from_u64(rng.random()),
+            core: Core::new(settings, &seed, rng),
+            memory: Memory::new(settings, seed, now),
+            batches: 0,
+            unfinished: None,
+            ask_at: None,
+            deferring: false,
+            in_vain: 0,
+            renew_at: now,
+            retry_at: now,
+            failures: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while self.has_something_to_say().await {
+            match self.exchange().await {
+                Ok(()) => {
+                    if self.failures > 0 {
+                        tracing::info!(lane = %self.key, "the shared lane goes on");
+                    }
+                    self.failures = 0;
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &redis::RedisError) {
+        if self.failures == 0 {
+            tracing::warn!(
+                lane = %self.key,
+                error = %error,
+                "the shared lane cannot be reached; none of its calls leaves until it can"
+            );
+        }
+        let wait = RETRY
+            .saturating_mul(2_u32.saturating_pow(self.failures))
+            .min(RETRY_MAX);
+        self.retry_at = Instant::now() + self.up_to_half_more(wait);
+        self.failures += 1;
+    }
+
+    /// Sleeps until there is something; false when there will be nothing any more.
+    async fn has_something_to_say(&mut self) -> bool {
+        loop {
+            let rung = self.office.bell.notified();
+            let now = Instant::now();
+            let due = {
+                let mut desk = self.office.desk();
+                let idle = !desk.has_word() && !desk.holds_permits() && self.unfinished.is_none();
+                // What is left unsaid ends with the lease.
+                let too_late = self.failures > 0 && now >= desk.lease.until + LEASE;
+                if desk.closed && (idle || too_late) {
+                    return false;
+                }
+                let word = desk.has_word() || self.unfinished.is_some();
+                let awaited = (desk.awaited() > 0).then(|| self.ask_at.unwrap_or(now));
+                let renewal = desk.holds_permits().then_some(self.renew_at);
+                let returns = match desk.closed {
+                    true => desk.stock_returns_at().map(|_| now),
+                    false => desk.stock_returns_at(),
+                };
+                let due = [word.then_some(now), awaited, renewal, returns];
+                due.into_iter().flatten().min()
+            };
+            match due.map(|due| due.max(self.retry_at)) {
+                None => rung.await,
+                Some(due) if due <= now => {
+                    // Whoever is ready to say something, too, may.
+                    tokio::task::yield_now().await;
+                    return true;
+                }
+                Some(due) => {
+                    // Either way it is looked at again.
+                    let _ = tokio::time::timeout_at(due, rung).await;
+                }
+            }
+        }
+    }
+
+    async fn exchange(&mut self) -> RedisResult<()> {
+        let mut round = match self.unfinished.take() {
+            Some(round) => round,
+            None => Round {
+                batch: self.next_batch(),
+                attempts: Vec::new(),
+            },
+        };
+        let exchanged = self.bring(&mut round).await;
+        if exchanged.is_err() {
+            self.unfinished = Some(round);
+        }
+        exchanged
+    }
+
+    fn next_batch(&mut self) -> Batch {
+        let now = Instant::now();
+        let deferred = self.deferring && self.ask_at.is_some_and(|at| at <= now);
+        self.office.desk().take_batch(now, deferred)
+    }
+
+    /// Brings a batch into the book.
+    async fn bring(&mut self, round: &mut Round) -> RedisResult<()> {
+        // What may have been written is looked up first.
+        let estimated = match round.attempts.is_empty() {
+            true => self.memory.estimate(Instant::now()),
+            false => None,
+        };
+        let mut moment = match estimated {
+            Some(moment) => moment,
+            None => self.read().await?,
+        };
+        let mut too_late = 0;
+        loop {
+            if let Some(attempt) = self.written_after_all(round) {
+                self.finish(&attempt);
+                return Ok(());
+            }
+            let (book, attempt) = self.decide(&mut round.batch, &moment);
+            let token = format!("{:x}-{}", attempt.holder, attempt.number);
+            let state = in_writing(&token, &book)?;
+            let sent = attempt.sent;
+            round.attempts.push(attempt);
+            let proposal = Proposal {
+                writer: &self.name,
+                known: self.memory.token(),
+                decided_at: moment.redis,
+                may_be_old: moment.may_be_old,
+                state: &state,
+            };
+            let reply = self.budgets.propose(&self.key, &proposal).await?;
+            let attempt = round.attempts.pop();
+            let received = Instant::now();
+            let ReplyOutcome::NotWritten { state } = reply.outcome else {
+                let known = Known {
+                    book,
+                    token,
+                    redis: reply.time,
+                    sent,
+                    received,
+                };
+                if let Some(attempt) = attempt {
+                    self.memory.wrote(known, (attempt.holder, attempt.number));
+                    self.finish(&attempt);
+                }
+                return Ok(());
+            };
+            moment = self.hear(state, reply.time, (sent, received));
+            too_late += 1;
+            if too_late > 1 {
+                // It is another's turn.
+                tokio::time::sleep(self.up_to_half_more(STEP_BACK)).await;
+            }
+        }
+    }
+
+    async fn read(&mut self) -> RedisResult<Moment> {
+        let sent = Instant::now();
+        let question = Proposal {
+            writer: &self.name,
+            known: self.memory.token(),
+            decided_at: Duration::ZERO,
+            may_be_old: Duration::ZERO,
+            state: "",
+        };
+        let reply = self.budgets.propose(&self.key, &question).await?;
+        let state = match reply.outcome {
+            ReplyOutcome::NotWritten { state } => state,
+            ReplyOutcome::Written => None,
+        };
+        Ok(self.hear(state, reply.time, (sent, Instant::now())))
+    }
+
+    fn hear(
+        &mut self,
+        state: Option<String>,
+        redis: Duration,
+        (sent, received): (Instant, Instant),
+    ) -> Moment {
+        let told = Told {
+            state,
+            redis,
+            sent,
+            received,
+        };
+        let era = self.rng.random();
+        self.memory.hear(told, &mut self.core, era)
+    }
+
+    /// A proposal whose answer was lost, and which the book says was written.
+    fn written_after_all(&self, round: &mut Round) -> Option<Attempt> {
+        let book = &self.memory.known()?.book;
+        let written = |attempt: &Attempt| book.has_written(attempt.holder, attempt.number);
+        let position = round.attempts.iter().position(written)?;
+        Some(round.attempts.swap_remove(position))
+    }
+
+    fn decide(&mut self, batch: &mut Batch, moment: &Moment) -> (Book, Attempt) {
+        let mut book = moment.book.clone();
+        let now = Instant::now();
+        let holder = {
+            let mut desk = self.office.desk();
+            let holder = desk.lease.holder;
+            if desk.holds_permits() && (now >= desk.lease.until || !book.knows(holder)) {
+                desk.renounce(Lease {
+                    holder: self.rng.random(),
+                    until: now,
+                });
+            }
+            batch.wanted = desk.awaited();
+            desk.lease.holder
+        };
+        self.batches += 1;
+        let number = self.batches;
+        let decision = book.carry_out(&mut self.core, (holder, number), batch, moment.lane);
+        let attempt = Attempt {
+            holder,
+            number,
+            decision,
+            sent: now,
+        };
+        (book, attempt)
+    }
+
+    /// Hands out what was granted, and notes when to ask for more.
+    fn finish(&mut self, attempt: &Attempt) {
+        let now = Instant::now();
+        let Attempt {
+            holder,
+            decision,
+            sent,
+            ..
+        } = attempt;
+        let wait = self.when_to_ask(decision, now);
+        self.renew_at = *sent + RENEW;
+        let (served, vain) = {
+            let mut desk = self.office.desk();
+            desk.lease = Lease {
+                holder: *holder,
+                until: *sent + LEASE - GUARD,
+            };
+            desk.nothing_until = wait;
+            let ticket = Ticket {
+                holder: *holder,
+                epoch: decision.epoch,
+            };
+            let served = desk.deliver(ticket, decision.granted, now);
+            let vain = wait.map(|until| desk.in_vain(until)).unwrap_or_default();
+            let permits = served
+                .into_iter()
+                .map(|answer| (answer, SharedPermit::new(&self.office, ticket)));
+            (permits.collect::<Vec<_>>(), vain)
+        };
+        for (answer, permit) in served {
+            // Whoever is gone by now returns it by dropping it.
+            let _ = answer.send(Some(Unclaimed(Some(permit))));
+        }
+        for answer in vain {
+            let _ = answer.send(None);
+        }
+        self.show();
+    }
+
+    /// Sets when those who wait are asked for again; until when nothing can be had, if it is known.
+    fn when_to_ask(&mut self, decision: &Decision, now: Instant) -> Option<Instant> {
+        self.deferring = decision.wait == Some(Wait::Deferring);
+        self.in_vain = match decision.granted {
+            0 => self.in_vain.saturating_add(1),
+            _ => 0,
+        };
+        let known = self.memory.known();
+        let shared = known.is_some_and(|known| known.book.is_shared(self.holder()));
+        let nothing_until = match (decision.wait, known) {
+            (Some(Wait::Until(at)), Some(known)) => Some(known.instant(at)),
+            _ => None,
+        };
+        let delay = match decision.wait {
+            None => Duration::ZERO,
+            Some(Wait::Deferring) => DEFERENCE,
+            Some(Wait::Until(_)) => ASK_EVERY,
+            Some(Wait::UntilSettled) if shared => ANSWER_TAKES
+                .saturating_mul(2_u32.saturating_pow(self.in_vain.saturating_sub(1)))
+                .min(ANSWER_TAKES_MAX),
+            // Its own answers ring.
+            Some(Wait::UntilSettled) => LEASE,
+        };
+        let at = match nothing_until {
+            Some(at) if shared => at + APART.mul_f64(self.rng.random()),
+            Some(at) => at,
+            None => now + LEASE,
+        };
+        self.ask_at = decision
+            .wait
+            .map(|_| at.min(now + self.up_to_half_more(delay)));
+        nothing_until
+    }
+
+    fn holder(&self) -> u64 {
+        self.office.desk().lease.holder
+    }
+
+    /// Shows the lane as it is known now.
+    fn show(&mut self) {
+        let Some(known) = self.memory.known() else {
+            return;
+        };
+        let mut view = self.office.view();
+        view.core.replace(known.book.lane().clone());
+        view.seen = (known.lane(), known.received);
+    }
+
+    fn up_to_half_more(&mut self, delay: Duration) -> Duration {
+        delay.mul_f64(1.0 + self.rng.random::<f64>() / 2.0)
+    }
+}

@@ -1,0 +1,362 @@
+//! What the processes of a lane write down together, and how a batch of theirs changes it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::{Answer, Core, CoreState, Grant, Refusal};
+
+/// A process that has not written for so long is gone, or frozen: its calls under way count as
+/// answered at that moment.
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
+
+/// Redis's clock may run ahead of a process's by this, and by a thousandth; by more it was set.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
+
+/// Permits are taken in stock while at least this share of the window is free, and no larger share
+/// of what is free: at the edge every permit goes to who waits for it.
+const ROOMY_SHARE: u32 = 4;
+const STOCK_SHARE: u32 = 8;
+
+/// A lane, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Book {
+    /// Drawn when the book is begun: another one means that Redis forgot.
+    era: u64,
+    /// What was forgotten before it began occupies the window.
+    whole: bool,
+    /// How often it was written.
+    writes: u64,
+    /// When it was last written, in the lane's time.
+    written_at: Duration,
+    /// The lane's time less Redis's, in microseconds: where Redis's clock was set.
+    ahead: i64,
+    holders: Vec<Holder>,
+    lane: CoreState,
+}
+
+/// A process that holds permits, or waits for some.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Holder {
+    id: u64,
+    /// The last batch of its that was written.
+    batch: u64,
+    lease_until: Duration,
+    /// Permits by the epoch that they were granted in.
+    permits: Vec<(u64, u32)>,
+    /// Calls that wait.
+    waiting: u32,
+    /// When it was last granted a permit.
+    granted_at: Duration,
+}
+
+/// What a process wants of the lane.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Batch {
+    pub(crate) settlements: Vec<Settlement>,
+    pub(crate) hold: Option<Duration>,
+    /// Permits for calls that wait.
+    pub(crate) wanted: u32,
+    /// Permits for calls that may come.
+    pub(crate) stock: u32,
+    /// Others that had waited longer had the time to take theirs.
+    pub(crate) deferred: bool,
+}
+
+/// What came of a permit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settlement {
+    pub(crate) holder: u64,
+    pub(crate) epoch: u64,
+    pub(crate) took: Duration,
+    pub(crate) answer: Answer,
+}
+
+/// What a process gets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decision {
+    pub(crate) granted: u32,
+    pub(crate) epoch: u64,
+    pub(crate) lease_until: Duration,
+    /// Why there is not more, if more was wanted.
+    pub(crate) wait: Option<Wait>,
+}
+
+/// When to ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// At this instant of the lane's time.
+    Until(Duration),
+    /// When a call is settled, whoever made it.
+    UntilSettled,
+    /// When those who have waited longer had the time to take theirs.
+    Deferring,
+}
+
+impl Book {
+    pub(crate) fn begin(lane: CoreState, era: u64, now: Duration) -> Self {
+        Self {
+            era,
+            whole: false,
+            writes: 0,
+            written_at: now,
+            ahead: 0,
+            holders: Vec::new(),
+            lane,
+        }
+    }
+
+    /// Goes on from what a process remembers of a book that Redis has lost.
+    pub(crate) fn begin_again(&mut self, core: &mut Core, era: u64, now: Duration) {
+        core.replace(self.lane.clone());
+        for holder in std::mem::take(&mut self.holders) {
+            holder.lapse(core, now);
+        }
+        self.lane = core.state().clone();
+        self.fill_up(core, era, now);
+    }
+
+    /// What left lately nobody knows, so whatever is free counts as used just now.
+    pub(crate) fn fill_up(&mut self, core: &mut Core, era: u64, now: Duration) {
+        core.replace(self.lane.clone());
+        core.fill(now);
+        self.lane = core.state().clone();
+        self.era = era;
+        self.whole = true;
+    }
+
+    pub(crate) fn is_of_the_era_of(&self, known: &Self) -> bool {
+        self.era == known.era
+    }
+
+    /// Whether it is what `known` became, after that batch of a holder's.
+    pub(crate) fn continues(&self, known: &Self, (holder, batch): (u64, u64)) -> bool {
+        let mine = self.holders.iter().find(|held| held.id == holder);
+        self.era == known.era
+            && self.writes >= known.writes
+            && mine.is_none_or(|held| held.batch >= batch)
+    }
+
+    /// Whether somebody else began it again and took for used what nobody knows.
+    pub(crate) fn accounts_for(&self, known: &Self) -> bool {
+        self.whole && self.era != known.era
+    }
+
+    /// The lane's time, where Redis's is `redis` and it cannot be later than `latest`.
+    pub(crate) fn keep_time(&mut self, redis: Duration, latest: Option<Duration>) -> Duration {
+        let now = self.time(redis);
+        let now = latest.map_or(now, |latest| now.min(latest));
+        let now = now.max(self.written_at);
+        self.ahead = micros(now) - micros(redis);
+        now
+    }
+
+    /// The lane's time, where Redis's is `redis`.
+    pub(crate) fn time(&self, redis: Duration) -> Duration {
+        let micros = micros(redis).saturating_add(self.ahead);
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default()).max(self.written_at)
+    }
+
+    pub(crate) fn lane(&self) -> &CoreState {
+        &self.lane
+    }
+
+    pub(crate) fn knows(&self, holder: u64) -> bool {
+        self.holders.iter().any(|held| held.id == holder)
+    }
+
+    pub(crate) fn has_written(&self, holder: u64, batch: u64) -> bool {
+        self.holders
+            .iter()
+            .any(|held| held.id == holder && held.batch == batch)
+    }
+
+    /// Whether others hold or want something, so that asking again may find more.
+    pub(crate) fn is_shared(&self, holder: u64) -> bool {
+        self.holders.iter().any(|held| held.id != holder)
+    }
+
+    /// Carries out a holder's batch.
+    pub(crate) fn carry_out(
+        &mut self,
+        core: &mut Core,
+        (holder, number): (u64, u64),
+        batch: &Batch,
+        now: Duration,
+    ) -> Decision {
+        core.replace(self.lane.clone());
+        self.lapse(core, now);
+        for settlement in &batch.settlements {
+            self.settle(core, *settlement, now);
+        }
+        if let Some(hold) = batch.hold {
+            core.hold(now, hold);
+        }
+        let mut mine = self.take(holder);
+        mine.batch = number;
+        mine.lease_until = now + LEASE;
+        let longer = self.waiting_longer_than(mine.granted_at);
+        let free = core.free(now);
+        let rivals = self.rivals();
+        let share = match batch.deferred {
+            true => batch.wanted,
+            false => share(free, rivals, longer).min(batch.wanted),
+        };
+        let mut wait = (share < batch.wanted).then_some(Wait::Deferring);
+        let mut grants = Vec::new();
+        while grants.len() < share as usize {
+            match core.try_grant(now) {
+                Ok(grant) => grants.push(grant),
+                Err(refusal) => {
+                    wait = Some(waiting(core, refusal, longer, now));
+                    break;
+                }
+            }
+        }
+        if free == 0 && wait == Some(Wait::Deferring) {
+            // Not even those who waited longer get any.
+            wait = core
+                .try_grant(now)
+                .err()
+                .map(|refusal| waiting(core, refusal, longer, now));
+        }
+        if wait.is_none() && rivals == 0 && core.is_roomy(ROOMY_SHARE) {
+            let stock = batch.stock.min(core.free(now) / STOCK_SHARE);
+            grants.extend((0..stock).map_while(|_| core.try_grant(now).ok()));
+        }
+        let granted = u32::try_from(grants.len()).unwrap_or(u32::MAX);
+        let epoch = grants.first().map_or(0, |grant| grant.epoch());
+        if granted > 0 {
+            mine.add(epoch, granted);
+            mine.granted_at = now;
+        }
+        mine.waiting = batch.wanted.saturating_sub(granted);
+        let lease_until = mine.lease_until;
+        if mine.waiting > 0 || !mine.permits.is_empty() {
+            self.holders.push(mine);
+        }
+        self.writes += 1;
+        self.written_at = now;
+        self.lane = core.state().clone();
+        Decision {
+            granted,
+            epoch,
+            lease_until,
+            wait,
+        }
+    }
+
+    /// Counts the calls of those who are gone as answered.
+    fn lapse(&mut self, core: &mut Core, now: Duration) {
+        let (held, lapsed) = std::mem::take(&mut self.holders)
+            .into_iter()
+            .partition(|holder: &Holder| holder.lease_until > now);
+        self.holders = held;
+        for holder in lapsed {
+            holder.lapse(core, now);
+        }
+    }
+
+    fn settle(&mut self, core: &mut Core, settlement: Settlement, now: Duration) {
+        let Settlement {
+            holder,
+            epoch,
+            took,
+            answer,
+        } = settlement;
+        let mut holders = self.holders.iter_mut();
+        let holder = holders.find(|held| held.id == holder);
+        if holder.is_some_and(|holder| holder.remove(epoch)) {
+            core.settle(Grant::of(epoch, now.saturating_sub(took)), answer, now);
+        } else {
+            core.settle_late(epoch, answer, now);
+        }
+    }
+
+    /// Takes a holder out of the book.
+    fn take(&mut self, id: u64) -> Holder {
+        match self.holders.iter().position(|held| held.id == id) {
+            Some(position) => self.holders.remove(position),
+            None => Holder {
+                id,
+                batch: 0,
+                lease_until: Duration::ZERO,
+                permits: Vec::new(),
+                waiting: 0,
+                granted_at: Duration::ZERO,
+            },
+        }
+    }
+
+    fn rivals(&self) -> u32 {
+        let rivals = self.holders.iter().filter(|held| held.waiting > 0).count();
+        u32::try_from(rivals).unwrap_or(u32::MAX)
+    }
+
+    fn waiting_longer_than(&self, granted_at: Duration) -> u32 {
+        let longer = |held: &&Holder| held.waiting > 0 && held.granted_at < granted_at;
+        u32::try_from(self.holders.iter().filter(longer).count()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Holder {
+    fn add(&mut self, epoch: u64, count: u32) {
+        match self.permits.iter_mut().find(|(known, _)| *known == epoch) {
+            Some((_, permits)) => *permits += count,
+            None => self.permits.push((epoch, count)),
+        }
+    }
+
+    /// Whether it held such a permit.
+    fn remove(&mut self, epoch: u64) -> bool {
+        let Some(position) = self.permits.iter().position(|(known, _)| *known == epoch) else {
+            return false;
+        };
+        self.permits[position].1 -= 1;
+        if self.permits[position].1 == 0 {
+            self.permits.swap_remove(position);
+        }
+        true
+    }
+
+    fn lapse(self, core: &mut Core, now: Duration) {
+        for (epoch, count) in self.permits {
+            for _ in 0..count {
+                core.settle(Grant::of(epoch, now), Answer::Failed, now);
+            }
+        }
+    }
+}
+
+/// The latest instant that it can be, so long after it was `then`.
+pub(crate) fn latest(then: Duration, elapsed: Duration) -> Duration {
+    then + elapsed + elapsed / 1_000 + CLOCK_TOLERANCE
+}
+
+/// How many of the free slots a process takes while `rivals` wait, too, and `longer` of them have
+/// waited longer than it has.
+fn share(free: u32, rivals: u32, longer: u32) -> u32 {
+    if rivals == 0 {
+        return u32::MAX;
+    }
+    if longer >= free {
+        return 0;
+    }
+    free.div_ceil(rivals + 1)
+}
+
+/// Each of those who wait asks for a slot of its own, so that they do not all come for the first.
+fn waiting(core: &mut Core, refusal: Refusal, longer: u32, now: Duration) -> Wait {
+    match refusal {
+        Refusal::Until(at) if core.free(now) == 0 => {
+            let own = core.free_at(longer + 1).unwrap_or(at);
+            Wait::Until(at.max(own))
+        }
+        Refusal::Until(at) => Wait::Until(at),
+        Refusal::UntilSettled => Wait::UntilSettled,
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,232 @@
+//! A lane whose budget all processes of a tenant share, through Redis.
+//!
+//! What it needs: every process draws on one sliding window; one throttle closes the gate for all;
+//! what one learns, all know; a process that freezes or dies costs the others no more than its
+//! lease; and where nobody wants anything, nothing is said.
+//!
+//! The design: the lane's state is plain data, and lives in Redis as one value, the *book*. A
+//! process reads it, lets the same pure core decide that decides in process, and writes it back if
+//! nobody else wrote in between (`exchange.lua`), by Redis's own clock. While one exchange is under
+//! way the next batch gathers, at the *desk*: so many calls cost few round trips. A process that
+//! was the last to write decides on what it remembers, and needs one round trip, not two. Whoever
+//! came too late writes next, so that a distant process is not starved by near ones.
+//!
+//! The races that it accepts:
+//!
+//! - A process that holds unused permits in stock while another hears a throttle may let them leave
+//!   for [`STOCK_KEPT`](desk::STOCK_KEPT): as those do that are on their way to the server.
+//! - A write whose answer is lost may have happened: a batch is numbered, and whoever reads the
+//!   book finds the number of the last that was written.
+//! - A call that is under way when its process's lease runs out counts as answered then. Its permit
+//!   ends [`GUARD`](actor::GUARD) earlier, so it has arrived by then, unless the network took
+//!   longer than that.
+//! - Where Redis forgot, whoever remembers the lane begins it again with the rest of the window
+//!   full. A process that never knew it begins with its seed, which another that remembers fills up
+//!   as soon as it comes: at once if it waits, with its next renewal if calls of its are under way.
+
+mod actor;
+mod book;
+mod desk;
+mod memory;
+mod store;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt as _, SeedableRng as _};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::core::{Answer, Core};
+use crate::{LaneSeed, LaneSettings, LaneSnapshot};
+use actor::Actor;
+use desk::{Desk, Lease, Ticket, Waiter};
+pub use store::SharedBudgets;
+
+/// Redis is asked at least once, however little patience there is.
+const ROUND_TRIP: Duration = Duration::from_millis(250);
+
+/// A process's handle to a shared lane.
+pub(crate) struct SharedLane {
+    office: Arc<Office>,
+}
+
+/// What the handle, the permits and the actor have in common.
+struct Office {
+    desk: Mutex<Desk>,
+    /// Somebody left word, or came to wait.
+    bell: Notify,
+    view: Mutex<View>,
+}
+
+/// The lane as it was last known.
+struct View {
+    core: Core,
+    /// The lane's time at an instant of this process's.
+    seen: (Duration, Instant),
+}
+
+impl View {
+    fn now(&self) -> Duration {
+        let (time, instant) = self.seen;
+        time + instant.elapsed()
+    }
+}
+
+impl Office {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SharedLane {
+    pub(crate) fn new(
+        budgets: &SharedBudgets,
+        lane: &str,
+        settings: LaneSettings,
+        seed: LaneSeed,
+        mut rng: Box<dyn Rng + Send>,
+    ) -> Self {
+        let now = Instant::now();
+        let lease = Lease {
+            holder: rng.random(),
+            until: now,
+        };
+        let view_rng = Box::new(StdRng::seed_from_u64(rng.random()));
+        let core = Core::new(settings, &seed, view_rng);
+        let office = Arc::new(Office {
+            desk: Mutex::new(Desk::new(lease)),
+            bell: Notify::new(),
+            view: Mutex::new(View {
+                seen: (core.start(), now),
+                core,
+            }),
+        });
+        let actor = Actor::new(Arc::clone(&office), budgets, lane, settings, seed, rng);
+        tokio::spawn(actor.run());
+        Self { office }
+    }
+
+    pub(crate) async fn acquire(&self) -> SharedPermit {
+        loop {
+            if let Some(permit) = self.acquire_until(None).await {
+                return permit;
+            }
+        }
+    }
+
+    pub(crate) async fn acquire_within(&self, patience: Duration) -> Option<SharedPermit> {
+        let now = Instant::now();
+        let deadline = now + patience;
+        let asked = self.acquire_until(Some(deadline));
+        tokio::time::timeout_at(deadline.max(now + ROUND_TRIP), asked)
+            .await
+            .unwrap_or(None)
+    }
+
+    async fn acquire_until(&self, deadline: Option<Instant>) -> Option<SharedPermit> {
+        loop {
+            let answer = {
+                let mut desk = self.office.desk();
+                if let Some(ticket) = desk.from_stock(Instant::now()) {
+                    return Some(self.permit(ticket));
+                }
+                if desk.is_in_vain(deadline) {
+                    return None;
+                }
+                let (answer, waits) = oneshot::channel();
+                desk.wait(Waiter { deadline, answer });
+                waits
+            };
+            self.office.bell.notify_one();
+            let Ok(answer) = answer.await else {
+                // The actor ended with its runtime: nobody is granted anything any more.
+                return std::future::pending().await;
+            };
+            let permit = answer?.0.take()?;
+            if permit.is_valid() {
+                return Some(permit);
+            }
+            permit.settle(Answer::NotSent);
+        }
+    }
+
+    fn permit(&self, ticket: Ticket) -> SharedPermit {
+        SharedPermit::new(&self.office, ticket)
+    }
+
+    pub(crate) fn hold(&self, duration: Duration) {
+        {
+            let mut view = self.office.view();
+            let now = view.now();
+            view.core.hold(now, duration);
+        }
+        self.office.desk().hold(Instant::now() + duration);
+        self.office.bell.notify_one();
+    }
+
+    pub(crate) fn forecast(&self, within: Duration) -> u32 {
+        let mut view = self.office.view();
+        let now = view.now();
+        view.core.forecast(now, within)
+    }
+
+    pub(crate) fn snapshot(&self) -> LaneSnapshot {
+        let mut view = self.office.view();
+        let now = view.now();
+        view.core.snapshot(now)
+    }
+}
+
+impl Drop for SharedLane {
+    fn drop(&mut self) {
+        self.office.desk().closed = true;
+        self.office.bell.notify_one();
+    }
+}
+
+/// Leave for one call, drawn from a shared budget.
+pub(crate) struct SharedPermit {
+    office: Arc<Office>,
+    ticket: Option<Ticket>,
+    taken_at: Instant,
+}
+
+impl SharedPermit {
+    fn new(office: &Arc<Office>, ticket: Ticket) -> Self {
+        Self {
+            office: Arc::clone(office),
+            ticket: Some(ticket),
+            taken_at: Instant::now(),
+        }
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        let desk = self.office.desk();
+        self.ticket
+            .is_some_and(|ticket| desk.is_valid(ticket, Instant::now()))
+    }
+
+    pub(crate) fn settle(mut self, answer: Answer) {
+        self.tell(answer);
+    }
+
+    fn tell(&mut self, answer: Answer) {
+        if let Some(ticket) = self.ticket.take() {
+            let took = self.taken_at.elapsed();
+            self.office.desk().settle(ticket, took, answer);
+            self.office.bell.notify_one();
+        }
+    }
+}
+
+impl Drop for SharedPermit {
+    fn drop(&mut self) {
+        self.tell(Answer::Failed);
+    }
+}
