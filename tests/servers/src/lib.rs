@@ -12,6 +12,9 @@ mod redis;
 pub use postgres::Postgres;
 pub use redis::Redis;
 
+/// How long a server may take to come up.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// A port that nobody listens on just now.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
