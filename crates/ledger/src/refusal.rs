@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::counters::{Deltas, REFUSED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, locks};
 
 /// A row of the list that became none.
 #[derive(Debug, Clone, Serialize)]
@@ -40,6 +40,7 @@ impl Ledger {
         refusals: &[Refusal],
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
         let mut deltas = Deltas::default();
         for refusal in refusals {
             let done = sqlx::query(
@@ -61,7 +62,7 @@ impl Ledger {
             }
         }
         deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("record refused rows")
+        self.commit(transaction, "record refused rows").await
     }
 
     /// Rows of a campaign's lists that the plan refused, by list and line.

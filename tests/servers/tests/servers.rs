@@ -1,8 +1,11 @@
 //! The servers start, stop and forget as tests need them to.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a server is waited for by the clock on the wall"
+)]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,8 +47,8 @@ const TO_BE_KILLED: &str = "SERVERS_TEST_TO_BE_KILLED";
 fn no_server_and_no_folder_of_it_outlives_a_killed_test() {
     if std::env::var_os(TO_BE_KILLED).is_some() {
         let postgres = Postgres::start();
-        println!("url {}", postgres.url("postgres"));
-        std::thread::sleep(Duration::from_secs(60));
+        let _ = writeln!(std::io::stdout(), "url {}", postgres.url("postgres"));
+        std::thread::sleep(Duration::from_mins(1));
         return;
     }
     let folder = tempfile::tempdir_in("/tmp").unwrap();

@@ -12,20 +12,22 @@ use repilot_ledger::{
     NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
 };
 
+pub(crate) use crate::database::{Database, Place};
+
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
 
 pub(crate) struct Bench {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) place: Place,
     pub(crate) campaign: CampaignId,
 }
 
 impl Bench {
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = open(&folder).await;
+    pub(crate) async fn new(database: Database) -> Self {
+        let place = Place::of(database);
+        let ledger = place.open().await;
         let clock = Arc::new(ManualClock::at(START));
         let campaign = ledger
             .open_campaign(&campaign("spring"), START)
@@ -36,13 +38,13 @@ impl Bench {
         Self {
             ledger,
             clock,
-            folder,
+            place,
             campaign,
         }
     }
 
-    pub(crate) async fn with_jobs(count: usize) -> Self {
-        let bench = Self::new().await;
+    pub(crate) async fn with_jobs(database: Database, count: usize) -> Self {
+        let bench = Self::new(database).await;
         bench.enqueue(0..count).await;
         bench.finish().await;
         bench.attend().await;
@@ -160,12 +162,6 @@ impl Bench {
         assert_eq!(counts.total, jobs.len() as i64);
         assert_eq!(counts.dead_by_reason.values().sum::<i64>(), counts.dead);
     }
-}
-
-pub(crate) async fn open(folder: &tempfile::TempDir) -> Ledger {
-    let location =
-        LedgerLocation::parse(folder.path().join("ledger.db").to_str().unwrap()).unwrap();
-    Ledger::open(&location).await.unwrap()
 }
 
 pub(crate) fn tenant() -> TenantName {
