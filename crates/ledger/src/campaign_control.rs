@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::{Columns, batch, storable};
 use crate::{Campaign, Ledger, LedgerError, locks};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
@@ -166,7 +166,7 @@ pub(crate) async fn pause_within(
          WHERE id = $1 AND status = 'active' AND ended_at IS NULL",
     )
     .bind(campaign.0)
-    .bind(reason)
+    .bind(storable(reason))
     .execute(&mut *connection)
     .await
     .doing("pause a campaign")?;

@@ -156,6 +156,17 @@ impl Dialect {
         }
     }
 
+    /// Lets the transaction under way take longer than any of the workers' does.
+    pub(crate) const fn unhurried(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[],
+            Self::Postgres => &[
+                "SET LOCAL statement_timeout = 0",
+                "SET LOCAL idle_in_transaction_session_timeout = 0",
+            ],
+        }
+    }
+
     /// What each new connection is told.
     pub(crate) fn on_connect(self) -> Vec<String> {
         match self {

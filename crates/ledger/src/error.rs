@@ -70,6 +70,32 @@ pub enum LedgerError {
         #[source]
         source: sqlx::Error,
     },
+    /// Only an empty ledger is copied into.
+    #[error("the ledger {location} is not empty: it has {table}")]
+    NotEmpty {
+        /// The ledger, without secrets.
+        location: String,
+        /// A table that has rows.
+        table: &'static str,
+    },
+    /// Workers move the ledger on: a copy would be old at once, and both would call devices.
+    #[error("workers are at work on the ledger {location}: {}", workers.join(", "))]
+    InUse {
+        /// The ledger, without secrets.
+        location: String,
+        /// Who.
+        workers: Vec<String>,
+    },
+    /// A copy has not all that it should; it was not kept.
+    #[error("only {found} of {expected} rows of {table} arrived in the copy")]
+    Incomplete {
+        /// The table.
+        table: &'static str,
+        /// Rows in the original.
+        expected: i64,
+        /// Rows in the copy.
+        found: i64,
+    },
     /// A value in the ledger that this program did not write.
     #[error("bad data in the ledger: {table}.{column} of row {row}")]
     BadData {

@@ -13,7 +13,7 @@ pub(crate) struct Opening {
 /// Makes the folder and an empty file that only its owner can read, before the database does
 /// (`SQLite` gives its journal the permissions of the file itself), and waits until no other
 /// process is opening it.
-pub(crate) fn prepare(path: &Path) -> std::io::Result<Opening> {
+pub(crate) async fn prepare(path: &Path) -> std::io::Result<Opening> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -24,8 +24,11 @@ pub(crate) fn prepare(path: &Path) -> std::io::Result<Opening> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");
     let lock = private_file(Path::new(&name))?;
-    lock.lock()?;
-    Ok(Opening { _lock: lock })
+    // Whoever holds it may be another task of this very thread.
+    let locking = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
+    Ok(Opening {
+        _lock: locking.await.map_err(std::io::Error::other)??,
+    })
 }
 
 /// The path as a `sqlite:` URL: what would end the path in a URL is escaped.

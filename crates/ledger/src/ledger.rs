@@ -40,15 +40,16 @@ impl Ledger {
             source,
         };
         // On PostgreSQL the migrations wait for a lock of their own.
-        let opening = match location {
-            LedgerLocation::Postgres(_) => None,
-            LedgerLocation::File(path) => {
-                Some(file::prepare(path).map_err(|source| LedgerError::File {
-                    path: path.clone(),
-                    source,
-                })?)
-            }
-        };
+        let opening =
+            match location {
+                LedgerLocation::Postgres(_) => None,
+                LedgerLocation::File(path) => Some(file::prepare(path).await.map_err(
+                    |source| LedgerError::File {
+                        path: path.clone(),
+                        source,
+                    },
+                )?),
+            };
         let dialect = dialect(location);
         let url = url(location);
         // A pool would try again for half a minute what fails here for good.

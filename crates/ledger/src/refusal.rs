@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::counters::{Deltas, REFUSED};
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::rows::{Columns, storable};
 use crate::{Ledger, LedgerError, locks};
 
 /// A row of the list that became none.
@@ -51,9 +51,9 @@ impl Ledger {
             .bind(campaign.0)
             .bind(list_sha256)
             .bind(i64::try_from(refusal.line).unwrap_or(i64::MAX))
-            .bind(&refusal.value)
+            .bind(storable(&refusal.value))
             .bind(&refusal.reason)
-            .bind(&refusal.detail)
+            .bind(storable(&refusal.detail))
             .execute(&mut *transaction)
             .await
             .doing("record refused rows")?;

@@ -34,15 +34,28 @@ impl Place {
                 }
             }
             #[cfg(unix)]
-            Database::Postgres => Self {
-                location: LedgerLocation::parse(&POSTGRES.create_database()).unwrap(),
-                folder: None,
-            },
+            Database::Postgres => Self::at(&POSTGRES.create_database()),
+        }
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            location: LedgerLocation::parse(url).unwrap(),
+            folder: None,
         }
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.as_ref().unwrap().path()
+    }
+
+    /// As sqlx takes it.
+    pub(crate) fn url(&self) -> String {
+        match &self.location {
+            LedgerLocation::File(path) => format!("sqlite://{}", path.display()),
+            LedgerLocation::Postgres(url) => url.to_string(),
+        }
     }
 
     pub(crate) async fn open(&self) -> Ledger {

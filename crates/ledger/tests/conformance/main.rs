@@ -8,7 +8,14 @@ mod database;
 mod bench;
 mod campaigns;
 mod claims;
+mod concurrency;
+#[cfg(unix)]
+mod copies;
 mod dead;
 mod enqueue;
 mod file;
+mod integrity;
 mod leases;
+mod listings;
+#[cfg(unix)]
+mod outages;
