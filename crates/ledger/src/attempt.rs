@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::rows::{Columns, storable};
 use crate::{Ledger, LedgerError};
 
 /// A call to Graph, to be recorded.
@@ -134,8 +134,8 @@ async fn insert_rows(
             .bind(attempt.started_at.as_millis())
             .bind(attempt.finished_at.as_millis())
             .bind(attempt.status.map(i64::from))
-            .bind(attempt.code.as_deref())
-            .bind(attempt.message.as_deref())
+            .bind(attempt.code.as_deref().map(storable))
+            .bind(attempt.message.as_deref().map(storable))
             .bind(attempt.request_id.as_deref())
             .bind(attempt.client_request_id.as_deref())
             .bind(attempt.server_date.as_deref())

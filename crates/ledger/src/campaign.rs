@@ -197,7 +197,8 @@ impl Campaign {
     }
 }
 
-/// Takes `count` numbers of a sequence and gives the first.
+/// Takes `count` numbers of a sequence and gives the first. Others wait for theirs until the
+/// transaction ends: it is the last lock that one takes.
 pub(crate) async fn take_ids(
     connection: &mut AnyConnection,
     sequence: &'static str,
@@ -226,24 +227,14 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<OpenedCampaign, LedgerError> {
         let mut transaction = self.begin().await?;
-        let found = sqlx::query("SELECT id, tenant FROM campaigns WHERE name = $1")
-            .bind(&new.name)
-            .fetch_optional(&mut *transaction)
-            .await
-            .doing("look for a campaign")?;
-        if let Some(row) = found {
-            let columns = Columns::of("campaigns", &row);
-            let tenant: String = columns.get("tenant")?;
-            if tenant != new.tenant.as_str() {
-                return Err(LedgerError::OtherTenant {
-                    name: new.name.clone(),
-                    tenant,
-                });
-            }
-            let id = CampaignId(columns.get("id")?);
+        if let Some(id) = found(&mut transaction, new).await? {
             return Ok(OpenedCampaign { id, existed: true });
         }
         let id = take_ids(&mut transaction, "campaign", 1).await?;
+        // Whoever makes a campaign holds the sequence: now it is there, or nobody is making it.
+        if let Some(id) = found(&mut transaction, new).await? {
+            return Ok(OpenedCampaign { id, existed: true });
+        }
         sqlx::query(
             "INSERT INTO campaigns (
                  id, name, tenant, action, status, created_at
@@ -258,7 +249,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("make a campaign")?;
-        transaction.commit().await.doing("make a campaign")?;
+        self.commit(transaction, "make a campaign").await?;
         Ok(OpenedCampaign {
             id: CampaignId(id),
             existed: false,
@@ -302,6 +293,28 @@ impl Ledger {
         }
         Ok(campaigns)
     }
+}
+
+/// The campaign of that name, if there is one; it must be the same tenant's.
+async fn found(
+    connection: &mut AnyConnection,
+    new: &NewCampaign,
+) -> Result<Option<CampaignId>, LedgerError> {
+    let row = sqlx::query("SELECT id, tenant FROM campaigns WHERE name = $1")
+        .bind(&new.name)
+        .fetch_optional(connection)
+        .await
+        .doing("look for a campaign")?;
+    let Some(row) = row else { return Ok(None) };
+    let columns = Columns::of("campaigns", &row);
+    let tenant: String = columns.get("tenant")?;
+    if tenant != new.tenant.as_str() {
+        return Err(LedgerError::OtherTenant {
+            name: new.name.clone(),
+            tenant,
+        });
+    }
+    Ok(Some(CampaignId(columns.get("id")?)))
 }
 
 /// Counts of one campaign, or of all.

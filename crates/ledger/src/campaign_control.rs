@@ -1,12 +1,13 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
 use repilot_domain::{CampaignId, CampaignStatus, JobEvent, JobState, TenantName, Timestamp};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::{Deltas, end_if_done};
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
-use crate::{Campaign, Ledger, LedgerError};
+use crate::rows::{Columns, batch, storable};
+use crate::{Campaign, Ledger, LedgerError, locks};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -36,7 +37,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("attend a campaign")?;
-        transaction.commit().await.doing("attend a campaign")
+        self.commit(transaction, "attend a campaign").await
     }
 
     /// Promises to move every open campaign of these tenants on until then.
@@ -46,19 +47,28 @@ impl Ledger {
         until: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        for tenant in tenants {
-            sqlx::query(
-                "UPDATE campaigns
-                 SET attended_until = $1
-                 WHERE tenant = $2 AND ended_at IS NULL AND attended_until < $1",
-            )
+        let dialect = Dialect::of(&transaction);
+        let sql = format!(
+            "UPDATE campaigns
+             SET attended_until = $2
+             WHERE id IN (
+                 SELECT id FROM campaigns
+                 WHERE tenant IN (SELECT word FROM {words} AS tenants)
+                   AND ended_at IS NULL
+                   AND attended_until < $2
+                 ORDER BY id
+                 {locking}
+             )",
+            words = dialect.each_word(),
+            locking = dialect.locking()
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(batch(tenants.into_iter().map(TenantName::as_str))?)
             .bind(until.as_millis())
-            .bind(tenant.as_str())
             .execute(&mut *transaction)
             .await
             .doing("attend campaigns")?;
-        }
-        transaction.commit().await.doing("attend campaigns")
+        self.commit(transaction, "attend campaigns").await
     }
 
     /// Takes the promise back, so that nobody else moves the campaign on for its remainder.
@@ -69,15 +79,16 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("leave a campaign")?;
-        transaction.commit().await.doing("leave a campaign")
+        self.commit(transaction, "leave a campaign").await
     }
 
     /// Pauses an active campaign: what is on the wire goes back, what is in flight ends.
     /// Whether it was active.
     pub async fn pause(&self, campaign: CampaignId, reason: &str) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
         let paused = pause_within(&mut transaction, campaign, reason).await?;
-        transaction.commit().await.doing("pause a campaign")?;
+        self.commit(transaction, "pause a campaign").await?;
         Ok(paused)
     }
 
@@ -106,7 +117,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("resume a campaign")?;
-        transaction.commit().await.doing("resume a campaign")?;
+        self.commit(transaction, "resume a campaign").await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -117,6 +128,7 @@ impl Ledger {
     /// is.
     pub async fn cancel(&self, campaign: CampaignId, now: Timestamp) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
         sqlx::query(
             "UPDATE campaigns
              SET status = 'cancelled', status_reason = 'cancelled by a person',
@@ -129,19 +141,20 @@ impl Ledger {
         .await
         .doing("cancel a campaign")?;
         let mut cancelled = cancel_returned(&mut transaction, campaign, now).await?;
-        transaction.commit().await.doing("cancel a campaign")?;
+        self.commit(transaction, "cancel a campaign").await?;
         let mut chunk = cancelled;
         while chunk > 0 {
             let mut transaction = self.begin().await?;
+            locks::campaign(&mut transaction, campaign).await?;
             chunk = cancel_returned(&mut transaction, campaign, now).await?;
-            transaction.commit().await.doing("cancel jobs")?;
+            self.commit(transaction, "cancel jobs").await?;
             cancelled += chunk;
         }
         Ok(cancelled)
     }
 }
 
-/// Pauses within a transaction of the caller's.
+/// Pauses within a transaction of the caller's, which has locked the campaign.
 pub(crate) async fn pause_within(
     connection: &mut AnyConnection,
     campaign: CampaignId,
@@ -153,7 +166,7 @@ pub(crate) async fn pause_within(
          WHERE id = $1 AND status = 'active' AND ended_at IS NULL",
     )
     .bind(campaign.0)
-    .bind(reason)
+    .bind(storable(reason))
     .execute(&mut *connection)
     .await
     .doing("pause a campaign")?;

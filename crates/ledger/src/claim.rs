@@ -52,8 +52,8 @@ pub(crate) async fn claim(
         "UPDATE jobs
          SET state = 'running', worker = $2, lease_until = $3
          WHERE state = 'queued'
-           AND id IN (SELECT value FROM {})",
-        Dialect::of(connection).each()
+           AND id IN (SELECT id FROM {} AS claims)",
+        Dialect::of(connection).each_id()
     );
     let claimed = sqlx::query(AssertSqlSafe(sql))
         .bind(ids)

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, locks};
 
 /// Which dead letters are meant. All of what is given must hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,7 +78,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let groups = selected(&mut transaction, selection, JobEvent::Requeue).await?;
+        let (groups, counted) = selected(&mut transaction, selection, JobEvent::Requeue).await?;
         let sql = format!(
             "UPDATE jobs
              SET state = 'pending', attempts = 0, not_before = $4, finished_at = NULL,
@@ -92,6 +92,9 @@ impl Ledger {
             .await
             .doing("requeue dead letters")?
             .rows_affected();
+        if requeued != counted {
+            return Err(LedgerError::Contended);
+        }
         for campaign in groups {
             sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
                 .bind(campaign.0)
@@ -99,21 +102,24 @@ impl Ledger {
                 .await
                 .doing("reopen a campaign")?;
         }
-        transaction.commit().await.doing("requeue dead letters")?;
+        self.commit(transaction, "requeue dead letters").await?;
         Ok(requeued)
     }
 
     /// Sets dead letters aside for good. How many it were.
     pub async fn discard(&self, selection: DeadSelection) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        selected(&mut transaction, selection, JobEvent::Discard).await?;
+        let (_, counted) = selected(&mut transaction, selection, JobEvent::Discard).await?;
         let sql = format!("UPDATE jobs SET state = 'skipped' WHERE {SELECTED}");
         let discarded = bound(sqlx::query(AssertSqlSafe(sql)), selection)
             .execute(&mut *transaction)
             .await
             .doing("discard dead letters")?
             .rows_affected();
-        transaction.commit().await.doing("discard dead letters")?;
+        if discarded != counted {
+            return Err(LedgerError::Contended);
+        }
+        self.commit(transaction, "discard dead letters").await?;
         Ok(discarded)
     }
 }
@@ -136,12 +142,24 @@ fn bound(query: Query<'_>, selection: DeadSelection) -> Query<'_> {
         .bind(selection.job.map_or(0, |id| id.0))
 }
 
-/// Counts the selected dead letters off, and gives the campaigns that they belong to.
+/// The campaigns that a selection can mean.
+const CAMPAIGNS_MEANT: &str = "(id = $1 OR $1 = 0)
+               AND ($2 = 0 OR id IN (SELECT campaign_id FROM jobs WHERE id = $2))";
+
+/// Counts the selected dead letters off, and gives the campaigns that they belong to, and how many
+/// it are.
 async fn selected(
     connection: &mut AnyConnection,
     selection: DeadSelection,
     event: JobEvent,
-) -> Result<BTreeSet<CampaignId>, LedgerError> {
+) -> Result<(BTreeSet<CampaignId>, u64), LedgerError> {
+    locks::campaigns_where(connection, CAMPAIGNS_MEANT, |query| {
+        let campaign = selection.campaign.map_or(0, |id| id.0);
+        query
+            .bind(campaign)
+            .bind(selection.job.map_or(0, |id| id.0))
+    })
+    .await?;
     let also = match event {
         JobEvent::Requeue => NOT_CANCELLED,
         _ => "TRUE",
@@ -157,6 +175,7 @@ async fn selected(
         .doing("read dead letters")?;
     let mut deltas = Deltas::default();
     let mut campaigns = BTreeSet::new();
+    let mut counted = 0;
     for row in &rows {
         let columns = Columns::of("jobs", row);
         let campaign = CampaignId(columns.get("campaign_id")?);
@@ -165,7 +184,8 @@ async fn selected(
         deltas.moved(campaign, JobState::Dead, event, jobs.unsigned_abs())?;
         deltas.add(campaign, JobState::Dead.as_str(), &reason, -jobs);
         campaigns.insert(campaign);
+        counted += jobs.unsigned_abs();
     }
     deltas.write(connection).await?;
-    Ok(campaigns)
+    Ok((campaigns, counted))
 }

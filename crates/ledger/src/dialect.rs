@@ -6,16 +6,26 @@ use sqlx::AnyConnection;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,
+    Postgres,
 }
 
 /// How long a writer waits for another process's transaction before it gives up.
-const SQLITE_BUSY_TIMEOUT_MS: u32 = 10_000;
+const LOCK_TIMEOUT_MS: u32 = 10_000;
+
+/// No statement of ours takes so long; whoever left one behind shall not hold its locks for ever.
+const POSTGRES_STATEMENT_TIMEOUT_MS: u32 = 60_000;
+
+/// A process that was frozen in the middle of a transaction gives its locks back after so long,
+/// while others still wait for them.
+const POSTGRES_IDLE_TIMEOUT_MS: u32 = 8_000;
 
 impl Dialect {
     /// That of a connection.
     pub(crate) fn of(connection: &AnyConnection) -> Self {
-        debug_assert_eq!(connection.backend_name(), "SQLite");
-        Self::Sqlite
+        match connection.backend_name() {
+            "PostgreSQL" => Self::Postgres,
+            _ => Self::Sqlite,
+        }
     }
 
     /// The rows of a [`batch`](crate::rows::batch) that is the first parameter; column `n` of a row
@@ -23,6 +33,28 @@ impl Dialect {
     pub(crate) const fn each(self) -> &'static str {
         match self {
             Self::Sqlite => "json_each($1)",
+            Self::Postgres => "json_array_elements(CAST($1 AS JSON))",
+        }
+    }
+
+    /// The numbers of a [`batch`](crate::rows::batch) that is the first parameter, as `id`.
+    pub(crate) const fn each_id(self) -> &'static str {
+        match self {
+            Self::Sqlite => "(SELECT value AS id FROM json_each($1))",
+            Self::Postgres => {
+                "(SELECT CAST(value AS BIGINT) AS id
+                  FROM json_array_elements_text(CAST($1 AS JSON)))"
+            }
+        }
+    }
+
+    /// The texts of a [`batch`](crate::rows::batch) that is the first parameter, as `word`.
+    pub(crate) const fn each_word(self) -> &'static str {
+        match self {
+            Self::Sqlite => "(SELECT value AS word FROM json_each($1))",
+            Self::Postgres => {
+                "(SELECT value AS word FROM json_array_elements_text(CAST($1 AS JSON)))"
+            }
         }
     }
 
@@ -32,41 +64,106 @@ impl Dialect {
             Self::Sqlite => {
                 "(SELECT CAST(key AS BIGINT) AS id, value AS dispatch FROM json_each($1))"
             }
+            Self::Postgres => {
+                "(SELECT CAST(key AS BIGINT) AS id, CAST(value AS BIGINT) AS dispatch
+                  FROM json_each_text(CAST($1 AS JSON)))"
+            }
         }
     }
 
     /// The rows of an `INSERT` of so many columns each, as parameters in order.
     pub(crate) fn rows(self, rows: usize, columns: usize) -> String {
-        match self {
+        let rows = match self {
             // Without numbers: a numbered parameter is looked up among all of them.
-            Self::Sqlite => {
-                let row = format!("({})", vec!["?"; columns].join(", "));
-                vec![row.as_str(); rows].join(", ")
-            }
-        }
+            Self::Sqlite => vec![format!("({})", vec!["?"; columns].join(", ")); rows],
+            Self::Postgres => (0..rows)
+                .map(|row| {
+                    let first = row * columns + 1;
+                    let parameters: Vec<String> = (first..first + columns)
+                        .map(|parameter| format!("${parameter}"))
+                        .collect();
+                    format!("({})", parameters.join(", "))
+                })
+                .collect(),
+        };
+        rows.join(", ")
     }
 
     /// A migration's text with this database's words in it.
     pub(crate) fn shape(self, migration: &str) -> String {
-        match self {
-            Self::Sqlite => migration.replace("id ROW_KEY", "id INTEGER"),
-        }
+        let key = match self {
+            Self::Sqlite => "id INTEGER",
+            Self::Postgres => "id BIGINT",
+        };
+        migration.replace("id ROW_KEY", key)
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.
     pub(crate) fn gathered(self, columns: &str) -> String {
         match self {
             Self::Sqlite => format!("json_group_array(json_array({columns}))"),
+            Self::Postgres => {
+                format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)")
+            }
         }
     }
 
     /// Begins a transaction that will write.
     ///
     /// `SQLite` must take its write lock at once: a transaction that reads first and writes later
-    /// fails, without waiting, when another process wrote in between.
+    /// fails, without waiting, when another process wrote in between. On PostgreSQL the rows that a
+    /// transaction decides by are locked one by one: see `locks`.
     pub(crate) const fn begin_write(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        }
+    }
+
+    /// Begins a transaction whose statements all read the same state.
+    pub(crate) const fn begin_read(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN DEFERRED",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        }
+    }
+
+    /// Ends a query whose rows nobody else may change until this transaction ends. `SQLite` has one
+    /// writer: nobody else is there.
+    pub(crate) const fn locking(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR NO KEY UPDATE",
+        }
+    }
+
+    /// The same, without those that somebody is changing just now: whoever waits for nobody cannot
+    /// be part of a deadlock.
+    pub(crate) const fn locking_free_ones(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Asks for the number of the transaction under way, where a commit can be in doubt.
+    ///
+    /// A server may have carried out a commit whose answer never arrived; a file cannot.
+    pub(crate) const fn transaction_number(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT txid_current_if_assigned()"),
+        }
+    }
+
+    /// Lets the transaction under way take longer than any of the workers' does.
+    pub(crate) const fn unhurried(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[],
+            Self::Postgres => &[
+                "SET LOCAL statement_timeout = 0",
+                "SET LOCAL idle_in_transaction_session_timeout = 0",
+            ],
         }
     }
 
@@ -74,7 +171,7 @@ impl Dialect {
     pub(crate) fn on_connect(self) -> Vec<String> {
         match self {
             Self::Sqlite => vec![
-                format!("PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}"),
+                format!("PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}"),
                 // Readers and the writer do not wait for each other.
                 "PRAGMA journal_mode = WAL".to_owned(),
                 // Survives a killed process whole; a power cut may cost the last transactions,
@@ -88,6 +185,13 @@ impl Dialect {
                 "PRAGMA temp_store = MEMORY".to_owned(),
                 // Or a batch would be indexed, and every job scanned against it.
                 "PRAGMA automatic_index = OFF".to_owned(),
+            ],
+            Self::Postgres => vec![
+                format!("SET lock_timeout = {LOCK_TIMEOUT_MS}"),
+                format!("SET statement_timeout = {POSTGRES_STATEMENT_TIMEOUT_MS}"),
+                format!("SET idle_in_transaction_session_timeout = {POSTGRES_IDLE_TIMEOUT_MS}"),
+                "SET application_name = 'repilot'".to_owned(),
+                "SET timezone = 'UTC'".to_owned(),
             ],
         }
     }

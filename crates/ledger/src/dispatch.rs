@@ -10,7 +10,7 @@ use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, locks};
 
 /// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,10 @@ impl Ledger {
         lease_until: Timestamp,
     ) -> Result<Vec<Dispatched>, LedgerError> {
         let mut transaction = self.begin().await?;
-        let mut campaigns = dispatchable(&mut transaction, tenant, now).await?;
+        let mut campaigns = locks::campaigns_where(&mut transaction, DISPATCHABLE, |query| {
+            query.bind(tenant.as_str()).bind(now.as_millis())
+        })
+        .await?;
         if campaigns.is_empty() {
             return Ok(Vec::new());
         }
@@ -127,7 +130,7 @@ impl Ledger {
             }
         }
         deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("dispatch jobs")?;
+        self.commit(transaction, "dispatch jobs").await?;
         Ok(dispatched)
     }
 
@@ -138,14 +141,21 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, LedgerError> {
         let mut reader = self.reader().await?;
-        let campaigns = dispatchable(&mut reader, tenant, now).await?;
+        let sql = format!("SELECT id FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
+        let campaigns = sqlx::query(AssertSqlSafe(sql))
+            .bind(tenant.as_str())
+            .bind(now.as_millis())
+            .fetch_all(&mut *reader)
+            .await
+            .doing("look for campaigns")?;
         let mut earliest: Option<i64> = None;
-        for campaign in campaigns {
+        for campaign in &campaigns {
+            let campaign: i64 = Columns::of("campaigns", campaign).get("id")?;
             let row = sqlx::query(
                 "SELECT MIN(not_before) AS due FROM jobs
                  WHERE campaign_id = $1 AND state = 'pending'",
             )
-            .bind(campaign.0)
+            .bind(campaign)
             .fetch_one(&mut *reader)
             .await
             .doing("look for due jobs")?;
@@ -159,28 +169,11 @@ impl Ledger {
     }
 }
 
-async fn dispatchable(
-    connection: &mut AnyConnection,
-    tenant: &TenantName,
-    now: Timestamp,
-) -> Result<Vec<CampaignId>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT id FROM campaigns
-         WHERE tenant = $1
+/// The campaigns of a tenant that may go on; takes the tenant and the time.
+const DISPATCHABLE: &str = "tenant = $1
            AND ended_at IS NULL
            AND status = 'active'
-           AND attended_until > $2
-         ORDER BY id",
-    )
-    .bind(tenant.as_str())
-    .bind(now.as_millis())
-    .fetch_all(connection)
-    .await
-    .doing("look for campaigns")?;
-    rows.iter()
-        .map(|row| Ok(CampaignId(Columns::of("campaigns", row).get("id")?)))
-        .collect()
-}
+           AND attended_until > $2";
 
 /// Its first jobs go out.
 async fn start_campaign(
@@ -231,8 +224,8 @@ async fn queue(
         "UPDATE jobs
          SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
          WHERE state = 'pending'
-           AND id IN (SELECT value FROM {})",
-        dialect.each()
+           AND id IN (SELECT id FROM {} AS due)",
+        dialect.each_id()
     );
     let queued = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(due.iter().map(|(id, _)| *id))?)

@@ -8,7 +8,7 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::batch;
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("begin a list")?;
-        transaction.commit().await.doing("begin a list")
+        self.commit(transaction, "begin a list").await
     }
 
     /// Adds a chunk of jobs to a campaign, in one transaction.
@@ -130,7 +130,7 @@ impl Ledger {
             i64::try_from(added).unwrap_or(i64::MAX),
         );
         deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("enqueue jobs")?;
+        self.commit(transaction, "enqueue jobs").await?;
         let all = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         Ok(Enqueued {
             added,
@@ -147,6 +147,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
         sqlx::query(
             "UPDATE lists
              SET enqueued_at = $3
@@ -172,11 +173,12 @@ impl Ledger {
         .await
         .doing("finish a list")?;
         end_if_done(&mut transaction, campaign, now).await?;
-        transaction.commit().await.doing("finish a list")
+        self.commit(transaction, "finish a list").await
     }
 }
 
-/// A campaign that something goes into has not ended; one that was cancelled takes nothing.
+/// A campaign that something goes into has not ended; one that was cancelled takes nothing. It is
+/// locked by this.
 async fn reopen(connection: &mut AnyConnection, campaign: CampaignId) -> Result<(), LedgerError> {
     let reopened = sqlx::query(
         "UPDATE campaigns

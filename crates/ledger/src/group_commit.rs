@@ -16,9 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::counters::Deltas;
-use crate::error::QueryContext as _;
 use crate::settle::Trust;
-use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, rescue, settle};
+use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, locks, rescue, settle};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,6 +80,10 @@ impl GroupCommit {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let ledger = {
+            let _within = runtime.enter();
+            ledger.of_own_runtime().map_err(std::io::Error::other)?
+        };
         std::thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn(move || runtime.block_on(run(ledger, worker, clock, lease, receiver)))?;
@@ -215,6 +218,9 @@ async fn commit(
         }
     }
     let mut transaction = ledger.begin().await?;
+    let settled = settlements.iter().map(|said| said.job);
+    let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
+    locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
     let lease_until = now.after(lease);
@@ -240,7 +246,7 @@ async fn commit(
     let settled = settled
         .finish(&mut transaction, &worker.0, deltas, now)
         .await?;
-    transaction.commit().await.doing("commit a batch")?;
+    ledger.commit(transaction, "commit a batch").await?;
     Ok((claimed, settled))
 }
 

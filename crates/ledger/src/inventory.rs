@@ -72,40 +72,41 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Listing, LedgerError> {
         let mut transaction = self.begin().await?;
-        let number: i64 = sqlx::query(
-            "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM listings WHERE tenant = $1",
-        )
-        .bind(tenant.as_str())
-        .fetch_one(&mut *transaction)
-        .await
-        .and_then(|row| row.try_get("next"))
-        .doing("number a listing")?;
+        // Takes the next number, or waits for whoever takes it and then the one after it.
+        let number: i64 = loop {
+            let row = sqlx::query(
+                "INSERT INTO listings (tenant, number, source, begun_at)
+                 SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3
+                 FROM listings
+                 WHERE tenant = $1
+                 ON CONFLICT DO NOTHING
+                 RETURNING number",
+            )
+            .bind(tenant.as_str())
+            .bind(source)
+            .bind(now.as_millis())
+            .fetch_optional(&mut *transaction)
+            .await
+            .doing("begin a listing")?;
+            if let Some(row) = row {
+                break row.try_get("number").doing("begin a listing")?;
+            }
+        };
         for statement in [
+            "DELETE FROM listings WHERE tenant = $1 AND finished_at IS NULL AND number <> $2",
             "DELETE FROM listing_pages
              WHERE tenant = $1
-               AND listing IN (
-                   SELECT number FROM listings WHERE tenant = $1 AND finished_at IS NULL
-               )",
-            "DELETE FROM listings WHERE tenant = $1 AND finished_at IS NULL",
+               AND listing < $2
+               AND listing NOT IN (SELECT number FROM listings WHERE tenant = $1)",
         ] {
             sqlx::query(statement)
                 .bind(tenant.as_str())
+                .bind(number)
                 .execute(&mut *transaction)
                 .await
                 .doing("forget a listing that was broken off")?;
         }
-        sqlx::query(
-            "INSERT INTO listings (tenant, number, source, begun_at)
-             VALUES ($1, $2, $3, $4)",
-        )
-        .bind(tenant.as_str())
-        .bind(number)
-        .bind(source)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await
-        .doing("begin a listing")?;
-        transaction.commit().await.doing("begin a listing")?;
+        self.commit(transaction, "begin a listing").await?;
         Ok(Listing {
             tenant: tenant.clone(),
             number,
@@ -175,10 +176,8 @@ impl Ledger {
                     .doing("forget the inventory before")?;
             }
         }
-        transaction
-            .commit()
-            .await
-            .doing("keep a page of the inventory")?;
+        self.commit(transaction, "keep a page of the inventory")
+            .await?;
         listing.devices += count;
         listing.next_link = next_link.map(str::to_owned);
         listing.finished_at = finished_at;

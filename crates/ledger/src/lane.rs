@@ -132,7 +132,7 @@ impl Ledger {
             .fetch_one(&mut *transaction)
             .await
             .doing("hold a lane")?;
-        transaction.commit().await.doing("hold a lane")?;
+        self.commit(transaction, "hold a lane").await?;
         let columns = Columns::of("lanes", &row);
         Ok(LaneHold {
             owner: WorkerId(columns.get("owner")?),
@@ -148,7 +148,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("release lanes")?;
-        transaction.commit().await.doing("release lanes")
+        self.commit(transaction, "release lanes").await
     }
 
     /// Calls of a tenant that ended since then, oldest first: they still occupy its quota. A call
@@ -214,6 +214,9 @@ impl Ledger {
     /// Keeps what lanes say of themselves, for people and for the process that takes over.
     pub async fn save_lane_states(&self, states: &[LaneState]) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        // In one order, or two processes that keep the same lanes would wait for each other.
+        let mut states: Vec<&LaneState> = states.iter().collect();
+        states.sort_by(|a, b| (&a.tenant, a.kind.as_str()).cmp(&(&b.tenant, b.kind.as_str())));
         for state in states {
             sqlx::query(
                 "INSERT INTO lane_states (
@@ -257,7 +260,7 @@ impl Ledger {
             .await
             .doing("keep a lane's state")?;
         }
-        transaction.commit().await.doing("keep a lane's state")
+        self.commit(transaction, "keep a lane's state").await
     }
 
     /// What the lanes last said of themselves.

@@ -1,18 +1,16 @@
-//! Opening a ledger, and its connections.
+//! Opening a ledger, and its transactions.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Transaction};
+use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
+use tokio::time::Instant;
 
 use crate::dialect::Dialect;
-use crate::error::QueryContext as _;
-use crate::{LedgerError, LedgerLocation, migrations};
-
-/// Readers at once: a status, a page or an export beside the workers' own reads.
-const READ_CONNECTIONS: u32 = 4;
+use crate::error::{self, QueryContext as _};
+use crate::pools::{self, Pools};
+use crate::{LedgerError, LedgerLocation, file, migrations};
 
 /// A ledger; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,55 +20,87 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Inner {
-    /// One connection: `SQLite` has one writer at a time, and waiting here is fair and cheap.
-    writer: AnyPool,
-    readers: AnyPool,
+    pools: Pools,
     dialect: Dialect,
     location: LedgerLocation,
 }
+
+/// How long the fate of a commit is asked for while the server is away.
+const DOUBT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two questions.
+const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 impl Ledger {
     /// Opens the ledger, makes it where there is none, and brings it up to date.
     pub async fn open(location: &LedgerLocation) -> Result<Self, LedgerError> {
         sqlx::any::install_default_drivers();
-        let path = location.path();
-        prepare_file(path).map_err(|source| LedgerError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        let dialect = Dialect::Sqlite;
         let open_error = |source| LedgerError::Open {
             location: location.to_string(),
             source,
         };
-        let url = sqlite_url(path);
-        // Two processes that make one ledger would trip over each other's migrations, which wait
-        // for no lock.
-        let opening = lock_for_opening(path).map_err(|source| LedgerError::File {
-            path: path.to_owned(),
-            source,
-        })?;
+        // On PostgreSQL the migrations wait for a lock of their own.
+        let opening =
+            match location {
+                LedgerLocation::Postgres(_) => None,
+                LedgerLocation::File(path) => Some(file::prepare(path).await.map_err(
+                    |source| LedgerError::File {
+                        path: path.clone(),
+                        source,
+                    },
+                )?),
+            };
+        let dialect = dialect(location);
+        let url = url(location);
         // A pool would try again for half a minute what fails here for good.
         let mut first = AnyConnection::connect(&url).await.map_err(open_error)?;
-        prepare_connection(&mut first, dialect)
-            .await
-            .map_err(open_error)?;
+        match dialect {
+            Dialect::Sqlite => pools::prepare(&mut first, dialect)
+                .await
+                .map_err(open_error)?,
+            // A migration may take its time, and wait for that of another process.
+            Dialect::Postgres => {}
+        }
         migrations::run(&mut first, &location.to_string()).await?;
-        let writer = pool(dialect, 1).connect(&url).await.map_err(open_error)?;
-        let readers = pool(dialect, READ_CONNECTIONS)
-            .connect(&url)
-            .await
-            .map_err(open_error)?;
+        let pools = Pools::connect(dialect, &url).await.map_err(open_error)?;
         first.close().await.map_err(open_error)?;
         drop(opening);
         Ok(Self {
             inner: Arc::new(Inner {
-                writer,
-                readers,
+                pools,
                 dialect,
                 location: location.clone(),
             }),
         })
+    }
+
+    /// The same ledger for a thread with a runtime of its own, within which this is called: a socket
+    /// belongs to the runtime that opened it, and ends with that.
+    pub(crate) fn of_own_runtime(self) -> Result<Self, LedgerError> {
+        let Inner {
+            pools,
+            dialect,
+            location,
+        } = self.inner.as_ref();
+        match dialect {
+            Dialect::Sqlite => Ok(self),
+            Dialect::Postgres => {
+                let pools =
+                    pools
+                        .with_own_writer(&url(location))
+                        .map_err(|source| LedgerError::Open {
+                            location: location.to_string(),
+                            source,
+                        })?;
+                Ok(Self {
+                    inner: Arc::new(Inner {
+                        pools,
+                        dialect: *dialect,
+                        location: location.clone(),
+                    }),
+                })
+            }
+        }
     }
 
     /// Where the ledger is.
@@ -79,14 +109,18 @@ impl Ledger {
         &self.inner.location
     }
 
-    /// Closes the ledger's connections; what was committed stays.
-    pub async fn close(&self) {
-        self.inner.readers.close().await;
-        self.inner.writer.close().await;
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.inner.dialect
     }
 
+    /// Closes the ledger's connections; what was committed stays.
+    pub async fn close(&self) {
+        self.inner.pools.close().await;
+    }
+
+    /// Begins a transaction that will write; [`Ledger::commit`] ends it.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, LedgerError> {
-        let writer = &self.inner.writer;
+        let writer = &self.inner.pools.writer;
         let statement = self.inner.dialect.begin_write();
         let begun = match writer.begin_with(statement).await {
             // A full disk made the database end a transaction by itself: this connection and the
@@ -102,84 +136,101 @@ impl Ledger {
         begun.doing("begin a transaction")
     }
 
-    pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
-        self.inner.readers.acquire().await.doing("get a connection")
-    }
-}
-
-fn pool(dialect: Dialect, connections: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(connections)
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| Box::pin(prepare_connection(connection, dialect)))
-}
-
-async fn prepare_connection(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-) -> Result<(), sqlx::Error> {
-    for statement in dialect.on_connect() {
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Held while a ledger is opened; given back by whoever holds it, or by the system when they die.
-fn lock_for_opening(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    let lock = private_file(Path::new(&name))?;
-    lock.lock()?;
-    Ok(lock)
-}
-
-/// The path as a `sqlite:` URL: what would end the path in a URL is escaped.
-fn sqlite_url(path: &Path) -> String {
-    let mut url = String::from("sqlite://");
-    for c in path.to_string_lossy().chars() {
-        match c {
-            '%' => url.push_str("%25"),
-            '?' => url.push_str("%3f"),
-            '#' => url.push_str("%23"),
-            c => url.push(c),
+    /// Commits what a transaction did. Where the connection breaks before the answer comes, the
+    /// database is asked whether it did: what was done is never done again.
+    pub(crate) async fn commit(
+        &self,
+        mut transaction: Transaction<'static, Any>,
+        what: &'static str,
+    ) -> Result<(), LedgerError> {
+        let number: Option<i64> = match self.inner.dialect.transaction_number() {
+            Some(question) => sqlx::query(question)
+                .fetch_one(&mut *transaction)
+                .await
+                .and_then(|row| row.try_get(0))
+                .doing(what)?,
+            None => None,
+        };
+        match (transaction.commit().await, number) {
+            (Ok(()), _) => Ok(()),
+            (Err(source), Some(number)) if error::is_connection_lost(&source) => {
+                self.commit_in_doubt(number, what, source).await
+            }
+            (Err(source), _) => Err(LedgerError::Query { what, source }),
         }
     }
-    url
+
+    async fn commit_in_doubt(
+        &self,
+        number: i64,
+        what: &'static str,
+        source: sqlx::Error,
+    ) -> Result<(), LedgerError> {
+        let lost = Instant::now();
+        while lost.elapsed() < DOUBT_PATIENCE {
+            match self.fate_of(number).await {
+                Ok(Fate::Committed) => return Ok(()),
+                // Or the server that knows the number is lost with all that it had taken.
+                Ok(Fate::Aborted) => return Err(LedgerError::Query { what, source }),
+                Err(error) if !error.is_passing() => {
+                    return Err(LedgerError::Query { what, source });
+                }
+                Ok(Fate::UnderWay) | Err(_) => tokio::time::sleep(DOUBT_PAUSE).await,
+            }
+        }
+        Err(LedgerError::InDoubt { what, source })
+    }
+
+    async fn fate_of(&self, number: i64) -> Result<Fate, LedgerError> {
+        let what = "say whether it committed";
+        let writer = &self.inner.pools.writer;
+        let mut connection = writer.acquire().await.doing(what)?;
+        let status: Option<String> = sqlx::query("SELECT txid_status($1)")
+            .bind(number)
+            .fetch_one(&mut *connection)
+            .await
+            .and_then(|row| row.try_get(0))
+            .doing(what)?;
+        Ok(match status.as_deref() {
+            Some("committed") => Fate::Committed,
+            Some("in progress") => Fate::UnderWay,
+            _ => Fate::Aborted,
+        })
+    }
+
+    pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
+        let readers = &self.inner.pools.readers;
+        readers.acquire().await.doing("get a connection")
+    }
+
+    /// Begins a transaction that only reads, and reads one state throughout.
+    pub(crate) async fn begin_reading(&self) -> Result<Transaction<'static, Any>, LedgerError> {
+        let readers = &self.inner.pools.readers;
+        readers
+            .begin_with(self.inner.dialect.begin_read())
+            .await
+            .doing("begin to read")
+    }
 }
 
-/// Makes the folder and an empty file that only its owner can read, before the database does:
-/// `SQLite` gives its journal the permissions of the file itself.
-fn prepare_file(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder)?;
-    }
-    private_file(path).map(drop)
+/// What became of a transaction.
+enum Fate {
+    Committed,
+    Aborted,
+    UnderWay,
 }
 
-/// Opens or makes a file that only its owner can read.
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
+const fn dialect(location: &LedgerLocation) -> Dialect {
+    match location {
+        LedgerLocation::File(_) => Dialect::Sqlite,
+        LedgerLocation::Postgres(_) => Dialect::Postgres,
     }
-    // On Windows the file inherits the permissions of its folder, which the default location's
-    // profile folder keeps to its owner.
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+}
+
+/// What a connection is opened with; it may carry a password.
+fn url(location: &LedgerLocation) -> String {
+    match location {
+        LedgerLocation::File(path) => file::url(path),
+        LedgerLocation::Postgres(url) => url.reveal().to_owned(),
     }
-    Ok(file)
 }

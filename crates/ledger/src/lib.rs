@@ -1,13 +1,13 @@
 //! The ledger is the truth: every campaign, every device's job, every attempt. The only SQL.
 //!
-//! One SQL text serves every database; what differs is in `dialect`. Writes go through one
-//! connection (`SQLite` has one writer anyway), and what workers claim and settle is committed in
-//! groups by [`GroupCommit`].
+//! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
+//! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
 mod attempt;
 mod campaign;
 mod campaign_control;
 mod claim;
+mod copy;
 mod counters;
 mod dead;
 mod dialect;
@@ -15,34 +15,41 @@ mod dispatch;
 mod enqueue;
 mod error;
 mod explain;
+mod file;
 mod group_commit;
+mod integrity;
 mod inventory;
 mod job;
 mod lane;
 mod ledger;
 mod location;
+mod locks;
 mod migrations;
+mod pools;
 mod refusal;
 mod rescue;
 mod rows;
 mod settle;
+mod tables;
 mod verdict;
 mod worker;
 
 pub use attempt::{Attempt, NewAttempt};
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
 pub use claim::ClaimedJob;
+pub use copy::Copied;
 pub use dead::{DeadGroup, DeadSelection};
 pub use dispatch::Dispatched;
 pub use enqueue::{Enqueued, NewJob, NewList};
 pub use error::LedgerError;
 pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError};
+pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
 pub use job::{Job, JobFilter, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
-pub use location::LedgerLocation;
+pub use location::{LedgerLocation, PostgresUrl};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
 pub use verdict::{Settlement, Verdict, WaitReason};

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::counters::{Deltas, REFUSED};
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
-use crate::{Ledger, LedgerError};
+use crate::rows::{Columns, storable};
+use crate::{Ledger, LedgerError, locks};
 
 /// A row of the list that became none.
 #[derive(Debug, Clone, Serialize)]
@@ -40,6 +40,7 @@ impl Ledger {
         refusals: &[Refusal],
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
         let mut deltas = Deltas::default();
         for refusal in refusals {
             let done = sqlx::query(
@@ -50,9 +51,9 @@ impl Ledger {
             .bind(campaign.0)
             .bind(list_sha256)
             .bind(i64::try_from(refusal.line).unwrap_or(i64::MAX))
-            .bind(&refusal.value)
+            .bind(storable(&refusal.value))
             .bind(&refusal.reason)
-            .bind(&refusal.detail)
+            .bind(storable(&refusal.detail))
             .execute(&mut *transaction)
             .await
             .doing("record refused rows")?;
@@ -61,7 +62,7 @@ impl Ledger {
             }
         }
         deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("record refused rows")
+        self.commit(transaction, "record refused rows").await
     }
 
     /// Rows of a campaign's lists that the plan refused, by list and line.

@@ -3,6 +3,7 @@
 //! A job that was *running* may have been called: its attempt is recorded as lost, and whoever
 //! takes it next looks at the device first. A job that was only *queued* was never called.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repilot_domain::{CampaignId, JobEvent, JobId, JobState, Timestamp, WorkerId};
@@ -13,8 +14,8 @@ use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, pairs};
-use crate::{Ledger, LedgerError, NewAttempt, attempt};
+use crate::rows::{Columns, batch, pairs};
+use crate::{Ledger, LedgerError, NewAttempt, attempt, locks};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -36,56 +37,170 @@ impl Ledger {
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let done = sqlx::query(
+        let sql = format!(
             "UPDATE jobs
              SET lease_until = $2
-             WHERE state IN ('queued', 'running') AND worker = $1",
-        )
-        .bind(&worker.0)
-        .bind(lease_until.as_millis())
-        .execute(&mut *transaction)
-        .await
-        .doing("renew leases")?;
-        transaction.commit().await.doing("renew leases")?;
+             WHERE state IN ('queued', 'running')
+               AND id IN (
+                   SELECT id FROM jobs
+                   WHERE state IN ('queued', 'running') AND worker = $1
+                   {}
+               )",
+            Dialect::of(&transaction).locking_free_ones()
+        );
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .bind(&worker.0)
+            .bind(lease_until.as_millis())
+            .execute(&mut *transaction)
+            .await
+            .doing("renew leases")?;
+        self.commit(transaction, "renew leases").await?;
         Ok(done.rows_affected())
     }
 
     /// Returns jobs whose lease ran out, and ends what a killed process had begun to cancel.
     pub async fn rescue(&self, now: Timestamp) -> Result<Rescued, LedgerError> {
+        let latest = now.after(LEASE_MAX);
+        if !self.is_rescue_needed(now, latest).await? {
+            return Ok(Rescued::default());
+        }
         let mut transaction = self.begin().await?;
-        let mut rescued = Rescued::default();
+        let locked = locks::campaigns_where(&mut transaction, TO_RESCUE, |query| {
+            query.bind(now.as_millis()).bind(latest.as_millis())
+        })
+        .await?;
+        let lost = Lost {
+            campaigns: batch(locked.iter().map(|campaign| campaign.0))?,
+            now,
+            latest,
+        };
         let mut deltas = Deltas::default();
-        let queued = sqlx::query(
+        let queued = lost.return_queued(&mut transaction, &mut deltas).await?;
+        let (running, returned) = lost.return_running(&mut transaction, &mut deltas).await?;
+        deltas.write(&mut transaction).await?;
+        for campaign in returned {
+            cancel_returned(&mut transaction, campaign, now).await?;
+        }
+        lost.cancel_rest(&mut transaction).await?;
+        self.commit(transaction, "rescue jobs").await?;
+        Ok(Rescued { queued, running })
+    }
+
+    async fn is_rescue_needed(
+        &self,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        let mut reader = self.reader().await?;
+        let sql = format!("SELECT id FROM campaigns WHERE {TO_RESCUE} LIMIT 1");
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(now.as_millis())
+            .bind(latest.as_millis())
+            .fetch_optional(&mut *reader)
+            .await
+            .doing("look for jobs to rescue")?;
+        Ok(found.is_some())
+    }
+
+    /// Takes everything back that the worker holds unclaimed: it stops, or its lane is closed.
+    pub async fn recall(&self, worker: &WorkerId) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let locked =
+            locks::campaigns_where(&mut transaction, HELD, |query| query.bind(&worker.0)).await?;
+        let sql = format!(
             "UPDATE jobs
              SET state = 'pending', worker = ''
              WHERE state IN ('queued', 'running')
                AND state = 'queued'
-               AND (lease_until < $1 OR lease_until > $2)
+               AND worker = $2
+               AND +campaign_id IN (SELECT id FROM {} AS locked)
              RETURNING campaign_id",
-        )
-        .bind(now.as_millis())
-        .bind(now.after(LEASE_MAX).as_millis())
-        .fetch_all(&mut *transaction)
-        .await
-        .doing("rescue jobs")?;
-        for row in &queued {
+            Dialect::of(&transaction).each_id()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(batch(locked.iter().map(|campaign| campaign.0))?)
+            .bind(&worker.0)
+            .fetch_all(&mut *transaction)
+            .await
+            .doing("recall jobs")?;
+        let mut deltas = Deltas::default();
+        for row in &rows {
+            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
+            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
+        }
+        deltas.write(&mut transaction).await?;
+        self.commit(transaction, "recall jobs").await?;
+        Ok(rows.len() as u64)
+    }
+}
+
+/// What is rescued: of these campaigns, which are locked, the jobs whose lease ends before now or
+/// later than any lease may.
+struct Lost {
+    /// A [`batch`].
+    campaigns: String,
+    now: Timestamp,
+    latest: Timestamp,
+}
+
+impl Lost {
+    /// Queued jobs go back as if they had never left; how many.
+    async fn return_queued(
+        &self,
+        connection: &mut AnyConnection,
+        deltas: &mut Deltas,
+    ) -> Result<usize, LedgerError> {
+        let sql = format!(
+            "UPDATE jobs
+             SET state = 'pending', worker = ''
+             WHERE state IN ('queued', 'running')
+               AND state = 'queued'
+               AND (lease_until < $2 OR lease_until > $3)
+               AND +campaign_id IN (SELECT id FROM {} AS locked)
+             RETURNING campaign_id",
+            Dialect::of(connection).each_id()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(&self.campaigns)
+            .bind(self.now.as_millis())
+            .bind(self.latest.as_millis())
+            .fetch_all(connection)
+            .await
+            .doing("rescue jobs")?;
+        for row in &rows {
             let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
             deltas.moved(campaign, JobState::Queued, JobEvent::Rescue, 1)?;
-            rescued.queued += 1;
         }
-        let running = sqlx::query(
+        Ok(rows.len())
+    }
+
+    /// Running jobs go back uncertain; how many, and to which campaigns.
+    async fn return_running(
+        &self,
+        connection: &mut AnyConnection,
+        deltas: &mut Deltas,
+    ) -> Result<(usize, BTreeSet<CampaignId>), LedgerError> {
+        let dialect = Dialect::of(connection);
+        let sql = format!(
             "SELECT id, dispatch, campaign_id, worker, lease_until FROM jobs
              WHERE state IN ('queued', 'running')
                AND state = 'running'
-               AND (lease_until < $1 OR lease_until > $2)",
-        )
-        .bind(now.as_millis())
-        .bind(now.after(LEASE_MAX).as_millis())
-        .fetch_all(&mut *transaction)
-        .await
-        .doing("rescue jobs")?;
-        let mut campaigns = Vec::new();
-        for row in &running {
+               AND (lease_until < $2 OR lease_until > $3)
+               AND +campaign_id IN (SELECT id FROM {} AS locked)
+             -- What its owner renews just now is not lost.
+             {}",
+            dialect.each_id(),
+            dialect.locking_free_ones()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(&self.campaigns)
+            .bind(self.now.as_millis())
+            .bind(self.latest.as_millis())
+            .fetch_all(&mut *connection)
+            .await
+            .doing("rescue jobs")?;
+        let mut campaigns = BTreeSet::new();
+        for row in &rows {
             let columns = Columns::of("jobs", row);
             let job = JobId(columns.get("id")?);
             let worker: String = columns.get("worker")?;
@@ -96,66 +211,60 @@ impl Ledger {
                  WHERE id = $1 AND state = 'running'",
             )
             .bind(job.0)
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
+            .bind(self.now.as_millis())
+            .execute(&mut *connection)
             .await
             .doing("rescue a job")?;
             let lost = NewAttempt::lost(
-                columns.time("lease_until")?.min(now),
-                now,
+                columns.time("lease_until")?.min(self.now),
+                self.now,
                 "the worker vanished; the call may have been made",
             );
             let dispatch = columns.get("dispatch")?;
-            attempt::insert(&mut transaction, &worker, &[(job, dispatch, &lost)]).await?;
+            attempt::insert(connection, &worker, &[(job, dispatch, &lost)]).await?;
             let campaign = CampaignId(columns.get("campaign_id")?);
             deltas.moved(campaign, JobState::Running, JobEvent::Rescue, 1)?;
-            if !campaigns.contains(&campaign) {
-                campaigns.push(campaign);
-            }
-            rescued.running += 1;
+            campaigns.insert(campaign);
         }
-        deltas.write(&mut transaction).await?;
-        for campaign in campaigns {
-            cancel_returned(&mut transaction, campaign, now).await?;
-        }
-        let cancelled =
-            sqlx::query("SELECT id FROM campaigns WHERE ended_at IS NULL AND status = 'cancelled'")
-                .fetch_all(&mut *transaction)
-                .await
-                .doing("look for cancelled campaigns")?;
-        for row in &cancelled {
-            let campaign = CampaignId(Columns::of("campaigns", row).get("id")?);
-            cancel_chunk(&mut transaction, campaign, now).await?;
-        }
-        transaction.commit().await.doing("rescue jobs")?;
-        Ok(rescued)
+        Ok((rows.len(), campaigns))
     }
 
-    /// Takes everything back that the worker holds unclaimed: it stops, or its lane is closed.
-    pub async fn recall(&self, worker: &WorkerId) -> Result<u64, LedgerError> {
-        let mut transaction = self.begin().await?;
-        let rows = sqlx::query(
-            "UPDATE jobs
-             SET state = 'pending', worker = ''
-             WHERE state IN ('queued', 'running')
-               AND state = 'queued'
-               AND worker = $1
-             RETURNING campaign_id",
-        )
-        .bind(&worker.0)
-        .fetch_all(&mut *transaction)
-        .await
-        .doing("recall jobs")?;
-        let mut deltas = Deltas::default();
+    /// What a killed process had begun to cancel.
+    async fn cancel_rest(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+        let sql = format!(
+            "SELECT id FROM campaigns
+             WHERE ended_at IS NULL
+               AND status = 'cancelled'
+               AND id IN (SELECT id FROM {} AS locked)",
+            Dialect::of(connection).each_id()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(&self.campaigns)
+            .fetch_all(&mut *connection)
+            .await
+            .doing("look for cancelled campaigns")?;
         for row in &rows {
-            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
+            let campaign = CampaignId(Columns::of("campaigns", row).get("id")?);
+            cancel_chunk(connection, campaign, self.now).await?;
         }
-        deltas.write(&mut transaction).await?;
-        transaction.commit().await.doing("recall jobs")?;
-        Ok(rows.len() as u64)
+        Ok(())
     }
 }
+
+/// The campaigns with a job whose lease ran out, or with what a killed process had begun to cancel;
+/// takes the earliest and the latest end that a lease may have.
+const TO_RESCUE: &str = "id IN (
+               SELECT campaign_id FROM jobs
+               WHERE state IN ('queued', 'running')
+                 AND (lease_until < $1 OR lease_until > $2)
+           )
+           OR (ended_at IS NULL AND status = 'cancelled')";
+
+/// The campaigns with a job that the worker holds; takes its name.
+const HELD: &str = "id IN (
+               SELECT campaign_id FROM jobs
+               WHERE state IN ('queued', 'running') AND worker = $1
+           )";
 
 /// Takes single jobs back that are still queued under their number.
 pub(crate) async fn recall(

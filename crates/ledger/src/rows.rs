@@ -6,6 +6,7 @@ use std::str::FromStr;
 use repilot_domain::{JobId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Decode, Row as _, Type};
@@ -71,6 +72,11 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// A text as every database can keep it: PostgreSQL's have no NUL in them.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// Rows as the one parameter of a statement: an array of arrays, which `Dialect::each` reads.
 ///
 /// A parameter for each value costs more than the statement: each is copied three times on its way,
@@ -79,7 +85,21 @@ pub(crate) fn batch<T: Serialize>(
     rows: impl IntoIterator<Item = T>,
 ) -> Result<String, LedgerError> {
     let rows: Vec<T> = rows.into_iter().collect();
-    serde_json::to_string(&rows).map_err(LedgerError::Batch)
+    let text = serde_json::to_string(&rows).map_err(LedgerError::Batch)?;
+    if !text.contains(r"\u0000") {
+        return Ok(text);
+    }
+    let mut rows = serde_json::to_value(&rows).map_err(LedgerError::Batch)?;
+    make_storable(&mut rows);
+    Ok(rows.to_string())
+}
+
+fn make_storable(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = storable(text),
+        Value::Array(values) => values.iter_mut().for_each(make_storable),
+        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use repilot_domain::{Timestamp, WorkerId};
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
@@ -35,7 +37,15 @@ impl Ledger {
     /// Announces a worker, or says that it is still there.
     pub async fn announce(&self, worker: &WorkerRow) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM workers WHERE heartbeat_at < $1")
+        let sql = format!(
+            "DELETE FROM workers
+             WHERE id IN (
+                 SELECT id FROM workers WHERE heartbeat_at < $1
+                 {}
+             )",
+            Dialect::of(&transaction).locking_free_ones()
+        );
+        sqlx::query(AssertSqlSafe(sql))
             .bind(worker.heartbeat_at.before(FORGOTTEN_AFTER).as_millis())
             .execute(&mut *transaction)
             .await
@@ -58,7 +68,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("announce a worker")?;
-        transaction.commit().await.doing("announce a worker")
+        self.commit(transaction, "announce a worker").await
     }
 
     /// Takes a worker off the list: it has stopped.
@@ -69,7 +79,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("retire a worker")?;
-        transaction.commit().await.doing("retire a worker")
+        self.commit(transaction, "retire a worker").await
     }
 
     /// Workers heard of since then.

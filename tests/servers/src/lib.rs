@@ -3,6 +3,10 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a server is waited for by the clock on the wall"
+)]
 
 mod postgres;
 mod process;
@@ -10,6 +14,9 @@ mod redis;
 
 pub use postgres::Postgres;
 pub use redis::Redis;
+
+/// How long a server may take to come up.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A port that nobody listens on just now.
 fn free_port() -> u16 {

@@ -1,5 +1,203 @@
 //! A PostgreSQL server.
 
-/// A PostgreSQL server.
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::process::{Process, Server};
+use crate::{PATIENCE, free_port};
+
+/// A PostgreSQL server of the system's newest installed version. What is committed survives
+/// [`Postgres::stop`]; whoever comes from this machine is let in.
 #[derive(Debug)]
-pub struct Postgres;
+pub struct Postgres {
+    port: u16,
+    /// Where its programs are: Debian keeps them out of the path.
+    programs: PathBuf,
+    folder: tempfile::TempDir,
+    account: Option<Account>,
+    process: Option<Process>,
+    databases: AtomicU32,
+}
+
+/// The account that the server runs as, where that is not the test's own.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    user: u32,
+    group: u32,
+}
+
+/// Who may do everything in it.
+const SUPERUSER: &str = "postgres";
+
+/// What a test's server is told: commits that are real for a server that ends, and no wait for a
+/// disk, which only a power cut would need.
+const SETTINGS: [&str; 7] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=on",
+    "shared_buffers=64MB",
+];
+
+impl Postgres {
+    /// Makes one and starts it.
+    #[must_use]
+    pub fn start() -> Self {
+        let mut postgres = Self {
+            port: free_port(),
+            programs: programs(),
+            folder: tempfile::tempdir().unwrap(),
+            account: account(),
+            process: None,
+            databases: AtomicU32::new(0),
+        };
+        if let Some(Account { user, group }) = postgres.account {
+            chown(postgres.folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let made = postgres
+            .program("initdb")
+            .arg("--pgdata")
+            .arg(postgres.folder.path())
+            .args(["--username", SUPERUSER, "--auth", "trust"])
+            .args(["--encoding", "UTF8", "--locale", "C", "--no-sync"])
+            .output()
+            .unwrap();
+        succeeded("initdb", &made);
+        postgres.resume();
+        postgres
+    }
+
+    /// Makes an empty database, and says where it is.
+    #[must_use]
+    pub fn create_database(&self) -> String {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test{number}");
+        self.execute(SUPERUSER, &format!("CREATE DATABASE {name}"));
+        self.url(&name)
+    }
+
+    /// Where a database of it is.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{SUPERUSER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Carries out a statement in a database of it.
+    pub fn execute(&self, database: &str, statement: &str) {
+        let done = self
+            .program("psql")
+            .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"])
+            .args(["--dbname", &self.url(database), "--command", statement])
+            .output()
+            .unwrap();
+        succeeded("psql", &done);
+    }
+
+    /// Ends it at once; connections break.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again at the same place, with all that was committed.
+    pub fn resume(&mut self) {
+        let port = self.port.to_string();
+        let postgres = self.programs.join("postgres");
+        let mut command = vec![
+            postgres.to_str().unwrap(),
+            "-D",
+            self.folder.path().to_str().unwrap(),
+            "-p",
+            &port,
+        ];
+        for setting in SETTINGS {
+            command.extend(["-c", setting]);
+        }
+        let server = Server {
+            command: &command,
+            // Killed, it would leave its children behind.
+            end: "QUIT",
+            folder: self.folder.path(),
+        };
+        let account = self.account;
+        self.process = Some(Process::start(&server, |watch| run_as(watch, account)));
+        let started = Instant::now();
+        while !self.is_ready() {
+            assert!(started.elapsed() < PATIENCE, "PostgreSQL does not come up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let port = self.port.to_string();
+        self.program("pg_isready")
+            .args(["--quiet", "--host", "127.0.0.1", "--port", &port])
+            .status()
+            .unwrap()
+            .success()
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.stdin(Stdio::null());
+        run_as(&mut command, self.account);
+        command
+    }
+}
+
+fn succeeded(program: &str, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {said}");
+}
+
+fn run_as(command: &mut Command, account: Option<Account>) {
+    // The server's account may not be allowed where the test runs.
+    command.current_dir("/");
+    if let Some(Account { user, group }) = account {
+        command.uid(user).gid(group);
+    }
+}
+
+/// PostgreSQL refuses to run as root: then the account that its package has made is taken.
+fn account() -> Option<Account> {
+    (id(&["-u"]) == 0).then(|| Account {
+        user: id(&["-u", SUPERUSER]),
+        group: id(&["-g", SUPERUSER]),
+    })
+}
+
+fn id(arguments: &[&str]) -> u32 {
+    let output = Command::new("id").args(arguments).output().unwrap();
+    succeeded("id", &output);
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.trim().parse().unwrap()
+}
+
+/// The folder of the newest version's programs.
+fn programs() -> PathBuf {
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .max()
+        .map(|(_, folder)| folder);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    debian
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .find(|folder| has_server(folder))
+        .unwrap_or_else(|| panic!("PostgreSQL is not installed: `bash tests/run.sh` does it"))
+}
+
+fn has_server(folder: &Path) -> bool {
+    folder.join("initdb").is_file() && folder.join("postgres").is_file()
+}

@@ -1,15 +1,11 @@
 //! A Redis server.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "nobody tells when a server is up: it is asked"
-)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::free_port;
-use crate::process::Process;
+use crate::process::{Process, Server};
+use crate::{PATIENCE, free_port};
 
 /// A Redis server with nothing in it; it keeps nothing on disk.
 #[derive(Debug)]
@@ -18,9 +14,6 @@ pub struct Redis {
     folder: tempfile::TempDir,
     process: Option<Process>,
 }
-
-/// How long a server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Redis {
     /// Starts one.
@@ -50,7 +43,7 @@ impl Redis {
     pub fn resume(&mut self) {
         let port = self.port.to_string();
         let folder = self.folder.path().to_str().unwrap();
-        let server = [
+        let command = [
             "redis-server",
             "--port",
             &port,
@@ -63,6 +56,11 @@ impl Redis {
             "--dir",
             folder,
         ];
+        let server = Server {
+            command: &command,
+            end: "KILL",
+            folder: self.folder.path(),
+        };
         self.process = Some(Process::start(&server, |_| {}));
         let started = Instant::now();
         while self.try_command("PING").as_deref() != Some("+PONG") {

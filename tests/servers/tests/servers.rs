@@ -1,7 +1,16 @@
 //! The servers start, stop and forget as tests need them to.
 #![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a server is waited for by the clock on the wall"
+)]
 
-use servers::Redis;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use servers::{Postgres, Redis};
 
 #[test]
 fn redis_comes_back_empty_at_the_same_place() {
@@ -15,4 +24,60 @@ fn redis_comes_back_empty_at_the_same_place() {
     redis.thaw();
     assert_eq!(redis.url(), url);
     assert!(redis.commands() > 0);
+}
+
+#[test]
+fn postgres_comes_back_at_the_same_place_with_what_was_committed() {
+    let mut postgres = Postgres::start();
+    let first = postgres.create_database();
+    let second = postgres.create_database();
+    assert_ne!(first, second);
+    let (_, name) = first.rsplit_once('/').unwrap();
+    postgres.execute(name, "CREATE TABLE kept (id BIGINT)");
+    postgres.stop();
+    postgres.resume();
+    assert_eq!(postgres.url(name), first);
+    postgres.execute(name, "INSERT INTO kept VALUES (1)");
+}
+
+/// Says to the test below that this process is the one to be killed.
+const TO_BE_KILLED: &str = "SERVERS_TEST_TO_BE_KILLED";
+
+#[test]
+fn no_server_and_no_folder_of_it_outlives_a_killed_test() {
+    if std::env::var_os(TO_BE_KILLED).is_some() {
+        let postgres = Postgres::start();
+        let _ = writeln!(std::io::stdout(), "url {}", postgres.url("postgres"));
+        std::thread::sleep(Duration::from_mins(1));
+        return;
+    }
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let mut open = std::fs::metadata(folder.path()).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut open, 0o777);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("no_server_and_no_folder_of_it_outlives_a_killed_test")
+        .env(TO_BE_KILLED, "yes")
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap)
+        .find_map(|line| {
+            let (_, rest) = line.split_once("url postgres://postgres@")?;
+            Some(rest.split_once('/')?.0.to_owned())
+        })
+        .unwrap();
+    TcpStream::connect(&address).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let killed = Instant::now();
+    let left = || std::fs::read_dir(folder.path()).unwrap().count();
+    while TcpStream::connect(&address).is_ok() || left() > 0 {
+        assert!(killed.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use repilot_domain::{
     Action, AttemptOutcome, AttemptStep, CampaignId, Clock as _, DeadReason, Device, DeviceId,
-    EnrollmentState, JobId, JobState, ManualClock, TenantName, Timestamp, WorkerId,
+    EnrollmentState, JobId, JobState, LaneKind, ManualClock, TenantName, Timestamp, WorkerId,
 };
 use repilot_ledger::{
-    Campaign, ClaimedJob, Dispatched, Enqueued, GroupCommit, JobFilter, Ledger, LedgerLocation,
+    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, JobFilter, LaneState, Ledger,
     NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
 };
+
+pub(crate) use crate::database::{Database, Place};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
@@ -18,14 +20,17 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
 pub(crate) struct Bench {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) place: Place,
     pub(crate) campaign: CampaignId,
 }
 
 impl Bench {
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = open(&folder).await;
+    pub(crate) async fn new(database: Database) -> Self {
+        Self::at(Place::of(database)).await
+    }
+
+    pub(crate) async fn at(place: Place) -> Self {
+        let ledger = place.open().await;
         let clock = Arc::new(ManualClock::at(START));
         let campaign = ledger
             .open_campaign(&campaign("spring"), START)
@@ -36,13 +41,13 @@ impl Bench {
         Self {
             ledger,
             clock,
-            folder,
+            place,
             campaign,
         }
     }
 
-    pub(crate) async fn with_jobs(count: usize) -> Self {
-        let bench = Self::new().await;
+    pub(crate) async fn with_jobs(database: Database, count: usize) -> Self {
+        let bench = Self::new(database).await;
         bench.enqueue(0..count).await;
         bench.finish().await;
         bench.attend().await;
@@ -110,6 +115,45 @@ impl Bench {
         GroupCommit::start(self.ledger.clone(), worker, self.clock.clone(), LEASE).unwrap()
     }
 
+    /// Works as one more process would, until the campaign has ended: every fifth job waits and is
+    /// called again, every seventh becomes a dead letter. What it claimed and settled.
+    pub(crate) async fn drain(&self, worker: &str) -> Vec<(JobId, i64)> {
+        let (ledger, clock) = (self.place.open().await, self.clock.clone());
+        let name = WorkerId(worker.to_owned());
+        let commit = GroupCommit::start(ledger.clone(), name.clone(), clock, LEASE).unwrap();
+        let mut settled = Vec::new();
+        let mut turn = 0;
+        while !self.has_ended().await {
+            let until = self.now().after(LEASE);
+            turn += 1;
+            let wire = ledger
+                .dispatch(&tenant(), &name, 25, turn, self.now(), until)
+                .await
+                .unwrap();
+            let handled = wire.iter().map(|delivery| async {
+                let job = commit
+                    .claim(delivery.job, delivery.dispatch)
+                    .await
+                    .unwrap()?;
+                assert_eq!((job.id, job.dispatch), (delivery.job, delivery.dispatch));
+                let said = match job.id.0 {
+                    id if id % 5 == 0 && job.attempts == 0 => retry(&job, START, true, None),
+                    id if id % 7 == 0 => dead(&job),
+                    _ => succeeded(&job),
+                };
+                assert!(commit.settle(said).await.unwrap());
+                Some((job.id, job.dispatch))
+            });
+            settled.extend(
+                futures::future::join_all(handled)
+                    .await
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        settled
+    }
+
     pub(crate) async fn claim_one(&self, commit: &GroupCommit, worker: &str) -> ClaimedJob {
         let dispatched = self.dispatch(worker, 1).await;
         commit
@@ -162,10 +206,24 @@ impl Bench {
     }
 }
 
-pub(crate) async fn open(folder: &tempfile::TempDir) -> Ledger {
-    let location =
-        LedgerLocation::parse(folder.path().join("ledger.db").to_str().unwrap()).unwrap();
-    Ledger::open(&location).await.unwrap()
+pub(crate) fn lane_state(tenant: &str) -> LaneState {
+    LaneState {
+        tenant: TenantName::new(tenant).unwrap(),
+        kind: LaneKind::Writes,
+        configured_limit: 100,
+        learnt_limit: Some(87.3),
+        window_ms: 20_000,
+        used: 3,
+        in_flight: 1,
+        gate: Gate::Open,
+        gate_until: None,
+        gate_reason: String::new(),
+        calls: 12,
+        throttled: 1,
+        throttle_events: 1,
+        rate_per_second: 0.1 + 0.2,
+        updated_at: START,
+    }
 }
 
 pub(crate) fn tenant() -> TenantName {

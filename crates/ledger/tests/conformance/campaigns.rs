@@ -3,11 +3,10 @@
 use repilot_domain::{CampaignStatus, JobState};
 use repilot_ledger::NewJob;
 
-use crate::bench::{Bench, LEASE, START, campaign, device, retry, succeeded, tenant};
+use crate::bench::{Bench, Database, LEASE, START, campaign, device, retry, succeeded, tenant};
 
-#[tokio::test]
-async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go() {
-    let bench = Bench::with_jobs(10).await;
+async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go(database: Database) {
+    let bench = Bench::with_jobs(database, 10).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
     let wire = bench.dispatch("w1", 5).await;
@@ -30,9 +29,8 @@ async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn an_unattended_campaign_is_not_dispatched() {
-    let bench = Bench::new().await;
+async fn an_unattended_campaign_is_not_dispatched(database: Database) {
+    let bench = Bench::new(database).await;
     bench.enqueue(0..1).await;
     assert!(bench.dispatch("w1", 1).await.is_empty());
     assert!(
@@ -55,9 +53,8 @@ async fn an_unattended_campaign_is_not_dispatched() {
     assert_eq!(bench.dispatch("w1", 1).await.len(), 1);
 }
 
-#[tokio::test]
-async fn cancelling_keeps_what_was_called_and_ends_the_campaign() {
-    let bench = Bench::with_jobs(4).await;
+async fn cancelling_keeps_what_was_called_and_ends_the_campaign(database: Database) {
+    let bench = Bench::with_jobs(database, 4).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
     bench.dispatch("w1", 1).await;
@@ -80,9 +77,8 @@ async fn cancelling_keeps_what_was_called_and_ends_the_campaign() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it() {
-    let bench = Bench::with_jobs(1).await;
+async fn a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
     bench
@@ -99,9 +95,8 @@ async fn a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn campaigns_of_a_tenant_share_a_dispatch_fairly() {
-    let bench = Bench::with_jobs(100).await;
+async fn campaigns_of_a_tenant_share_a_dispatch_fairly(database: Database) {
+    let bench = Bench::with_jobs(database, 100).await;
     let second = bench
         .ledger
         .open_campaign(&campaign("autumn"), START)
@@ -124,9 +119,8 @@ async fn campaigns_of_a_tenant_share_a_dispatch_fairly() {
     assert_eq!(bench.dispatch("w1", 40).await.len(), 40);
 }
 
-#[tokio::test]
-async fn a_large_campaign_is_cancelled_to_its_end() {
-    let bench = Bench::with_jobs(25_000).await;
+async fn a_large_campaign_is_cancelled_to_its_end(database: Database) {
+    let bench = Bench::with_jobs(database, 25_000).await;
     let wire = bench.dispatch("w1", 100).await;
     let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
     assert_eq!(cancelled.unwrap(), 25_000);
@@ -139,12 +133,21 @@ async fn a_large_campaign_is_cancelled_to_its_end() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn a_campaign_that_has_ended_is_not_cancelled_any_more() {
-    let bench = Bench::new().await;
+async fn a_campaign_that_has_ended_is_not_cancelled_any_more(database: Database) {
+    let bench = Bench::new(database).await;
     bench.finish().await;
     assert!(bench.has_ended().await);
     let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
     assert_eq!(cancelled.unwrap(), 0);
     assert_eq!(bench.spring().await.status, CampaignStatus::Active);
+}
+
+on_every_database! {
+    a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go,
+    an_unattended_campaign_is_not_dispatched,
+    cancelling_keeps_what_was_called_and_ends_the_campaign,
+    a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it,
+    campaigns_of_a_tenant_share_a_dispatch_fairly,
+    a_large_campaign_is_cancelled_to_its_end,
+    a_campaign_that_has_ended_is_not_cancelled_any_more,
 }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use repilot_domain::JobState;
 
-use crate::bench::{Bench, retry, succeeded, tenant};
+use crate::bench::{Bench, Database, retry, succeeded, tenant};
 
-#[tokio::test]
-async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it() {
-    let bench = Bench::with_jobs(3).await;
+async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it(database: Database) {
+    let bench = Bench::with_jobs(database, 3).await;
     let commit = bench.commit_as("w1");
     for _ in 0..3 {
         let job = bench.claim_one(&commit, "w1").await;
@@ -23,19 +22,11 @@ async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim() {
-    let bench = Bench::with_jobs(5).await;
+async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim(database: Database) {
+    let bench = Bench::with_jobs(database, 5).await;
     let commit = bench.commit_as("w1");
-    assert!(
-        bench
-            .ledger
-            .queued_by_tenant()
-            .await
-            .unwrap()
-            .values()
-            .all(|queued| *queued == 0)
-    );
+    let none = bench.ledger.queued_by_tenant().await.unwrap();
+    assert!(none.values().all(|queued| *queued == 0));
     let wire = bench.dispatch("w1", 3).await;
     let queued = bench.ledger.queued_by_tenant().await.unwrap();
     assert_eq!(queued.get(&tenant()), Some(&3));
@@ -44,9 +35,8 @@ async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim() {
     assert_eq!(queued.get(&tenant()), Some(&2));
 }
 
-#[tokio::test]
-async fn a_second_delivery_of_the_same_dispatch_claims_nothing() {
-    let bench = Bench::with_jobs(1).await;
+async fn a_second_delivery_of_the_same_dispatch_claims_nothing(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 5).await;
     assert_eq!(wire.len(), 1);
@@ -62,9 +52,8 @@ async fn a_second_delivery_of_the_same_dispatch_claims_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt() {
-    let bench = Bench::with_jobs(1).await;
+async fn a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let due = bench.now().after(Duration::from_secs(5));
     let job = bench.claim_one(&commit, "w1").await;
@@ -92,9 +81,8 @@ async fn a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt() {
     assert_eq!((counts.calls, counts.throttled), (2, 1));
 }
 
-#[tokio::test]
-async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing() {
-    let bench = Bench::with_jobs(1).await;
+async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 1).await;
     commit.recall(wire[0].job, wire[0].dispatch).await.unwrap();
@@ -106,9 +94,8 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn many_settle_in_few_transactions_and_each_is_answered() {
-    let bench = Bench::with_jobs(1_500).await;
+async fn many_settle_in_few_transactions_and_each_is_answered(database: Database) {
+    let bench = Bench::with_jobs(database, 1_500).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 1_500).await;
     let tasks: Vec<_> = wire
@@ -135,4 +122,13 @@ async fn many_settle_in_few_transactions_and_each_is_answered() {
         (campaign.counts.succeeded, campaign.counts.calls),
         (1_500, 1_500)
     );
+}
+
+on_every_database! {
+    a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it,
+    a_job_counts_as_queued_from_its_dispatch_to_its_claim,
+    a_second_delivery_of_the_same_dispatch_claims_nothing,
+    a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt,
+    a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing,
+    many_settle_in_few_transactions_and_each_is_answered,
 }

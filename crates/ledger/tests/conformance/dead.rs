@@ -3,11 +3,10 @@
 use repilot_domain::{AttemptOutcome, DeadReason, JobId};
 use repilot_ledger::{DeadSelection, Verdict};
 
-use crate::bench::{Bench, dead, settlement, succeeded};
+use crate::bench::{Bench, Database, dead, settlement, succeeded};
 
-#[tokio::test]
-async fn dead_letters_are_grouped_requeued_and_discarded() {
-    let bench = Bench::with_jobs(3).await;
+async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
+    let bench = Bench::with_jobs(database, 3).await;
     let commit = bench.commit_as("w1");
     for _ in 0..3 {
         let job = bench.claim_one(&commit, "w1").await;
@@ -44,9 +43,8 @@ async fn dead_letters_are_grouped_requeued_and_discarded() {
     assert!(bench.has_ended().await);
 }
 
-#[tokio::test]
-async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at() {
-    let bench = Bench::with_jobs(2).await;
+async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
     let commit = bench.commit_as("w1");
     for reason in [DeadReason::AttemptsSpent, DeadReason::ReassignedMeanwhile] {
         let job = bench.claim_one(&commit, "w1").await;
@@ -70,4 +68,9 @@ async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at() {
     let (job, _) = bench.ledger.job(spent.id).await.unwrap().unwrap();
     assert_eq!((job.reason.as_str(), job.attempts), ("", 0));
     bench.assert_counters_agree().await;
+}
+
+on_every_database! {
+    dead_letters_are_grouped_requeued_and_discarded,
+    a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at,
 }

@@ -3,11 +3,10 @@
 use repilot_domain::TenantName;
 use repilot_ledger::{Enqueued, LedgerError, NewJob, NewList, Refusal};
 
-use crate::bench::{Bench, START, campaign, device, list, succeeded};
+use crate::bench::{Bench, Database, START, campaign, device, list, succeeded};
 
-#[tokio::test]
-async fn enqueuing_the_same_devices_again_adds_nothing() {
-    let bench = Bench::new().await;
+async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
+    let bench = Bench::new(database).await;
     for size in [1, 4, 5, 600, 1_000] {
         bench.enqueue(0..size).await;
         let again = bench.enqueue(0..size).await;
@@ -29,18 +28,16 @@ async fn enqueuing_the_same_devices_again_adds_nothing() {
     assert_eq!(opened.id, bench.campaign);
 }
 
-#[tokio::test]
-async fn a_campaign_name_belongs_to_one_tenant() {
-    let bench = Bench::new().await;
+async fn a_campaign_name_belongs_to_one_tenant(database: Database) {
+    let bench = Bench::new(database).await;
     let mut other = campaign("spring");
     other.tenant = TenantName::new("fabrikam").unwrap();
     let error = bench.ledger.open_campaign(&other, START).await.unwrap_err();
     assert!(matches!(error, LedgerError::OtherTenant { .. }), "{error}");
 }
 
-#[tokio::test]
-async fn a_campaign_does_not_end_before_its_whole_list_is_in() {
-    let bench = Bench::new().await;
+async fn a_campaign_does_not_end_before_its_whole_list_is_in(database: Database) {
+    let bench = Bench::new(database).await;
     bench.enqueue(0..1).await;
     bench.attend().await;
     let commit = bench.commit_as("w1");
@@ -55,9 +52,8 @@ async fn a_campaign_does_not_end_before_its_whole_list_is_in() {
     assert!(bench.has_ended().await);
 }
 
-#[tokio::test]
-async fn refused_rows_are_recorded_once() {
-    let bench = Bench::new().await;
+async fn refused_rows_are_recorded_once(database: Database) {
+    let bench = Bench::new(database).await;
     let refusal = Refusal {
         line: 7,
         value: "SN-X".to_owned(),
@@ -80,9 +76,8 @@ async fn refused_rows_are_recorded_once() {
     );
 }
 
-#[tokio::test]
-async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile() {
-    let bench = Bench::new().await;
+async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile(database: Database) {
+    let bench = Bench::new(database).await;
     bench.enqueue(0..10).await;
     let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
     assert_eq!(cancelled.unwrap(), 10);
@@ -96,9 +91,8 @@ async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn a_second_list_keeps_its_campaign_open_until_it_is_in() {
-    let bench = Bench::new().await;
+async fn a_second_list_keeps_its_campaign_open_until_it_is_in(database: Database) {
+    let bench = Bench::new(database).await;
     bench.finish().await;
     assert!(bench.has_ended().await);
     let second = NewList {
@@ -120,4 +114,13 @@ async fn a_second_list_keeps_its_campaign_open_until_it_is_in() {
         .unwrap();
     let campaign = bench.spring().await;
     assert!(campaign.has_ended() && campaign.has_list(&second.sha256));
+}
+
+on_every_database! {
+    enqueuing_the_same_devices_again_adds_nothing,
+    a_campaign_name_belongs_to_one_tenant,
+    a_campaign_does_not_end_before_its_whole_list_is_in,
+    refused_rows_are_recorded_once,
+    nothing_goes_into_a_campaign_that_was_cancelled_meanwhile,
+    a_second_list_keeps_its_campaign_open_until_it_is_in,
 }

@@ -5,13 +5,13 @@ use repilot_ledger::{Ledger, LedgerError, LedgerLocation};
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use crate::bench::{Bench, open};
+use crate::bench::{Bench, Database};
 
 #[tokio::test]
 async fn what_is_committed_is_there_after_reopening() {
-    let bench = Bench::with_jobs(2).await;
+    let bench = Bench::with_jobs(Database::Sqlite, 2).await;
     bench.ledger.close().await;
-    let reopened = open(&bench.folder).await;
+    let reopened = bench.place.open().await;
     assert_eq!(
         reopened
             .campaign("spring")
@@ -69,7 +69,9 @@ async fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_is_in
         .await
         .unwrap();
     pool.close().await;
-    let ledger = open(&folder).await;
+    let location = folder.path().join("ledger.db");
+    let location = LedgerLocation::parse(location.to_str().unwrap()).unwrap();
+    let ledger = Ledger::open(&location).await.unwrap();
     let (done, campaign) = ledger.job(JobId(1)).await.unwrap().unwrap();
     assert_eq!(campaign, "spring");
     assert_eq!(done.user_principal_name, "ada@contoso.com");
@@ -83,8 +85,8 @@ async fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_is_in
 
 #[tokio::test]
 async fn a_newer_ledger_is_left_alone_and_named() {
-    let bench = Bench::new().await;
-    let path = bench.folder.path().join("ledger.db");
+    let bench = Bench::new(Database::Sqlite).await;
+    let path = bench.place.folder().join("ledger.db");
     bench.ledger.close().await;
     let url = format!("sqlite://{}", path.display());
     sqlx::any::install_default_drivers();
@@ -128,8 +130,8 @@ async fn a_file_that_is_no_database_is_named_and_kept() {
 #[cfg(unix)]
 async fn the_file_and_its_journal_are_private_to_their_owner() {
     use std::os::unix::fs::PermissionsExt as _;
-    let bench = Bench::with_jobs(1).await;
-    for entry in std::fs::read_dir(bench.folder.path()).unwrap() {
+    let bench = Bench::with_jobs(Database::Sqlite, 1).await;
+    for entry in std::fs::read_dir(bench.place.folder()).unwrap() {
         let entry = entry.unwrap();
         let mode = entry.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{:?} is {mode:o}", entry.file_name());

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use repilot_domain::{AttemptOutcome, AttemptStep, JobState, Timestamp, WorkerId};
 
-use crate::bench::{Bench, LEASE, START, succeeded, tenant};
+use crate::bench::{Bench, Database, LEASE, START, succeeded, tenant};
 
-#[tokio::test]
-async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused() {
-    let bench = Bench::with_jobs(1).await;
+async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused(
+    database: Database,
+) {
+    let bench = Bench::with_jobs(database, 1).await;
     let old = bench.commit_as("old");
     let job = bench.claim_one(&old, "old").await;
     bench.clock.advance(LEASE + Duration::from_millis(1));
@@ -40,9 +41,8 @@ async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is() {
-    let bench = Bench::with_jobs(2).await;
+async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
     bench.dispatch("w2", 1).await;
@@ -63,9 +63,8 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is() {
     bench.assert_counters_agree().await;
 }
 
-#[tokio::test]
-async fn one_process_at_a_time_holds_a_lane() {
-    let bench = Bench::new().await;
+async fn one_process_at_a_time_holds_a_lane(database: Database) {
+    let bench = Bench::new(database).await;
     let [one, two] = ["one", "two"].map(|name| WorkerId(name.to_owned()));
     let until = bench.now().after(LEASE);
     let hold = |owner: &WorkerId, now: Timestamp| {
@@ -85,9 +84,8 @@ async fn one_process_at_a_time_holds_a_lane() {
     assert_eq!(hold(&one, bench.now()).await, one);
 }
 
-#[tokio::test]
-async fn who_takes_a_lane_over_knows_the_calls_that_still_count() {
-    let bench = Bench::with_jobs(3).await;
+async fn who_takes_a_lane_over_knows_the_calls_that_still_count(database: Database) {
+    let bench = Bench::with_jobs(database, 3).await;
     let commit = bench.commit_as("w1");
     let first = bench.claim_one(&commit, "w1").await;
     commit.settle(succeeded(&first)).await.unwrap();
@@ -103,9 +101,8 @@ async fn who_takes_a_lane_over_knows_the_calls_that_still_count() {
     assert_eq!(ends, [START, now]);
 }
 
-#[tokio::test]
-async fn a_lease_from_before_the_clock_was_set_back_holds_nothing() {
-    let bench = Bench::with_jobs(2).await;
+async fn a_lease_from_before_the_clock_was_set_back_holds_nothing(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
     let commit = bench.commit_as("w1");
     bench.clock.advance(Duration::from_hours(1));
     bench.attend().await;
@@ -128,4 +125,12 @@ async fn a_lease_from_before_the_clock_was_set_back_holds_nothing() {
         .unwrap();
     assert_eq!(hold.owner, other);
     bench.assert_counters_agree().await;
+}
+
+on_every_database! {
+    a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused,
+    a_renewed_lease_is_not_rescued_and_a_lost_wire_is,
+    one_process_at_a_time_holds_a_lane,
+    who_takes_a_lane_over_knows_the_calls_that_still_count,
+    a_lease_from_before_the_clock_was_set_back_holds_nothing,
 }

@@ -1,11 +1,21 @@
-//! What a ledger promises, on a real database.
+//! What a ledger promises, on every database that it may be in.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::cast_possible_wrap, reason = "the tests' counts are small")]
+
+#[macro_use]
+mod database;
 
 mod bench;
 mod campaigns;
 mod claims;
+mod concurrency;
+#[cfg(unix)]
+mod copies;
 mod dead;
 mod enqueue;
 mod file;
+mod integrity;
 mod leases;
+mod listings;
+#[cfg(unix)]
+mod outages;

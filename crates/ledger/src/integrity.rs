@@ -1,0 +1,136 @@
+//! Whether a ledger is whole: its file, and its counters against what they count.
+
+use serde::Serialize;
+use sqlx::{AnyConnection, Row as _};
+
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+/// What a check found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Integrity {
+    /// The last migration that the ledger has.
+    pub version: i64,
+    /// Jobs in all of its campaigns.
+    pub jobs: i64,
+    /// What the database says is damaged.
+    pub damage: Vec<String>,
+    /// Counters that do not say what the rows say.
+    pub miscounts: Vec<Miscount>,
+}
+
+/// A counter that does not say what the rows say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Miscount {
+    /// The campaign's name.
+    pub campaign: String,
+    /// What is counted: jobs in a state, or refused rows.
+    pub counter: String,
+    /// Of these, those with this reason; empty for all.
+    pub reason: String,
+    /// What the counter says.
+    pub counted: i64,
+    /// What the rows say.
+    pub there: i64,
+}
+
+impl Integrity {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty() && self.miscounts.is_empty()
+    }
+}
+
+impl Ledger {
+    /// Counts everything anew, and lets the database look itself over; changes nothing.
+    pub async fn check(&self) -> Result<Integrity, LedgerError> {
+        let mut reading = self.begin_reading().await?;
+        for statement in self.dialect().unhurried() {
+            sqlx::query(*statement)
+                .execute(&mut *reading)
+                .await
+                .doing("check the ledger")?;
+        }
+        Ok(Integrity {
+            version: number(&mut reading, "SELECT MAX(version) FROM _sqlx_migrations").await?,
+            jobs: number(&mut reading, "SELECT COUNT(*) FROM jobs").await?,
+            damage: damage(&mut reading).await?,
+            miscounts: miscounts(&mut reading).await?,
+        })
+    }
+}
+
+async fn number(connection: &mut AnyConnection, sql: &'static str) -> Result<i64, LedgerError> {
+    sqlx::query(sql)
+        .fetch_one(connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .doing("check the ledger")
+}
+
+/// PostgreSQL checks its pages as it reads them.
+async fn damage(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
+    match Dialect::of(connection) {
+        Dialect::Postgres => Ok(Vec::new()),
+        Dialect::Sqlite => {
+            let rows = sqlx::query("PRAGMA quick_check")
+                .fetch_all(connection)
+                .await
+                .doing("check the file")?;
+            let said: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+            let mut said = said.doing("check the file")?;
+            said.retain(|line| line != "ok");
+            Ok(said)
+        }
+    }
+}
+
+async fn miscounts(connection: &mut AnyConnection) -> Result<Vec<Miscount>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT campaigns.name AS campaign_name,
+                compared.name,
+                compared.reason,
+                CAST(SUM(counted) AS BIGINT) AS counted,
+                CAST(SUM(there) AS BIGINT) AS there
+         FROM (
+             SELECT campaign_id, name, reason, value AS counted, 0 AS there
+             FROM counters
+             WHERE name NOT IN ('calls', 'throttled')
+             UNION ALL
+             SELECT campaign_id, state, '', 0, COUNT(*)
+             FROM jobs
+             GROUP BY campaign_id, state
+             UNION ALL
+             SELECT campaign_id, 'dead', reason, 0, COUNT(*)
+             FROM jobs
+             WHERE state = 'dead'
+             GROUP BY campaign_id, reason
+             UNION ALL
+             SELECT campaign_id, 'refused', reason, 0, COUNT(*)
+             FROM refusals
+             GROUP BY campaign_id, reason
+         ) AS compared
+         JOIN campaigns ON campaigns.id = compared.campaign_id
+         GROUP BY campaigns.id, campaigns.name, compared.name, compared.reason
+         HAVING SUM(counted) <> SUM(there)
+         ORDER BY campaigns.id, compared.name, compared.reason",
+    )
+    .fetch_all(connection)
+    .await
+    .doing("count anew")?;
+    rows.iter()
+        .map(|row| {
+            let columns = Columns::of("counters", row);
+            Ok(Miscount {
+                campaign: columns.get("campaign_name")?,
+                counter: columns.get("name")?,
+                reason: columns.get("reason")?,
+                counted: columns.get("counted")?,
+                there: columns.get("there")?,
+            })
+        })
+        .collect()
+}

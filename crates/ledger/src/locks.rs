@@ -1,0 +1,82 @@
+//! Who may change what at once, where several processes write.
+//!
+//! `SQLite` has one writer; what a transaction read stays true until it ends. PostgreSQL has many,
+//! so the same must be made true of what belongs together: **whoever changes anything of a campaign
+//! (its state, its jobs, its lists, its counters) first locks the campaign's row, and who needs
+//! several locks them in the order of their numbers.** What a transaction then reads of these
+//! campaigns stays true until it commits, its counters are nobody else's, and as everybody takes the
+//! campaigns in one order, no two wait for each other in a circle. The price is that the processes
+//! that move one campaign on commit one after the other; they would do so by its counters anyway,
+//! and they commit in groups.
+//!
+//! Beside that:
+//! - leases are renewed without a campaign's lock, on the jobs that nobody is changing just now; who
+//!   is changing one also says how long it is held,
+//! - the `sequences` are locked after the campaign, and nothing after them,
+//! - a listing's row is locked before its pages.
+
+use repilot_domain::{CampaignId, JobId};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::LedgerError;
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{Columns, batch};
+
+/// Locks one campaign.
+pub(crate) async fn campaign(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<(), LedgerError> {
+    if is_alone(connection) {
+        return Ok(());
+    }
+    campaigns_where(connection, "id = $1", |query| query.bind(campaign.0)).await?;
+    Ok(())
+}
+
+/// Locks the campaigns of these jobs.
+pub(crate) async fn campaigns_of(
+    connection: &mut AnyConnection,
+    jobs: impl IntoIterator<Item = JobId>,
+) -> Result<(), LedgerError> {
+    if is_alone(connection) {
+        return Ok(());
+    }
+    let condition = format!(
+        "id IN (SELECT campaign_id FROM jobs WHERE id IN (SELECT id FROM {} AS named))",
+        Dialect::of(connection).each_id()
+    );
+    let jobs = batch(jobs.into_iter().map(|job| job.0))?;
+    campaigns_where(connection, &condition, |query| query.bind(jobs)).await?;
+    Ok(())
+}
+
+/// Locks the campaigns that a condition picks, and says which those are.
+pub(crate) async fn campaigns_where(
+    connection: &mut AnyConnection,
+    condition: &str,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<Vec<CampaignId>, LedgerError> {
+    let sql = format!(
+        "SELECT id FROM campaigns
+         WHERE {condition}
+         ORDER BY id
+         {}",
+        Dialect::of(connection).locking()
+    );
+    let rows = bind(sqlx::query(AssertSqlSafe(sql)))
+        .fetch_all(connection)
+        .await
+        .doing("lock campaigns")?;
+    rows.iter()
+        .map(|row| Ok(CampaignId(Columns::of("campaigns", row).get("id")?)))
+        .collect()
+}
+
+/// Whether there can be no other writer.
+fn is_alone(connection: &AnyConnection) -> bool {
+    Dialect::of(connection) == Dialect::Sqlite
+}

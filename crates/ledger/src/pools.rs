@@ -1,0 +1,89 @@
+//! A ledger's connections.
+
+use std::time::Duration;
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe};
+
+use crate::dialect::Dialect;
+
+/// Readers at once: a status, a page or an export beside the workers' own reads.
+const READ_CONNECTIONS: u32 = 4;
+
+/// Writers at once: `SQLite` has one, and waiting for it here is fair and cheap. On PostgreSQL
+/// dispatch, leases and a person's commands need not wait for each other.
+const SQLITE_WRITE_CONNECTIONS: u32 = 1;
+const POSTGRES_WRITE_CONNECTIONS: u32 = 4;
+
+/// How long a PostgreSQL server that is down is knocked at before the caller hears of it: callers
+/// know better how long they can wait, and a server that is up again is noticed within a fifth
+/// of it.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A ledger's connections; those that are broken are replaced as they are used.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    pub(crate) writer: AnyPool,
+    pub(crate) readers: AnyPool,
+}
+
+impl Pools {
+    /// To a database that is known to be there.
+    pub(crate) async fn connect(dialect: Dialect, url: &str) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            writer: options(dialect, writers(dialect)).connect(url).await?,
+            readers: options(dialect, READ_CONNECTIONS).connect(url).await?,
+        })
+    }
+
+    /// The same, with a writer to a PostgreSQL server that is opened by the runtime that calls.
+    pub(crate) fn with_own_writer(&self, url: &str) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            writer: options(Dialect::Postgres, 1).connect_lazy(url)?,
+            readers: self.readers.clone(),
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+const fn writers(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::Sqlite => SQLITE_WRITE_CONNECTIONS,
+        Dialect::Postgres => POSTGRES_WRITE_CONNECTIONS,
+    }
+}
+
+fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
+    let options = AnyPoolOptions::new()
+        .max_connections(connections)
+        .after_connect(move |connection, _| Box::pin(prepare(connection, dialect)));
+    match dialect {
+        // A file does not go away.
+        Dialect::Sqlite => options
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false),
+        // A server does: a connection is tried before it is used.
+        Dialect::Postgres => options
+            .acquire_timeout(POSTGRES_PATIENCE)
+            .test_before_acquire(true),
+    }
+}
+
+/// Tells a new connection what it has to know.
+pub(crate) async fn prepare(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<(), sqlx::Error> {
+    for statement in dialect.on_connect() {
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The ledger's tables and their columns, for what concerns all of them alike.
+
+use Kind::{Number, Real, Text};
+
+/// A table.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [(&'static str, Kind)],
+}
+
+/// What a column holds; any may be null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Number,
+    Real,
+    Text,
+}
+
+impl Kind {
+    /// Its type in SQL.
+    pub(crate) const fn as_sql(self) -> &'static str {
+        match self {
+            Number => "BIGINT",
+            Real => "DOUBLE PRECISION",
+            Text => "TEXT",
+        }
+    }
+}
+
+/// The one table that has rows from the beginning.
+pub(crate) const SEQUENCES: &str = "sequences";
+
+/// Every table; one that refers to another comes after it.
+pub(crate) const TABLES: &[Table] = &[
+    Table {
+        name: SEQUENCES,
+        columns: &[("name", Text), ("next", Number)],
+    },
+    Table {
+        name: "campaigns",
+        columns: &[
+            ("id", Number),
+            ("name", Text),
+            ("tenant", Text),
+            ("action", Text),
+            ("status", Text),
+            ("status_reason", Text),
+            ("created_at", Number),
+            ("enqueued_at", Number),
+            ("started_at", Number),
+            ("ended_at", Number),
+            ("attended_until", Number),
+        ],
+    },
+    Table {
+        name: "lists",
+        columns: &[
+            ("campaign_id", Number),
+            ("sha256", Text),
+            ("name", Text),
+            ("begun_at", Number),
+            ("enqueued_at", Number),
+        ],
+    },
+    Table {
+        name: "counters",
+        columns: &[
+            ("campaign_id", Number),
+            ("name", Text),
+            ("reason", Text),
+            ("value", Number),
+        ],
+    },
+    Table {
+        name: "jobs",
+        columns: &[
+            ("id", Number),
+            ("campaign_id", Number),
+            ("device_id", Text),
+            ("serial", Text),
+            ("group_tag", Text),
+            ("model", Text),
+            ("user_principal_name", Text),
+            ("addressable_user_name", Text),
+            ("line", Number),
+            ("state", Text),
+            ("dispatch", Number),
+            ("attempts", Number),
+            ("uncertain", Number),
+            ("not_before", Number),
+            ("lease_until", Number),
+            ("worker", Text),
+            ("reason", Text),
+            ("message", Text),
+            ("created_at", Number),
+            ("finished_at", Number),
+        ],
+    },
+    Table {
+        name: "attempts",
+        columns: &[
+            ("job_id", Number),
+            ("dispatch", Number),
+            ("step", Text),
+            ("outcome", Text),
+            ("worker", Text),
+            ("started_at", Number),
+            ("finished_at", Number),
+            ("status", Number),
+            ("code", Text),
+            ("message", Text),
+            ("request_id", Text),
+            ("client_request_id", Text),
+            ("server_date", Text),
+            ("diagnostic", Text),
+        ],
+    },
+    Table {
+        name: "refusals",
+        columns: &[
+            ("campaign_id", Number),
+            ("list_sha256", Text),
+            ("line", Number),
+            ("value", Text),
+            ("reason", Text),
+            ("detail", Text),
+        ],
+    },
+    Table {
+        name: "workers",
+        columns: &[
+            ("id", Text),
+            ("host", Text),
+            ("process_id", Number),
+            ("version", Text),
+            ("started_at", Number),
+            ("heartbeat_at", Number),
+            ("in_flight", Number),
+        ],
+    },
+    Table {
+        name: "lanes",
+        columns: &[("tenant", Text), ("owner", Text), ("lease_until", Number)],
+    },
+    Table {
+        name: "lane_states",
+        columns: &[
+            ("tenant", Text),
+            ("kind", Text),
+            ("configured_limit", Number),
+            ("learnt_limit", Real),
+            ("window_ms", Number),
+            ("used", Number),
+            ("in_flight", Number),
+            ("gate", Text),
+            ("gate_until", Number),
+            ("gate_reason", Text),
+            ("calls", Number),
+            ("throttled", Number),
+            ("throttle_events", Number),
+            ("rate_per_second", Real),
+            ("updated_at", Number),
+        ],
+    },
+    Table {
+        name: "listings",
+        columns: &[
+            ("tenant", Text),
+            ("number", Number),
+            ("source", Text),
+            ("begun_at", Number),
+            ("finished_at", Number),
+            ("devices", Number),
+            ("next_link", Text),
+        ],
+    },
+    Table {
+        name: "listing_pages",
+        columns: &[
+            ("tenant", Text),
+            ("listing", Number),
+            ("page", Number),
+            ("devices", Text),
+        ],
+    },
+];

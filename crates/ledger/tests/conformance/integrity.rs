@@ -1,0 +1,55 @@
+//! What the ledger says of itself.
+
+use repilot_domain::AttemptOutcome;
+use repilot_ledger::Miscount;
+
+use crate::bench::{Bench, Database, START, attempt, succeeded};
+
+async fn a_check_finds_a_counter_that_does_not_say_what_the_jobs_say(database: Database) {
+    let bench = Bench::with_jobs(database, 3).await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    commit.settle(succeeded(&job)).await.unwrap();
+    let sound = bench.ledger.check().await.unwrap();
+    assert!(sound.is_sound(), "{sound:?}");
+    assert_eq!(sound.jobs, 3);
+    let pool = sqlx::AnyPool::connect(&bench.place.url()).await.unwrap();
+    sqlx::query("UPDATE counters SET value = 7 WHERE name = 'succeeded'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let found = bench.ledger.check().await.unwrap();
+    let miscount = Miscount {
+        campaign: "spring".to_owned(),
+        counter: "succeeded".to_owned(),
+        reason: String::new(),
+        counted: 7,
+        there: 1,
+    };
+    assert_eq!(found.miscounts, [miscount]);
+}
+
+async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    let mut said = crate::bench::retry(&job, START, true, Some("no\0 consent"));
+    said.attempts[0].message = Some("a\0b \\u0000 \u{1f600}".to_owned());
+    said.attempts.push(attempt(AttemptOutcome::Retried, START));
+    if let repilot_ledger::Verdict::Retry { message, .. } = &mut said.verdict {
+        *message = "a\0b \\u0000 \u{1f600}".to_owned();
+    }
+    assert!(commit.settle(said).await.unwrap());
+    let kept = "a\u{fffd}b \\u0000 \u{1f600}";
+    let (waiting, _) = bench.ledger.job(job.id).await.unwrap().unwrap();
+    assert_eq!(waiting.message, kept);
+    let attempts = bench.ledger.attempts(job.id).await.unwrap();
+    assert_eq!(attempts[0].message.as_deref(), Some(kept));
+    assert_eq!(bench.spring().await.status_reason, "no\u{fffd} consent");
+}
+
+on_every_database! {
+    a_check_finds_a_counter_that_does_not_say_what_the_jobs_say,
+    an_answer_with_a_nul_in_it_is_kept_like_any_other,
+}
