@@ -64,6 +64,9 @@ impl std::fmt::Display for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The instant that it is.
     fn now(&self) -> Timestamp;
+
+    /// Told what all machines agree on. One that goes by itself takes no notice.
+    fn agree(&self, _shared: Timestamp) {}
 }
 
 /// The machine's clock.
@@ -103,13 +106,12 @@ struct Anchor {
     monotonic: Instant,
 }
 
-impl SyncedClock {
-    /// Sets the clock.
+impl Clock for SyncedClock {
     #[expect(
         clippy::disallowed_methods,
         reason = "a clock is made of the machine's clocks"
     )]
-    pub fn set(&self, shared: Timestamp) {
+    fn agree(&self, shared: Timestamp) {
         let anchor = Anchor {
             shared,
             machine: SystemClock.now(),
@@ -117,9 +119,7 @@ impl SyncedClock {
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(anchor);
     }
-}
 
-impl Clock for SyncedClock {
     fn now(&self) -> Timestamp {
         let anchor = *self.0.read().unwrap_or_else(PoisonError::into_inner);
         let machine = SystemClock.now();
@@ -171,7 +171,7 @@ mod tests {
         let clock = SyncedClock::default();
         assert!(clock.now().since(SystemClock.now()) < Duration::from_secs(5));
         let shared = Timestamp::from_millis(1_772_352_930_250);
-        clock.set(shared);
+        clock.agree(shared);
         let now = clock.now();
         assert!(now >= shared && now.since(shared) < Duration::from_secs(5));
     }

@@ -156,6 +156,16 @@ impl Dialect {
         }
     }
 
+    /// Asks for the database's time in milliseconds, where several machines share it.
+    pub(crate) const fn time(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)")
+            }
+        }
+    }
+
     /// Lets the transaction under way take longer than any of the workers' does.
     pub(crate) const fn unhurried(self) -> &'static [&'static str] {
         match self {

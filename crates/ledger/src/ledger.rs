@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use repilot_domain::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 use tokio::time::Instant;
@@ -196,6 +197,18 @@ impl Ledger {
             Some("in progress") => Fate::UnderWay,
             _ => Fate::Aborted,
         })
+    }
+
+    /// What the database's clock says, where several machines share the database and so need one
+    /// clock between them; `None` for a file.
+    pub async fn time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let Some(question) = self.inner.dialect.time() else {
+            return Ok(None);
+        };
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(question).fetch_one(&mut *reader).await;
+        let millis: i64 = row.and_then(|row| row.try_get(0)).doing("tell the time")?;
+        Ok(Some(Timestamp::from_millis(millis)))
     }
 
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {

@@ -23,6 +23,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "inventory",
         include_str!("../../../migrations/0003_inventory.sql"),
     ),
+    (
+        4,
+        "trouble",
+        include_str!("../../../migrations/0004_trouble.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

@@ -36,6 +36,26 @@ impl Ledger {
         worker: &WorkerId,
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
+        self.renew(worker, lease_until, "state IN ('queued', 'running')")
+            .await
+    }
+
+    /// Renews the leases of what the worker runs. What it has dispatched lies where others can lose
+    /// it: that is dispatched again when its lease runs out.
+    pub async fn renew_running(
+        &self,
+        worker: &WorkerId,
+        lease_until: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        self.renew(worker, lease_until, "state = 'running'").await
+    }
+
+    async fn renew(
+        &self,
+        worker: &WorkerId,
+        lease_until: Timestamp,
+        which: &'static str,
+    ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
         let sql = format!(
             "UPDATE jobs
@@ -43,7 +63,7 @@ impl Ledger {
              WHERE state IN ('queued', 'running')
                AND id IN (
                    SELECT id FROM jobs
-                   WHERE state IN ('queued', 'running') AND worker = $1
+                   WHERE state IN ('queued', 'running') AND {which} AND worker = $1
                    {}
                )",
             Dialect::of(&transaction).locking_free_ones()

@@ -31,6 +31,8 @@ pub struct WorkerRow {
     pub heartbeat_at: Timestamp,
     /// Jobs that it holds.
     pub in_flight: i64,
+    /// What it lacks just now, in words; empty where all is well.
+    pub trouble: String,
 }
 
 impl Ledger {
@@ -52,11 +54,13 @@ impl Ledger {
             .doing("forget lost workers")?;
         sqlx::query(
             "INSERT INTO workers (
-                 id, host, process_id, version, started_at, heartbeat_at, in_flight
+                 id, host, process_id, version, started_at, heartbeat_at, in_flight, trouble
              )
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (id)
-             DO UPDATE SET heartbeat_at = excluded.heartbeat_at, in_flight = excluded.in_flight",
+             DO UPDATE SET heartbeat_at = excluded.heartbeat_at,
+                           in_flight = excluded.in_flight,
+                           trouble = excluded.trouble",
         )
         .bind(&worker.id.0)
         .bind(&worker.host)
@@ -65,6 +69,7 @@ impl Ledger {
         .bind(worker.started_at.as_millis())
         .bind(worker.heartbeat_at.as_millis())
         .bind(worker.in_flight)
+        .bind(&worker.trouble)
         .execute(&mut *transaction)
         .await
         .doing("announce a worker")?;
@@ -102,6 +107,7 @@ impl Ledger {
                     started_at: columns.time("started_at")?,
                     heartbeat_at: columns.time("heartbeat_at")?,
                     in_flight: columns.get("in_flight")?,
+                    trouble: columns.get("trouble")?,
                 })
             })
             .collect()

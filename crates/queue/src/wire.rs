@@ -102,7 +102,8 @@ impl Wire {
     }
 
     /// Whether other processes send and receive on it.
-    pub(crate) fn is_shared(&self) -> bool {
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
         matches!(self.0, Sending::Shared(_))
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use repilot_domain::{Clock, TenantName, Timestamp, WorkerId};
 use repilot_ledger::Ledger;
-use repilot_queue::Dispatcher;
-use tokio::sync::Notify;
+use repilot_queue::{Dispatcher, WireHealth};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::TenantDirectory;
@@ -30,6 +30,7 @@ pub(crate) struct Feeder {
     pub(crate) tenants: Arc<dyn TenantDirectory>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) health: watch::Receiver<WireHealth>,
     /// Told when a delivery is done: the lane may take more.
     pub(crate) wake: Arc<Notify>,
 }
@@ -54,6 +55,11 @@ impl Feeder {
                 if self.hold_new(&tenants, now).await {
                     continue;
                 }
+            }
+            // Whoever receives from it says so.
+            if matches!(*self.health.borrow(), WireHealth::Down { .. }) {
+                tokio::time::sleep(TICK).await;
+                continue;
             }
             if let Err(error) = self.dispatcher.survey(now).await {
                 tracing::warn!(

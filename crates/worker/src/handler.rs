@@ -181,6 +181,10 @@ impl Handler {
             permit.settle(Answer::NotSent);
             return untried(job);
         }
+        if !permit.is_valid() {
+            permit.settle(Answer::NotSent);
+            return untried(job);
+        }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.unassign_user(&job.device).await;
         permit.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use repilot_domain::{CampaignId, Clock, Timestamp};
 use repilot_ledger::{Ledger, LedgerError, WorkerRow};
+use repilot_queue::WireHealth;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::TenantDirectory;
 use crate::lanes::Lanes;
 use crate::lease::{LEASE, Lease, RENEW_EVERY};
+use crate::{Links, TenantDirectory};
 
 /// How often what others broke off is looked for.
 const RESCUE_EVERY: Duration = Duration::from_secs(2);
@@ -37,6 +39,11 @@ pub(crate) struct Keeper {
     pub(crate) attendance: Attendance,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
+    wire: watch::Receiver<WireHealth>,
+    /// No other process takes what this one has dispatched, and nobody else can lose it.
+    wire_is_own: bool,
+    /// Those after which what may have been lost was dispatched again.
+    outages: u64,
     due: Due,
 }
 
@@ -47,6 +54,7 @@ impl Keeper {
         row: WorkerRow,
         tenants: Arc<dyn TenantDirectory>,
         attendance: Attendance,
+        links: &Links,
     ) -> Self {
         Self {
             ledger,
@@ -54,8 +62,11 @@ impl Keeper {
             row,
             tenants,
             attendance,
-            lanes: Arc::new(Lanes::default()),
+            lanes: Arc::new(Lanes::new(links.budgets.clone())),
             lease: Arc::new(Lease::default()),
+            wire: links.wire.health(),
+            wire_is_own: !links.wire.is_shared(),
+            outages: 0,
             due: Due::default(),
         }
     }
@@ -78,7 +89,11 @@ impl Keeper {
 
     /// Does what is due.
     pub(crate) async fn keep(&mut self) -> Result<(), LedgerError> {
+        if let Some(shared) = self.ledger.time().await? {
+            self.clock.agree(shared);
+        }
         let now = self.clock.now();
+        self.recall_lost().await?;
         if self.due.renew.is_due(now, RENEW_EVERY) {
             self.renew_leases(now).await?;
             let until = now.after(LEASE);
@@ -92,6 +107,9 @@ impl Keeper {
             let mut row = self.row.clone();
             row.heartbeat_at = now;
             row.in_flight = self.lanes.in_flight();
+            if let WireHealth::Down { since, why } = &*self.wire.borrow() {
+                row.trouble = format!("since {since}: {why}");
+            }
             self.ledger.announce(&row).await?;
             let tenants = self.ledger.tenants_with_work(now).await?;
             let (directory, id) = (&*self.tenants, &self.row.id);
@@ -123,8 +141,29 @@ impl Keeper {
     /// Renews every lease of this process.
     pub(crate) async fn renew_leases(&self, now: Timestamp) -> Result<(), LedgerError> {
         let until = now.after(LEASE);
-        self.ledger.renew_leases(&self.row.id, until).await?;
+        let id = &self.row.id;
+        if self.wire_is_own {
+            self.ledger.renew_leases(id, until).await?;
+        } else {
+            self.ledger.renew_running(id, until).await?;
+        }
         self.lease.renewed(until);
+        Ok(())
+    }
+
+    /// Dispatches anew what a wire that was down may have lost, without waiting for its lease.
+    async fn recall_lost(&mut self) -> Result<(), LedgerError> {
+        let WireHealth::Up { outages } = *self.wire.borrow() else {
+            return Ok(());
+        };
+        if outages > self.outages {
+            let recalled = self.ledger.recall(&self.row.id).await?;
+            tracing::info!(
+                jobs = recalled,
+                "the wire is back; what was on it is dispatched again"
+            );
+            self.outages = outages;
+        }
         Ok(())
     }
 

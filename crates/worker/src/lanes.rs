@@ -5,7 +5,7 @@
 //! tenant's recent calls, and it is not used a moment longer than the lease.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use repilot_graph::{GraphClient, GraphError};
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
 use repilot_throttle::{
     Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
+    SharedBudgets,
 };
 
 use crate::TenantDirectory;
@@ -48,6 +49,8 @@ pub struct TenantLanes {
     /// Handlers that wait for leave.
     pub(crate) awaiting: AtomicUsize,
     held_until: AtomicI64,
+    /// The ledger knows already that nothing happens here.
+    told_quiet: AtomicBool,
 }
 
 /// Where a throttle names no time, calls of the other budget wait for as long.
@@ -98,14 +101,15 @@ impl TenantLanes {
     }
 
     /// The same lanes for the tenant as other settings have it.
-    fn under(&self, tenant: &Tenant, held_until: Timestamp) -> Self {
+    fn under(&self, tenant: &Tenant, held_until: i64) -> Self {
         Self {
             writes: self.writes.clone(),
             reads: self.reads.clone(),
             tenant: tenant.clone(),
             outage: Outage::default(),
             awaiting: AtomicUsize::new(0),
-            held_until: AtomicI64::new(held_until.as_millis()),
+            held_until: AtomicI64::new(held_until),
+            told_quiet: AtomicBool::new(false),
         }
     }
 
@@ -118,12 +122,24 @@ impl TenantLanes {
 const LEARNT_IS_WORTH: Duration = Duration::from_mins(10);
 
 /// The lanes of a process.
-#[derive(Default)]
 pub struct Lanes {
     held: RwLock<HashMap<TenantName, Arc<TenantLanes>>>,
+    /// The budgets that all processes draw on, where there are any: then nobody holds a lane, and
+    /// every process has it.
+    budgets: Option<SharedBudgets>,
 }
 
+/// A lane that is shared is not lost.
+const FOR_EVER: i64 = i64::MAX;
+
 impl Lanes {
+    pub(crate) fn new(budgets: Option<SharedBudgets>) -> Self {
+        Self {
+            held: RwLock::default(),
+            budgets,
+        }
+    }
+
     /// A tenant's lanes, if they are held.
     #[must_use]
     pub fn get(&self, tenant: &TenantName, now: Timestamp) -> Option<Arc<TenantLanes>> {
@@ -172,32 +188,41 @@ impl Lanes {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<WorkerId>, LedgerError> {
-        let hold = ledger.hold_lane(&tenant.name, worker, now, until).await?;
-        if hold.owner != *worker {
-            let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            map.remove(&tenant.name);
-            return Ok(Some(hold.owner));
-        }
+        let held_until = if self.budgets.is_some() {
+            FOR_EVER
+        } else {
+            let hold = ledger.hold_lane(&tenant.name, worker, now, until).await?;
+            if hold.owner != *worker {
+                let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
+                map.remove(&tenant.name);
+                return Ok(Some(hold.owner));
+            }
+            until.as_millis()
+        };
         let known = {
             let map = self.held.read().unwrap_or_else(PoisonError::into_inner);
             map.get(&tenant.name).map(Arc::clone)
         };
         // One that lapsed may have been another's in the meantime, and its quota with it.
         if let Some(known) = known.filter(|lanes| lanes.is_held(now)) {
-            known.held_until.store(until.as_millis(), Ordering::Relaxed);
+            known.held_until.store(held_until, Ordering::Relaxed);
             if known.tenant.revision != tenant.revision {
                 let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
-                map.insert(tenant.name.clone(), Arc::new(known.under(tenant, until)));
+                map.insert(
+                    tenant.name.clone(),
+                    Arc::new(known.under(tenant, held_until)),
+                );
             }
             return Ok(None);
         }
         let begun = Arc::new(TenantLanes {
-            writes: begin(ledger, tenant, LaneKind::Writes, now).await?,
-            reads: begin(ledger, tenant, LaneKind::Reads, now).await?,
+            writes: begin(ledger, self.budgets.as_ref(), tenant, LaneKind::Writes, now).await?,
+            reads: begin(ledger, self.budgets.as_ref(), tenant, LaneKind::Reads, now).await?,
             tenant: tenant.clone(),
             outage: Outage::default(),
             awaiting: AtomicUsize::new(0),
-            held_until: AtomicI64::new(until.as_millis()),
+            held_until: AtomicI64::new(held_until),
+            told_quiet: AtomicBool::new(false),
         });
         let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
         match map.get(&tenant.name) {
@@ -220,7 +245,7 @@ impl Lanes {
         calls.sum()
     }
 
-    /// What every lane says of itself, for the ledger.
+    /// What every lane says of itself, for the ledger; one where nothing happens says so once.
     pub(crate) fn states(&self, now: Timestamp) -> Vec<LaneState> {
         let mut states = Vec::new();
         for lanes in self.all() {
@@ -231,8 +256,15 @@ impl Lanes {
                 writes.gate_until = Some(until);
                 "Graph cannot be reached".clone_into(&mut writes.gate_reason);
             }
+            let reads = state(name, LaneKind::Reads, &lanes.reads.snapshot(), now);
+            let quiet = [&writes, &reads]
+                .iter()
+                .all(|state| state.used == 0 && state.gate == Gate::Open);
+            if lanes.told_quiet.swap(quiet, Ordering::Relaxed) && quiet {
+                continue;
+            }
             states.push(writes);
-            states.push(state(name, LaneKind::Reads, &lanes.reads.snapshot(), now));
+            states.push(reads);
         }
         states
     }
@@ -241,15 +273,17 @@ impl Lanes {
 /// A tenant's lane of reads that knows what the ledger knows, for a listing.
 pub async fn reads_lane(
     ledger: &Ledger,
+    budgets: Option<&SharedBudgets>,
     tenant: &Tenant,
     now: Timestamp,
 ) -> Result<Lane, LedgerError> {
-    begin(ledger, tenant, LaneKind::Reads, now).await
+    begin(ledger, budgets, tenant, LaneKind::Reads, now).await
 }
 
 /// A lane that knows what the ledger knows.
 async fn begin(
     ledger: &Ledger,
+    budgets: Option<&SharedBudgets>,
     tenant: &Tenant,
     kind: LaneKind,
     now: Timestamp,
@@ -289,7 +323,13 @@ async fn begin(
             .filter(|remaining| !remaining.is_zero()),
     };
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-    Ok(Lane::new(settings, &seed, rng))
+    Ok(match budgets {
+        Some(budgets) => {
+            let name = format!("{}:{}", tenant.name, kind.as_str());
+            Lane::shared(budgets, &name, settings, seed, rng)
+        }
+        None => Lane::new(settings, &seed, rng),
+    })
 }
 
 fn state(tenant: &TenantName, kind: LaneKind, lane: &LaneSnapshot, now: Timestamp) -> LaneState {

@@ -21,4 +21,4 @@ pub use directory::TenantDirectory;
 pub use keeper::Attendance;
 pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
 pub use policy::{Decision, after_act, after_look};
-pub use worker::{Worker, WorkerError, WorkerSettings};
+pub use worker::{Links, Worker, WorkerError, WorkerSettings};

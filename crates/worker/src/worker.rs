@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use repilot_domain::Clock;
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, WorkerRow};
-use repilot_queue::{Dispatcher, Wire, WireError};
+use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
+use repilot_throttle::SharedBudgets;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,29 @@ pub struct WorkerSettings {
     pub concurrency: usize,
     /// Attempts and backoff.
     pub retry: RetrySettings,
+}
+
+/// What connects a worker with others.
+pub struct Links {
+    /// The wire's sending side.
+    pub wire: Wire,
+    /// Its receiving side.
+    pub receiver: Receiver,
+    /// The budgets that all processes draw on; `None` where each tenant is one process's.
+    pub budgets: Option<SharedBudgets>,
+}
+
+impl Links {
+    /// None: a process by itself.
+    #[must_use]
+    pub fn none() -> Self {
+        let (wire, receiver) = Wire::in_memory();
+        Self {
+            wire,
+            receiver,
+            budgets: None,
+        }
+    }
 }
 
 /// Jobs in hand for each call under way: while some are called, others are claimed and settled, and
@@ -54,6 +78,8 @@ pub enum WorkerError {
 /// A process that drains campaigns.
 pub struct Worker {
     keeper: Keeper,
+    wire: Wire,
+    receiver: Receiver,
     settings: WorkerSettings,
 }
 
@@ -67,9 +93,12 @@ impl Worker {
         tenants: Arc<dyn TenantDirectory>,
         settings: WorkerSettings,
         attendance: Attendance,
+        links: Links,
     ) -> Self {
         Self {
-            keeper: Keeper::new(ledger, clock, row, tenants, attendance),
+            keeper: Keeper::new(ledger, clock, row, tenants, attendance, &links),
+            wire: links.wire,
+            receiver: links.receiver,
             settings,
         }
     }
@@ -78,10 +107,11 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken) -> Result<(), WorkerError> {
         let Self {
             mut keeper,
+            wire,
+            receiver,
             settings,
         } = self;
         let id = keeper.row.id.clone();
-        let (wire, receiver) = Wire::in_memory();
         let wake = Arc::new(Notify::new());
         let (failed, mut failures) = mpsc::unbounded_channel();
         // Whatever ends the work ends all of it.
@@ -109,6 +139,7 @@ impl Worker {
             worker: id.clone(),
             tenants: Arc::clone(&keeper.tenants),
             lanes: Arc::clone(&keeper.lanes),
+            health: wire.health(),
             dispatcher: Dispatcher::new(keeper.ledger.clone(), wire, id.clone(), LEASE),
             wake,
         };
