@@ -8,9 +8,11 @@
 mod postgres;
 mod process;
 mod redis;
+mod sentinel;
 
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use sentinel::Sentinel;
 
 /// A port that nobody listens on just now.
 fn free_port() -> u16 {

@@ -16,6 +16,7 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use repilot_domain::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Redis;
@@ -27,6 +28,9 @@ use crate::{Delivery, WireError, WireHealth};
 
 /// How long after a failure Redis is tried again, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// What fails sooner than this fails again, most likely.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// How often what vanished workers left is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -78,16 +82,15 @@ impl Receiver {
         let mut left: Option<String> = None;
         for build in 1_u64.. {
             let worker = format!("{name}/{build}");
+            let begun = Instant::now();
             let attended = self.attend(&worker, left.as_deref(), &hands).await;
             if stop.is_cancelled() {
                 break;
             }
-            let was_up = match attended {
-                // apalis's worker ends well only when it is stopped.
-                Ok(()) => true,
-                Err(error) => self.is_down(&error),
-            };
-            backoff = if was_up {
+            if let Err(error) = attended {
+                self.is_down(&error);
+            }
+            backoff = if begun.elapsed() > LASTING {
                 BACKOFF.0
             } else {
                 BACKOFF.1.min(backoff * 2)
@@ -137,7 +140,10 @@ impl Receiver {
         let ended = tokio::select! {
             ended = self.work(&redis, worker, announcements, hands) => ended,
             failed = self.sweep(redis.clone()) => Err(failed),
-            () = closed.cancelled() => Err(self.redis.lost()),
+            () = closed.cancelled() => {
+                let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                Err(self.redis.failed(reset))
+            }
         };
         if hands.stop.is_cancelled() {
             self.leave(redis, worker).await;
@@ -179,7 +185,7 @@ impl Receiver {
             })
             .run_until(stopped)
             .await
-            .map_err(WireError::Worker)
+            .map_err(|error| self.redis.failed(error))
     }
 
     /// Puts back what vanished workers left, until Redis fails.
@@ -207,30 +213,27 @@ impl Receiver {
     fn is_up(&self) {
         let outages = self.outages.load(Ordering::Relaxed);
         if outages > 0 {
-            tracing::info!("the wire carries again");
+            tracing::info!("the wire is back");
         }
         self.health.send_replace(WireHealth::Up { outages });
     }
 
-    /// Whether it was up until now.
-    fn is_down(&self, error: &WireError) -> bool {
+    fn is_down(&self, error: &WireError) {
         let why = in_words(error);
-        let since = match &*self.health.borrow() {
-            WireHealth::Up { .. } => None,
-            WireHealth::Down { since, .. } => Some(*since),
+        let (since, is_news) = match &*self.health.borrow() {
+            WireHealth::Up { .. } => {
+                self.outages.fetch_add(1, Ordering::Relaxed);
+                (self.clock.now(), true)
+            }
+            WireHealth::Down { since, why: before } => (*since, *before != why),
         };
-        if since.is_none() {
-            self.outages.fetch_add(1, Ordering::Relaxed);
+        if is_news {
             tracing::warn!(
                 error = error as &dyn std::error::Error,
-                "the wire carries nothing; trying again"
+                "nothing comes over the wire; trying again"
             );
         }
-        self.health.send_replace(WireHealth::Down {
-            since: since.unwrap_or_else(|| self.clock.now()),
-            why,
-        });
-        since.is_none()
+        self.health.send_replace(WireHealth::Down { since, why });
     }
 }
 
