@@ -28,6 +28,7 @@ mod prompt;
 mod queue;
 mod receiver;
 mod sender;
+mod taker;
 
 use std::sync::Arc;
 

@@ -1,6 +1,5 @@
 //! The receiving side: an apalis worker, and what builds it again when Redis is back.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,11 +10,10 @@ use apalis_core::error::WorkerError;
 use apalis_core::task::task_id::TaskId;
 use apalis_core::worker::builder::WorkerBuilder;
 use apalis_redis::RedisStorage;
-use futures::FutureExt as _;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use repilot_domain::Clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +22,7 @@ use super::custody;
 use super::parcel::Parcel;
 use super::prompt::Prompt;
 use super::queue::Queue;
+use super::taker::{Hands, Taker};
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long after a failure Redis is tried again, at first and at most.
@@ -234,77 +233,6 @@ impl Receiver {
             );
         }
         self.health.send_replace(WireHealth::Down { since, why });
-    }
-}
-
-/// Who handles, and how many at once.
-#[derive(Clone)]
-struct Hands<F> {
-    handler: F,
-    places: Arc<Semaphore>,
-    stop: CancellationToken,
-}
-
-impl<F, Fut> Hands<F>
-where
-    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    /// A place for one delivery; none any more when it is time to stop.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
-        }
-    }
-
-    /// Has a delivery handled: on every core, and one that panics takes nothing with it but its
-    /// lease.
-    fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
-        let handler = self.handler.clone();
-        tokio::spawn(async move {
-            let job = delivery.job;
-            let handling = AssertUnwindSafe(async { handler(delivery).await });
-            if handling.catch_unwind().await.is_err() {
-                tracing::error!(job.id = job.0, "a handler failed");
-            }
-            drop(place);
-        });
-    }
-}
-
-/// Takes parcels up.
-#[derive(Clone)]
-struct Taker<F> {
-    hands: Hands<F>,
-    redis: MultiplexedConnection,
-    queue: Arc<Queue>,
-    worker: String,
-}
-
-impl<F, Fut> Taker<F>
-where
-    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    /// Hands a parcel over; ends once there is a place for the next. What apalis hears is success:
-    /// if Redis failed, the worker learns it when it fetches.
-    async fn take_up(mut self, parcel: Parcel, task: &str) {
-        for delivery in parcel.open() {
-            let Some(place) = self.hands.place().await else {
-                return;
-            };
-            self.hands.begin(delivery, place);
-        }
-        let removed = custody::remove(&mut self.redis, &self.queue, &self.worker, task).await;
-        if let Err(error) = removed {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "what was taken from the wire is still on it, and comes again"
-            );
-        }
-        drop(self.hands.place().await);
     }
 }
 
