@@ -29,7 +29,7 @@ pub enum WireError {
         address: RedisAddress,
         /// What it said.
         #[source]
-        source: redis::RedisError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Redis is there and says nothing.
     #[error("the wire is down: {address} does not answer")]

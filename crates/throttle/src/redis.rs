@@ -72,9 +72,10 @@ impl RedisServer {
         };
         let nodes = hosts.split(',').map(|host| {
             let name_ends = host.rfind(']').unwrap_or_default();
-            let host = match host[name_ends..].contains(':') {
-                true => host.to_owned(),
-                false => format!("{host}:{SENTINEL_PORT}"),
+            let host = if host[name_ends..].contains(':') {
+                host.to_owned()
+            } else {
+                format!("{host}:{SENTINEL_PORT}")
             };
             node(&format!("{scheme}://{user}{host}/{database}"))
         });

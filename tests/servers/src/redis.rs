@@ -34,6 +34,10 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends it at once; what it held is gone.
     pub fn stop(&mut self) {
         self.process = None;

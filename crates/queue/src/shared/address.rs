@@ -63,6 +63,8 @@ impl RedisAddress {
 
     /// The server, or whom to ask for it.
     pub(super) fn client(&self) -> Result<Client, RedisError> {
+        // The crate panics without one; somebody else's is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         match &*self.0 {
             Target::Server(server) => redis::Client::open(server.clone()).map(Client::Server),
             Target::Sentinels {

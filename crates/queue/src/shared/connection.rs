@@ -51,19 +51,19 @@ impl Redis {
         match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(source)) if source.is_timeout() => Err(self.silent()),
-            Ok(Err(source)) => Err(WireError::Redis {
-                address: self.address.clone(),
-                source,
-            }),
+            Ok(Err(source)) => Err(self.failed(source)),
             Err(_elapsed) => Err(self.silent()),
         }
     }
 
-    /// What befell a connection that Redis closed.
-    pub(super) fn lost(&self) -> WireError {
+    /// What befell whoever used it.
+    pub(super) fn failed(
+        &self,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> WireError {
         WireError::Redis {
             address: self.address.clone(),
-            source: std::io::Error::from(std::io::ErrorKind::ConnectionReset).into(),
+            source: Box::new(source),
         }
     }
 

@@ -1,7 +1,8 @@
-//! Who has which parcel: a worker removes what was taken up, and what it leaves goes back.
+//! Who has which parcel: the queue what was pushed, a worker what it fetched; it removes what was
+//! taken up, and what it leaves goes back.
 //!
-//! Both are scripts, so that a worker which was thought gone and comes back cannot remove what
-//! another has fetched meanwhile.
+//! Each change is one script, so that a worker which was thought gone and comes back cannot remove
+//! what another has fetched meanwhile.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,6 +16,26 @@ use super::queue::Queue;
 /// A worker that has not shown itself for so long is gone. As long as a lease: what the worker
 /// had not handed over runs again as soon as what it had.
 pub(super) const GONE_AFTER: Duration = Duration::from_secs(10);
+
+static OFFER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "-- KEYS: the tasks that were pushed, the tasks that wait
+         -- ARGV: where tasks are announced
+         local pushed = redis.call('ZPOPMIN', KEYS[1], 1000)
+         while #pushed > 0 do
+             -- Each is followed by when it was pushed.
+             for index = 1, #pushed, 2 do
+                 redis.call('RPUSH', KEYS[2], pushed[index])
+             end
+             pushed = redis.call('ZPOPMIN', KEYS[1], 1000)
+         end
+         local waiting = redis.call('LLEN', KEYS[2])
+         if waiting > 0 then
+             redis.call('PUBLISH', ARGV[1], waiting)
+         end
+         return waiting",
+    )
+});
 
 static REMOVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -31,10 +52,9 @@ static RETURN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "-- KEYS: the workers, the tasks that wait, all tasks' data,
          --       the prefixes of what workers have in flight and of their metadata
-         -- ARGV: workers last seen before this second are gone; where tasks are announced;
-         --       workers that leave
+         -- ARGV: workers last seen before this second are gone; workers that leave
          local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1])
-         for index = 3, #ARGV do
+         for index = 2, #ARGV do
              table.insert(gone, ARGV[index])
          end
          local returned = 0
@@ -50,12 +70,22 @@ static RETURN: LazyLock<Script> = LazyLock::new(|| {
              redis.call('DEL', in_flight, KEYS[5] .. worker)
              redis.call('ZREM', KEYS[1], worker)
          end
-         if returned > 0 then
-             redis.call('PUBLISH', ARGV[2], returned)
-         end
          return returned",
     )
 });
+
+/// Has what was pushed wait to be fetched, and announces it; how many parcels wait then.
+pub(super) async fn offer(
+    redis: &mut MultiplexedConnection,
+    queue: &Queue,
+) -> Result<usize, RedisError> {
+    OFFER
+        .key(queue.config.scheduled_jobs_set())
+        .key(queue.config.active_jobs_list())
+        .arg(&queue.channel)
+        .invoke_async(redis)
+        .await
+}
 
 /// Removes a parcel that handlers have taken up.
 pub(super) async fn remove(
@@ -73,8 +103,8 @@ pub(super) async fn remove(
         .await
 }
 
-/// Puts back what gone workers and those that leave have fetched and not handed over, and forgets
-/// those workers.
+/// Puts back what gone workers and those that leave have fetched and not handed over, forgets those
+/// workers, and offers all that waits.
 pub(super) async fn put_back(
     redis: &mut MultiplexedConnection,
     queue: &Queue,
@@ -89,8 +119,7 @@ pub(super) async fn put_back(
         .key(queue.config.job_data_hash())
         .key(queue.in_flight(""))
         .key(queue.worker_metadata(""))
-        .arg(seen_before)
-        .arg(&queue.channel);
+        .arg(seen_before);
     if let Some(leaving) = leaving {
         script.arg(leaving);
     }
@@ -101,5 +130,5 @@ pub(super) async fn put_back(
             "put jobs back on the wire that a worker had left"
         );
     }
-    Ok(())
+    offer(redis, queue).await.map(drop)
 }

@@ -4,20 +4,21 @@
 //! in one apalis task, so that a round trip to Redis moves many. apalis pushes, fetches and keeps
 //! track of workers; what it leaves behind is dealt with here:
 //!
-//! - It promotes all waiting tasks in one `unpack`, and wedges for good at about 8,000. So a
-//!   process stops pushing at [`PARCELS_MAX`] (test `a_backlog_passes_where_apalis_alone_wedges`).
+//! - It dates what is pushed by the pusher's clock, fetches no task before its date, and promotes
+//!   all that are due in one `unpack`: at about 8,000 it wedges for good. So the sender promotes
+//!   what it has pushed itself, and more than [`PARCELS_MAX`] never wait (tests
+//!   `a_backlog_passes_where_apalis_alone_wedges`, `a_wedged_queue_moves_again`).
+//! - It announces nothing. So the sender does; see [`prompt`].
 //! - It keeps finished tasks and their results. So results are switched off, and a parcel is
 //!   removed when handlers have taken it up (test `redis_does_not_grow_while_deliveries_pass`).
-//! - It keeps the registrations of workers that are gone, and would hand a task on whose data is
-//!   gone, too, which ends whoever fetches it. So parcels change hands in [`custody`] only.
+//! - It keeps the registrations of workers that are gone, and hands on tasks whose data is gone,
+//!   which ends whoever fetches them. So parcels change hands in [`custody`] only.
 //! - Its worker ends when Redis does. So the receiver builds it again, under a new name.
-//! - It announces nothing that is pushed. So the sender does; see [`prompt`].
 //!
 //! From the moment that handlers have taken a parcel up, the ledger's lease answers for it. Races
 //! that are accepted, since a claim drops what is delivered twice: a parcel is handed over whole
-//! again when its taker stops or is cut off in the middle of it; several processes that push at
-//! once may each exceed the bound by one push; and where two machines' clocks differ, a parcel is
-//! fetched later by the difference, as apalis dates tasks by its pusher's clock.
+//! again when its taker stops or is cut off in the middle of it; and several processes that push at
+//! once may each exceed the bound by one push.
 
 mod address;
 mod connection;
@@ -27,6 +28,7 @@ mod prompt;
 mod queue;
 mod receiver;
 mod sender;
+mod taker;
 
 use std::sync::Arc;
 

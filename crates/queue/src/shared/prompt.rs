@@ -12,7 +12,7 @@ use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-/// For what was pushed and not announced: its pusher died in between.
+/// For what was pushed and not announced: its pusher failed in between.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Wakes a worker.

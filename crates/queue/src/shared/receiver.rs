@@ -1,6 +1,5 @@
 //! The receiving side: an apalis worker, and what builds it again when Redis is back.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,11 +10,11 @@ use apalis_core::error::WorkerError;
 use apalis_core::task::task_id::TaskId;
 use apalis_core::worker::builder::WorkerBuilder;
 use apalis_redis::RedisStorage;
-use futures::FutureExt as _;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use repilot_domain::Clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Redis;
@@ -23,10 +22,14 @@ use super::custody;
 use super::parcel::Parcel;
 use super::prompt::Prompt;
 use super::queue::Queue;
+use super::taker::{Hands, Taker};
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long after a failure Redis is tried again, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// What fails sooner than this fails again, most likely.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// How often what vanished workers left is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -78,16 +81,15 @@ impl Receiver {
         let mut left: Option<String> = None;
         for build in 1_u64.. {
             let worker = format!("{name}/{build}");
+            let begun = Instant::now();
             let attended = self.attend(&worker, left.as_deref(), &hands).await;
             if stop.is_cancelled() {
                 break;
             }
-            let was_up = match attended {
-                // apalis's worker ends well only when it is stopped.
-                Ok(()) => true,
-                Err(error) => self.is_down(&error),
-            };
-            backoff = if was_up {
+            if let Err(error) = attended {
+                self.is_down(&error);
+            }
+            backoff = if begun.elapsed() > LASTING {
                 BACKOFF.0
             } else {
                 BACKOFF.1.min(backoff * 2)
@@ -137,7 +139,10 @@ impl Receiver {
         let ended = tokio::select! {
             ended = self.work(&redis, worker, announcements, hands) => ended,
             failed = self.sweep(redis.clone()) => Err(failed),
-            () = closed.cancelled() => Err(self.redis.lost()),
+            () = closed.cancelled() => {
+                let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                Err(self.redis.failed(reset))
+            }
         };
         if hands.stop.is_cancelled() {
             self.leave(redis, worker).await;
@@ -179,7 +184,7 @@ impl Receiver {
             })
             .run_until(stopped)
             .await
-            .map_err(WireError::Worker)
+            .map_err(|error| self.redis.failed(error))
     }
 
     /// Puts back what vanished workers left, until Redis fails.
@@ -207,101 +212,27 @@ impl Receiver {
     fn is_up(&self) {
         let outages = self.outages.load(Ordering::Relaxed);
         if outages > 0 {
-            tracing::info!("the wire carries again");
+            tracing::info!("the wire is back");
         }
         self.health.send_replace(WireHealth::Up { outages });
     }
 
-    /// Whether it was up until now.
-    fn is_down(&self, error: &WireError) -> bool {
+    fn is_down(&self, error: &WireError) {
         let why = in_words(error);
-        let since = match &*self.health.borrow() {
-            WireHealth::Up { .. } => None,
-            WireHealth::Down { since, .. } => Some(*since),
+        let (since, is_news) = match &*self.health.borrow() {
+            WireHealth::Up { .. } => {
+                self.outages.fetch_add(1, Ordering::Relaxed);
+                (self.clock.now(), true)
+            }
+            WireHealth::Down { since, why: before } => (*since, *before != why),
         };
-        if since.is_none() {
-            self.outages.fetch_add(1, Ordering::Relaxed);
+        if is_news {
             tracing::warn!(
                 error = error as &dyn std::error::Error,
-                "the wire carries nothing; trying again"
+                "nothing comes over the wire; trying again"
             );
         }
-        self.health.send_replace(WireHealth::Down {
-            since: since.unwrap_or_else(|| self.clock.now()),
-            why,
-        });
-        since.is_none()
-    }
-}
-
-/// Who handles, and how many at once.
-#[derive(Clone)]
-struct Hands<F> {
-    handler: F,
-    places: Arc<Semaphore>,
-    stop: CancellationToken,
-}
-
-impl<F, Fut> Hands<F>
-where
-    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    /// A place for one delivery; none any more when it is time to stop.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
-        }
-    }
-
-    /// Has a delivery handled: on every core, and one that panics takes nothing with it but its
-    /// lease.
-    fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
-        let handler = self.handler.clone();
-        tokio::spawn(async move {
-            let job = delivery.job;
-            let handling = AssertUnwindSafe(async { handler(delivery).await });
-            if handling.catch_unwind().await.is_err() {
-                tracing::error!(job.id = job.0, "a handler failed");
-            }
-            drop(place);
-        });
-    }
-}
-
-/// Takes parcels up.
-#[derive(Clone)]
-struct Taker<F> {
-    hands: Hands<F>,
-    redis: MultiplexedConnection,
-    queue: Arc<Queue>,
-    worker: String,
-}
-
-impl<F, Fut> Taker<F>
-where
-    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = ()> + Send + 'static,
-{
-    /// Hands a parcel over; ends once there is a place for the next. What apalis hears is success:
-    /// if Redis failed, the worker learns it when it fetches.
-    async fn take_up(mut self, parcel: Parcel, task: &str) {
-        for delivery in parcel.open() {
-            let Some(place) = self.hands.place().await else {
-                return;
-            };
-            self.hands.begin(delivery, place);
-        }
-        let removed = custody::remove(&mut self.redis, &self.queue, &self.worker, task).await;
-        if let Err(error) = removed {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "what was taken from the wire is still on it, and comes again"
-            );
-        }
-        drop(self.hands.place().await);
+        self.health.send_replace(WireHealth::Down { since, why });
     }
 }
 

@@ -10,10 +10,10 @@ use repilot_domain::TenantName;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::PARCELS_MAX;
 use super::connection::Redis;
 use super::parcel::{PARCEL, Parcel};
 use super::queue::Queue;
+use super::{PARCELS_MAX, custody};
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long a count of what waits is good for.
@@ -66,8 +66,8 @@ impl Sender {
         let parcels = match known {
             Some(count) if count.at.elapsed() < COUNT_IS_GOOD_FOR => count.parcels,
             _ => {
-                let counting = async { self.count(&mut self.connection().await?).await };
-                self.on_redis(counting).await?
+                let offering = async { self.offer(&mut self.connection().await?).await };
+                self.on_redis(offering).await?
             }
         };
         Ok(PARCELS_MAX.saturating_sub(parcels) * PARCEL)
@@ -91,24 +91,15 @@ impl Sender {
             push_tasks(&mut redis, &self.queue.config, &parcels)
                 .await
                 .map_err(redis_error)?;
-            self.count(&mut redis).await
+            self.offer(&mut redis).await
         };
         self.on_redis(pushing).await.map(drop)
     }
 
-    /// Announces that something waits, and counts how much.
-    async fn count(&self, redis: &mut MultiplexedConnection) -> Result<usize, RedisError> {
-        let (due, waiting): (usize, usize) = redis::pipe()
-            // At one moment: a fetch moves all that is due.
-            .atomic()
-            .publish(&self.queue.channel, 0)
-            .ignore()
-            .zcard(self.queue.config.scheduled_jobs_set())
-            .llen(self.queue.config.active_jobs_list())
-            .query_async(redis)
-            .await?;
+    /// Offers what was pushed, and learns how much waits.
+    async fn offer(&self, redis: &mut MultiplexedConnection) -> Result<usize, RedisError> {
         let count = Count {
-            parcels: due + waiting,
+            parcels: custody::offer(redis, &self.queue).await?,
             at: Instant::now(),
         };
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);

@@ -78,6 +78,23 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wedged_queue_moves_again() {
+    let redis = Redis::start();
+    let mut redis_cli = connect(&redis).await;
+    let config = apalis_redis::Config::default().queue("test:wire:1");
+    let parcels: Vec<_> = (0..9_000)
+        .map(|job| format!(r#"{{"tenant": "contoso", "jobs": [[{job}, 1]]}}"#))
+        .map(|parcel| apalis_core::task::Task::new(parcel.into_bytes()))
+        .collect();
+    apalis_redis::queries::push_tasks(&mut redis_cli, &config, &parcels)
+        .await
+        .unwrap();
+    let mut running = Running::free(ends(&redis).1, "w", 64);
+    running.arrive(0..9_000).await;
+    running.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_tenants_share_the_wire_and_none_fills_it() {
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);

@@ -138,9 +138,10 @@ pub(crate) async fn down(wire: &Wire) -> WireHealth {
 
 /// A connection of the test's own.
 pub(crate) async fn connect(redis: &Redis) -> redis::aio::MultiplexedConnection {
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
     redis::Client::open(redis.url())
         .unwrap()
-        .get_multiplexed_async_connection()
+        .get_multiplexed_async_connection_with_config(&config)
         .await
         .unwrap()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::AsyncCommands as _;
 use repilot_domain::{Clock as _, ManualClock, SystemClock};
 use repilot_queue::{RedisAddress, Wire};
-use servers::Redis;
+use servers::{Redis, Sentinel};
 
 use crate::harness::{Running, connect, deliveries, ends, tenant, up};
 
@@ -116,4 +116,40 @@ async fn what_nobody_can_read_is_dropped_and_stops_nobody() {
     running.stopped().await;
     let data: usize = redis_cli.hlen("test:wire:1:data").await.unwrap();
     assert_eq!(data, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_whose_places_are_all_taken_shows_that_it_lives() {
+    let redis = Redis::start();
+    let (wire, receiver) = ends(&redis);
+    let mut running = Running::held(receiver, "busy", 1);
+    wire.push(&tenant(), deliveries(0..100)).await.unwrap();
+    running.next().await;
+    let mut redis_cli = connect(&redis).await;
+    let mut seen = async || -> i64 {
+        redis_cli
+            .zscore("test:wire:1:workers", "busy/1")
+            .await
+            .unwrap()
+    };
+    let before = seen().await;
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    while seen().await == before {
+        looks.tick().await;
+    }
+    running.begin_stop();
+    running.let_end(1);
+    running.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sentinel_is_asked_where_redis_is() {
+    let redis = Redis::start();
+    let sentinel = Sentinel::start(&redis);
+    let address = RedisAddress::parse(&sentinel.url()).unwrap();
+    let (wire, receiver) = Wire::shared(address, "test", Arc::new(SystemClock));
+    let mut running = Running::free(receiver, "w", 4);
+    wire.push(&tenant(), deliveries(0..10)).await.unwrap();
+    running.arrive(0..10).await;
+    running.stopped().await;
 }

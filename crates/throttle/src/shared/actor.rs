@@ -157,9 +157,11 @@ impl Actor {
                 let word = desk.has_word() || self.unfinished.is_some();
                 let awaited = (desk.awaited() > 0).then(|| self.ask_at.unwrap_or(now));
                 let renewal = desk.holds_permits().then_some(self.renew_at);
-                let returns = match desk.closed {
-                    true => desk.stock_returns_at().map(|_| now),
-                    false => desk.stock_returns_at(),
+                let returns = desk.stock_returns_at();
+                let returns = if desk.closed {
+                    returns.min(Some(now))
+                } else {
+                    returns
                 };
                 let due = [word.then_some(now), awaited, renewal, returns];
                 due.into_iter().flatten().min()
@@ -203,9 +205,10 @@ impl Actor {
     /// Brings a batch into the book.
     async fn bring(&mut self, round: &mut Round) -> RedisResult<()> {
         // What may have been written is looked up first.
-        let estimated = match round.attempts.is_empty() {
-            true => self.memory.estimate(Instant::now()),
-            false => None,
+        let estimated = if round.attempts.is_empty() {
+            self.memory.estimate(Instant::now())
+        } else {
+            None
         };
         let mut moment = match estimated {
             Some(moment) => moment,

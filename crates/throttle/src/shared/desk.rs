@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// A permit that is there, unless somebody came before.
-    pub(crate) fn from_stock(&mut self, now: Instant) -> Option<Ticket> {
+    pub(crate) fn take_from_stock(&mut self, now: Instant) -> Option<Ticket> {
         if !self.waiters.is_empty() {
             return None;
         }
@@ -171,15 +171,13 @@ impl Desk {
         if awaited && self.stock.is_empty() {
             // Calls that follow one another so closely would each ask for themselves.
             let close = now.saturating_duration_since(self.stocked_at) < STOCK_KEPT;
-            self.stock_size = match close {
-                true => (self.stock_size * 2).clamp(1, STOCK_MAX),
-                false => 0,
+            self.stock_size = if close {
+                (self.stock_size * 2).clamp(1, STOCK_MAX)
+            } else {
+                0
             };
         }
-        let stock = match awaited && !self.closed {
-            true => self.stock_size,
-            false => 0,
-        };
+        let stock = if awaited { self.stock_size } else { 0 };
         Batch {
             settlements: std::mem::take(&mut self.settlements),
             hold: self
@@ -200,7 +198,9 @@ impl Desk {
         now: Instant,
     ) -> Vec<oneshot::Sender<Option<Unclaimed>>> {
         self.out += count;
-        self.stocked_at = now;
+        if count > 0 {
+            self.stocked_at = now;
+        }
         self.stock
             .extend(std::iter::repeat_n(ticket, count as usize));
         let mut served = Vec::new();

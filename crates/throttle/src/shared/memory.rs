@@ -106,7 +106,9 @@ impl Memory {
     /// Takes in what Redis told. A book that is begun, or begun again, is of that `era`.
     pub(super) fn hear(&mut self, told: Told, core: &mut Core, era: u64) -> Moment {
         let age = |known: &Known| told.received.saturating_duration_since(known.sent);
-        let known = self.known.take().filter(|known| age(known) < KEPT);
+        // One that was begun here and never written is no memory.
+        let counts = |known: &Known| known.book.is_written() && age(known) < KEPT;
+        let known = self.known.take().filter(counts);
         let latest = known.as_ref().map(|known| latest(known.lane(), age(known)));
         let (token, found) = match (told.state, &known) {
             (Some(state), _) => read(&state),

@@ -133,7 +133,7 @@ impl SharedLane {
         loop {
             let answer = {
                 let mut desk = self.office.desk();
-                if let Some(ticket) = desk.from_stock(Instant::now()) {
+                if let Some(ticket) = desk.take_from_stock(Instant::now()) {
                     return Some(self.permit(ticket));
                 }
                 if desk.is_in_vain(deadline) {

@@ -50,19 +50,22 @@ impl Graph {
             .count()
     }
 
-    /// The share of the quota that was used.
-    pub(crate) fn used(&self) -> f64 {
-        self.used_between(Duration::ZERO, self.open_for)
-    }
-
+    /// The share of the quota that was used from then until then: the time that the calls take at
+    /// the limit, beside the time that they took.
     pub(crate) fn used_between(&self, from: Duration, until: Duration) -> f64 {
         let arrivals = self.arrivals.lock().unwrap();
-        let within = |at: &&Instant| {
-            let at = at.duration_since(self.begun_at);
-            at >= from && at < until
-        };
-        let calls = arrivals.iter().filter(within).count();
-        let windows = (until - from).as_secs_f64() / self.window.as_secs_f64();
-        calls as f64 / (windows * f64::from(self.limit))
+        let mut arrivals: Vec<Duration> = arrivals
+            .iter()
+            .map(|at| at.duration_since(self.begun_at))
+            .filter(|at| *at >= from && *at < until)
+            .collect();
+        arrivals.sort_unstable();
+        let limit = self.limit as usize;
+        let windows = u32::try_from(arrivals.len().saturating_sub(1) / limit).unwrap();
+        if windows == 0 {
+            return 0.0;
+        }
+        let took = arrivals[windows as usize * limit].saturating_sub(arrivals[0]);
+        self.window.as_secs_f64() * f64::from(windows) / took.as_secs_f64()
     }
 }
