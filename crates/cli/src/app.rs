@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::{Clock, SystemClock, Timestamp};
+use repilot_domain::{Clock, SyncedClock, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
 use crate::args::Global;
@@ -46,7 +46,7 @@ impl App {
             settings,
             settings_file: file,
             json: global.json,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SyncedClock::default()),
             places: Arc::new(places),
             simulated: false,
             config_given: global.config.clone(),
@@ -57,6 +57,11 @@ impl App {
     /// From here on, the rehearsal's own ledger is meant.
     pub(crate) fn simulate(&mut self) {
         self.simulated = true;
+    }
+
+    /// Whether this is a rehearsal.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.simulated
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -81,7 +86,11 @@ impl App {
     }
 
     pub(crate) async fn open_ledger(&self) -> anyhow::Result<Ledger> {
-        Ok(Ledger::open(&self.ledger_location()?).await?)
+        let ledger = Ledger::open(&self.ledger_location()?).await?;
+        if let Some(shared) = ledger.time().await? {
+            self.clock.agree(shared);
+        }
+        Ok(ledger)
     }
 
     /// For a command that only looks: a ledger that was named and is not there is a slip of the

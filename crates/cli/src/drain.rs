@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App};
 use crate::output::say;
+use crate::profile;
 use crate::progress::CampaignBar;
 
 /// How often the view looks at the ledger.
@@ -27,7 +28,7 @@ pub(crate) fn worker(
     ledger: &Ledger,
     tenants: Arc<dyn TenantDirectory>,
     attendance: Attendance,
-) -> Worker {
+) -> anyhow::Result<Worker> {
     let host = std::env::var("COMPUTERNAME")
         .or_else(|_| std::env::var("HOSTNAME"))
         .ok()
@@ -44,6 +45,7 @@ pub(crate) fn worker(
         started_at: now,
         heartbeat_at: now,
         in_flight: 0,
+        trouble: String::new(),
     };
     let retry = &app.settings.retry;
     let settings = WorkerSettings {
@@ -57,14 +59,15 @@ pub(crate) fn worker(
             look_after: retry.look_after.0,
         },
     };
-    Worker::new(
+    Ok(Worker::new(
         ledger.clone(),
         Arc::clone(&app.clock),
         row,
         tenants,
         settings,
         attendance,
-    )
+        profile::links(app)?,
+    ))
 }
 
 fn only(tenant: Tenant) -> Arc<dyn TenantDirectory> {
@@ -89,7 +92,7 @@ pub(crate) async fn campaign(
     tenant: Tenant,
     campaign: Campaign,
 ) -> anyhow::Result<(Campaign, Drained)> {
-    let worker = worker(app, ledger, only(tenant), Attendance::Campaign(campaign.id));
+    let worker = worker(app, ledger, only(tenant), Attendance::Campaign(campaign.id))?;
     let stop = CancellationToken::new();
     let mut running = tokio::spawn(worker.run(stop.clone()));
     let bar = CampaignBar::start(&campaign);

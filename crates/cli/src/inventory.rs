@@ -14,6 +14,7 @@ use repilot_worker::Tenant;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{lasting, say};
+use crate::profile;
 use crate::progress::Spinner;
 
 /// A page may fail so often before the listing is given up.
@@ -102,7 +103,9 @@ pub(crate) async fn list(
     tenant: &Tenant,
     freshness: Freshness,
 ) -> anyhow::Result<Listing> {
-    let lane = repilot_worker::reads_lane(ledger, tenant, app.now()).await?;
+    let budgets = profile::budgets(app)?;
+    let lane =
+        repilot_worker::reads_lane(ledger, budgets.as_ref(), tenant, app.now()).await?;
     let spinner = Spinner::start("listing the inventory");
     let resumed = match freshness {
         Freshness::Anew => None,

@@ -16,6 +16,7 @@ mod plan_file;
 mod plan_text;
 mod planning;
 mod private;
+mod profile;
 mod progress;
 mod settings;
 mod summary;

@@ -10,7 +10,7 @@ use crate::args::CheckArguments;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
-use crate::tenants;
+use crate::{profile, tenants};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -52,6 +52,7 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
         file.unwrap_or_else(|| "defaults; no settings file was found".to_owned()),
     )];
     lines.push(ledger(app).await);
+    lines.extend(redis(app).await);
     let names = match &arguments.tenant {
         Some(name) => vec![tenants::choose(&app.settings, Some(name))?],
         None => tenants::names(&app.settings)?,
@@ -89,6 +90,20 @@ async fn ledger(app: &App) -> Line {
             Line::ok("ledger", location)
         }
         Err(error) => failed("ledger", &error),
+    }
+}
+
+/// Whether Redis answers, where the settings name one.
+async fn redis(app: &App) -> Option<Line> {
+    let hint = "check `[redis] url`, the network and the password";
+    let address = &app.settings.redis.url;
+    match profile::budgets(app) {
+        Ok(None) => None,
+        Ok(Some(budgets)) => Some(match budgets.check().await {
+            Ok(()) => Line::ok("redis", address.to_string()),
+            Err(error) => Line::bad("redis", format!("{address}: {error}"), hint),
+        }),
+        Err(error) => Some(Line::bad("redis", causes(&error), hint)),
     }
 }
 

@@ -112,7 +112,13 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
     let workers: Vec<String> = status
         .workers
         .iter()
-        .map(|worker| format!("{} ({} in flight)", worker.id, worker.in_flight))
+        .map(|worker| {
+            let trouble = match worker.trouble.as_str() {
+                "" => String::new(),
+                trouble => format!("; {}", plain(trouble)),
+            };
+            format!("{} ({} in flight{trouble})", worker.id, worker.in_flight)
+        })
         .collect();
     parts.push(match workers.as_slice() {
         [] => "no worker is running".to_owned(),

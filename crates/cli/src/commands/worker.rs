@@ -32,7 +32,7 @@ pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Resul
             campaign.name, campaign.tenant
         ));
     }
-    let worker = drain::worker(app, &ledger, Arc::clone(&tenants) as _, Attendance::All);
+    let worker = drain::worker(app, &ledger, Arc::clone(&tenants) as _, Attendance::All)?;
     let stop = CancellationToken::new();
     let mut running = tokio::spawn(worker.run(stop.clone()));
     tracing::info!(ledger = %ledger.location(), "the worker is up");
