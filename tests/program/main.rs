@@ -8,6 +8,8 @@ mod dead_letters;
 mod inventory;
 mod look;
 mod plans;
+#[cfg(unix)]
+mod shared;
 mod tenants;
 
 /// The program under test.

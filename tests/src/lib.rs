@@ -4,6 +4,9 @@
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
 
+#[cfg(unix)]
+mod deployment;
+
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 
@@ -12,6 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+#[cfg(unix)]
+pub use deployment::{Deployment, signal};
 
 /// A simulated tenant, a folder for ledger and lists, and the program.
 pub struct Bench {
@@ -200,13 +206,7 @@ pub async fn kill(mut child: Child) -> ExitStatus {
 /// Sends the signal of Ctrl-C.
 #[cfg(unix)]
 pub async fn interrupt(child: &Child) {
-    let id = child.id().unwrap().to_string();
-    let sent = Command::new("kill")
-        .args(["-s", "INT", &id])
-        .status()
-        .await
-        .unwrap();
-    assert!(sent.success());
+    signal(child, "INT").await;
 }
 
 /// The repository's folder of example lists.

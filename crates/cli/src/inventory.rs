@@ -104,8 +104,7 @@ pub(crate) async fn list(
     freshness: Freshness,
 ) -> anyhow::Result<Listing> {
     let budgets = profile::budgets(app)?;
-    let lane =
-        repilot_worker::reads_lane(ledger, budgets.as_ref(), tenant, app.now()).await?;
+    let lane = repilot_worker::reads_lane(ledger, budgets.as_ref(), tenant, app.now()).await?;
     let spinner = Spinner::start("listing the inventory");
     let resumed = match freshness {
         Freshness::Anew => None,

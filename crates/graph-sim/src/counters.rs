@@ -23,6 +23,8 @@ pub struct Counters {
     pub devices_applied: u64,
     /// The most often that it took effect on one device.
     pub max_applied_per_device: u64,
+    /// Calls of the action that arrived while another of the same device was under way.
+    pub acts_at_once: u64,
     /// Devices that still have a user.
     pub still_assigned: u64,
     /// Devices that got another user in mid-run.

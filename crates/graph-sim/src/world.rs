@@ -35,6 +35,8 @@ struct Tracked {
     looks: u64,
     applied: u64,
     reassigned: bool,
+    /// Until when a call of the action is under way.
+    busy_until: Duration,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl World {
                 looks: 0,
                 applied: 0,
                 reassigned: false,
+                busy_until: Duration::ZERO,
             })
             .collect();
         let by_id = devices
@@ -157,7 +160,20 @@ impl World {
             let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
             self.counters.last_success_ms = Some(millis);
         }
+        self.note_acts_at_once(request, now, delay);
         Outcome { reply, delay }
+    }
+
+    fn note_acts_at_once(&mut self, request: &Request, now: Duration, delay: Duration) {
+        let Request::Act { id } = request else { return };
+        let Some(index) = self.by_id.get(&id.to_lowercase()) else {
+            return;
+        };
+        let device = &mut self.devices[*index];
+        if now < device.busy_until {
+            self.counters.acts_at_once += 1;
+        }
+        device.busy_until = device.busy_until.max(now + delay);
     }
 
     fn latency(&self) -> Duration {

@@ -1,0 +1,122 @@
+//! Several workers on one PostgreSQL and one Redis, and what happens to them.
+
+use std::time::Duration;
+
+use e2e::{Deployment, ended, kill, signal};
+use repilot_graph_sim::Scenario;
+
+use crate::PROGRAM;
+
+/// Calls that a worker has under way at once.
+const CONCURRENCY: u64 = 16;
+
+/// Longer than any lease.
+const FROZEN: Duration = Duration::from_secs(14);
+
+fn scenario(latency_ms: u64) -> Scenario {
+    let mut scenario = Scenario::default();
+    scenario.latency.fixed_ms = latency_ms;
+    scenario
+}
+
+async fn deployment(devices: usize) -> Deployment {
+    Deployment::with_campaign(PROGRAM, scenario(40), devices).await
+}
+
+#[tokio::test]
+async fn several_workers_drain_one_campaign_and_each_device_once() {
+    let deployment = deployment(600).await;
+    let workers: Vec<_> = (0..3).map(|_| deployment.worker()).collect();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(600, 0).await;
+    assert_eq!(deployment.bench.counters().acts, 600);
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_held_is_done_by_another() {
+    let deployment = deployment(900).await;
+    let (first, second) = (deployment.worker(), deployment.worker());
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    kill(first).await;
+    ended(second).await.expect(0);
+    deployment.assert_done(900, CONCURRENCY).await;
+}
+
+#[tokio::test]
+async fn a_frozen_worker_that_wakes_drops_what_others_took_over() {
+    let deployment = deployment(600).await;
+    let (first, second) = (deployment.worker(), deployment.worker());
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 100)
+        .await;
+    signal(&first, "STOP").await;
+    tokio::time::sleep(FROZEN).await;
+    signal(&first, "CONT").await;
+    for worker in [first, second] {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(600, CONCURRENCY).await;
+}
+
+#[tokio::test]
+async fn redis_may_restart_forget_and_freeze_in_the_middle() {
+    let mut deployment = deployment(1_500).await;
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    deployment.redis.flush();
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 500)
+        .await;
+    deployment.redis.stop();
+    // Somebody looks meanwhile, and is told.
+    let told = async {
+        loop {
+            let status = deployment.run(&["status", "--json"]).await.json();
+            let workers = status["workers"].as_array().unwrap();
+            let in_trouble = |worker: &serde_json::Value| worker["trouble"] != "";
+            if workers.len() == 2 && workers.iter().all(in_trouble) {
+                return;
+            }
+        }
+    };
+    told.await;
+    deployment.redis.resume();
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 900)
+        .await;
+    deployment.redis.freeze();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    deployment.redis.thaw();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_500, 0).await;
+}
+
+#[tokio::test]
+async fn postgres_may_restart_in_the_middle() {
+    let mut deployment = deployment(1_000).await;
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    deployment.postgres.stop();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    deployment.postgres.resume();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_000, 2 * CONCURRENCY).await;
+}

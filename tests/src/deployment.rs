@@ -1,0 +1,114 @@
+//! A deployment: workers that share a PostgreSQL and a Redis of the test's own.
+
+use std::path::Path;
+
+use repilot_graph_sim::Scenario;
+use servers::{Postgres, Redis};
+use tokio::process::{Child, Command};
+
+use crate::Bench;
+
+/// A tenant, its devices, and what several workers share.
+pub struct Deployment {
+    /// The tenant and the program.
+    pub bench: Bench,
+    /// The wire and the budgets.
+    pub redis: Redis,
+    /// The ledger's server.
+    pub postgres: Postgres,
+    /// The ledger.
+    pub ledger: String,
+}
+
+impl Deployment {
+    /// A tenant with so many made-up devices, all of them enqueued in a campaign `c`.
+    pub async fn with_campaign(program: &str, scenario: Scenario, devices: usize) -> Self {
+        let bench = Bench::new(program, scenario, devices).await;
+        let postgres = Postgres::start();
+        let ledger = postgres.create_database();
+        let deployment = Self {
+            bench,
+            redis: Redis::start(),
+            postgres,
+            ledger,
+        };
+        let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
+        deployment.run(&enqueue).await.expect(0);
+        deployment
+    }
+
+    /// The program with these arguments, as one of the deployment.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.bench.command(arguments);
+        self.join(&mut command);
+        command
+    }
+
+    fn join(&self, command: &mut Command) {
+        command
+            .env("REPILOT_LEDGER__URL", &self.ledger)
+            .env("REPILOT_REDIS__URL", self.redis.url())
+            .env("REPILOT_THROTTLE__WRITES", "100000")
+            .env("REPILOT_PLAN__MAX_DEVICES", "0")
+            .env("REPILOT_WORKER__CONCURRENCY", "16")
+            .env("REPILOT_RETRY__LOOK_AFTER", "50ms");
+    }
+
+    /// Runs the program to its end.
+    pub async fn run(&self, arguments: &[&str]) -> crate::Ran {
+        crate::Ran::of(&self.command(arguments).output().await.unwrap())
+    }
+
+    /// Starts a worker that drains until nothing is left.
+    #[must_use]
+    pub fn worker(&self) -> Child {
+        self.command(&["worker", "--until-empty"]).spawn().unwrap()
+    }
+
+    /// The same on a machine whose clock is wrong, by as much as faketime's library there is told.
+    #[must_use]
+    pub fn worker_with_clock(&self, library: &Path, wrong_by: &str) -> Child {
+        let mut command = self.command(&["worker", "--until-empty"]);
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME", wrong_by)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.spawn().unwrap()
+    }
+
+    /// Every device was done, none twice at once, each has one success; no call is lost or twice
+    /// recorded, and no more took effect than were under way when somebody was killed or cut off.
+    pub async fn assert_done(&self, devices: usize, in_flight: u64) {
+        let counters = self.bench.counters();
+        let devices_applied = u64::try_from(devices).unwrap();
+        assert_eq!(counters.devices_applied, devices_applied, "{counters:?}");
+        assert_eq!(counters.still_assigned, 0, "{counters:?}");
+        assert_eq!(counters.acts_at_once, 0, "{counters:?}");
+        assert!(
+            counters.applied <= devices_applied + in_flight,
+            "{counters:?}"
+        );
+        let rows = self
+            .run(&["export", "c", "--format", "json"])
+            .await
+            .expect(0)
+            .json();
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.len(), devices);
+        assert!(rows.iter().all(|row| row["outcome"] == "succeeded"));
+        let check = self.run(&["ledger", "check", "--json"]).await;
+        assert_eq!(check.code, 0, "{check:?}");
+    }
+}
+
+/// Sends a process a signal, by its name without `SIG`.
+pub async fn signal(child: &Child, name: &str) {
+    let id = child.id().unwrap().to_string();
+    let sent = Command::new("kill")
+        .args(["-s", name, &id])
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
+}
