@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use repilot_domain::TenantName;
+use repilot_ledger::LedgerLocation;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use duration::Span;
 pub(crate) use error::SettingsError;
@@ -62,10 +63,28 @@ impl Settings {
     }
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LedgerSettings {
+    /// It may carry a password; shown without it.
+    #[serde(serialize_with = "without_password")]
     pub(crate) url: String,
+}
+
+impl std::fmt::Debug for LedgerSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:?}", LedgerLocation::parse(&self.url))
+    }
+}
+
+/// A ledger's URL as it may be shown.
+fn without_password<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match LedgerLocation::parse(url) {
+        Ok(LedgerLocation::File(_)) => serializer.serialize_str(url),
+        Ok(location @ LedgerLocation::Postgres(_)) => serializer.collect_str(&location),
+        Err(_) if url.is_empty() => serializer.serialize_str(url),
+        Err(error) => serializer.collect_str(&error),
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
