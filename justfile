@@ -11,6 +11,7 @@ ci: format lint docs deny test
 
 # All tests, against real parts
 test:
+    bash tests/install-servers.sh
     cargo test --workspace --locked
 
 # Check the format

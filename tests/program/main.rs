@@ -6,6 +6,8 @@ mod campaigns;
 mod crashes;
 mod dead_letters;
 mod inventory;
+#[cfg(unix)]
+mod ledgers;
 mod look;
 mod plans;
 #[cfg(unix)]

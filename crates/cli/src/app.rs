@@ -79,7 +79,7 @@ impl App {
         };
         // A ledger that was named on the command line is meant, rehearsal or not.
         if self.simulated && !self.ledger_given {
-            let beside = location.path().with_file_name(SIMULATION_FILE);
+            let beside = beside(&location, SIMULATION_FILE)?;
             return Ok(LedgerLocation::parse(&beside.to_string_lossy())?);
         }
         Ok(location)
@@ -97,7 +97,8 @@ impl App {
     /// keyboard, and no reason to make one.
     pub(crate) async fn open_ledger_to_look(&self) -> anyhow::Result<Ledger> {
         let location = self.ledger_location()?;
-        if self.ledger_given && !location.path().exists() {
+        let is_missing = location.path().is_some_and(|path| !path.exists());
+        if self.ledger_given && is_missing {
             return Err(Failure::error(
                 format!("there is no ledger {location}"),
                 "check the path; `repilot run LIST` and `repilot enqueue LIST` make ledgers",
@@ -110,7 +111,7 @@ impl App {
     pub(crate) fn log_file(&self) -> anyhow::Result<PathBuf> {
         let file = &self.settings.log.file;
         if file.as_os_str().is_empty() {
-            return Ok(self.ledger_location()?.path().with_file_name("repilot.log"));
+            return beside(&self.ledger_location()?, "repilot.log");
         }
         Ok(file.clone())
     }
@@ -144,6 +145,18 @@ impl App {
         }
         Ok(format!("`{} worker --until-empty`", self.command()?))
     }
+}
+
+/// A file beside the ledger; where that is no file, in the folder where it would be.
+fn beside(ledger: &LedgerLocation, name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = ledger.path() {
+        return Ok(path.with_file_name(name));
+    }
+    let folder =
+        folders::ledger().context("cannot find the home folder; give `[log] file` or --ledger")?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    Ok(folder.join(name))
 }
 
 /// A word of a command line, in quotes where it needs them.

@@ -26,8 +26,8 @@ pub(crate) struct Global {
     /// Settings file [default: ./repilot.toml, or the platform's configuration folder]
     #[arg(long, global = true, value_name = "FILE", env = "REPILOT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Ledger file [default: `[ledger] url`]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Ledger: a file, or postgres://… [default: `[ledger] url`]
+    #[arg(long, global = true, value_name = "LEDGER")]
     pub(crate) ledger: Option<String>,
     /// Print data as JSON, on stdout
     #[arg(long, global = true)]
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Serve a simulated Graph
     #[command(after_help = help::SIMULATE_EXAMPLES)]
     Simulate(SimulateArguments),
+    /// The ledger itself: migrate, check, copy to another place
+    #[command(subcommand, after_help = help::LEDGER_EXAMPLES)]
+    Ledger(LedgerCommand),
     /// Check settings, ledger, token, permissions and reachability
     #[command(after_help = help::CHECK_EXAMPLES)]
     Check(CheckArguments),
@@ -348,6 +351,24 @@ pub(crate) struct CheckArguments {
     /// One tenant [default: all]
     #[arg(long)]
     pub(crate) tenant: Option<TenantName>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Bring the ledger up to date, or make it, and say its version
+    Migrate,
+    /// Check that it can be reached, is whole, and that its counters say what its jobs say
+    Check,
+    /// Copy everything into an empty ledger of any kind; campaigns go on there
+    Copy {
+        /// The ledger as it is: a file, or postgres://…
+        from: String,
+        /// The empty one
+        to: String,
+        /// Even from under workers that are at work: what they do meanwhile is lost to the copy
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

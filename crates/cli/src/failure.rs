@@ -85,16 +85,31 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         LedgerError::File { .. } => {
             "check that the folder exists and is yours, or choose another with --ledger FILE"
         }
+        LedgerError::Open { location, .. } if location.starts_with("postgres") => {
+            "is the server up, and do host, port, database, user and password belong together? \
+             `psql` with the same URL tells more"
+        }
         LedgerError::Open { .. } => {
-            "is it a ledger at all? choose another file with --ledger FILE, or restore a copy"
+            "is it a ledger at all? choose another with --ledger, or restore a copy"
         }
         LedgerError::Newer { .. } => {
-            "install the newer program, or choose another file with --ledger FILE"
+            "install the newer program, or choose another ledger with --ledger"
         }
         LedgerError::Migrate { .. } => {
-            "keep a copy of the file, then report this with the whole message"
+            "keep a copy of the ledger, then report this with the whole message"
         }
-        LedgerError::UnknownKind(_) => "set `[ledger] url` to the path of a SQLite file",
+        LedgerError::UnknownKind(_) | LedgerError::BadUrl { .. } => {
+            "set `[ledger] url` to the path of a SQLite file or to \
+             postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %40"
+        }
+        LedgerError::NotEmpty { .. } => "copy into a new file, or into a database of its own",
+        LedgerError::InUse { .. } => {
+            "stop the workers and wait a minute, or copy all the same with --force"
+        }
+        LedgerError::InDoubt { .. } => {
+            "see that the ledger can be reached, then run the same command again; \
+             nothing is done twice"
+        }
         LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
             "choose another name with --campaign NAME"
         }
@@ -103,6 +118,7 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         }
         LedgerError::Query { .. }
         | LedgerError::BadData { .. }
+        | LedgerError::Incomplete { .. }
         | LedgerError::Batch(_)
         | LedgerError::Contended
         | LedgerError::Transition(_) => {

@@ -97,6 +97,15 @@ Examples:
 A scenario is TOML; `repilot simulate --show-scenario` prints the built-in one, which explains
 every key. GET /_sim/counters and /_sim/devices show what the simulated Graph saw.";
 
+pub(crate) const LEDGER_EXAMPLES: &str = "\
+Examples:
+  repilot ledger migrate                        before the workers of a new version start
+  repilot ledger check --json                   after a crash, or in a monitor
+  repilot ledger copy ledger.db postgres://repilot@db.example/repilot
+                                                stop the workers before, start them on the copy
+
+PostgreSQL's password may come from PGPASSWORD or ~/.pgpass instead of the URL.";
+
 pub(crate) const CHECK_EXAMPLES: &str = "\
 Examples:
   repilot check

@@ -45,6 +45,12 @@ impl Integrity {
 }
 
 impl Ledger {
+    /// The last migration that the ledger has.
+    pub async fn version(&self) -> Result<i64, LedgerError> {
+        let mut reader = self.reader().await?;
+        version(&mut reader).await
+    }
+
     /// Counts everything anew, and lets the database look itself over; changes nothing.
     pub async fn check(&self) -> Result<Integrity, LedgerError> {
         let mut reading = self.begin_reading().await?;
@@ -55,12 +61,16 @@ impl Ledger {
                 .doing("check the ledger")?;
         }
         Ok(Integrity {
-            version: number(&mut reading, "SELECT MAX(version) FROM _sqlx_migrations").await?,
+            version: version(&mut reading).await?,
             jobs: number(&mut reading, "SELECT COUNT(*) FROM jobs").await?,
             damage: damage(&mut reading).await?,
             miscounts: miscounts(&mut reading).await?,
         })
     }
+}
+
+async fn version(connection: &mut AnyConnection) -> Result<i64, LedgerError> {
+    number(connection, "SELECT MAX(version) FROM _sqlx_migrations").await
 }
 
 async fn number(connection: &mut AnyConnection, sql: &'static str) -> Result<i64, LedgerError> {

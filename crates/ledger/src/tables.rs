@@ -184,3 +184,42 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::{Ledger, LedgerLocation};
+
+    /// A column that is not here would be missing in a copy.
+    #[tokio::test]
+    async fn every_table_and_column_that_the_migrations_make_is_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let location = LedgerLocation::parse(file.to_str().unwrap()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let mut reader = ledger.reader().await.unwrap();
+        let rows = sqlx::query(
+            "SELECT tables.name, columns.name
+             FROM sqlite_master AS tables
+             JOIN pragma_table_info(tables.name) AS columns
+             WHERE tables.type = 'table' AND tables.name NOT LIKE '%sql%'",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .unwrap();
+        let mut made: Vec<(String, String)> =
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut known: Vec<(String, String)> = TABLES
+            .iter()
+            .flat_map(|table| {
+                let of = |name: &str| (table.name.to_owned(), name.to_owned());
+                table.columns.iter().map(move |(name, _)| of(name))
+            })
+            .collect();
+        made.sort();
+        known.sort();
+        assert_eq!(made, known);
+    }
+}

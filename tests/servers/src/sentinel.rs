@@ -1,14 +1,10 @@
 //! A Redis Sentinel.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "nobody tells when a server is up: it is asked"
-)]
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::process::Process;
-use crate::{Redis, free_port};
+use crate::process::{Process, Server};
+use crate::{PATIENCE, Redis, free_port};
 
 /// A Sentinel that knows one Redis as the master `spring`.
 #[derive(Debug)]
@@ -17,9 +13,6 @@ pub struct Sentinel {
     _process: Process,
     _folder: tempfile::TempDir,
 }
-
-/// How long it may take to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Sentinel {
     /// Starts one.
@@ -34,7 +27,12 @@ impl Sentinel {
             format!("port {port}\nbind 127.0.0.1\nsentinel monitor spring 127.0.0.1 {master} 1\n"),
         )
         .unwrap();
-        let server = ["redis-server", config.to_str().unwrap(), "--sentinel"];
+        let command = ["redis-server", config.to_str().unwrap(), "--sentinel"];
+        let server = Server {
+            command: &command,
+            end: "KILL",
+            folder: folder.path(),
+        };
         let process = Process::start(&server, |_| {});
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {

@@ -9,6 +9,7 @@ mod export;
 mod inventory;
 mod job;
 mod jobs;
+mod ledger;
 mod plan;
 mod refused;
 mod run;
@@ -52,6 +53,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,
         Command::Simulate(arguments) => simulate::run(&app, &arguments).await,
+        Command::Ledger(command) => ledger::run(&app, &command).await,
         Command::Check(arguments) => check::run(&app, &arguments).await,
         Command::Config(_) => config::show(&app),
         Command::Completions { .. } => Ok(Exit::Done),

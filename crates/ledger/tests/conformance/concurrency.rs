@@ -70,6 +70,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         started_at: START,
         heartbeat_at: bench.now(),
         in_flight: 0,
+        trouble: String::new(),
     };
     ledger.announce(&row).await.unwrap();
     let mut states: Vec<LaneState> = ["contoso", "fabrikam"].map(lane_state).into();

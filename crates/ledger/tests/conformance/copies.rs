@@ -142,6 +142,7 @@ async fn a_ledger_is_not_copied_from_under_its_workers(database: Database) {
         started_at: START,
         heartbeat_at: START,
         in_flight: 0,
+        trouble: String::new(),
     };
     bench.ledger.announce(&worker).await.unwrap();
     let target = Place::of(database);

@@ -1,9 +1,9 @@
 //! What the ledger says of itself.
 
 use repilot_domain::AttemptOutcome;
-use repilot_ledger::Miscount;
+use repilot_ledger::{Miscount, Verdict};
 
-use crate::bench::{Bench, Database, START, attempt, succeeded};
+use crate::bench::{Bench, Database, START, attempt, retry, succeeded};
 
 async fn a_check_finds_a_counter_that_does_not_say_what_the_jobs_say(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -34,11 +34,11 @@ async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
     let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
-    let mut said = crate::bench::retry(&job, START, true, Some("no\0 consent"));
+    let mut said = retry(&job, START, true, Some("no\0 consent"));
     said.attempts[0].message = Some("a\0b \\u0000 \u{1f600}".to_owned());
     said.attempts.push(attempt(AttemptOutcome::Retried, START));
-    if let repilot_ledger::Verdict::Retry { message, .. } = &mut said.verdict {
-        *message = "a\0b \\u0000 \u{1f600}".to_owned();
+    if let Verdict::Retry { message, .. } = &mut said.verdict {
+        "a\0b \\u0000 \u{1f600}".clone_into(message);
     }
     assert!(commit.settle(said).await.unwrap());
     let kept = "a\u{fffd}b \\u0000 \u{1f600}";

@@ -113,7 +113,7 @@ impl Wire {
 
 /// Passes bytes on until one end is gone, or the answer to a commit is to be lost.
 async fn pass(mut client: TcpStream, mut server: TcpStream, losing: Arc<AtomicBool>) {
-    let (mut asked, mut answered) = ([0; 65_536], [0; 65_536]);
+    let (mut asked, mut answered) = ([0; 8_192], [0; 8_192]);
     let mut lost = false;
     loop {
         tokio::select! {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what the tests start for themselves, from Debian's packages, where it is missing:
+# redis-server and PostgreSQL. No service of the system's is started.
+set -euo pipefail
+
+missing=()
+command -v redis-server >/dev/null || missing+=(redis-server)
+# Debian keeps PostgreSQL's programs out of the path.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+    missing+=(postgresql)
+test ${#missing[@]} -gt 0 || exit 0
+
+echo "the tests need ${missing[*]}" >&2
+if ! command -v apt-get >/dev/null; then
+    echo "hint: install them with your system's package manager (Redis and PostgreSQL's server)" >&2
+    exit 1
+fi
+as_root=()
+if test "$(id -u)" -ne 0; then
+    if ! command -v sudo >/dev/null; then
+        echo "hint: as root, run: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+# RUNLEVEL=1 keeps the packages from starting their services.
+as_root+=(env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
