@@ -18,23 +18,53 @@ pub struct Deployment {
     pub postgres: Postgres,
     /// The ledger.
     pub ledger: String,
+    /// Tokens come from the simulated machine's identity endpoint.
+    identities: bool,
 }
 
 impl Deployment {
     /// A tenant with so many made-up devices, all of them enqueued in a campaign `c`.
     pub async fn with_campaign(program: &str, scenario: Scenario, devices: usize) -> Self {
+        let deployment = Self::empty(program, scenario, devices).await;
+        let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
+        deployment.run(&enqueue).await.expect(0);
+        deployment
+    }
+
+    /// Tenants `tenant-0`, `tenant-1` and so on, one for each of the scenario's tokens, all devices
+    /// of each enqueued in a campaign of its name.
+    pub async fn new(program: &str, scenario: Scenario, devices: usize, tenants: &[&str]) -> Self {
+        let mut deployment = Self::empty(program, scenario, devices).await;
+        deployment.identities = true;
+        let section = |tenant: &&str| {
+            format!(
+                "[tenants.{tenant}]\ncredential = \"managed-identity\"\nclient_id = \"{tenant}\"\n"
+            )
+        };
+        let settings: String = tenants.iter().map(section).collect();
+        deployment.bench.write("repilot.toml", settings);
+        for tenant in tenants {
+            let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", tenant];
+            let of_tenant = ["--tenant", tenant];
+            deployment
+                .run(&[&enqueue[..], &of_tenant].concat())
+                .await
+                .expect(0);
+        }
+        deployment
+    }
+
+    async fn empty(program: &str, scenario: Scenario, devices: usize) -> Self {
         let bench = Bench::new(program, scenario, devices).await;
         let postgres = Postgres::start();
         let ledger = postgres.create_database();
-        let deployment = Self {
+        Self {
             bench,
             redis: Redis::start(),
             postgres,
             ledger,
-        };
-        let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
-        deployment.run(&enqueue).await.expect(0);
-        deployment
+            identities: false,
+        }
     }
 
     /// The program with these arguments, as one of the deployment.
@@ -53,6 +83,13 @@ impl Deployment {
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .env("REPILOT_WORKER__CONCURRENCY", "16")
             .env("REPILOT_RETRY__LOOK_AFTER", "50ms");
+        if self.identities {
+            let endpoint = format!("{}/_sim/identity", self.bench.simulator.url());
+            command
+                .env_remove("REPILOT_GRAPH__TOKEN")
+                .env("IDENTITY_ENDPOINT", endpoint)
+                .env("IDENTITY_HEADER", "simulated");
+        }
     }
 
     /// Runs the program to its end.
@@ -64,6 +101,14 @@ impl Deployment {
     #[must_use]
     pub fn worker(&self) -> Child {
         self.command(&["worker", "--until-empty"]).spawn().unwrap()
+    }
+
+    /// The same, knowing what a tenant is said to grant in 20 s.
+    #[must_use]
+    pub fn worker_at_quota(&self, writes: u32) -> Child {
+        let mut command = self.command(&["worker", "--until-empty"]);
+        command.env("REPILOT_THROTTLE__WRITES", writes.to_string());
+        command.spawn().unwrap()
     }
 
     /// The same on a machine whose clock is wrong, by as much as faketime's library there is told.

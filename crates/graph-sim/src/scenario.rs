@@ -21,8 +21,10 @@ pub struct Scenario {
     pub missing: Vec<String>,
     /// How long an answer takes.
     pub latency: Latency,
-    /// What the tenant grants.
+    /// What a tenant grants.
     pub quota: Quota,
+    /// Writes that the n-th tenant grants, where that is not what `quota` says.
+    pub writes_of_tenants: Vec<u32>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -93,6 +95,7 @@ impl Default for Scenario {
             missing: Vec::new(),
             latency: Latency::default(),
             quota: Quota::default(),
+            writes_of_tenants: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -104,6 +107,15 @@ impl Default for Scenario {
 pub struct ScenarioError(#[from] toml::de::Error);
 
 impl Scenario {
+    /// The same, with what the n-th tenant grants.
+    pub(crate) fn of_tenant(&self, tenant: usize) -> Self {
+        let mut scenario = self.clone();
+        if let Some(writes) = self.writes_of_tenants.get(tenant) {
+            scenario.quota.writes = Some(*writes);
+        }
+        scenario
+    }
+
     /// Reads a scenario.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         Ok(toml::from_str(text)?)

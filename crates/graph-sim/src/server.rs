@@ -57,10 +57,8 @@ impl Server {
             .map(|(tenant, token)| (token.clone(), (tenant, 0)))
             .collect();
         Self {
-            worlds: scenario
-                .tokens
-                .iter()
-                .map(|_| Mutex::new(World::new(scenario.clone(), fleet.clone())))
+            worlds: (0..scenario.tokens.len())
+                .map(|tenant| Mutex::new(World::new(scenario.of_tenant(tenant), fleet.clone())))
                 .collect(),
             tokens: Mutex::new(Tokens { known, issued: 0 }),
             scenario,
@@ -100,8 +98,14 @@ impl Server {
         Some((*tenant, good))
     }
 
-    /// A fresh token of the first tenant, as a machine's identity endpoint gives it.
-    fn issue(&self) -> serde_json::Value {
+    /// A fresh token, as a machine's identity endpoint gives it: of the n-th tenant where the
+    /// identity's client id is `tenant-n`, else of the first.
+    fn issue(&self, query: &str) -> serde_json::Value {
+        let number = |pair: &str| pair.strip_prefix("client_id=tenant-")?.parse().ok();
+        let asked: Option<usize> = query.split('&').find_map(number);
+        let tenant = asked
+            .filter(|tenant| *tenant < self.worlds.len())
+            .unwrap_or(0);
         let mut tokens = lock(&self.tokens);
         tokens.issued += 1;
         let claims = json!({
@@ -115,7 +119,7 @@ impl Server {
             encode(r#"{"alg":"none"}"#),
             encode(&claims.to_string())
         );
-        tokens.known.insert(token.clone(), (0, 0));
+        tokens.known.insert(token.clone(), (tenant, 0));
         let in_a_day = std::time::Duration::from_hours(24);
         let expires = since_epoch() + in_a_day;
         json!({
@@ -137,7 +141,7 @@ impl Server {
             let bytes = bytes
                 .map(http_body_util::Collected::to_bytes)
                 .unwrap_or_default();
-            return Ok(self.control(control, &bytes));
+            return Ok(self.control(control, head.uri.query().unwrap_or_default(), &bytes));
         }
         let ids = Ids::of(head.headers.get("client-request-id"));
         let unauthorized = || http(&Reply::fault(401, BodyShape::Graph), &ids);
@@ -180,7 +184,7 @@ impl Server {
         http(&reply, &ids)
     }
 
-    fn control(&self, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
+    fn control(&self, path: &str, query: &str, body: &[u8]) -> Response<Full<Bytes>> {
         #[derive(Deserialize)]
         struct Assign {
             id: String,
@@ -190,7 +194,7 @@ impl Server {
             "counters" => json!(self.counters(0)),
             "devices" => json!(self.devices(0)),
             "scenario" => json!(self.scenario),
-            "identity" => self.issue(),
+            "identity" => self.issue(query),
             "assign" => match serde_json::from_slice::<Assign>(body) {
                 Ok(assign) => json!({ "found": self.reassign(0, &assign.id, &assign.user) }),
                 Err(error) => json!({ "error": error.to_string() }),
