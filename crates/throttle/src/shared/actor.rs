@@ -8,7 +8,8 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 use redis::RedisResult;
 use tokio::time::Instant;
 
-use super::book::{Batch, Book, Decision, LEASE, Wait};
+use super::batch::{Batch, Decision, Wait};
+use super::book::{Book, LEASE};
 use super::desk::{Lease, Ticket, Unclaimed};
 use super::memory::{Known, Memory, Moment, Told, in_writing};
 use super::store::{Proposal, ReplyOutcome, SharedBudgets};

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::{Answer, Core, CoreState, Grant, Refusal};
+use super::batch::{Batch, Decision, Settlement, Wait};
+use super::holder::Holder;
+use crate::CoreState;
+use crate::core::{Core, Grant, Refusal};
 
 /// A process that has not written for so long is gone, or frozen: its calls under way count as
 /// answered at that moment.
@@ -33,63 +36,6 @@ pub(crate) struct Book {
     ahead: i64,
     holders: Vec<Holder>,
     lane: CoreState,
-}
-
-/// A process that took part lately: it holds permits, waits for some, or had some.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Holder {
-    id: u64,
-    /// The last batch of its that was written.
-    batch: u64,
-    lease_until: Duration,
-    /// Permits by the epoch that they were granted in.
-    permits: Vec<(u64, u32)>,
-    /// Calls that wait.
-    waiting: u32,
-    /// When it was last granted a permit.
-    granted_at: Duration,
-}
-
-/// What a process wants of the lane.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Batch {
-    pub(crate) settlements: Vec<Settlement>,
-    pub(crate) hold: Option<Duration>,
-    /// Permits for calls that wait.
-    pub(crate) wanted: u32,
-    /// Permits for calls that may come.
-    pub(crate) stock: u32,
-    /// Others that had waited longer had the time to take theirs.
-    pub(crate) deferred: bool,
-}
-
-/// What came of a permit.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settlement {
-    pub(crate) holder: u64,
-    pub(crate) epoch: u64,
-    pub(crate) took: Duration,
-    pub(crate) answer: Answer,
-}
-
-/// What a process gets.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Decision {
-    pub(crate) granted: u32,
-    pub(crate) epoch: u64,
-    /// Why there is not more, if more was wanted.
-    pub(crate) wait: Option<Wait>,
-}
-
-/// When to ask again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// At this instant of the lane's time.
-    Until(Duration),
-    /// When a call is settled, whoever made it.
-    UntilSettled,
-    /// When those who have waited longer had the time to take theirs.
-    Deferring,
 }
 
 impl Book {
@@ -278,14 +224,7 @@ impl Book {
     fn take(&mut self, id: u64) -> Holder {
         match self.holders.iter().position(|held| held.id == id) {
             Some(position) => self.holders.remove(position),
-            None => Holder {
-                id,
-                batch: 0,
-                lease_until: Duration::ZERO,
-                permits: Vec::new(),
-                waiting: 0,
-                granted_at: Duration::ZERO,
-            },
+            None => Holder::new(id),
         }
     }
 
@@ -297,35 +236,6 @@ impl Book {
     fn waiting_longer_than(&self, granted_at: Duration) -> u32 {
         let longer = |held: &&Holder| held.waiting > 0 && held.granted_at < granted_at;
         u32::try_from(self.holders.iter().filter(longer).count()).unwrap_or(u32::MAX)
-    }
-}
-
-impl Holder {
-    fn add(&mut self, epoch: u64, count: u32) {
-        match self.permits.iter_mut().find(|(known, _)| *known == epoch) {
-            Some((_, permits)) => *permits += count,
-            None => self.permits.push((epoch, count)),
-        }
-    }
-
-    /// Whether it held such a permit.
-    fn remove(&mut self, epoch: u64) -> bool {
-        let Some(position) = self.permits.iter().position(|(known, _)| *known == epoch) else {
-            return false;
-        };
-        self.permits[position].1 -= 1;
-        if self.permits[position].1 == 0 {
-            self.permits.swap_remove(position);
-        }
-        true
-    }
-
-    fn lapse(self, core: &mut Core, now: Duration) {
-        for (epoch, count) in self.permits {
-            for _ in 0..count {
-                core.settle(Grant::of(epoch, now), Answer::Failed, now);
-            }
-        }
     }
 }
 
@@ -368,7 +278,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::{LaneSeed, LaneSettings};
+    use crate::{Answer, LaneSeed, LaneSettings};
 
     const WINDOW: Duration = Duration::from_secs(20);
     /// A window, and what is added to it.

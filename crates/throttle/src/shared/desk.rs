@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::SharedPermit;
-use super::book::{Batch, Settlement};
+use super::batch::{Batch, Settlement};
 use crate::core::Answer;
 
 /// Permits that nobody came for are returned after so long: some round trips, so that calls that

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::book::{Book, LEASE, latest};
 use super::store::KEPT;
-use crate::core::{Core, CoreState};
-use crate::{LaneSeed, LaneSettings};
+use crate::core::Core;
+use crate::{CoreState, LaneSeed, LaneSettings};
 
 /// A process that was the last to write decides on what it remembers, if that is so young, …
 const REMEMBERED_FOR: Duration = Duration::from_secs(2);

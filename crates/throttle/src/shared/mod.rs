@@ -25,8 +25,10 @@
 //!   as soon as it comes: at once if it waits, with its next renewal if calls of its are under way.
 
 mod actor;
+mod batch;
 mod book;
 mod desk;
+mod holder;
 mod memory;
 mod store;
 
