@@ -136,6 +136,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("started_at", Number),
             ("heartbeat_at", Number),
             ("in_flight", Number),
+            ("trouble", Text),
         ],
     },
     Table {

@@ -2,6 +2,7 @@
 //! system's packages, and gone when the test's process is, however that ends.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
 #![expect(
     clippy::disallowed_methods,

@@ -1,6 +1,6 @@
 //! The address of a database, which may hold a password.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -31,7 +31,7 @@ impl Address {
     }
 
     /// Takes it from a file, where one is named.
-    pub(crate) fn or_of(self, file: &PathBuf) -> Result<Self, SettingsError> {
+    pub(crate) fn or_of(self, file: &Path) -> Result<Self, SettingsError> {
         if file.as_os_str().is_empty() {
             return Ok(self);
         }
