@@ -120,3 +120,36 @@ async fn postgres_may_restart_in_the_middle() {
     }
     deployment.assert_done(1_000, 2 * CONCURRENCY).await;
 }
+
+#[tokio::test]
+async fn tenants_that_grant_differently_share_workers_and_each_has_its_own_budget() {
+    let granted = [30, 20, 15, 10, 8];
+    let mut scenario = scenario(20);
+    scenario.tokens = (0..granted.len())
+        .map(|tenant| format!("token-{tenant}"))
+        .collect();
+    scenario.writes_of_tenants = granted.to_vec();
+    scenario.quota.window_ms = 2_000;
+    let tenants = ["tenant-0", "tenant-1", "tenant-2", "tenant-3", "tenant-4"];
+    let deployment = Deployment::new(PROGRAM, scenario, 40, &tenants).await;
+    let start = || {
+        let mut command = deployment.command(&["worker", "--until-empty"]);
+        command
+            .env("REPILOT_THROTTLE__WRITES", "30")
+            .env("REPILOT_THROTTLE__WINDOW", "2s");
+        command.spawn().unwrap()
+    };
+    for worker in [start(), start()] {
+        let ran = ended(worker).await.expect(0);
+        assert!(!ran.stderr.contains("WARN"), "{ran:?}");
+    }
+    for tenant in 0..granted.len() {
+        let counters = deployment.bench.simulator.counters(tenant);
+        assert_eq!(
+            (counters.applied, counters.acts_at_once),
+            (40, 0),
+            "{counters:?}"
+        );
+        assert_eq!(counters.throttled > 0, tenant > 0, "{counters:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use repilot_domain::Timestamp;
+use repilot_domain::{Timestamp, WithCauses};
 use serde::Serialize;
 
 use crate::failure::{Failure, hint};
@@ -56,16 +56,9 @@ pub(crate) fn complain(error: &anyhow::Error) {
     }
 }
 
-/// An error and its causes on one line; a cause that was said already is not said again.
+/// An error and its causes on one line.
 pub(crate) fn causes(error: &anyhow::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if said.last().is_none_or(|last| !last.contains(&cause)) {
-            said.push(cause);
-        }
-    }
-    said.join(": ")
+    WithCauses(error.as_ref()).to_string()
 }
 
 /// Asks a person whether something is meant. Where nobody can be asked, nobody has said yes.

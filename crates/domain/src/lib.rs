@@ -4,6 +4,7 @@
 
 mod by;
 mod campaign;
+mod causes;
 mod clock;
 mod dead_reason;
 mod device;
@@ -14,6 +15,7 @@ mod state;
 
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
+pub use causes::WithCauses;
 pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
 pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Clock, JobId, WorkerId};
+use repilot_domain::{Clock, JobId, WithCauses, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -190,7 +190,7 @@ async fn commit_patiently(
         }
         if !std::mem::replace(&mut warned, true) {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %WithCauses(&error),
                 commands = batch.len(),
                 "the ledger does not take a batch; trying again"
             );

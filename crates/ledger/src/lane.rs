@@ -224,7 +224,7 @@ impl Ledger {
                      gate, gate_until, gate_reason, calls, throttled, throttle_events,
                      rate_per_second, updated_at
                  )
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 VALUES ($1, $2, $3, CAST($4 AS DOUBLE PRECISION), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                  ON CONFLICT (tenant, kind)
                  DO UPDATE SET
                      configured_limit = excluded.configured_limit,
@@ -244,7 +244,8 @@ impl Ledger {
             .bind(state.tenant.as_str())
             .bind(state.kind.as_str())
             .bind(state.configured_limit)
-            .bind(state.learnt_limit)
+            // As text: sqlx gives a missing double another type than a double.
+            .bind(state.learnt_limit.map(|limit| limit.to_string()))
             .bind(state.window_ms)
             .bind(state.used)
             .bind(state.in_flight)

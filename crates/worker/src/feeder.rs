@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use repilot_domain::{Clock, TenantName, Timestamp, WorkerId};
+use repilot_domain::{Clock, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_ledger::Ledger;
 use repilot_queue::{Dispatcher, WireHealth};
 use tokio::sync::{Notify, watch};
@@ -47,7 +47,7 @@ impl Feeder {
                 match self.ledger.tenants_with_work(now).await {
                     Ok(found) => tenants = found,
                     Err(error) => tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = %WithCauses(&error),
                         "the ledger did not say which tenants have work; trying again"
                     ),
                 }
@@ -63,7 +63,7 @@ impl Feeder {
             }
             if let Err(error) = self.dispatcher.survey(now).await {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %WithCauses(&error),
                     "the ledger did not say what is on the wire; trying again"
                 );
             }
@@ -106,7 +106,7 @@ impl Feeder {
             Err(error) => {
                 tracing::warn!(
                     tenant = %tenant,
-                    error = &error as &dyn std::error::Error,
+                    error = %WithCauses(&error),
                     "cannot dispatch; trying again"
                 );
                 idle_until.insert(tenant.clone(), now.after(DISCOVER_EVERY));
@@ -125,7 +125,7 @@ impl Feeder {
             Ok(held) => held > 0,
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %WithCauses(&error),
                     "the ledger did not give the lanes of tenants; trying again"
                 );
                 false

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptStep, Clock, LaneKind};
+use repilot_domain::{AttemptStep, Clock, LaneKind, WithCauses};
 use repilot_ledger::{
     ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
 };
@@ -57,7 +57,7 @@ impl Handler {
             tracing::error!(
                 job.id = delivery.job.0,
                 tenant = %delivery.tenant,
-                error = &error as &dyn std::error::Error,
+                error = %WithCauses(&error),
                 "the ledger does not take what became of a job; its device is looked at before it is called again"
             );
             // Whoever listens is told once; after that nobody does.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{CampaignId, Clock, Timestamp};
+use repilot_domain::{CampaignId, Clock, Timestamp, WithCauses};
 use repilot_ledger::{Ledger, LedgerError, WorkerRow};
 use repilot_queue::WireHealth;
 use tokio::sync::watch;
@@ -80,7 +80,7 @@ impl Keeper {
             }
             if let Err(error) = self.keep().await {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %WithCauses(&error),
                     "the ledger did not renew what this worker holds; trying again"
                 );
             }
@@ -176,7 +176,7 @@ impl Keeper {
                 _ = renewals.tick() => {
                     if let Err(error) = self.renew_leases(self.clock.now()).await {
                         tracing::warn!(
-                            error = &error as &dyn std::error::Error,
+                            error = %WithCauses(&error),
                             "the ledger did not renew what is in flight; trying again"
                         );
                     }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, AttemptStep, JobState, Timestamp, WorkerId};
+use repilot_domain::{AttemptOutcome, AttemptStep, JobState, LaneKind, Timestamp, WorkerId};
 
-use crate::bench::{Bench, Database, LEASE, START, succeeded, tenant};
+use repilot_ledger::LaneState;
+
+use crate::bench::{Bench, Database, LEASE, START, lane_state, succeeded, tenant};
 
 async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused(
     database: Database,
@@ -127,7 +129,36 @@ async fn a_lease_from_before_the_clock_was_set_back_holds_nothing(database: Data
     bench.assert_counters_agree().await;
 }
 
+async fn what_a_lane_says_is_kept_whether_or_not_it_has_something_to_say(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
+    let quiet = LaneState {
+        learnt_limit: None,
+        gate_until: None,
+        ..lane_state("contoso")
+    };
+    let closed = LaneState {
+        learnt_limit: Some(12.5),
+        gate_until: Some(START),
+        ..lane_state("contoso")
+    };
+    let of_reads = |state: &LaneState| LaneState {
+        kind: LaneKind::Reads,
+        ..state.clone()
+    };
+    for (reads, writes) in [(&quiet, &closed), (&closed, &quiet)] {
+        let said = [of_reads(reads), writes.clone()];
+        bench.ledger.save_lane_states(&said).await.unwrap();
+        let kept = bench.ledger.lane_states().await.unwrap();
+        for said in said {
+            let kept = kept.iter().find(|kept| kept.kind == said.kind).unwrap();
+            assert_eq!(kept.learnt_limit, said.learnt_limit);
+            assert_eq!(kept.gate_until, said.gate_until);
+        }
+    }
+}
+
 on_every_database! {
+    what_a_lane_says_is_kept_whether_or_not_it_has_something_to_say,
     a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused,
     a_renewed_lease_is_not_rescued_and_a_lost_wire_is,
     one_process_at_a_time_holds_a_lane,

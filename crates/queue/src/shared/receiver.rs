@@ -12,7 +12,7 @@ use apalis_core::worker::builder::WorkerBuilder;
 use apalis_redis::RedisStorage;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
-use repilot_domain::Clock;
+use repilot_domain::{Clock, WithCauses};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -203,7 +203,7 @@ impl Receiver {
         let leaving = custody::put_back(&mut redis, &self.queue, Some(worker), self.clock.now());
         if let Err(error) = self.redis.in_time(leaving).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %WithCauses(&error),
                 "could not put back what was taken from the wire; others do, or it is dispatched again"
             );
         }
@@ -218,7 +218,7 @@ impl Receiver {
     }
 
     fn is_down(&self, error: &WireError) {
-        let why = in_words(error);
+        let why = WithCauses(error).to_string();
         let (since, is_news) = match &*self.health.borrow() {
             WireHealth::Up { .. } => {
                 self.outages.fetch_add(1, Ordering::Relaxed);
@@ -228,24 +228,10 @@ impl Receiver {
         };
         if is_news {
             tracing::warn!(
-                error = error as &dyn std::error::Error,
+                error = %WithCauses(error),
                 "nothing comes over the wire; trying again"
             );
         }
         self.health.send_replace(WireHealth::Down { since, why });
     }
-}
-
-/// An error and what caused it, as people read it.
-fn in_words(error: &WireError) -> String {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_words = cause.to_string();
-        if !words.ends_with(&cause_words) {
-            words = format!("{words}: {cause_words}");
-        }
-        source = cause.source();
-    }
-    words
 }

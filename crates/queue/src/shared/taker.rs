@@ -1,5 +1,6 @@
 //! What takes a parcel up: each delivery in it gets a place, and then a handler.
 
+use repilot_domain::WithCauses;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ where
         let removed = custody::remove(&mut self.redis, &self.queue, &self.worker, task).await;
         if let Err(error) = removed {
             tracing::debug!(
-                error = &error as &dyn std::error::Error,
+                error = %WithCauses(&error),
                 "what was taken from the wire is still on it, and comes again"
             );
         }
