@@ -48,12 +48,14 @@ pub(crate) async fn claim(
     }
     let claimable = claimable(connection, jobs).await?;
     let ids = batch(claimable.iter().map(|row| row.0))?;
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs
          SET state = 'running', worker = $2, lease_until = $3
-         WHERE state = 'queued'
-           AND id IN (SELECT id FROM {} AS claims)",
-        Dialect::of(connection).each_id()
+         WHERE {state} = 'queued'
+           AND id IN (SELECT id FROM {each} AS claims)",
+        state = dialect.of_found("state"),
+        each = dialect.each_id()
     );
     let claimed = sqlx::query(AssertSqlSafe(sql))
         .bind(ids)
@@ -97,7 +99,8 @@ async fn claimable(
          CROSS JOIN jobs
          WHERE jobs.id = claims.id
            AND jobs.dispatch = claims.dispatch
-           AND jobs.state = 'queued'",
+           AND {state} = 'queued'",
+        state = dialect.of_found("jobs.state"),
         gathered = dialect.gathered(
             "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
              jobs.user_principal_name, jobs.attempts, jobs.uncertain"

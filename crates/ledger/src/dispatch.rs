@@ -223,9 +223,10 @@ async fn queue(
     let sql = format!(
         "UPDATE jobs
          SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
-         WHERE state = 'pending'
-           AND id IN (SELECT id FROM {} AS due)",
-        dialect.each_id()
+         WHERE {state} = 'pending'
+           AND id IN (SELECT id FROM {each} AS due)",
+        state = dialect.of_found("state"),
+        each = dialect.each_id()
     );
     let queued = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(due.iter().map(|(id, _)| *id))?)

@@ -295,15 +295,17 @@ pub(crate) async fn recall(
     if jobs.is_empty() {
         return Ok(());
     }
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs
          SET state = 'pending', worker = ''
-         FROM {} AS recalls
+         FROM {each} AS recalls
          WHERE jobs.id = recalls.id
            AND jobs.dispatch = recalls.dispatch
-           AND jobs.state = 'queued'
+           AND {state} = 'queued'
          RETURNING jobs.campaign_id",
-        Dialect::of(connection).each_pair()
+        state = dialect.of_found("jobs.state"),
+        each = dialect.each_pair()
     );
     let recalls = pairs(jobs.iter().copied())?;
     let rows = sqlx::query(AssertSqlSafe(sql))

@@ -145,6 +145,7 @@ async fn succeed_jobs(
     if settlements.is_empty() {
         return Ok(());
     }
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs
          SET state = 'succeeded',
@@ -157,9 +158,10 @@ async fn succeed_jobs(
          FROM {each} AS said
          WHERE jobs.id = said.id
            AND jobs.dispatch = said.dispatch
-           AND jobs.state = 'running'
+           AND {state} = 'running'
            AND jobs.worker = $2",
-        each = Dialect::of(connection).each_pair()
+        state = dialect.of_found("jobs.state"),
+        each = dialect.each_pair()
     );
     let said = pairs(
         settlements
@@ -194,8 +196,9 @@ async fn held(
          CROSS JOIN jobs
          WHERE jobs.id = said.id
            AND jobs.dispatch = said.dispatch
-           AND jobs.state = 'running'
+           AND {state} = 'running'
            AND jobs.worker = $2",
+        state = dialect.of_found("jobs.state"),
         gathered = dialect.gathered("jobs.id, jobs.dispatch, jobs.campaign_id"),
         each = dialect.each_pair()
     );
@@ -229,6 +232,7 @@ async fn update_jobs(
         ));
     }
     let expected = rows.len() as u64;
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs
          SET state = verdicts.state,
@@ -250,11 +254,12 @@ async fn update_jobs(
                     CAST(value->>6 AS TEXT) AS message,
                     CAST(value->>7 AS BIGINT) AS finished_at,
                     CAST(value->>8 AS BIGINT) AS called
-             FROM {}
+             FROM {each}
          ) AS verdicts
          WHERE jobs.id = verdicts.id
-           AND jobs.state = 'running'",
-        Dialect::of(connection).each()
+           AND {state} = 'running'",
+        each = dialect.each(),
+        state = dialect.of_found("jobs.state")
     );
     let updated = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(rows)?)
