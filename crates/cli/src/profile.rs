@@ -2,8 +2,9 @@
 //! Decided here, from the settings, and nowhere else.
 
 use anyhow::Context as _;
-use repilot_queue::{RedisAddress, Wire};
-use repilot_throttle::{RedisServer, SharedBudgets};
+use repilot_queue::Wire;
+use repilot_redis::RedisAddress;
+use repilot_throttle::SharedBudgets;
 use repilot_worker::Links;
 
 use crate::app::App;
@@ -29,6 +30,6 @@ pub(crate) fn budgets(app: &App) -> anyhow::Result<Option<SharedBudgets>> {
     if redis.url.is_empty() || app.is_simulated() {
         return Ok(None);
     }
-    let server = RedisServer::parse(redis.url.as_given()).context("[redis] url")?;
-    Ok(Some(SharedBudgets::new(server, &redis.prefix)))
+    let address = RedisAddress::parse(redis.url.as_given()).context("[redis] url")?;
+    Ok(Some(SharedBudgets::new(address, &redis.prefix)))
 }

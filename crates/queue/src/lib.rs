@@ -14,5 +14,4 @@ mod wire;
 pub use delivery::Delivery;
 pub use dispatcher::{DispatchError, Dispatcher};
 pub use health::WireHealth;
-pub use shared::{AddressError, RedisAddress};
 pub use wire::{Receiver, Wire, WireError};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use apalis_core::error::WorkerError;
 use repilot_domain::{Clock, TenantName};
+use repilot_redis::RedisAddress;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::shared::{self, RedisAddress};
+use crate::shared;
 use crate::{Delivery, WireHealth, memory};
 
 /// A wire that does not carry.

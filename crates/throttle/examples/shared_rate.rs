@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_throttle::{Answer, Lane, LaneSeed, LaneSettings, RedisServer, SharedBudgets};
+use repilot_redis::RedisAddress;
+use repilot_throttle::{Answer, Lane, LaneSeed, LaneSettings, SharedBudgets};
 use servers::Redis;
 use tokio::time::Instant;
 
@@ -53,7 +54,7 @@ fn settings() -> LaneSettings {
 }
 
 fn lane(redis: &Redis, name: &str) -> Lane {
-    let server = RedisServer::parse(&redis.url()).unwrap();
+    let server = RedisAddress::parse(&redis.url()).unwrap();
     let budgets = SharedBudgets::new(server, "rate");
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
     Lane::shared(&budgets, name, settings(), LaneSeed::default(), rng)

@@ -18,13 +18,11 @@ mod gate;
 mod lane;
 mod local;
 mod pacer;
-mod redis;
 mod settings;
 mod shared;
 mod snapshot;
 mod state;
 
-pub use self::redis::{RedisServer, RedisUrlError};
 pub use crate::core::{Answer, Core, Grant, Refusal};
 pub use lane::{Lane, Permit};
 pub use settings::{LaneSeed, LaneSettings, SeededCall};

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_throttle::{
-    Answer, GateState, Lane, LaneSeed, LaneSettings, Permit, RedisServer, SharedBudgets,
-};
+use repilot_redis::RedisAddress;
+use repilot_throttle::{Answer, GateState, Lane, LaneSeed, LaneSettings, Permit, SharedBudgets};
 use servers::Redis;
 use strict::Graph;
 use tokio::time::{Instant, sleep, timeout};
@@ -31,7 +30,7 @@ fn settings(limit: u32, window: Duration) -> LaneSettings {
 
 /// A lane as a process of its own would have it, with its own connection.
 fn lane_at(url: &str, settings: LaneSettings) -> Lane {
-    let server = RedisServer::parse(url).unwrap();
+    let server = RedisAddress::parse(url).unwrap();
     let budgets = SharedBudgets::new(server, "test");
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
     Lane::shared(
@@ -265,7 +264,7 @@ async fn many_permits_cost_few_round_trips() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_lanes_say_nothing() {
     let redis = Redis::start();
-    let server = RedisServer::parse(&redis.url()).unwrap();
+    let server = RedisAddress::parse(&redis.url()).unwrap();
     let budgets = SharedBudgets::new(server, "test");
     let lanes: Vec<Lane> = (0..500)
         .map(|number| {

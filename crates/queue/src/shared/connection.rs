@@ -1,16 +1,11 @@
 //! Connections to Redis, and how long one waits for them.
 
-use std::time::Duration;
-
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
 
-use super::RedisAddress;
-use super::address::Client;
-use crate::WireError;
+use repilot_redis::{PATIENCE, RedisAddress};
 
-/// Redis answers within milliseconds, or something is wrong with it.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::WireError;
 
 /// A Redis to connect to.
 #[derive(Debug, Clone)]
@@ -28,19 +23,7 @@ impl Redis {
         &self,
         config: AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, RedisError> {
-        let config = config
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        match self.address.client()? {
-            Client::Server(server) => {
-                server
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await
-            }
-            Client::Sentinel(mut sentinel) => {
-                sentinel.get_async_connection_with_config(&config).await
-            }
-        }
+        self.address.connect(config).await
     }
 
     /// Waits for work on Redis for no longer than it may take, connecting included.

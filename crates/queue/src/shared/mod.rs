@@ -20,7 +20,6 @@
 //! again when its taker stops or is cut off in the middle of it; and several processes that push at
 //! once may each exceed the bound by one push.
 
-mod address;
 mod connection;
 mod custody;
 mod parcel;
@@ -30,6 +29,7 @@ mod receiver;
 mod sender;
 mod taker;
 
+use repilot_redis::RedisAddress;
 use std::sync::Arc;
 
 use repilot_domain::Clock;
@@ -39,7 +39,6 @@ use crate::WireHealth;
 use connection::Redis;
 use queue::Queue;
 
-pub use address::{AddressError, RedisAddress};
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::{Sender, share};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{JobId, SystemClock, TenantName};
-use repilot_queue::{Delivery, Receiver, RedisAddress, Wire, WireError, WireHealth};
+use repilot_queue::{Delivery, Receiver, Wire, WireError, WireHealth};
+use repilot_redis::RedisAddress;
 use servers::Redis;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;

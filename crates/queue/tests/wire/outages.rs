@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use repilot_queue::{RedisAddress, Wire, WireError, WireHealth};
+use repilot_queue::{Wire, WireError, WireHealth};
+use repilot_redis::RedisAddress;
 use servers::Redis;
 use tokio::time::Instant;
 

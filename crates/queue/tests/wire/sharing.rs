@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use redis::AsyncCommands as _;
 use repilot_domain::{Clock as _, ManualClock, SystemClock};
-use repilot_queue::{RedisAddress, Wire};
+use repilot_queue::Wire;
+use repilot_redis::RedisAddress;
 use servers::{Redis, Sentinel};
 
 use crate::harness::{Running, connect, deliveries, ends, tenant, up};

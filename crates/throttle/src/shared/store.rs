@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, RedisError, RedisResult, Script};
+use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, Script};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::RedisServer;
+use repilot_redis::RedisAddress;
 
 /// How long a state is kept that nobody uses: what a tenant granted yesterday says little.
 pub(crate) const KEPT: Duration = Duration::from_hours(24);
@@ -26,7 +26,7 @@ pub struct SharedBudgets {
 }
 
 struct Store {
-    server: RedisServer,
+    server: RedisAddress,
     prefix: String,
     script: Script,
     slot: Mutex<Slot>,
@@ -70,7 +70,7 @@ pub(crate) enum ReplyOutcome {
 impl SharedBudgets {
     /// The budgets under `prefix` in that Redis. Connects when the first is used.
     #[must_use]
-    pub fn new(server: RedisServer, prefix: &str) -> Self {
+    pub fn new(server: RedisAddress, prefix: &str) -> Self {
         Self {
             store: Arc::new(Store {
                 server,
@@ -127,7 +127,12 @@ impl SharedBudgets {
         if slot.failed_at.is_some_and(lately) {
             return Err((ErrorKind::Io, "Redis could not be reached a moment ago").into());
         }
-        match self.store.server.connect().await {
+        match self
+            .store
+            .server
+            .connect(AsyncConnectionConfig::new())
+            .await
+        {
             Ok(connection) => {
                 slot.number += 1;
                 slot.failed_at = None;

@@ -62,7 +62,7 @@ impl RedisAddress {
     }
 
     /// The server, or whom to ask for it.
-    pub(super) fn client(&self) -> Result<Client, RedisError> {
+    pub(crate) fn client(&self) -> Result<Client, RedisError> {
         // The crate panics without one; somebody else's is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         match &*self.0 {
@@ -77,7 +77,7 @@ impl RedisAddress {
 }
 
 /// What connects.
-pub(super) enum Client {
+pub(crate) enum Client {
     Server(redis::Client),
     Sentinel(SentinelClient),
 }
