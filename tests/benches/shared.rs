@@ -61,7 +61,7 @@ fn scenario(granted: &[u32]) -> Scenario {
 /// So many workers on one tenant; of several, one is killed now and then.
 async fn one_tenant(workers: usize) -> String {
     let devices = 100 * (WINDOWS as usize + 1);
-    let deployment = Deployment::new(PROGRAM, scenario(&[100]), devices, &["tenant-0"]).await;
+    let deployment = Deployment::with_tenants(PROGRAM, scenario(&[100]), &[devices]).await;
     let start = || deployment.worker_at_quota(100);
     let mut running: Vec<_> = (0..workers).map(|_| start()).collect();
     for _ in 0..3 {
@@ -79,9 +79,8 @@ async fn one_tenant(workers: usize) -> String {
 }
 
 async fn five_tenants() -> String {
-    let tenants = ["tenant-0", "tenant-1", "tenant-2", "tenant-3", "tenant-4"];
-    let devices = 30 * (WINDOWS as usize + 1);
-    let deployment = Deployment::new(PROGRAM, scenario(&GRANTED), devices, &tenants).await;
+    let devices = GRANTED.map(|granted| granted as usize * (WINDOWS as usize + 1));
+    let deployment = Deployment::with_tenants(PROGRAM, scenario(&GRANTED), &devices).await;
     let workers = [
         deployment.worker_at_quota(100),
         deployment.worker_at_quota(100),

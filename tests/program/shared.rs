@@ -130,8 +130,7 @@ async fn tenants_that_grant_differently_share_workers_and_each_has_its_own_budge
         .collect();
     scenario.writes_of_tenants = granted.to_vec();
     scenario.quota.window_ms = 2_000;
-    let tenants = ["tenant-0", "tenant-1", "tenant-2", "tenant-3", "tenant-4"];
-    let deployment = Deployment::new(PROGRAM, scenario, 40, &tenants).await;
+    let deployment = Deployment::with_tenants(PROGRAM, scenario, &[40; 5]).await;
     let start = || {
         let mut command = deployment.command(&["worker", "--until-empty"]);
         command

@@ -31,20 +31,27 @@ impl Deployment {
         deployment
     }
 
-    /// Tenants `tenant-0`, `tenant-1` and so on, one for each of the scenario's tokens, all devices
-    /// of each enqueued in a campaign of its name.
-    pub async fn new(program: &str, scenario: Scenario, devices: usize, tenants: &[&str]) -> Self {
-        let mut deployment = Self::empty(program, scenario, devices).await;
+    /// Tenants `tenant-0`, `tenant-1` and so on, one for each of the scenario's tokens, so many
+    /// devices of each enqueued in a campaign of its name.
+    pub async fn with_tenants(program: &str, scenario: Scenario, devices: &[usize]) -> Self {
+        let most = devices.iter().copied().max().unwrap_or_default();
+        let mut deployment = Self::empty(program, scenario, most).await;
+        let all = std::fs::read_to_string(deployment.bench.path("devices.txt")).unwrap();
+        let serials: Vec<&str> = all.lines().collect();
+        let tenants: Vec<String> = (0..devices.len()).map(|n| format!("tenant-{n}")).collect();
         deployment.identities = true;
-        let section = |tenant: &&str| {
+        let section = |tenant: &String| {
             format!(
                 "[tenants.{tenant}]\ncredential = \"managed-identity\"\nclient_id = \"{tenant}\"\n"
             )
         };
         let settings: String = tenants.iter().map(section).collect();
         deployment.bench.write("repilot.toml", settings);
-        for tenant in tenants {
-            let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", tenant];
+        for (tenant, count) in tenants.iter().zip(devices) {
+            deployment
+                .bench
+                .write("some.txt", serials[..*count].join("\n"));
+            let enqueue = ["enqueue", "--yes", "some.txt", "--campaign", tenant];
             let of_tenant = ["--tenant", tenant];
             deployment
                 .run(&[&enqueue[..], &of_tenant].concat())
@@ -107,7 +114,9 @@ impl Deployment {
     #[must_use]
     pub fn worker_at_quota(&self, writes: u32) -> Child {
         let mut command = self.command(&["worker", "--until-empty"]);
-        command.env("REPILOT_THROTTLE__WRITES", writes.to_string());
+        command
+            .env("REPILOT_THROTTLE__WRITES", writes.to_string())
+            .env_remove("REPILOT_WORKER__CONCURRENCY");
         command.spawn().unwrap()
     }
 
