@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves, from Debian's packages, where it is missing:
-# redis-server and PostgreSQL. No service of the system's is started.
+# redis-server, PostgreSQL, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
 set -euo pipefail
 
 missing=()
@@ -8,11 +8,12 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 # Debian keeps PostgreSQL's programs out of the path.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
     missing+=(postgresql)
+compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(faketime)
 test ${#missing[@]} -gt 0 || exit 0
 
 echo "the tests need ${missing[*]}" >&2
 if ! command -v apt-get >/dev/null; then
-    echo "hint: install them with your system's package manager (Redis and PostgreSQL's server)" >&2
+    echo "hint: install them with your system's package manager (Redis, PostgreSQL's server, faketime)" >&2
     exit 1
 fi
 as_root=()

@@ -64,6 +64,33 @@ async fn a_frozen_worker_that_wakes_drops_what_others_took_over() {
     deployment.assert_done(600, CONCURRENCY).await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_clock_that_is_wrong_by_minutes_robs_nobody() {
+    let deployment = deployment(900).await;
+    let workers = [
+        deployment.worker(),
+        deployment.worker_with_clock("+5m"),
+        deployment.worker_with_clock("-5m"),
+    ];
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(900, 0).await;
+    let export = deployment
+        .run(&["export", "c", "--format", "json"])
+        .await
+        .expect(0);
+    let rows = export.json();
+    let attempts = |row: &serde_json::Value| row["attempts"].as_u64();
+    assert!(
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .all(|row| attempts(row) == Some(1))
+    );
+}
+
 #[tokio::test]
 async fn redis_may_restart_forget_and_freeze_in_the_middle() {
     let mut deployment = deployment(1_500).await;

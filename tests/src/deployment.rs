@@ -1,6 +1,6 @@
 //! A deployment: workers that share a PostgreSQL and a Redis of the test's own.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use repilot_graph_sim::Scenario;
 use servers::{Postgres, Redis};
@@ -120,12 +120,12 @@ impl Deployment {
         command.spawn().unwrap()
     }
 
-    /// The same on a machine whose clock is wrong, by as much as faketime's library there is told.
+    /// The same on a machine whose clock is wrong by so much, as in `+5m`.
     #[must_use]
-    pub fn worker_with_clock(&self, library: &Path, wrong_by: &str) -> Child {
+    pub fn worker_with_clock(&self, wrong_by: &str) -> Child {
         let mut command = self.command(&["worker", "--until-empty"]);
         command
-            .env("LD_PRELOAD", library)
+            .env("LD_PRELOAD", faketime())
             .env("FAKETIME", wrong_by)
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         command.spawn().unwrap()
@@ -154,6 +154,14 @@ impl Deployment {
         let check = self.run(&["ledger", "check", "--json"]).await;
         assert_eq!(check.code, 0, "{check:?}");
     }
+}
+
+/// The library that makes a process's clock wrong, of Debian's package.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(Result::unwrap);
+    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    let found = libraries.find(|library| library.exists());
+    found.expect("faketime is not installed: `bash tests/run.sh` does it")
 }
 
 /// Sends a process a signal, by its name without `SIG`.
