@@ -153,14 +153,21 @@ impl Worker {
             Ok(()) | Err(_) => {}
         }
         let all_done = CancellationToken::new();
-        let handling = async {
+        // A task of its own: a wire looks for deliveries each time that it is woken, and the loops
+        // beside it wake often.
+        let receiving = tokio::spawn({
+            let (name, ending) = (id.0.clone(), ending.clone());
             let concurrency = settings.concurrency * IN_HAND_PER_CALL;
-            let ended = receiver
-                .run(&id.0, concurrency, handle, ending.clone())
-                .await;
+            async move { receiver.run(&name, concurrency, handle, ending).await }
+        });
+        let handling = async {
+            let ended = receiving.await;
             ending.cancel();
             all_done.cancel();
-            ended.map_err(WorkerError::from)
+            match ended {
+                Ok(ended) => ended.map_err(WorkerError::from),
+                Err(_panicked) => Err(WorkerError::Wire(WireError::Closed)),
+            }
         };
         let keeping = async {
             tokio::join!(feeder.run(&ending), keeper.run(&ending));

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// For what was pushed and not announced: its pusher failed in between.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Wakes a worker.
 pub(super) struct Prompt {
