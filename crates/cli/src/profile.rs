@@ -11,12 +11,12 @@ use crate::app::App;
 
 /// What connects this process's worker with others.
 pub(crate) fn links(app: &App) -> anyhow::Result<Links> {
-    let Some(budgets) = budgets(app)? else {
+    let Some(address) = redis(app)? else {
         return Ok(Links::none());
     };
-    let redis = &app.settings.redis;
-    let address = RedisAddress::parse(redis.url.as_given()).context("[redis] url")?;
-    let (wire, receiver) = Wire::shared(address, &redis.prefix, app.clock.clone());
+    let prefix = &app.settings.redis.prefix;
+    let budgets = SharedBudgets::new(address.clone(), prefix);
+    let (wire, receiver) = Wire::shared(address, prefix, app.clock.clone());
     Ok(Links {
         wire,
         receiver,
@@ -24,12 +24,18 @@ pub(crate) fn links(app: &App) -> anyhow::Result<Links> {
     })
 }
 
-/// The budgets that all processes draw on, where there are any. A rehearsal has its own.
+/// The budgets that all processes draw on, where there are any.
 pub(crate) fn budgets(app: &App) -> anyhow::Result<Option<SharedBudgets>> {
-    let redis = &app.settings.redis;
-    if redis.url.is_empty() || app.is_simulated() {
+    let prefix = &app.settings.redis.prefix;
+    Ok(redis(app)?.map(|address| SharedBudgets::new(address, prefix)))
+}
+
+/// What processes share, where they share anything. A rehearsal shares nothing.
+fn redis(app: &App) -> anyhow::Result<Option<RedisAddress>> {
+    let url = &app.settings.redis.url;
+    if url.is_empty() || app.is_simulated() {
         return Ok(None);
     }
-    let address = RedisAddress::parse(redis.url.as_given()).context("[redis] url")?;
-    Ok(Some(SharedBudgets::new(address, &redis.prefix)))
+    let address = RedisAddress::parse(url.as_given()).context("[redis] url")?;
+    Ok(Some(address))
 }

@@ -164,19 +164,24 @@ impl Lanes {
         now: Timestamp,
     ) -> Result<usize, LedgerError> {
         let mut held = 0;
+        let mut failed = None;
         for name in tenants {
             let Some(tenant) = directory.tenant(name) else {
                 continue;
             };
             let until = now.after(LEASE);
-            match self.hold(ledger, &tenant, worker, now, until).await? {
-                None => held += 1,
-                Some(other) => {
+            match self.hold(ledger, &tenant, worker, now, until).await {
+                Ok(None) => held += 1,
+                Ok(Some(other)) => {
                     tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
                 }
+                // The ledger is away, for every tenant.
+                Err(error) if error.is_passing() => return Err(error),
+                // What is wrong with one tenant keeps no other from its lane.
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(held)
+        failed.map_or(Ok(held), Err)
     }
 
     /// Takes or renews a tenant's lanes; who else holds them, if somebody does.

@@ -21,21 +21,17 @@ impl Address {
         self.0.is_empty()
     }
 
-    /// The address that stands in a file, so that its password is in no environment.
-    pub(crate) fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self(text.trim_start_matches('\u{feff}').trim().to_owned()))
-    }
-
-    /// Takes it from a file, where one is named.
+    /// The address that stands in a file, where one is named, so that its password is in no
+    /// environment; else this one.
     pub(crate) fn or_of(self, file: &Path) -> Result<Self, SettingsError> {
         if file.as_os_str().is_empty() {
             return Ok(self);
         }
-        Self::read(file)
+        let text = std::fs::read_to_string(file).map_err(|source| SettingsError::Read {
+            path: file.to_owned(),
+            source,
+        })?;
+        Ok(Self(text.trim_start_matches('\u{feff}').trim().to_owned()))
     }
 }
 

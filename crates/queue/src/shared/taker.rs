@@ -1,11 +1,11 @@
 //! What takes a parcel up: each delivery in it gets a place, and then a handler.
 
-use repilot_domain::WithCauses;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use redis::aio::MultiplexedConnection;
+use repilot_domain::WithCauses;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
