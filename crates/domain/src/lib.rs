@@ -6,6 +6,7 @@ mod by;
 mod campaign;
 mod causes;
 mod clock;
+mod controls;
 mod dead_reason;
 mod device;
 mod id;
@@ -17,6 +18,11 @@ pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;
 pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
+pub use controls::{
+    Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, MaxFailures, PauseCause,
+    Priority, RECENT_OUTCOMES, Rate, Schedule, Share, Standing, Stratum, Stretch, Windows, Zone,
+    kind_of, moment_in, spread,
+};
 pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};

@@ -1,0 +1,65 @@
+//! What holds a campaign back: how it starts, when it stops by itself, when it may run, how fast.
+
+mod canary;
+mod changes;
+mod max_failures;
+mod moment;
+mod pause_cause;
+mod priority;
+mod rate;
+mod schedule;
+mod settings;
+mod share;
+mod window;
+mod zone;
+
+pub use canary::{Canary, CanaryPhase, Stratum, spread};
+pub use changes::{Change, ControlChanges};
+pub use max_failures::{MaxFailures, RECENT_OUTCOMES, kind_of};
+pub use moment::moment_in;
+pub use pause_cause::PauseCause;
+pub use priority::Priority;
+pub use rate::Rate;
+pub use schedule::{Schedule, Standing, Stretch};
+pub use settings::Controls;
+pub use share::Share;
+pub use window::Windows;
+pub use zone::Zone;
+
+/// A control that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no {what}: {why}")]
+pub struct ControlError {
+    what: &'static str,
+    text: String,
+    why: String,
+}
+
+impl ControlError {
+    pub(crate) fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
+        Self {
+            what,
+            text: text.to_owned(),
+            why: why.into(),
+        }
+    }
+}
+
+/// One spelling for the ledger, `--json` and the command line: what `Display` says and `FromStr` reads.
+macro_rules! as_text {
+    ($type:ident) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+use as_text;

@@ -1,0 +1,23 @@
+//! Everything that holds a campaign back.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Canary, MaxFailures, Priority, Rate, Schedule, Share};
+
+/// Everything that holds a campaign back; by default nothing does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Controls {
+    /// These go first; then it waits.
+    pub canary: Option<Canary>,
+    /// It does not wait if at least this share of them succeeded.
+    pub canary_auto: Option<Share>,
+    /// It stops by itself at so many dead letters.
+    pub max_failures: Option<MaxFailures>,
+    /// When it may run.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+    /// Before or after which others of its tenant it goes.
+    pub priority: Priority,
+    /// How fast it may go, whatever the tenant grants.
+    pub rate: Option<Rate>,
+}

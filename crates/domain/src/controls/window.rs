@@ -1,0 +1,522 @@
+//! The hours in which a campaign may run.
+//!
+//! The clocks on the wall decide: a window is open whenever they show a time within it. An hour that
+//! they jump over is not there, and one that they show twice counts both times. A window that ends
+//! at or before its beginning's time of day ends on the next day, and belongs to the day on which it
+//! began.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil::{Date, DateTime, Weekday};
+use jiff::tz::AmbiguousOffset;
+
+use super::{ControlError, Zone, as_text};
+use crate::Timestamp;
+
+/// Windows within a week; none at all is always open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Windows(Vec<Window>);
+
+as_text!(Windows);
+
+/// From when to when, in seconds of the day, on which days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    days: Days,
+    opens: u32,
+    /// At most [`DAY`]; no later than `opens` where it is on the next day.
+    closes: u32,
+}
+
+/// Days of the week, a bit each, from Monday.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Days(u8);
+
+const DAY: u32 = 24 * 3_600;
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const DAYS_SHOWN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// A week and a day: whatever is open or closed for longer than that is so for ever, unless clocks
+/// are put forward over it.
+const SEARCHED_AT_ONCE: Duration = Duration::from_hours(8 * 24);
+/// No clocks are put forward over the same window so often.
+const SEARCHES: u32 = 8;
+
+impl Windows {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one is open; always, where there is none.
+    #[must_use]
+    pub fn are_open(&self, zone: &Zone, at: Timestamp) -> bool {
+        let Some(local) = zone.local(at) else {
+            return false;
+        };
+        self.is_empty() || self.0.iter().any(|window| window.holds(local))
+    }
+
+    /// When they next open or close; never, where they do not.
+    #[must_use]
+    pub fn next_change(&self, zone: &Zone, after: Timestamp) -> Option<Timestamp> {
+        let is_open = self.are_open(zone, after);
+        let mut from = after;
+        for _ in 0..SEARCHES {
+            let until = from.after(SEARCHED_AT_ONCE);
+            let moments = self.moments(zone, from, until)?;
+            let changes = |moment: &Timestamp| self.are_open(zone, *moment) != is_open;
+            if let Some(change) = moments.into_iter().find(changes) {
+                return Some(change);
+            }
+            from = until;
+        }
+        None
+    }
+
+    /// Every moment after `from`, up to `until`, at which anything can change, in order: whenever
+    /// the clocks show the edge of a window, and whenever they are put forward or back.
+    fn moments(&self, zone: &Zone, from: Timestamp, until: Timestamp) -> Option<Vec<Timestamp>> {
+        let mut moments = Vec::new();
+        let first = zone.local(from)?.date().yesterday().ok()?;
+        let last = zone.local(until)?.date().tomorrow().ok()?;
+        for day in first
+            .series(jiff::Span::new().days(1))
+            .take_while(|day| *day <= last)
+        {
+            for window in &self.0 {
+                for second in [window.opens, window.closes] {
+                    moments.extend(shown_at(zone, day, second));
+                }
+            }
+        }
+        let start = jiff::Timestamp::from_millisecond(from.as_millis()).ok()?;
+        let turns = zone
+            .rules
+            .following(start)
+            .map(|turn| turn.timestamp().as_millisecond());
+        moments.extend(
+            turns
+                .take_while(|turn| *turn <= until.as_millis())
+                .map(Timestamp::from_millis),
+        );
+        moments.retain(|moment| from < *moment && *moment <= until);
+        moments.sort();
+        Some(moments)
+    }
+}
+
+/// When the clocks show a second of a day: once, twice, or never.
+fn shown_at(zone: &Zone, day: Date, second: u32) -> Vec<Timestamp> {
+    let local = if second == DAY {
+        day.tomorrow().ok().map(|next| next.at(0, 0, 0, 0))
+    } else {
+        let seconds = jiff::Span::new().seconds(i64::from(second));
+        day.at(0, 0, 0, 0).checked_add(seconds).ok()
+    };
+    let Some(local) = local else {
+        return Vec::new();
+    };
+    let offsets = match zone.rules.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Unambiguous { offset } => vec![offset],
+        // The change itself is among the moments.
+        AmbiguousOffset::Gap { .. } => Vec::new(),
+        AmbiguousOffset::Fold { before, after } => vec![before, after],
+    };
+    let instants = offsets
+        .into_iter()
+        .filter_map(|offset| offset.to_timestamp(local).ok());
+    instants
+        .map(|instant| Timestamp::from_millis(instant.as_millisecond()))
+        .collect()
+}
+
+impl Window {
+    fn holds(&self, local: DateTime) -> bool {
+        let time = local.time();
+        let second = [
+            (time.hour(), 3_600),
+            (time.minute(), 60),
+            (time.second(), 1),
+        ]
+        .iter()
+        .map(|(count, seconds)| u32::from(count.unsigned_abs()) * seconds)
+        .sum::<u32>();
+        let today = self.days.has(local.date().weekday());
+        if self.opens < self.closes {
+            return today && (self.opens..self.closes).contains(&second);
+        }
+        let yesterday = self.days.has(local.date().weekday().previous());
+        today && second >= self.opens || yesterday && second < self.closes
+    }
+}
+
+impl Days {
+    const ALL: Self = Self(0b111_1111);
+
+    fn has(self, day: Weekday) -> bool {
+        self.0 & (1 << day.to_monday_zero_offset()) != 0
+    }
+
+    /// `Mon`, `Mon-Fri`, `Fri-Mon`.
+    fn read(text: &str) -> Option<Self> {
+        let day = |word: &str| {
+            let word = word.trim().to_lowercase();
+            let named = |day: &str| word.starts_with(day) && full_name(day).starts_with(&word);
+            DAYS.iter().position(|day| named(day))
+        };
+        let Some((first, last)) = text.split_once('-') else {
+            return day(text).map(|day| Self(1 << day));
+        };
+        let (first, last) = (day(first)?, day(last)?);
+        let count = (last + 7 - first) % 7 + 1;
+        let bits = (first..first + count).fold(0, |bits, day| bits | 1 << (day % 7));
+        Some(Self(bits))
+    }
+}
+
+fn full_name(day: &str) -> String {
+    let rest = match day {
+        "tue" => "sday",
+        "wed" => "nesday",
+        "thu" => "rsday",
+        "sat" => "urday",
+        _ => "day",
+    };
+    format!("{day}{rest}")
+}
+
+impl fmt::Display for Days {
+    /// `Mon-Fri`, `Mon,Wed`; nothing for every day.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let mut day = 0;
+        while day < 7 {
+            let run = (day..7).take_while(|day| self.0 & (1 << day) != 0).count();
+            match run {
+                0 => {}
+                1 => parts.push(DAYS_SHOWN[day].to_owned()),
+                _ => parts.push(format!("{}-{}", DAYS_SHOWN[day], DAYS_SHOWN[day + run - 1])),
+            }
+            day += run.max(1);
+        }
+        formatter.write_str(&parts.join(","))
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.days != Days::ALL {
+            write!(formatter, "{} ", self.days)?;
+        }
+        let time = |second: u32| {
+            let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+            match second {
+                0 => format!("{hour:02}:{minute:02}"),
+                second => format!("{hour:02}:{minute:02}:{second:02}"),
+            }
+        };
+        write!(formatter, "{}-{}", time(self.opens), time(self.closes))
+    }
+}
+
+impl fmt::Display for Windows {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let windows: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.pad(&windows.join("; "))
+    }
+}
+
+impl FromStr for Windows {
+    type Err = ControlError;
+
+    /// `Mon-Fri 20:00-06:00, Sat,Sun 00:00-24:00`; without days every day; seconds may follow.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |why: &str| ControlError::new("window", text, why);
+        let mut windows = Vec::new();
+        // Days whose times come with a later part, as in `Sat,Sun 10:00-18:00`.
+        let mut days = Days(0);
+        for part in text.split([',', ';']) {
+            let part = part.trim();
+            let times_at = part.find(|c: char| c.is_ascii_digit());
+            let (named, times) = part.split_at(times_at.unwrap_or(part.len()));
+            let named = named.trim();
+            if !named.is_empty() {
+                let read = Days::read(named)
+                    .ok_or_else(|| bad("days are Mon to Sun, as in Mon-Fri or Sat,Sun"))?;
+                days.0 |= read.0;
+            }
+            if times_at.is_none() {
+                if named.is_empty() {
+                    return Err(bad("write Mon-Fri 20:00-06:00"));
+                }
+                continue;
+            }
+            let (opens, closes) = times
+                .split_once('-')
+                .and_then(|(opens, closes)| Some((second_of(opens)?, second_of(closes)?)))
+                .ok_or_else(|| bad("times are 00:00 to 24:00, as in 20:00-06:00"))?;
+            if opens == closes || opens == DAY {
+                return Err(bad(
+                    "it begins and ends at the same time; a whole day is 00:00-24:00",
+                ));
+            }
+            let every = if days.0 == 0 { Days::ALL } else { days };
+            windows.push(Window {
+                days: every,
+                opens,
+                closes,
+            });
+            days = Days(0);
+        }
+        if days.0 != 0 {
+            return Err(bad("its last days have no times"));
+        }
+        Ok(Self(windows))
+    }
+}
+
+/// `20:00` or `20:00:30`, up to `24:00`.
+fn second_of(text: &str) -> Option<u32> {
+    let parts: Vec<&str> = text.trim().split(':').collect();
+    let (hour, minute, second) = match parts.as_slice() {
+        [hour, minute] => (*hour, *minute, "00"),
+        [hour, minute, second] => (*hour, *minute, *second),
+        _ => return None,
+    };
+    let number = |text: &str, most: u32| {
+        let plain = (1..=2).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+        let number: u32 = text.parse().ok()?;
+        (plain && number <= most).then_some(number)
+    };
+    let second = number(hour, 24)? * 3_600 + number(minute, 59)? * 60 + number(second, 59)?;
+    (second <= DAY).then_some(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn windows(text: &str) -> Windows {
+        text.parse().unwrap()
+    }
+
+    fn berlin() -> Zone {
+        "Europe/Berlin".parse().unwrap()
+    }
+
+    fn at(local: &str) -> Timestamp {
+        super::super::moment_in(&berlin(), local, Timestamp::from_millis(0)).unwrap()
+    }
+
+    /// When the windows open and close in the hours after a local time, in UTC.
+    fn changes(text: &str, from: &str, count: usize) -> Vec<String> {
+        let (windows, zone) = (windows(text), berlin());
+        let mut now = at(from);
+        let mut changes = Vec::new();
+        for _ in 0..count {
+            now = windows.next_change(&zone, now).unwrap();
+            let word = if windows.are_open(&zone, now) {
+                "opens"
+            } else {
+                "closes"
+            };
+            let moment = now.to_string();
+            changes.push(format!("{word} {}", &moment[5..16]));
+        }
+        changes
+    }
+
+    #[test]
+    fn a_window_reads_back_as_it_is_said() {
+        for (text, said) in [
+            ("Mon-Fri 20:00-06:00", "Mon-Fri 20:00-06:00"),
+            (
+                "mon-fri 20:00-6:00; sat , Sunday 0:00-24:00",
+                "Mon-Fri 20:00-06:00; Sat-Sun 00:00-24:00",
+            ),
+            (
+                "Fri-Mon 22:00-23:30,12:00-13:00",
+                "Mon,Fri-Sun 22:00-23:30; 12:00-13:00",
+            ),
+            ("Mon-Sun 01:00:30-02:00", "01:00:30-02:00"),
+            ("Wednesday 01:00-02:00", "Wed 01:00-02:00"),
+        ] {
+            assert_eq!(windows(text).to_string(), said);
+            assert_eq!(windows(said), windows(text));
+        }
+        for bad in [
+            "",
+            "Mon",
+            "Mon-Fri",
+            "20:00",
+            "20:00-20:00",
+            "24:00-06:00",
+            "20:00-25:00",
+            "Mo 20:00-21:00",
+            "Mond-Frid 20:00-x",
+            "20:60-21:00",
+            "20:00-06:00,",
+            "20-06",
+            "Tuex 20:00-21:00",
+            "20:00-06:00 Mon",
+        ] {
+            assert!(bad.parse::<Windows>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_day_on_which_it_began() {
+        // A Friday.
+        assert_eq!(
+            changes("Mon-Fri 20:00-06:00", "2026-11-27 12:00", 4),
+            [
+                "opens 11-27T19:00",
+                "closes 11-28T05:00",
+                "opens 11-30T19:00",
+                "closes 12-01T05:00"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_night_in_which_clocks_go_forward_is_an_hour_shorter() {
+        assert_eq!(
+            changes("20:00-06:00", "2026-03-28 12:00", 2),
+            ["opens 03-28T19:00", "closes 03-29T04:00"]
+        );
+        // What would begin in the hour that is not there begins after it; what would end in it ends before.
+        assert_eq!(
+            changes("02:30-04:00", "2026-03-29 00:00", 2),
+            ["opens 03-29T01:00", "closes 03-29T02:00"]
+        );
+        assert_eq!(
+            changes("01:00-02:30", "2026-03-29 00:00", 2),
+            ["opens 03-29T00:00", "closes 03-29T01:00"]
+        );
+        // And what would lie within it is left out.
+        assert_eq!(
+            changes("Sun 02:10-02:50", "2026-03-28 12:00", 1),
+            ["opens 04-05T00:10"]
+        );
+    }
+
+    #[test]
+    fn the_night_in_which_clocks_go_back_is_an_hour_longer() {
+        assert_eq!(
+            changes("20:00-06:00", "2026-10-24 12:00", 2),
+            ["opens 10-24T18:00", "closes 10-25T05:00"]
+        );
+        // The clocks show what lies within the hour that comes twice twice.
+        assert_eq!(
+            changes("Sun 02:10-02:50", "2026-10-25 00:00", 4),
+            [
+                "opens 10-25T00:10",
+                "closes 10-25T00:50",
+                "opens 10-25T01:10",
+                "closes 10-25T01:50"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_never_closes_has_no_change() {
+        assert_eq!(
+            windows("00:00-24:00").next_change(&berlin(), at("2026-01-01")),
+            None
+        );
+        assert!(Windows::default().are_open(&berlin(), at("2026-01-01")));
+        assert_eq!(
+            Windows::default().next_change(&berlin(), at("2026-01-01")),
+            None
+        );
+    }
+
+    const ZONES: &[&str] = &[
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Kathmandu",
+        "Pacific/Chatham",
+        "America/St_Johns",
+    ];
+
+    /// Windows as their text and, minute by minute, which of a week's wall clock times they hold.
+    fn any_windows() -> impl Strategy<Value = (String, Vec<bool>)> {
+        let window = (1_u8..128, 0_u32..1_440, 0_u32..=1_440)
+            .prop_filter("times differ", |(_, opens, closes)| opens != closes);
+        proptest::collection::vec(window, 1..4).prop_map(|windows| {
+            let mut open = vec![false; 7 * 1_440];
+            let mut texts = Vec::new();
+            for (days, opens, closes) in windows {
+                let named: Vec<&str> = (0..7)
+                    .filter(|day| days & (1 << day) != 0)
+                    .map(|day| DAYS_SHOWN[day])
+                    .collect();
+                texts.push(format!(
+                    "{} {:02}:{:02}-{:02}:{:02}",
+                    named.join(","),
+                    opens / 60,
+                    opens % 60,
+                    closes / 60,
+                    closes % 60
+                ));
+                let length = (closes + 1_440 - opens - 1) % 1_440 + 1;
+                for day in (0..7_u32).filter(|day| days & (1 << day) != 0) {
+                    for minute in day * 1_440 + opens..day * 1_440 + opens + length {
+                        open[minute as usize % (7 * 1_440)] = true;
+                    }
+                }
+            }
+            (texts.join(";"), open)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        /// Against a scan of the wall clock, minute by minute, over two weeks around a change of clocks.
+        #[test]
+        fn windows_open_and_close_when_the_clocks_on_the_wall_say_so(
+            (text, open) in any_windows(),
+            zone in proptest::sample::select(ZONES),
+            turn in 0_usize..4,
+            start in -10_000_i64..10_000,
+        ) {
+            let (windows, zone): (Windows, Zone) = (text.parse().unwrap(), zone.parse().unwrap());
+            let new_year = jiff::Timestamp::from_second(1_767_225_600).unwrap();
+            let around = zone.rules.following(new_year).nth(turn).map_or(new_year, |turn| turn.timestamp());
+            let start = Timestamp::from_millis((around.as_second() / 60 + start) * 60_000);
+            let minute = Duration::from_mins(1);
+            let shown = |at: Timestamp| {
+                let zoned = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap();
+                let zoned = zone.rules.to_datetime(zoned);
+                let day = usize::try_from(zoned.weekday().to_monday_zero_offset()).unwrap();
+                let of_day = usize::try_from(zoned.hour()).unwrap() * 60 + usize::try_from(zoned.minute()).unwrap();
+                open[day * 1_440 + of_day]
+            };
+            let mut now = start;
+            let mut next = windows.next_change(&zone, now);
+            let mut before = windows.are_open(&zone, now);
+            prop_assert_eq!(before, shown(now));
+            for _ in 0..14 * 1_440 {
+                now = now.after(minute);
+                let is_open = shown(now);
+                if is_open == before {
+                    prop_assert!(next.is_none_or(|next| next > now), "{} in {} at {}", &text, &zone, now);
+                } else {
+                    prop_assert_eq!(next, Some(now), "{} in {}", &text, &zone);
+                    next = windows.next_change(&zone, now);
+                }
+                before = is_open;
+            }
+        }
+    }
+}
