@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::{Clock, SyncedClock, Timestamp};
+use repilot_domain::{Actor, Clock, SyncedClock, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
+use crate::actor;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::settings::{Loaded, Places, Settings, folders, load};
@@ -66,6 +67,11 @@ impl App {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Who the audit says it was.
+    pub(crate) fn actor(&self) -> Actor {
+        actor::here()
     }
 
     pub(crate) fn ledger_location(&self) -> anyhow::Result<LedgerLocation> {
