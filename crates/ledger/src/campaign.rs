@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use repilot_domain::{
-    Action, Actor, AuditEvent, CampaignId, CampaignStatus, TenantName, Timestamp,
+    Action, Actor, AuditEvent, CampaignId, CampaignStatus, CanaryPhase, Controls, PauseCause,
+    TenantName, Timestamp,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -13,7 +14,7 @@ use sqlx::{AnyConnection, Row as _};
 use crate::counters::{CALLS, REFUSED, THROTTLED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, audit};
+use crate::{Ledger, LedgerError, audit, controls};
 
 /// A campaign to be opened.
 #[derive(Debug, Clone)]
@@ -50,6 +51,12 @@ pub struct Campaign {
     pub status: CampaignStatus,
     /// Why it is paused or cancelled, in words.
     pub status_reason: String,
+    /// What paused it, where that is known.
+    pub pause_cause: Option<PauseCause>,
+    /// What holds it back.
+    pub controls: Controls,
+    /// Where it stands with its canary.
+    pub canary_phase: CanaryPhase,
     /// The device lists that were enqueued into it, oldest first.
     pub lists: Vec<CampaignList>,
     /// When it was made.
@@ -189,6 +196,9 @@ impl Campaign {
             action: columns.word("action")?,
             status: columns.word("status")?,
             status_reason: columns.get("status_reason")?,
+            pause_cause: columns.word_if_any("pause_cause")?,
+            controls: controls::read(&columns)?,
+            canary_phase: columns.word("canary_phase")?,
             lists,
             created_at: columns.time("created_at")?,
             enqueued_at: columns.time_if_any("enqueued_at")?,

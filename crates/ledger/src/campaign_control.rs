@@ -1,7 +1,8 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
 use repilot_domain::{
-    Actor, AuditEvent, CampaignId, CampaignStatus, JobEvent, JobState, TenantName, Timestamp,
+    Actor, AuditEvent, CampaignId, CampaignStatus, CanaryPhase, JobEvent, JobState, PauseCause,
+    TenantName, Timestamp,
 };
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -10,7 +11,7 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, storable};
-use crate::{Campaign, Ledger, LedgerError, audit, locks};
+use crate::{Campaign, Ledger, LedgerError, audit, breaker, locks};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -96,7 +97,14 @@ impl Ledger {
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         locks::campaign(&mut transaction, campaign).await?;
-        let paused = pause_within(&mut transaction, campaign, reason, by, now).await?;
+        let paused = pause_within(
+            &mut transaction,
+            campaign,
+            (PauseCause::Person, reason),
+            by,
+            now,
+        )
+        .await?;
         self.commit(transaction, "pause a campaign").await?;
         Ok(paused)
     }
@@ -116,7 +124,8 @@ impl Ledger {
         self.pause(campaign, &reason, by, now).await
     }
 
-    /// Lets a paused campaign go on. Whether it was paused.
+    /// Lets a paused campaign go on: after its canary the rest goes out, and its breaker counts anew.
+    /// Whether it was paused.
     pub async fn resume(
         &self,
         campaign: CampaignId,
@@ -124,9 +133,18 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
+        locks::campaign(&mut transaction, campaign).await?;
+        let row = sqlx::query("SELECT canary_phase FROM campaigns WHERE id = $1")
+            .bind(campaign.0)
+            .fetch_one(&mut *transaction)
+            .await
+            .doing("resume a campaign")?;
+        let phase: CanaryPhase = Columns::of("campaigns", &row).word("canary_phase")?;
         let done = sqlx::query(
             "UPDATE campaigns
-             SET status = 'active', status_reason = ''
+             SET status = 'active', status_reason = '', pause_cause = '',
+                 canary_phase = CASE WHEN canary_phase = 'waiting' THEN 'passed'
+                                     ELSE canary_phase END
              WHERE id = $1 AND status = 'paused'",
         )
         .bind(campaign.0)
@@ -135,6 +153,11 @@ impl Ledger {
         .doing("resume a campaign")?;
         let resumed = done.rows_affected() == 1;
         if resumed {
+            breaker::arm(&mut transaction, campaign).await?;
+            if phase == CanaryPhase::Waiting {
+                let (event, detail) = (AuditEvent::CanaryPassed, json!({}));
+                audit::record(&mut transaction, now, by, Some(campaign), event, &detail).await?;
+            }
             audit::record(
                 &mut transaction,
                 now,
@@ -203,23 +226,47 @@ impl Ledger {
 pub(crate) async fn pause_within(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    reason: &str,
+    (cause, reason): (PauseCause, &str),
     by: &Actor,
     now: Timestamp,
 ) -> Result<bool, LedgerError> {
     let done = sqlx::query(
         "UPDATE campaigns
-         SET status = 'paused', status_reason = $2
+         SET status = 'paused', status_reason = $2, pause_cause = $3
          WHERE id = $1 AND status = 'active' AND ended_at IS NULL",
     )
     .bind(campaign.0)
     .bind(storable(reason))
+    .bind(cause.as_str())
     .execute(&mut *connection)
     .await
     .doing("pause a campaign")?;
     if done.rows_affected() == 0 {
         return Ok(false);
     }
+    recall_queued(connection, campaign).await?;
+    let event = match cause {
+        PauseCause::Canary => AuditEvent::CanaryWaiting,
+        PauseCause::Breaker => AuditEvent::BreakerTripped,
+        PauseCause::Person | PauseCause::Tenant | PauseCause::Deadline => AuditEvent::Paused,
+    };
+    audit::record(
+        connection,
+        now,
+        by,
+        Some(campaign),
+        event,
+        &json!({ "reason": reason }),
+    )
+    .await?;
+    Ok(true)
+}
+
+/// Takes everything of a campaign back that is on the wire; the caller has locked the campaign.
+pub(crate) async fn recall_queued(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<(), LedgerError> {
     // `+` keeps SQLite from walking all jobs of the campaign: those on the wire are few.
     let recalled = sqlx::query(
         "UPDATE jobs
@@ -235,17 +282,7 @@ pub(crate) async fn pause_within(
     let mut deltas = Deltas::default();
     let count = recalled.rows_affected();
     deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
-    deltas.write(&mut *connection).await?;
-    audit::record(
-        connection,
-        now,
-        by,
-        Some(campaign),
-        AuditEvent::Paused,
-        &json!({ "reason": reason }),
-    )
-    .await?;
-    Ok(true)
+    deltas.write(connection).await
 }
 
 /// What comes back to a cancelled campaign is cancelled with it: a retry, or a rescued job.
@@ -313,7 +350,7 @@ pub(crate) async fn cancel_chunk(
 }
 
 /// How many of a campaign's jobs are not terminal.
-async fn open_jobs(
+pub(crate) async fn open_jobs(
     connection: &mut AnyConnection,
     campaign: CampaignId,
 ) -> Result<i64, LedgerError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Actor, AuditEvent, CampaignId, JobEvent, JobState, Timestamp};
+use repilot_domain::{Actor, AuditEvent, CampaignId, CanaryPhase, JobEvent, JobState, Timestamp};
 use serde_json::{Map, Value};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -17,6 +17,11 @@ pub(crate) const CALLS: &str = "calls";
 pub(crate) const THROTTLED: &str = "throttled";
 /// Rows that the plan refused, by reason.
 pub(crate) const REFUSED: &str = "refused";
+
+/// Jobs that succeeded or became dead letters, as often as they did: what the breaker counts by.
+pub(crate) const OUTCOMES: &str = "outcomes";
+/// The reason of that counter: it counts no jobs, as counters without one do.
+pub(crate) const OUTCOMES_SETTLED: &str = "settled";
 
 /// Counters that one statement changes: a batch seldom changes more.
 const ROWS_AT_ONCE: usize = 16;
@@ -71,6 +76,49 @@ impl Deltas {
             query.execute(&mut *connection).await.doing("count")?;
         }
         Ok(())
+    }
+}
+
+/// What a settlement looks at beside its jobs: in one statement, of a campaign that has not ended.
+pub(crate) struct Aftermath {
+    /// Its list is in and none of its jobs is open.
+    pub(crate) is_done: bool,
+    pub(crate) canary_is_running: bool,
+    pub(crate) has_breaker: bool,
+}
+
+impl Aftermath {
+    /// `None` where the campaign has ended.
+    pub(crate) async fn read(
+        connection: &mut AnyConnection,
+        campaign: CampaignId,
+    ) -> Result<Option<Self>, LedgerError> {
+        let row = sqlx::query(
+            "SELECT canary_phase,
+                    max_failures,
+                    CAST(CASE WHEN enqueued_at IS NOT NULL
+                               AND NOT EXISTS (
+                                   SELECT 1 FROM counters
+                                   WHERE campaign_id = $1
+                                     AND name IN ('pending', 'queued', 'running')
+                                     AND value > 0
+                               )
+                         THEN 1 ELSE 0 END AS BIGINT) AS is_done
+             FROM campaigns
+             WHERE id = $1 AND ended_at IS NULL",
+        )
+        .bind(campaign.0)
+        .fetch_optional(connection)
+        .await
+        .doing("look at a campaign")?;
+        let Some(row) = row else { return Ok(None) };
+        let columns = Columns::of("campaigns", &row);
+        let phase: CanaryPhase = columns.word("canary_phase")?;
+        Ok(Some(Self {
+            is_done: columns.get::<i64>("is_done")? != 0,
+            canary_is_running: phase == CanaryPhase::Running,
+            has_breaker: !columns.get::<String>("max_failures")?.is_empty(),
+        }))
     }
 }
 

@@ -1,16 +1,20 @@
 //! Dispatch: due jobs of attended, active campaigns get a new dispatch number and go on the wire.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use repilot_domain::{CampaignId, JobEvent, JobId, JobState, TenantName, Timestamp, WorkerId};
+use repilot_domain::{
+    CampaignId, CanaryPhase, JobEvent, JobId, JobState, Rate, TenantName, Timestamp, WorkerId,
+};
 use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError, locks};
+use crate::{Ledger, LedgerError, controls, locks};
 
 /// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +23,37 @@ pub struct Dispatched {
     pub job: JobId,
     /// The number that its claim must name.
     pub dispatch: i64,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// It is not to be called from then on: its campaign's window closes, or its deadline passes.
+    pub until: Option<Timestamp>,
+    /// Its campaign's own ceiling.
+    pub rate: Option<Rate>,
+}
+
+/// What there is room for.
+#[derive(Debug, Clone, Default)]
+pub struct DispatchRoom {
+    /// So many jobs of the tenant.
+    pub jobs: usize,
+    /// Changes from call to call, so that what does not divide evenly goes round.
+    pub turn: usize,
+    /// So many of each campaign that has a ceiling of its own, on the wire at once; none of one that
+    /// is not here.
+    pub rated: HashMap<CampaignId, usize>,
+}
+
+impl From<usize> for DispatchRoom {
+    fn from(jobs: usize) -> Self {
+        Self {
+            jobs,
+            ..Self::default()
+        }
+    }
 }
 
 impl Ledger {
-    /// Tenants with an open, attended and active campaign.
+    /// Tenants with an open, attended and active campaign that may run now.
     pub async fn tenants_with_work(&self, now: Timestamp) -> Result<Vec<TenantName>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
@@ -30,6 +61,9 @@ impl Ledger {
              WHERE ended_at IS NULL
                AND status = 'active'
                AND attended_until > $1
+               AND runs_from <= $1
+               AND runs_until > $1
+               AND canary_phase <> 'choosing'
              ORDER BY tenant",
         )
         .bind(now.as_millis())
@@ -67,68 +101,53 @@ impl Ledger {
             .collect()
     }
 
-    /// Queues up to `limit` due jobs of a tenant, shared fairly among its campaigns.
-    ///
-    /// `turn` changes from call to call, so that what does not divide evenly goes round.
+    /// Queues as many due jobs of a tenant as there is room for: those of its campaigns of the highest
+    /// priority first, shared fairly among equals.
     pub async fn dispatch(
         &self,
         tenant: &TenantName,
         worker: &WorkerId,
-        limit: usize,
-        turn: usize,
+        room: &DispatchRoom,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Vec<Dispatched>, LedgerError> {
         let mut transaction = self.begin().await?;
-        let mut campaigns = locks::campaigns_where(&mut transaction, DISPATCHABLE, |query| {
+        let rows = locks::campaign_rows_where(&mut transaction, READY, DISPATCHABLE, |query| {
             query.bind(tenant.as_str()).bind(now.as_millis())
         })
         .await?;
-        if campaigns.is_empty() {
+        if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let first = turn % campaigns.len();
+        let mut campaigns = rows
+            .iter()
+            .map(Ready::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = room.turn % campaigns.len();
         campaigns.rotate_left(first);
-        let mut dispatched = Vec::with_capacity(limit);
-        let mut deltas = Deltas::default();
-        // A first round gives each campaign its share; a second gives away what some did not need.
-        for round in 0..2 {
-            for (index, campaign) in campaigns.iter().enumerate() {
-                let left = limit - dispatched.len();
-                let share = if round == 0 {
-                    left.div_ceil(campaigns.len() - index)
-                } else {
-                    left
-                };
-                if share == 0 {
-                    continue;
-                }
-                let before = dispatched.len();
-                queue(
-                    &mut transaction,
-                    *campaign,
-                    worker,
-                    share,
-                    now,
-                    lease_until,
-                    &mut dispatched,
-                )
-                .await?;
-                let count = dispatched.len() - before;
-                if count > 0 {
-                    start_campaign(&mut transaction, *campaign, now).await?;
-                }
-                deltas.moved(
-                    *campaign,
-                    JobState::Pending,
-                    JobEvent::Dispatch,
-                    count as u64,
-                )?;
-            }
-            if campaigns.len() == 1 {
-                break;
-            }
+        campaigns.sort_by_key(|campaign| Reverse(campaign.priority));
+        for campaign in campaigns
+            .iter_mut()
+            .filter(|campaign| campaign.rate.is_some())
+        {
+            let most = room.rated.get(&campaign.id).copied().unwrap_or(0);
+            let queued = queued_of(&mut transaction, campaign.id).await?;
+            campaign.room = most.saturating_sub(queued);
         }
+        let mut round = Round {
+            worker,
+            now,
+            lease_until,
+            left: room.jobs,
+            dispatched: Vec::with_capacity(room.jobs),
+            deltas: Deltas::default(),
+        };
+        for equals in campaigns.chunk_by_mut(|a, b| a.priority == b.priority) {
+            round.share(&mut transaction, equals).await?;
+        }
+        let Round {
+            dispatched, deltas, ..
+        } = round;
         deltas.write(&mut transaction).await?;
         self.commit(transaction, "dispatch jobs").await?;
         Ok(dispatched)
@@ -141,7 +160,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, LedgerError> {
         let mut reader = self.reader().await?;
-        let sql = format!("SELECT id FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
+        let sql = format!("SELECT {READY} FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
         let campaigns = sqlx::query(AssertSqlSafe(sql))
             .bind(tenant.as_str())
             .bind(now.as_millis())
@@ -150,15 +169,23 @@ impl Ledger {
             .doing("look for campaigns")?;
         let mut earliest: Option<i64> = None;
         for campaign in &campaigns {
-            let campaign: i64 = Columns::of("campaigns", campaign).get("id")?;
-            let row = sqlx::query(
+            let campaign = Ready::read(campaign)?;
+            let sql = if campaign.canary_is_running {
+                "SELECT MIN(jobs.not_before) AS due
+                 FROM canary_jobs
+                 CROSS JOIN jobs
+                 WHERE canary_jobs.campaign_id = $1
+                   AND jobs.id = canary_jobs.job_id
+                   AND jobs.state = 'pending'"
+            } else {
                 "SELECT MIN(not_before) AS due FROM jobs
-                 WHERE campaign_id = $1 AND state = 'pending'",
-            )
-            .bind(campaign)
-            .fetch_one(&mut *reader)
-            .await
-            .doing("look for due jobs")?;
+                 WHERE campaign_id = $1 AND state = 'pending'"
+            };
+            let row = sqlx::query(sql)
+                .bind(campaign.id.0)
+                .fetch_one(&mut *reader)
+                .await
+                .doing("look for due jobs")?;
             let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
             earliest = match (earliest, due) {
                 (Some(a), Some(b)) => Some(a.min(b)),
@@ -173,7 +200,120 @@ impl Ledger {
 const DISPATCHABLE: &str = "tenant = $1
            AND ended_at IS NULL
            AND status = 'active'
-           AND attended_until > $2";
+           AND attended_until > $2
+           AND runs_from <= $2
+           AND runs_until > $2
+           AND canary_phase <> 'choosing'";
+
+/// What is read of those.
+const READY: &str = "id, priority, canary_phase, rate, runs_until";
+
+/// A campaign that may go on.
+struct Ready {
+    id: CampaignId,
+    priority: i64,
+    canary_is_running: bool,
+    rate: Option<Rate>,
+    until: Option<Timestamp>,
+    /// How many of its jobs may go out.
+    room: usize,
+}
+
+impl Ready {
+    fn read(row: &AnyRow) -> Result<Self, LedgerError> {
+        let columns = Columns::of("campaigns", row);
+        let phase: CanaryPhase = columns.word("canary_phase")?;
+        Ok(Self {
+            id: CampaignId(columns.get("id")?),
+            priority: columns.get("priority")?,
+            canary_is_running: phase == CanaryPhase::Running,
+            rate: columns.word_if_any("rate")?,
+            until: controls::runs_until(&columns)?,
+            room: usize::MAX,
+        })
+    }
+}
+
+/// One dispatch, and what it came to so far.
+struct Round<'a> {
+    worker: &'a WorkerId,
+    now: Timestamp,
+    lease_until: Timestamp,
+    left: usize,
+    dispatched: Vec<Dispatched>,
+    deltas: Deltas,
+}
+
+impl Round<'_> {
+    /// A first turn gives each campaign its share; a second gives away what some did not need.
+    async fn share(
+        &mut self,
+        connection: &mut AnyConnection,
+        equals: &mut [Ready],
+    ) -> Result<(), LedgerError> {
+        let turns = if equals.len() == 1 { 1 } else { 2 };
+        for turn in 0..turns {
+            let count = equals.len();
+            for (index, campaign) in equals.iter_mut().enumerate() {
+                let share = if turn == 0 {
+                    self.left.div_ceil(count - index)
+                } else {
+                    self.left
+                };
+                let share = share.min(campaign.room);
+                if share > 0 {
+                    self.queue(connection, campaign, share).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn queue(
+        &mut self,
+        connection: &mut AnyConnection,
+        campaign: &mut Ready,
+        share: usize,
+    ) -> Result<(), LedgerError> {
+        let due = due(connection, campaign, share, self.now).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        mark_queued(connection, &due, self.worker, self.lease_until).await?;
+        start_campaign(connection, campaign.id, self.now).await?;
+        let event = JobEvent::Dispatch;
+        self.deltas
+            .moved(campaign.id, JobState::Pending, event, due.len() as u64)?;
+        self.left -= due.len();
+        campaign.room -= due.len();
+        let queued = due.into_iter().map(|(id, dispatch)| Dispatched {
+            job: JobId(id),
+            dispatch,
+            campaign: campaign.id,
+            until: campaign.until,
+            rate: campaign.rate,
+        });
+        self.dispatched.extend(queued);
+        Ok(())
+    }
+}
+
+/// How many jobs of a campaign are on the wire.
+async fn queued_of(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<usize, LedgerError> {
+    let queued: i64 = sqlx::query(
+        "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) AS queued FROM counters
+         WHERE campaign_id = $1 AND name = 'queued'",
+    )
+    .bind(campaign.0)
+    .fetch_one(connection)
+    .await
+    .and_then(|row| row.try_get("queued"))
+    .doing("count queued jobs")?;
+    Ok(usize::try_from(queued).unwrap_or(0))
+}
 
 /// Its first jobs go out.
 async fn start_campaign(
@@ -190,36 +330,47 @@ async fn start_campaign(
     Ok(())
 }
 
-async fn queue(
+/// Some of a campaign's due jobs, with the number of their next dispatch.
+async fn due(
     connection: &mut AnyConnection,
-    campaign: CampaignId,
-    worker: &WorkerId,
+    campaign: &Ready,
     limit: usize,
     now: Timestamp,
-    lease_until: Timestamp,
-    dispatched: &mut Vec<Dispatched>,
-) -> Result<(), LedgerError> {
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "SELECT {}
-         FROM (
-             SELECT id, dispatch + 1 AS dispatch FROM jobs
-             WHERE campaign_id = $1
-               AND state = 'pending'
-               AND not_before <= $2
-             ORDER BY not_before, id
-             LIMIT $3
-         ) AS due",
-        dialect.gathered("id, dispatch")
-    );
+) -> Result<Vec<(i64, i64)>, LedgerError> {
+    let due = if campaign.canary_is_running {
+        "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
+         FROM canary_jobs
+         CROSS JOIN jobs
+         WHERE canary_jobs.campaign_id = $1
+           AND jobs.id = canary_jobs.job_id
+           AND jobs.state = 'pending'
+           AND jobs.not_before <= $2
+         ORDER BY jobs.not_before, jobs.id
+         LIMIT $3"
+    } else {
+        "SELECT id, dispatch + 1 AS dispatch FROM jobs
+         WHERE campaign_id = $1
+           AND state = 'pending'
+           AND not_before <= $2
+         ORDER BY not_before, id
+         LIMIT $3"
+    };
+    let gathering = Dialect::of(connection).gathered("id, dispatch");
+    let sql = format!("SELECT {gathering} FROM ({due}) AS due");
     let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(campaign.0)
+        .bind(campaign.id.0)
         .bind(now.as_millis())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    let due: Vec<(i64, i64)> = gathered(query, &mut *connection, "look for due jobs").await?;
-    if due.is_empty() {
-        return Ok(());
-    }
+    gathered(query, connection, "look for due jobs").await
+}
+
+async fn mark_queued(
+    connection: &mut AnyConnection,
+    due: &[(i64, i64)],
+    worker: &WorkerId,
+    lease_until: Timestamp,
+) -> Result<(), LedgerError> {
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs
          SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
@@ -235,12 +386,9 @@ async fn queue(
         .execute(connection)
         .await
         .doing("dispatch jobs")?;
-    if queued.rows_affected() != due.len() as u64 {
-        return Err(LedgerError::Contended);
+    if queued.rows_affected() == due.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
     }
-    dispatched.extend(due.into_iter().map(|(id, dispatch)| Dispatched {
-        job: JobId(id),
-        dispatch,
-    }));
-    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
-use crate::{Ledger, LedgerError, audit, locks};
+use crate::{Ledger, LedgerError, audit, canary, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -195,6 +195,7 @@ impl Ledger {
             &detail,
         )
         .await?;
+        canary::choose_if_whole(&mut transaction, campaign).await?;
         end_if_done(&mut transaction, campaign, by, now).await?;
         self.commit(transaction, "finish a list").await
     }

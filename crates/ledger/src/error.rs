@@ -118,6 +118,9 @@ pub enum LedgerError {
     /// A statement moved a job as the state machine does not allow: a defect of this program.
     #[error("the ledger refuses to move a job")]
     Transition(#[from] repilot_domain::IllegalTransition),
+    /// A campaign's controls contradict each other.
+    #[error(transparent)]
+    Control(#[from] repilot_domain::ControlError),
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),

@@ -18,7 +18,7 @@
 //! - a listing's row is locked before its pages.
 
 use repilot_domain::{CampaignId, JobId};
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
@@ -62,20 +62,30 @@ pub(crate) async fn campaigns_where(
     condition: &str,
     bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
 ) -> Result<Vec<CampaignId>, LedgerError> {
+    let rows = campaign_rows_where(connection, "id", condition, bind).await?;
+    rows.iter()
+        .map(|row| Ok(CampaignId(Columns::of("campaigns", row).get("id")?)))
+        .collect()
+}
+
+/// Locks the campaigns that a condition picks, and gives these columns of theirs.
+pub(crate) async fn campaign_rows_where(
+    connection: &mut AnyConnection,
+    columns: &'static str,
+    condition: &str,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<Vec<AnyRow>, LedgerError> {
     let sql = format!(
-        "SELECT id FROM campaigns
+        "SELECT {columns} FROM campaigns
          WHERE {condition}
          ORDER BY id
          {}",
         Dialect::of(connection).locking()
     );
-    let rows = bind(sqlx::query(AssertSqlSafe(sql)))
+    bind(sqlx::query(AssertSqlSafe(sql)))
         .fetch_all(connection)
         .await
-        .doing("lock campaigns")?;
-    rows.iter()
-        .map(|row| Ok(CampaignId(Columns::of("campaigns", row).get("id")?)))
-        .collect()
+        .doing("lock campaigns")
 }
 
 /// Whether there can be no other writer.

@@ -43,6 +43,17 @@ impl<'r> Columns<'r> {
             .map_err(|source: T::Err| self.bad(column, source.into()))
     }
 
+    /// A word that may be missing: then it is empty.
+    pub(crate) fn word_if_any<T>(&self, column: &'static str) -> Result<Option<T>, LedgerError>
+    where
+        T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+    {
+        match self.get::<String>(column)?.as_str() {
+            "" => Ok(None),
+            _ => self.word(column).map(Some),
+        }
+    }
+
     pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, LedgerError> {
         Ok(Timestamp::from_millis(self.get(column)?))
     }

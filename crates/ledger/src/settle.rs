@@ -1,24 +1,27 @@
 //! Settlements: outcome, attempts and counters in one transaction, fenced by the dispatch number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
+use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCause, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::breaker::Outcomes;
 use crate::campaign_control::{cancel_returned, pause_within};
-use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
+use crate::counters::{
+    Aftermath, CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED, end_if_done,
+};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{batch, gathered, pairs};
-use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt};
+use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary};
 
 /// What was settled, and what that changes beside the jobs themselves.
 #[derive(Default)]
 pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
-    /// Campaigns with a job that became terminal.
-    finished: Vec<CampaignId>,
+    /// Campaigns with a job that became terminal, and what these came to.
+    finished: BTreeMap<CampaignId, Outcomes<'a>>,
     /// Campaigns with a job that went back.
     returned: Vec<CampaignId>,
 }
@@ -74,7 +77,8 @@ pub(crate) async fn settle<'a>(
                 ..
             } = &settlement.verdict
             {
-                pause_within(connection, campaign, reason, by, now).await?;
+                let cause = (PauseCause::Tenant, reason.as_str());
+                pause_within(connection, campaign, cause, by, now).await?;
             }
         }
     }
@@ -92,16 +96,24 @@ impl<'a> Settled<'a> {
         let verdict = &settlement.verdict;
         self.jobs.push(settlement.job);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
-        if let Verdict::Dead { reason, .. } = verdict {
-            deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
-        }
-        let list = if verdict.state()?.is_terminal() {
-            &mut self.finished
-        } else {
-            &mut self.returned
-        };
-        if !list.contains(&campaign) {
-            list.push(campaign);
+        match verdict {
+            Verdict::Succeeded => {
+                deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
+                self.finished.entry(campaign).or_default().succeeded();
+            }
+            Verdict::Dead {
+                reason, message, ..
+            } => {
+                deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
+                deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
+                let outcomes = self.finished.entry(campaign).or_default();
+                outcomes.died(reason.as_str(), message);
+            }
+            Verdict::Retry { .. } => {
+                if !self.returned.contains(&campaign) {
+                    self.returned.push(campaign);
+                }
+            }
         }
         for attempt in &settlement.attempts {
             deltas.add(campaign, CALLS, "", 1);
@@ -115,7 +127,7 @@ impl<'a> Settled<'a> {
     }
 
     /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
-    /// job this was.
+    /// job this was, judges canaries and breakers.
     pub(crate) async fn finish(
         self,
         connection: &mut AnyConnection,
@@ -125,8 +137,19 @@ impl<'a> Settled<'a> {
     ) -> Result<Vec<JobId>, LedgerError> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
-        for campaign in self.finished {
-            end_if_done(connection, campaign, by, now).await?;
+        for (campaign, outcomes) in &self.finished {
+            let Some(aftermath) = Aftermath::read(connection, *campaign).await? else {
+                continue;
+            };
+            if aftermath.is_done {
+                end_if_done(connection, *campaign, by, now).await?;
+            }
+            if aftermath.canary_is_running {
+                canary::judge(connection, *campaign, by, now).await?;
+            }
+            if aftermath.has_breaker && outcomes.has_dead() {
+                breaker::note(connection, *campaign, outcomes, by, now).await?;
+            }
         }
         for campaign in self.returned {
             cancel_returned(connection, campaign, by, now).await?;

@@ -1,6 +1,6 @@
 //! What travels on the wire.
 
-use repilot_domain::{JobId, TenantName};
+use repilot_domain::{CampaignId, JobId, Rate, TenantName, Timestamp};
 
 /// A job's turn. Delivered at least once: the claim decides whether it is still meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,4 +11,10 @@ pub struct Delivery {
     pub job: JobId,
     /// The number that its claim must name.
     pub dispatch: i64,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// It is not to be called from then on.
+    pub until: Option<Timestamp>,
+    /// The campaign's own ceiling, which it needs leave of, too.
+    pub rate: Option<Rate>,
 }

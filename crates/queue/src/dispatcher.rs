@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use repilot_domain::{TenantName, Timestamp, WorkerId};
-use repilot_ledger::{Ledger, LedgerError};
+use repilot_domain::{CampaignId, TenantName, Timestamp, WorkerId};
+use repilot_ledger::{DispatchRoom, Ledger, LedgerError};
 
 use crate::{Delivery, Wire, WireError};
 
@@ -26,6 +26,7 @@ pub struct Dispatcher {
     worker: WorkerId,
     lease: Duration,
     turn: usize,
+    rated: HashMap<CampaignId, usize>,
     survey: Option<Survey>,
 }
 
@@ -49,6 +50,7 @@ impl Dispatcher {
             worker,
             lease,
             turn: 0,
+            rated: HashMap::new(),
             survey: None,
         }
     }
@@ -63,6 +65,12 @@ impl Dispatcher {
         let queued = self.ledger.queued_by_tenant().await?;
         self.survey = Some(Survey { at: now, queued });
         Ok(())
+    }
+
+    /// Says how many jobs of each campaign with a ceiling of its own may be on the wire; of one that
+    /// is not named here none is dispatched.
+    pub fn allow(&mut self, rated: HashMap<CampaignId, usize>) {
+        self.rated = rated;
     }
 
     /// How many of a tenant's jobs are dispatched and not claimed, of which `awaiting` handlers of
@@ -97,16 +105,14 @@ impl Dispatcher {
             return Ok(0);
         }
         self.turn = self.turn.wrapping_add(1);
+        let room = DispatchRoom {
+            jobs: limit,
+            turn: self.turn,
+            rated: self.rated.clone(),
+        };
         let dispatched = self
             .ledger
-            .dispatch(
-                tenant,
-                &self.worker,
-                limit,
-                self.turn,
-                now,
-                now.after(self.lease),
-            )
+            .dispatch(tenant, &self.worker, &room, now, now.after(self.lease))
             .await?;
         let count = dispatched.len();
         let deliveries = dispatched
@@ -115,6 +121,9 @@ impl Dispatcher {
                 tenant: tenant.clone(),
                 job: queued.job,
                 dispatch: queued.dispatch,
+                campaign: queued.campaign,
+                until: queued.until,
+                rate: queued.rate,
             })
             .collect();
         if let Err(error) = self.wire.push(tenant, deliveries).await {

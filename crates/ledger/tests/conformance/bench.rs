@@ -9,8 +9,9 @@ use repilot_domain::{
     WorkerId,
 };
 use repilot_ledger::{
-    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, JobFilter, LaneState, Ledger,
-    NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
+    Campaign, ClaimedJob, DispatchRoom, Dispatched, Enqueued, Gate, GroupCommit, JobFilter,
+    LaneState, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict,
+    WaitReason,
 };
 
 pub(crate) use crate::database::{Database, Place};
@@ -105,8 +106,7 @@ impl Bench {
             .dispatch(
                 &tenant(),
                 &WorkerId(worker.to_owned()),
-                limit,
-                0,
+                &limit.into(),
                 self.now(),
                 until,
             )
@@ -138,8 +138,9 @@ impl Bench {
         while !self.has_ended().await {
             let until = self.now().after(LEASE);
             turn += 1;
+            let room = DispatchRoom { turn, ..25.into() };
             let wire = ledger
-                .dispatch(&tenant(), &name, 25, turn, self.now(), until)
+                .dispatch(&tenant(), &name, &room, self.now(), until)
                 .await
                 .unwrap();
             let handled = wire.iter().map(|delivery| async {

@@ -2,7 +2,7 @@
 
 use apalis_core::task::Task;
 use apalis_redis::RedisTask;
-use repilot_domain::{JobId, TenantName};
+use repilot_domain::{CampaignId, JobId, Rate, TenantName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,13 +17,24 @@ pub(super) const PARCEL: usize = 32;
 #[serde(untagged)]
 pub(super) enum Parcel {
     /// Deliveries of a tenant.
-    Jobs {
-        tenant: TenantName,
-        /// Each with the number that its claim must name.
-        jobs: Vec<(JobId, i64)>,
-    },
+    Jobs { tenant: TenantName, jobs: Vec<Item> },
     /// Whatever else lies there: it must not end who fetches it.
     Unreadable(serde_json::Value),
+}
+
+/// A delivery but for its tenant, in little room.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Item {
+    #[serde(rename = "j")]
+    job: JobId,
+    #[serde(rename = "d")]
+    dispatch: i64,
+    #[serde(rename = "c")]
+    campaign: CampaignId,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    rate: Option<Rate>,
 }
 
 impl Parcel {
@@ -33,7 +44,13 @@ impl Parcel {
             tenant: tenant.clone(),
             jobs: deliveries
                 .iter()
-                .map(|delivery| (delivery.job, delivery.dispatch))
+                .map(|delivery| Item {
+                    job: delivery.job,
+                    dispatch: delivery.dispatch,
+                    campaign: delivery.campaign,
+                    until: delivery.until,
+                    rate: delivery.rate,
+                })
                 .collect(),
         });
         parcels
@@ -46,10 +63,13 @@ impl Parcel {
         match self {
             Self::Jobs { tenant, jobs } => jobs
                 .into_iter()
-                .map(|(job, dispatch)| Delivery {
+                .map(|item| Delivery {
                     tenant: tenant.clone(),
-                    job,
-                    dispatch,
+                    job: item.job,
+                    dispatch: item.dispatch,
+                    campaign: item.campaign,
+                    until: item.until,
+                    rate: item.rate,
                 })
                 .collect(),
             Self::Unreadable(_) => {

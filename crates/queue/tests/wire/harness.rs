@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{JobId, SystemClock, TenantName};
+use repilot_domain::{CampaignId, JobId, SystemClock, TenantName, Timestamp};
 use repilot_queue::{Delivery, Receiver, Wire, WireError, WireHealth};
 use repilot_redis::RedisAddress;
 use servers::Redis;
@@ -26,6 +26,9 @@ pub(crate) fn deliveries(numbers: impl IntoIterator<Item = i64>) -> Vec<Delivery
             tenant: tenant(),
             job: JobId(number),
             dispatch: 1,
+            campaign: CampaignId(7),
+            until: Some(Timestamp::from_millis(number)),
+            rate: "2/s".parse().ok(),
         })
         .collect()
 }

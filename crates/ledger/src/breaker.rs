@@ -1,0 +1,215 @@
+//! The breaker: a campaign whose recent outcomes are too many dead letters pauses itself, in the
+//! transaction that settles the last of them.
+//!
+//! Outcomes are numbered as they are settled; what is kept is the numbers of the dead letters. So a
+//! campaign without any writes nothing here.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::{
+    Actor, CampaignId, MaxFailures, PauseCause, RECENT_OUTCOMES, Timestamp, kind_of,
+};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use crate::LedgerError;
+use crate::campaign_control::pause_within;
+use crate::counters::{OUTCOMES, OUTCOMES_SETTLED};
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{Columns, batch};
+
+/// The outcomes that a batch settled, of one campaign.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes<'a> {
+    settled: i64,
+    /// Which of them, counted from 1, are dead letters, with reason and message.
+    dead: Vec<(i64, &'static str, &'a str)>,
+}
+
+impl<'a> Outcomes<'a> {
+    pub(crate) fn succeeded(&mut self) {
+        self.settled += 1;
+    }
+
+    pub(crate) fn died(&mut self, reason: &'static str, message: &'a str) {
+        self.settled += 1;
+        self.dead.push((self.settled, reason, message));
+    }
+
+    pub(crate) fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+}
+
+/// From here on failures count anew.
+pub(crate) async fn arm(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<(), LedgerError> {
+    let settled = settled(connection, campaign).await?;
+    sqlx::query("UPDATE campaigns SET armed_at_outcome = $2 WHERE id = $1")
+        .bind(campaign.0)
+        .bind(settled)
+        .execute(connection)
+        .await
+        .doing("arm a breaker")?;
+    Ok(())
+}
+
+/// Notes the dead letters of a batch, whose counters are written, and pauses the campaign where
+/// they are too many.
+pub(crate) async fn note(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    outcomes: &Outcomes<'_>,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    let row = sqlx::query("SELECT max_failures, armed_at_outcome FROM campaigns WHERE id = $1")
+        .bind(campaign.0)
+        .fetch_one(&mut *connection)
+        .await
+        .doing("read a breaker")?;
+    let columns = Columns::of("campaigns", &row);
+    let Some(limit) = columns.word_if_any::<MaxFailures>("max_failures")? else {
+        return Ok(());
+    };
+    let armed_at: i64 = columns.get("armed_at_outcome")?;
+    let settled = settled(connection, campaign).await?;
+    let before = settled - outcomes.settled;
+    let recent_from = settled - i64::try_from(RECENT_OUTCOMES).unwrap_or(i64::MAX);
+    keep(connection, campaign, outcomes, before).await?;
+    forget(connection, campaign, recent_from).await?;
+    let recent = Recent::read(connection, campaign, recent_from.max(armed_at)).await?;
+    let since_armed = u64::try_from(settled - armed_at).unwrap_or_default();
+    if !limit.is_reached(recent.dead, since_armed) {
+        return Ok(());
+    }
+    let reason = recent.in_words(since_armed.min(RECENT_OUTCOMES), limit);
+    let cause = (PauseCause::Breaker, reason.as_str());
+    pause_within(connection, campaign, cause, by, now).await?;
+    Ok(())
+}
+
+/// How many outcomes a campaign has had.
+async fn settled(connection: &mut AnyConnection, campaign: CampaignId) -> Result<i64, LedgerError> {
+    let row = sqlx::query(
+        "SELECT value FROM counters WHERE campaign_id = $1 AND name = $2 AND reason = $3",
+    )
+    .bind(campaign.0)
+    .bind(OUTCOMES)
+    .bind(OUTCOMES_SETTLED)
+    .fetch_optional(connection)
+    .await
+    .doing("count outcomes")?;
+    row.map_or(Ok(0), |row| row.try_get("value").doing("count outcomes"))
+}
+
+async fn keep(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    outcomes: &Outcomes<'_>,
+    before: i64,
+) -> Result<(), LedgerError> {
+    let sql = format!(
+        "INSERT INTO recent_failures (campaign_id, outcome, reason, message)
+         SELECT $2,
+                CAST(value->>0 AS BIGINT),
+                CAST(value->>1 AS TEXT),
+                CAST(value->>2 AS TEXT)
+         FROM {}
+         WHERE TRUE
+         ON CONFLICT DO NOTHING",
+        Dialect::of(connection).each()
+    );
+    let rows = outcomes
+        .dead
+        .iter()
+        .map(|(place, reason, message)| (before + place, reason, kind_of(message)));
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(rows)?)
+        .bind(campaign.0)
+        .execute(connection)
+        .await
+        .doing("note dead letters")?;
+    Ok(())
+}
+
+async fn forget(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    until: i64,
+) -> Result<(), LedgerError> {
+    sqlx::query("DELETE FROM recent_failures WHERE campaign_id = $1 AND outcome <= $2")
+        .bind(campaign.0)
+        .bind(until)
+        .execute(connection)
+        .await
+        .doing("forget dead letters")?;
+    Ok(())
+}
+
+/// The dead letters among the recent outcomes.
+struct Recent {
+    dead: u64,
+    by_reason: BTreeMap<String, u64>,
+    /// How often the commonest message came, and with which reason.
+    commonest: Option<(u64, String, String)>,
+}
+
+impl Recent {
+    async fn read(
+        connection: &mut AnyConnection,
+        campaign: CampaignId,
+        after: i64,
+    ) -> Result<Self, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT reason, message, COUNT(*) AS failures
+             FROM recent_failures
+             WHERE campaign_id = $1 AND outcome > $2
+             GROUP BY reason, message
+             ORDER BY COUNT(*) DESC, MIN(outcome)",
+        )
+        .bind(campaign.0)
+        .bind(after)
+        .fetch_all(connection)
+        .await
+        .doing("count dead letters")?;
+        let mut recent = Self {
+            dead: 0,
+            by_reason: BTreeMap::new(),
+            commonest: None,
+        };
+        for row in &rows {
+            let columns = Columns::of("recent_failures", row);
+            let failures = columns.get::<i64>("failures")?.unsigned_abs();
+            let reason: String = columns.get("reason")?;
+            recent.dead += failures;
+            *recent.by_reason.entry(reason.clone()).or_default() += failures;
+            if recent.commonest.is_none() {
+                recent.commonest = Some((failures, reason, columns.get("message")?));
+            }
+        }
+        Ok(recent)
+    }
+
+    fn in_words(&self, outcomes: u64, limit: MaxFailures) -> String {
+        let reasons: Vec<String> = self
+            .by_reason
+            .iter()
+            .map(|(reason, failures)| format!("{reason} {failures}"))
+            .collect();
+        let words = format!(
+            "{} of the last {outcomes} outcomes are dead letters ({}), which reaches max-failures {limit}",
+            self.dead,
+            reasons.join(", ")
+        );
+        match &self.commonest {
+            Some((failures, reason, message)) => {
+                let said = if message.is_empty() { reason } else { message };
+                format!("{words}; {failures} times: {said}")
+            }
+            None => words,
+        }
+    }
+}
