@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub(crate) settings_file: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Who the audit says it was.
+    pub(crate) actor: Actor,
     /// Where the settings came from, to read them again.
     pub(crate) places: Arc<Places>,
     simulated: bool,
@@ -48,6 +50,7 @@ impl App {
             settings_file: file,
             json: global.json,
             clock: Arc::new(SyncedClock::default()),
+            actor: actor::here(),
             places: Arc::new(places),
             simulated: false,
             config_given: global.config.clone(),
@@ -67,11 +70,6 @@ impl App {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Who the audit says it was.
-    pub(crate) fn actor(&self) -> Actor {
-        actor::here()
     }
 
     pub(crate) fn ledger_location(&self) -> anyhow::Result<LedgerLocation> {

@@ -3,6 +3,8 @@
 //! What a chain cannot show by itself: that its last rows are gone, or that somebody who can write
 //! the ledger made all of it anew. Both show against a hash that was kept elsewhere.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use sqlx::any::AnyRow;
@@ -47,7 +49,11 @@ impl Link {
         ])
         .to_string();
         let hash = Sha256::digest(text.as_bytes());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter().fold(String::new(), |mut text, byte| {
+            // Writing into a text cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 }
 

@@ -125,7 +125,7 @@ async fn resume(app: &App, ledger: &Ledger, campaign: Campaign) -> anyhow::Resul
     // person paused goes on when a person says so.
     if campaign.status == CampaignStatus::Paused && !campaign.is_paused_by_person() {
         say(&format!("it was paused: {}", campaign.status_reason));
-        ledger.resume(campaign.id, &app.actor(), app.now()).await?;
+        ledger.resume(campaign.id, &app.actor, app.now()).await?;
         return app::campaign(ledger, &campaign.name).await;
     }
     Ok(campaign)
