@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use repilot_domain::{Clock, TenantName, Timestamp, WithCauses, WorkerId};
+use repilot_domain::{Actor, Clock, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_ledger::Ledger;
 use repilot_queue::{Dispatcher, WireHealth};
 use tokio::sync::{Notify, watch};
@@ -27,6 +27,8 @@ pub(crate) struct Feeder {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) worker: WorkerId,
+    /// Who the audit says it was.
+    pub(crate) by: Actor,
     pub(crate) tenants: Arc<dyn TenantDirectory>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dispatcher: Dispatcher,
@@ -44,6 +46,7 @@ impl Feeder {
         while !ending.is_cancelled() {
             let now = self.clock.now();
             if discovered_at.is_none_or(|at| now.since(at) >= DISCOVER_EVERY || now < at) {
+                self.turn_schedules(now).await;
                 match self.ledger.tenants_with_work(now).await {
                     Ok(found) => tenants = found,
                     Err(error) => tracing::warn!(
@@ -52,7 +55,9 @@ impl Feeder {
                     ),
                 }
                 discovered_at = Some(now);
-                if self.hold_new(&tenants, now).await {
+                let held = self.hold_new(&tenants, now).await;
+                self.learn_ceilings(now).await;
+                if held {
                     continue;
                 }
             }
@@ -67,6 +72,7 @@ impl Feeder {
                     "the ledger did not say what is on the wire; trying again"
                 );
             }
+            self.dispatcher.allow(self.lanes.ceilings(HORIZON));
             let share = self.dispatcher.share(tenants.len());
             for tenant in &tenants {
                 // Nobody is idle for longer than this, unless the clock was set back.
@@ -111,6 +117,37 @@ impl Feeder {
                 );
                 idle_until.insert(tenant.clone(), now.after(DISCOVER_EVERY));
             }
+        }
+    }
+
+    /// Windows open and close, and deadlines pass.
+    async fn turn_schedules(&self, now: Timestamp) {
+        match self.ledger.turn_schedules(&self.by, now).await {
+            Ok(over) => {
+                for campaign in over {
+                    tracing::warn!(
+                        campaign.id = campaign.0,
+                        "a campaign's deadline passed; it is paused"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = %WithCauses(&error),
+                "the ledger did not turn the campaigns' schedules; trying again"
+            ),
+        }
+    }
+
+    async fn learn_ceilings(&self, now: Timestamp) {
+        let learnt = async {
+            let rated = self.ledger.rated_campaigns(now).await?;
+            self.lanes.learn_ceilings(&self.ledger, &rated, now).await
+        };
+        if let Err(error) = learnt.await {
+            tracing::warn!(
+                error = %WithCauses(&error),
+                "the ledger did not say which campaigns have a ceiling; trying again"
+            );
         }
     }
 

@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptStep, Clock, LaneKind, WithCauses};
+use repilot_domain::{AttemptStep, Clock, LaneKind, Timestamp, WithCauses};
 use repilot_ledger::{
     ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
 };
 use repilot_queue::Delivery;
-use repilot_throttle::{Answer, Permit};
+use repilot_throttle::{Answer, Lane, Permit};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
+use crate::leave::Leave;
 use crate::policy::{after_act, after_look};
 use crate::{Decision, RetrySettings, report};
 
@@ -94,23 +95,28 @@ impl Handler {
     }
 
     async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
-        let Some((lanes, permit)) = self.leave(delivery).await else {
+        let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
             return self.commit.recall(delivery.job, delivery.dispatch).await;
         };
         let job = match self.commit.claim(delivery.job, delivery.dispatch).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
-                permit.settle(Answer::NotSent);
+                leave.settle(Answer::NotSent);
                 return Ok(());
             }
             Err(error) => {
-                permit.settle(Answer::NotSent);
+                leave.settle(Answer::NotSent);
                 return Err(error);
             }
         };
         let mut attempts = Vec::with_capacity(1);
-        let decision = self.work(&lanes, &job, permit, &mut attempts).await;
+        let turn = Turn {
+            lanes: &lanes,
+            ceiling: ceiling.as_ref(),
+            until: delivery.until,
+        };
+        let decision = self.work(turn, &job, leave, &mut attempts).await;
         let settlement = self.settlement(&job, decision, attempts);
         if !self.commit.settle(settlement).await? {
             tracing::warn!(
@@ -123,71 +129,95 @@ impl Handler {
         Ok(())
     }
 
-    /// Leave to call, while the tenant's lane is held.
-    async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Permit)> {
+    /// Leave to call, while the tenant's lane is held and the campaign may run.
+    async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Option<Lane>, Leave)> {
         let tenant = &delivery.tenant;
         let lanes = self.lanes.get(tenant, self.clock.now())?;
-        let permit = self.permit(&lanes).await?;
-        // The lane may have been lost while the permit was waited for.
-        let still_held = self.lanes.get(tenant, self.clock.now());
-        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, &lanes)) {
-            permit.settle(Answer::NotSent);
+        let ceiling = match delivery.rate {
+            Some(rate) => Some(lanes.ceilings.lane(delivery.campaign, rate)?),
+            None => None,
+        };
+        let leave = self.permits(&lanes, ceiling.as_ref()).await?;
+        // The lane may have been lost while the permit was waited for, or the window closed.
+        let now = self.clock.now();
+        let still_held = self.lanes.get(tenant, now);
+        let is_over = delivery.until.is_some_and(|until| until <= now);
+        if is_over || still_held.is_none_or(|held| !Arc::ptr_eq(&held, &lanes)) {
+            leave.settle(Answer::NotSent);
             return None;
         }
-        Some((lanes, permit))
+        Some((lanes, ceiling, leave))
     }
 
-    async fn permit(&self, lanes: &TenantLanes) -> Option<Permit> {
+    /// First that of the campaign's own ceiling, for which it may have to wait longer: nobody holds
+    /// the tenant's meanwhile.
+    async fn permits(&self, lanes: &TenantLanes, ceiling: Option<&Lane>) -> Option<Leave> {
         let _awaiting = Awaiting::begin(&lanes.awaiting);
+        let ceiling = match ceiling {
+            Some(ceiling) => Some(self.permit(ceiling).await?),
+            None => None,
+        };
+        let Some(tenant) = self.permit(&lanes.writes).await else {
+            if let Some(ceiling) = ceiling {
+                ceiling.settle(Answer::NotSent);
+            }
+            return None;
+        };
+        Some(Leave { tenant, ceiling })
+    }
+
+    async fn permit(&self, lane: &Lane) -> Option<Permit> {
         if self.stop.is_cancelled() {
             return None;
         }
         // In this order, so that leave which is there at once costs no more than that.
         tokio::select! {
             biased;
-            permit = lanes.writes.acquire_within(PATIENCE) => permit,
+            permit = lane.acquire_within(PATIENCE) => permit,
             () = self.stop.cancelled() => None,
         }
     }
 
     async fn work(
         &self,
-        lanes: &TenantLanes,
+        turn: Turn<'_>,
         job: &ClaimedJob,
-        mut permit: Permit,
+        mut leave: Leave,
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
+        let lanes = turn.lanes;
         if job.uncertain {
             // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
             // may have closed when it is done.
-            permit.settle(Answer::NotSent);
+            leave.settle(Answer::NotSent);
             let decision = self.look(lanes, job, attempts).await;
             if decision != Decision::Act {
                 return decision;
             }
-            let Some(again) = self.permit(lanes).await else {
+            let Some(again) = self.permits(lanes, turn.ceiling).await else {
                 return untried(job);
             };
-            permit = again;
+            leave = again;
         }
         // Never closed.
         let _call = self.calls.acquire().await;
-        if !self.lease.covers(job.lease_until, self.clock.now()) {
+        let now = self.clock.now();
+        if !self.lease.covers(job.lease_until, now) {
             tracing::warn!(
                 job.id = job.id.0,
                 campaign.id = job.campaign.0,
                 "this process did not run for longer than its lease; the job is left to whoever took it over"
             );
-            permit.settle(Answer::NotSent);
+            leave.settle(Answer::NotSent);
             return untried(job);
         }
-        if !permit.is_valid() {
-            permit.settle(Answer::NotSent);
+        if !leave.is_valid() || turn.until.is_some_and(|until| until <= now) {
+            leave.settle(Answer::NotSent);
             return untried(job);
         }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.unassign_user(&job.device).await;
-        permit.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
+        leave.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
         attempts.push(report::attempt(
@@ -280,6 +310,16 @@ impl Handler {
             attempts,
         }
     }
+}
+
+/// What a claimed job is called by.
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    lanes: &'a TenantLanes,
+    /// Its campaign's own.
+    ceiling: Option<&'a Lane>,
+    /// It is not called from then on.
+    until: Option<Timestamp>,
 }
 
 /// Counts a handler among those that wait for leave, however it ends.

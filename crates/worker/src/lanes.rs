@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_domain::{AttemptStep, CampaignId, LaneKind, TenantName, Timestamp, WorkerId};
 use repilot_graph::{GraphClient, GraphError};
-use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
+use repilot_ledger::{Gate, LaneState, Ledger, LedgerError, RatedCampaign};
 use repilot_throttle::{
     Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
     SharedBudgets,
 };
 
 use crate::TenantDirectory;
+use crate::ceilings::Ceilings;
 use crate::lease::LEASE;
 use crate::outage::Outage;
 
@@ -46,6 +47,8 @@ pub struct TenantLanes {
     /// The budget of reads.
     pub reads: Lane,
     pub(crate) outage: Outage,
+    /// Of those of its campaigns that have one.
+    pub(crate) ceilings: Arc<Ceilings>,
     /// Handlers that wait for leave.
     pub(crate) awaiting: AtomicUsize,
     held_until: AtomicI64,
@@ -107,6 +110,7 @@ impl TenantLanes {
             reads: self.reads.clone(),
             tenant: tenant.clone(),
             outage: Outage::default(),
+            ceilings: Arc::clone(&self.ceilings),
             awaiting: AtomicUsize::new(0),
             held_until: AtomicI64::new(held_until),
             told_quiet: AtomicBool::new(false),
@@ -225,6 +229,7 @@ impl Lanes {
             reads: begin(ledger, self.budgets.as_ref(), tenant, LaneKind::Reads, now).await?,
             tenant: tenant.clone(),
             outage: Outage::default(),
+            ceilings: Arc::default(),
             awaiting: AtomicUsize::new(0),
             held_until: AtomicI64::new(held_until),
             told_quiet: AtomicBool::new(false),
@@ -238,6 +243,34 @@ impl Lanes {
             }
         }
         Ok(None)
+    }
+
+    /// Knows from now on the ceilings of these campaigns, as far as their tenants' lanes are held.
+    pub(crate) async fn learn_ceilings(
+        &self,
+        ledger: &Ledger,
+        rated: &[RatedCampaign],
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        for lanes in self.all().iter().filter(|lanes| lanes.is_held(now)) {
+            let of_tenant: Vec<&RatedCampaign> = rated
+                .iter()
+                .filter(|campaign| campaign.tenant == lanes.tenant.name)
+                .collect();
+            let budgets = self.budgets.as_ref();
+            let learnt = lanes.ceilings.learn(ledger, budgets, &of_tenant, now);
+            learnt.await?;
+        }
+        Ok(())
+    }
+
+    /// How many calls of each campaign that has a ceiling could leave within that time.
+    pub(crate) fn ceilings(&self, within: Duration) -> HashMap<CampaignId, usize> {
+        let lanes = self.all();
+        let forecasts = lanes
+            .iter()
+            .flat_map(|lanes| lanes.ceilings.forecasts(within));
+        forecasts.collect()
     }
 
     /// Calls under way.

@@ -5,12 +5,14 @@
 //! really calling.
 
 mod backoff;
+mod ceilings;
 mod directory;
 mod feeder;
 mod handler;
 mod keeper;
 mod lanes;
 mod lease;
+mod leave;
 mod outage;
 mod policy;
 mod report;

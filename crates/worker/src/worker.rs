@@ -138,6 +138,7 @@ impl Worker {
             ledger: keeper.ledger.clone(),
             clock: Arc::clone(&keeper.clock),
             worker: id.clone(),
+            by: keeper.by(),
             tenants: Arc::clone(&keeper.tenants),
             lanes: Arc::clone(&keeper.lanes),
             health: wire.health(),
