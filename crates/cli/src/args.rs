@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use repilot_domain::{By, DeadReason, JobState, TenantName};
 use repilot_producer::Condition;
 
+use crate::control_args::ControlArguments;
 use crate::help;
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
@@ -64,7 +65,7 @@ pub(crate) enum Command {
     /// Dead letters: list, requeue, discard
     #[command(subcommand, after_help = help::DEAD_EXAMPLES)]
     Dead(DeadCommand),
-    /// Campaigns: list, pause, resume, cancel
+    /// Campaigns: list, set, pause, resume, cancel
     #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
     /// Who did what, when and from where: list, verify
@@ -152,6 +153,8 @@ pub(crate) struct RunArguments {
     /// Campaign [default: the list's name and a part of its fingerprint]
     #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: Option<String>,
+    #[command(flatten)]
+    pub(crate) controls: ControlArguments,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -172,6 +175,8 @@ pub(crate) struct EnqueueArguments {
     /// Campaign
     #[arg(long, value_name = "NAME", value_parser = campaign_name)]
     pub(crate) campaign: String,
+    #[command(flatten)]
+    pub(crate) controls: ControlArguments,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -300,7 +305,15 @@ pub(crate) enum CampaignCommand {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Let a paused campaign go on
+    /// Change what holds a campaign back, also while it runs: effective within seconds
+    #[command(after_help = help::SET_EXAMPLES)]
+    Set {
+        /// Campaign
+        name: String,
+        #[command(flatten)]
+        controls: Box<ControlArguments>,
+    },
+    /// Let a paused campaign go on; after its canary, with the rest
     Resume {
         /// Campaign
         name: String,

@@ -5,6 +5,7 @@ use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, R
 use repilot_producer::{DeviceList, Fingerprint, Resolution, Selection};
 
 use crate::app::{self, App};
+use crate::control_args::Meant;
 use crate::planning::{Made, PlannedDevice};
 use crate::target::Target;
 
@@ -18,6 +19,7 @@ pub(crate) async fn enqueue(
     target: &Target,
     made: &Made,
     campaign: &str,
+    meant: &Meant,
 ) -> anyhow::Result<Enqueued> {
     let new = NewCampaign {
         name: campaign.to_owned(),
@@ -29,6 +31,10 @@ pub(crate) async fn enqueue(
     selection.verify()?;
     let by = &app.actor;
     let opened = ledger.open_campaign(&new, by, app.now()).await?;
+    // Before anything goes in, so that nothing goes out that is to be held back.
+    ledger
+        .change_controls(opened.id, &meant.changes, by, app.now())
+        .await?;
     let (lists, refusals) = lists_of(selection, &app::campaign(ledger, campaign).await?);
     for list in &lists {
         ledger.begin_list(opened.id, list, by, app.now()).await?;

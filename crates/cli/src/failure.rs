@@ -110,6 +110,9 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
             "see that the ledger can be reached, then run the same command again; \
              nothing is done twice"
         }
+        LedgerError::Control(_) => {
+            "`repilot campaign set --help` has examples; nothing was changed"
+        }
         LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
             "choose another name with --campaign NAME"
         }

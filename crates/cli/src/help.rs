@@ -21,7 +21,10 @@ Examples:
   repilot run devices.csv --simulate            rehearse, with a ledger of its own
   repilot run devices.csv --tenant contoso      plan, ask, unassign; again, to resume
   repilot run devices.csv --campaign spring -y  under a name, without a question
-  cut -f1 list.tsv | repilot run - --yes        from standard input";
+  cut -f1 list.tsv | repilot run - --yes        from standard input
+  repilot run devices.csv --canary 20           20 devices first, then it waits for `campaign resume`
+  repilot run devices.csv --canary 2% --canary-auto 0.98 --max-failures 10
+  repilot run devices.csv --window 'Mon-Fri 20:00-06:00' --zone Europe/Berlin --rate 2/s";
 
 pub(crate) const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -52,6 +55,7 @@ Examples:
   repilot enqueue devices.csv --campaign spring
   repilot enqueue more.csv --campaign spring    adds what is not in it yet
   repilot enqueue --plan plan.json --campaign spring
+  repilot enqueue devices.csv --campaign spring --not-before 22:00 --deadline +12h
   repilot worker --until-empty                  and drain it";
 
 pub(crate) const WORKER_EXAMPLES: &str = "\
@@ -81,7 +85,8 @@ pub(crate) const CAMPAIGN_EXAMPLES: &str = "\
 Examples:
   repilot campaign list
   repilot campaign pause spring --reason 'change freeze'
-  repilot campaign resume spring
+  repilot campaign resume spring                also past its canary
+  repilot campaign set spring --rate 2/s --no-deadline
   repilot campaign cancel spring";
 
 pub(crate) const AUDIT_EXAMPLES: &str = "\
@@ -89,6 +94,16 @@ Examples:
   repilot audit list spring                     who did what, when and from where
   repilot audit verify                          is it as it was recorded? Prints the head
   repilot audit verify --head 1f0c…             and does it still have the head that was kept?";
+
+pub(crate) const SET_EXAMPLES: &str = "\
+Examples:
+  repilot campaign set spring --rate 100/20s    leave room for the tenant's other tools
+  repilot campaign set spring --window '22:00-05:00' --zone Europe/Berlin
+  repilot campaign set spring --deadline '2026-12-01 06:00' --priority high
+  repilot campaign set spring --no-window --no-max-failures
+
+A window is open whenever the clocks of --zone show a time within it, also in the nights in which
+they are put forward or back; one over midnight belongs to the day on which it begins.";
 
 pub(crate) const EXPORT_EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod actor;
 mod app;
 mod args;
 mod commands;
+mod control_args;
 mod drain;
 mod enqueue;
 mod exit;

@@ -4,10 +4,10 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use repilot_domain::Timestamp;
+use repilot_domain::{CanaryPhase, Standing, Timestamp};
 use repilot_ledger::{Campaign, Gate, LaneState};
 
-use crate::output::lasting;
+use crate::output::{self, lasting};
 
 /// How often a spinner turns.
 const SPIN_EVERY: Duration = Duration::from_millis(120);
@@ -97,7 +97,7 @@ impl CampaignBar {
         if shown() {
             self.0.println(text);
         } else {
-            crate::output::say(text);
+            output::say(text);
         }
     }
 
@@ -113,14 +113,20 @@ fn words(campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) -> Strin
     if counts.dead > 0 {
         parts.push(format!("{} dead", counts.dead));
     }
+    if let Some(held) = held_back(campaign, now) {
+        parts.push(held);
+        return parts.join(" · ");
+    }
+    if campaign.canary_phase == CanaryPhase::Running {
+        parts.push("canary".to_owned());
+    }
     let Some(lane) = lane else {
         parts.push("waiting: another worker is calling this tenant, or none has begun".to_owned());
         return parts.join(" · ");
     };
     parts.push(format!("{:.1}/s", lane.rate_per_second));
-    if let Some(left) = time_left(campaign, lane) {
-        parts.push(format!("about {} left", lasting(left)));
-    }
+    parts.extend(outlook(campaign, lane, now));
+    parts.extend(campaign.controls.rate.map(|rate| format!("{rate} at most")));
     parts.push(throttle(lane, now));
     if counts.throttled > 0 {
         parts.push(format!("{} × 429", counts.throttled));
@@ -128,17 +134,56 @@ fn words(campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) -> Strin
     parts.join(" · ")
 }
 
-/// How long the rest takes at what the lane grants.
-pub(crate) fn time_left(campaign: &Campaign, lane: &LaneState) -> Option<Duration> {
+/// Why nothing of a campaign goes out just now, where it is its schedule or its list that keeps it.
+pub(crate) fn held_back(campaign: &Campaign, now: Timestamp) -> Option<String> {
+    let opens = |moment: Timestamp, what: &str| {
+        let wait = lasting(moment.since(now));
+        format!("{what} {} (in {wait})", output::moment(moment))
+    };
+    match campaign.controls.schedule.standing(now) {
+        Standing::Open(_) if campaign.canary_phase == CanaryPhase::Choosing => {
+            Some("its canary is chosen when its list is all in".to_owned())
+        }
+        Standing::Open(_) => None,
+        Standing::NotBefore(begin) => Some(opens(begin, "begins")),
+        Standing::Closed(Some(next)) => Some(opens(next, "window closed, opens")),
+        Standing::Closed(None) => Some("window closed until its deadline".to_owned()),
+        Standing::Over(deadline) => Some(format!(
+            "its deadline {} has passed",
+            output::moment(deadline)
+        )),
+    }
+}
+
+/// When the rest is done, in a few words; nothing where a person is waited for in between.
+fn outlook(campaign: &Campaign, lane: &LaneState, now: Timestamp) -> Option<String> {
+    let waits_for_a_person =
+        campaign.canary_phase == CanaryPhase::Running && campaign.controls.canary_auto.is_none();
+    let work = work_left(campaign, lane).filter(|_| !waits_for_a_person)?;
+    let schedule = &campaign.controls.schedule;
+    Some(match schedule.done_after(now, work) {
+        Some(done) if done.since(now) <= work => format!("about {} left", lasting(work)),
+        Some(done) => format!("done about {}", output::moment(done)),
+        None => "not done by its deadline".to_owned(),
+    })
+}
+
+/// How long the rest takes at what the lane grants, and the campaign's own ceiling.
+fn work_left(campaign: &Campaign, lane: &LaneState) -> Option<Duration> {
     let open = campaign.counts.open();
     let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
     let free = (limit - lane.used as f64).max(0.0);
     let waiting = (open as f64 - free).max(0.0);
     let windows = waiting / limit.max(1.0);
     let seconds = windows * lane.window_ms as f64 / 1_000.0;
+    let by_rate = campaign
+        .controls
+        .rate
+        .map(|rate| rate.time_for(open.unsigned_abs()));
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|_| open > 0)
+        .map(|by_lane| by_lane.max(by_rate.unwrap_or_default()))
 }
 
 /// The lane in a few words.

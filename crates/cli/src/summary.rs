@@ -1,10 +1,11 @@
 //! What a campaign came to.
 
-use repilot_domain::{CampaignStatus, DeadReason, Timestamp};
+use repilot_domain::{CampaignStatus, CanaryPhase, DeadReason, Timestamp};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
 use crate::output::{lasting, plain};
+use crate::{control_args, progress};
 
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
 pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
@@ -16,7 +17,11 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
         CampaignStatus::Active if campaign.is_incomplete() => {
             "is incomplete: its enqueue was broken off; run the same command again".to_owned()
         }
-        CampaignStatus::Active => "has not ended yet".to_owned(),
+        CampaignStatus::Active => match progress::held_back(campaign, now) {
+            Some(held) => format!("waits: {held}"),
+            None if campaign.canary_phase == CanaryPhase::Running => "runs its canary".to_owned(),
+            None => "has not ended yet".to_owned(),
+        },
     };
     let mut lines = vec![format!("Campaign {} {state}", campaign.name)];
     lines.push(format!(
@@ -58,6 +63,11 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             counts.calls,
             counts.throttled
         ));
+    }
+    if !campaign.has_ended() {
+        for (label, words) in control_args::in_words(&campaign.controls) {
+            lines.push(format!("  {label:<9}  {words}"));
+        }
     }
     let name = quoted(&campaign.name);
     lines.push(format!("  look       {command} jobs {name}"));

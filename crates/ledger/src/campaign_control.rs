@@ -27,6 +27,24 @@ impl Campaign {
     }
 }
 
+impl Campaign {
+    /// Whether the `run` that began it may try again by itself: only the tenant stopped it. What a
+    /// person paused, or what stopped by itself so that a person looks at it, waits for that person.
+    #[must_use]
+    pub fn may_be_tried_again(&self) -> bool {
+        match self.pause_cause {
+            None => !self.is_paused_by_person(),
+            Some(PauseCause::Tenant) => true,
+            Some(
+                PauseCause::Person
+                | PauseCause::Canary
+                | PauseCause::Breaker
+                | PauseCause::Deadline,
+            ) => false,
+        }
+    }
+}
+
 impl Ledger {
     /// Promises to move a campaign on until then.
     pub async fn attend(&self, campaign: CampaignId, until: Timestamp) -> Result<(), LedgerError> {

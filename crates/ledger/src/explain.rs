@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignStatus, JobState, Timestamp};
+use repilot_domain::{CampaignStatus, CanaryPhase, JobState, Standing, Timestamp};
 use serde::Serialize;
 
 use crate::lane::Gate;
@@ -24,6 +24,18 @@ pub enum Blocker {
     Paused,
     /// No process attends its campaign.
     NoWorker,
+    /// Its campaign's list is not all in, and its canary not chosen.
+    Incomplete,
+    /// Its campaign's beginning has not come.
+    NotBefore,
+    /// Its campaign's windows are closed.
+    Window,
+    /// Its campaign's deadline has passed.
+    Deadline,
+    /// Its campaign's canary goes first.
+    Canary,
+    /// Its campaign's own ceiling.
+    Rate,
     /// Its own backoff after a failed call.
     Backoff,
     /// The tenant throttled: nothing leaves.
@@ -130,6 +142,9 @@ fn waiting(
             ),
         );
     }
+    if let Some(held) = held_back(job, campaign, now) {
+        return held;
+    }
     if job.not_before > now && job.reason != crate::WaitReason::Throttled.as_str() {
         return Explanation::new(
             Blocker::Backoff,
@@ -175,6 +190,18 @@ fn waiting(
     let per_second = limit * 1_000.0 / lane.window_ms.max(1) as f64;
     let seconds = ahead as f64 / per_second.max(f64::MIN_POSITIVE);
     let wait = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    if let Some(rate) = campaign.controls.rate
+        && rate.time_for(ahead.saturating_add(1)) > wait
+    {
+        let because =
+            format!("{ahead} due jobs go before it, and its campaign makes {rate} calls at most");
+        let explanation = Explanation::new(Blocker::Rate, because, "its turn");
+        let wait = rate.time_for(ahead.saturating_add(1));
+        return match campaign.controls.schedule.done_after(now, wait) {
+            Some(turn) => explanation.at(turn),
+            None => explanation,
+        };
+    }
     Explanation::new(
         Blocker::Budget,
         format!(
@@ -183,5 +210,64 @@ fn waiting(
         ),
         "its turn",
     )
-    .at(now.after(wait))
+    .at(campaign
+        .controls
+        .schedule
+        .done_after(now, wait)
+        .unwrap_or(now.after(wait)))
+}
+
+/// What its campaign's controls have against a job that waits, other than its rate.
+fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanation> {
+    let schedule = &campaign.controls.schedule;
+    let set = format!("time, or `repilot campaign set {}`", campaign.name);
+    match schedule.standing(now) {
+        Standing::Open(_) => {}
+        Standing::NotBefore(begin) => {
+            let because = "its campaign is not to begin yet";
+            return Some(Explanation::new(Blocker::NotBefore, because, set).at(begin));
+        }
+        Standing::Closed(opens) => {
+            let because = format!(
+                "its campaign runs {} ({}) only",
+                schedule.windows, schedule.zone
+            );
+            let explanation = Explanation::new(Blocker::Window, because, set);
+            return Some(match opens {
+                Some(opens) => explanation.at(opens),
+                None => explanation,
+            });
+        }
+        Standing::Over(deadline) => {
+            return Some(Explanation::new(
+                Blocker::Deadline,
+                format!("its campaign's deadline {deadline} has passed"),
+                format!(
+                    "`repilot campaign set {} --deadline MOMENT`, or --no-deadline",
+                    campaign.name
+                ),
+            ));
+        }
+    }
+    match campaign.canary_phase {
+        CanaryPhase::Choosing => Some(Explanation::new(
+            Blocker::Incomplete,
+            "its campaign's list is not all in, and its canary not chosen",
+            "the end of the enqueue; was it broken off, the same command again",
+        )),
+        CanaryPhase::Running if !job.is_canary => Some(Explanation::new(
+            Blocker::Canary,
+            "its campaign's canary goes first",
+            match campaign.controls.canary_auto {
+                Some(auto) => format!("the canary's end, if {auto} of it succeed"),
+                None => format!(
+                    "the canary's end, and then `repilot campaign resume {}`",
+                    campaign.name
+                ),
+            },
+        )),
+        CanaryPhase::Off | CanaryPhase::Running | CanaryPhase::Waiting | CanaryPhase::Passed => {
+            None
+        }
+    }
 }

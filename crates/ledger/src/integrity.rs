@@ -111,7 +111,7 @@ async fn miscounts(connection: &mut AnyConnection) -> Result<Vec<Miscount>, Ledg
          FROM (
              SELECT campaign_id, name, reason, value AS counted, 0 AS there
              FROM counters
-             WHERE name NOT IN ('calls', 'throttled')
+             WHERE name NOT IN ('calls', 'throttled', 'outcomes')
              UNION ALL
              SELECT campaign_id, state, '', 0, COUNT(*)
              FROM jobs

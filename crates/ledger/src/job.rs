@@ -55,6 +55,8 @@ pub struct Job {
     pub last_status: Option<i64>,
     /// The last call's `request-id`.
     pub last_request_id: Option<String>,
+    /// Whether it is one of its campaign's canary, which goes first.
+    pub is_canary: bool,
     /// When it was enqueued.
     pub created_at: Timestamp,
     /// When it became terminal.
@@ -72,6 +74,11 @@ pub struct JobFilter {
 
 /// What [`Job::read`] reads.
 const COLUMNS: &str = "jobs.*,
+             (
+                 SELECT COUNT(*) FROM canary_jobs
+                 WHERE canary_jobs.campaign_id = jobs.campaign_id
+                   AND canary_jobs.job_id = jobs.id
+             ) AS canaries,
              (
                  SELECT status FROM attempts
                  WHERE job_id = jobs.id
@@ -121,6 +128,7 @@ impl Job {
             message: columns.get("message")?,
             last_status: columns.get("last_status")?,
             last_request_id: columns.get("last_request_id")?,
+            is_canary: columns.get::<i64>("canaries")? != 0,
             created_at: columns.time("created_at")?,
             finished_at: columns.time_if_any("finished_at")?,
         })

@@ -5,7 +5,7 @@ use crate::args::{CampaignCommand, StatusArguments};
 use crate::commands::status;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{ask, print, print_json, say};
+use crate::output::{ask, moment, print, print_json, say};
 
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
@@ -22,6 +22,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
             return status::run(app, &all).await;
         }
         CampaignCommand::Pause { name, .. }
+        | CampaignCommand::Set { name, .. }
         | CampaignCommand::Resume { name }
         | CampaignCommand::Cancel { name, .. } => name,
     };
@@ -39,7 +40,33 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                 format!("campaign {name} is not active; nothing changed")
             }
         }
+        CampaignCommand::Set { controls, .. } => {
+            let meant = controls.meant(app, Some(&campaign))?;
+            let differences = campaign.controls.differences(&meant.controls);
+            if differences.is_empty() {
+                format!("campaign {name} is held back like that already; nothing changed")
+            } else {
+                ledger
+                    .change_controls(campaign.id, &meant.changes, by, app.now())
+                    .await?;
+                format!("campaign {name}: {}", differences.join("; "))
+            }
+        }
         CampaignCommand::Resume { .. } => {
+            if let Some(deadline) = campaign.controls.schedule.deadline
+                && deadline <= app.now()
+            {
+                return Err(Failure::error(
+                    format!(
+                        "the deadline {} of campaign `{name}` has passed",
+                        moment(deadline)
+                    ),
+                    format!(
+                        "`repilot campaign set {} --deadline MOMENT`, or --no-deadline, then resume it",
+                        app::quoted(name)
+                    ),
+                ));
+            }
             if ledger.resume(campaign.id, by, app.now()).await? {
                 let drain = app.how_to_drain(&campaign)?;
                 format!(

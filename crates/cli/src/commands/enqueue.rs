@@ -1,5 +1,7 @@
 //! `enqueue`: a list into a campaign, and back.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::app::App;
@@ -22,15 +24,19 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     let target = target::target(app, &arguments.selection, None).await?;
     let ledger = app.open_ledger().await?;
     let name = &arguments.campaign;
+    let known = ledger.campaign(name).await?;
+    let meant = arguments.controls.meant(app, known.as_ref())?;
     let making = Making {
         every_refusal: app.json,
-        campaign: ledger.campaign(name).await?.map(|known| known.id),
+        campaign: known.map(|known| known.id),
     };
     let selection = &arguments.selection;
     let made = planning::plan(app, &ledger, &target, selection, making).await?;
     let plan = &made.plan;
     if !app.json {
         plan_text::show(plan);
+        let least = Duration::from_millis(plan.duration_ms);
+        meant.show(plan.summary.planned, least, app.now());
     }
     planning::accept(app, plan, selection)?;
     let question = format!(
@@ -40,7 +46,7 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     if !arguments.yes && !planning::agreed(&question)? {
         return Ok(Exit::Error);
     }
-    let enqueued = crate::enqueue::enqueue(app, &ledger, &target, &made, name).await?;
+    let enqueued = crate::enqueue::enqueue(app, &ledger, &target, &made, name, &meant).await?;
     ledger.close().await;
     if app.json {
         print_json(&Report {

@@ -1,11 +1,14 @@
 //! `run`: plan, ask, enqueue, drain; again, to resume.
 
-use repilot_domain::CampaignStatus;
+use std::time::Duration;
+
+use repilot_domain::{CampaignStatus, PauseCause};
 use repilot_ledger::{Campaign, Ledger};
 use repilot_producer::campaign_name;
 
 use crate::app::{self, App};
 use crate::args::RunArguments;
+use crate::control_args::Meant;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -24,6 +27,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     if let Some(known) = &known {
         fits(known, &target)?;
     }
+    let meant = arguments.controls.meant(app, known.as_ref())?;
     let has_list = known
         .as_ref()
         .is_some_and(|known| known.has_list(&target.selection.sha256()));
@@ -32,8 +36,10 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
         !target.selection.conditions.is_empty() && known.as_ref().is_some_and(Campaign::has_ended);
     let prepared = async {
         match known {
-            Some(campaign) if has_list && !anew => resume(app, &ledger, campaign).await.map(Some),
-            known => begin(app, &ledger, arguments, &target, &name, known).await,
+            Some(campaign) if has_list && !anew => {
+                resume(app, &ledger, campaign, &meant).await.map(Some)
+            }
+            known => begin(app, &ledger, arguments, &target, &name, known, &meant).await,
         }
     };
     let campaign = tokio::select! {
@@ -109,7 +115,12 @@ async fn name(
     Ok(numbered)
 }
 
-async fn resume(app: &App, ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign> {
+async fn resume(
+    app: &App,
+    ledger: &Ledger,
+    campaign: Campaign,
+    meant: &Meant,
+) -> anyhow::Result<Campaign> {
     let counts = &campaign.counts;
     if campaign.has_ended() {
         return Ok(campaign);
@@ -121,14 +132,17 @@ async fn resume(app: &App, ledger: &Ledger, campaign: Campaign) -> anyhow::Resul
         counts.total,
         counts.open()
     ));
+    ledger
+        .change_controls(campaign.id, &meant.changes, &app.actor, app.now())
+        .await?;
     // What a worker paused because the tenant refused may go on once a person tries again; what a
-    // person paused goes on when a person says so.
-    if campaign.status == CampaignStatus::Paused && !campaign.is_paused_by_person() {
+    // person paused, or what stopped by itself to be looked at, goes on when a person says so.
+    if campaign.status == CampaignStatus::Paused && campaign.may_be_tried_again() {
         say(&format!("it was paused: {}", campaign.status_reason));
         ledger.resume(campaign.id, &app.actor, app.now()).await?;
         return app::campaign(ledger, &campaign.name).await;
     }
-    Ok(campaign)
+    app::campaign(ledger, &campaign.name).await
 }
 
 /// A new campaign, or another list for one that there is; `None` when the person said no.
@@ -139,6 +153,7 @@ async fn begin(
     target: &Target,
     name: &str,
     known: Option<Campaign>,
+    meant: &Meant,
 ) -> anyhow::Result<Option<Campaign>> {
     let making = Making {
         every_refusal: false,
@@ -148,6 +163,8 @@ async fn begin(
     let made = planning::plan(app, ledger, target, selection, making).await?;
     let plan = &made.plan;
     plan_text::show(plan);
+    let least = Duration::from_millis(plan.duration_ms);
+    meant.show(plan.summary.planned, least, app.now());
     planning::accept(app, plan, selection)?;
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
@@ -169,7 +186,7 @@ async fn begin(
     if may_ask && !agreed(&question)? {
         return Ok(None);
     }
-    let enqueued = enqueue::enqueue(app, ledger, target, &made, name).await?;
+    let enqueued = enqueue::enqueue(app, ledger, target, &made, name, meant).await?;
     let present = if enqueued.present > 0 {
         format!(", {} were there already", enqueued.present)
     } else {
@@ -194,11 +211,19 @@ pub(crate) fn finish(app: &App, campaign: &Campaign, drained: Drained) -> anyhow
         Drained::Ended if campaign.counts.dead > 0 => Ok(Exit::DeadLetters),
         Drained::Ended => Ok(Exit::Done),
         Drained::Paused => {
-            let command = app.command()?;
-            say(&format!(
-                "campaign paused: mend the cause above, then {command} campaign resume {}, and run the same command again",
-                app::quoted(&campaign.name)
-            ));
+            let (command, name) = (app.command()?, app::quoted(&campaign.name));
+            say(&match campaign.pause_cause {
+                Some(PauseCause::Canary) => format!(
+                    "{}: {command} campaign resume {name} goes on with the rest, then run the same command again; {command} campaign cancel {name} ends it",
+                    campaign.status_reason
+                ),
+                Some(PauseCause::Deadline) => format!(
+                    "campaign paused: {command} campaign set {name} --deadline MOMENT gives it more time, then {command} campaign resume {name}, and run the same command again"
+                ),
+                _ => format!(
+                    "campaign paused: mend the cause above, then {command} campaign resume {name}, and run the same command again"
+                ),
+            });
             Ok(Exit::Paused)
         }
         Drained::Stopped => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignStatus, Timestamp};
+use repilot_domain::{CampaignStatus, CanaryPhase, Timestamp};
 use repilot_ledger::{Campaign, LaneState, Ledger, WorkerRow};
 use serde::Serialize;
 
@@ -137,8 +137,12 @@ fn row(campaign: &Campaign, status: &Status) -> [String; 8] {
         format!("paused: {}", plain(&campaign.status_reason))
     } else if campaign.is_incomplete() {
         "enqueue incomplete: run the same command again".to_owned()
+    } else if let Some(held) = progress::held_back(campaign, status.now) {
+        held
     } else if campaign.attended_until < status.now {
         "waits for a worker".to_owned()
+    } else if campaign.canary_phase == CanaryPhase::Running {
+        "running: canary".to_owned()
     } else {
         "running".to_owned()
     };

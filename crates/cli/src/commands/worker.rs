@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use repilot_domain::CampaignStatus;
+use repilot_domain::{CampaignStatus, CanaryPhase};
 use repilot_ledger::{Campaign, Ledger};
 use repilot_worker::{Attendance, TenantDirectory};
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,8 @@ fn moves(campaign: &Campaign, tenants: &dyn TenantDirectory) -> bool {
         return false;
     }
     match campaign.status {
+        // Nothing goes out before its canary is chosen, and that is when all of it is in.
+        CampaignStatus::Active if campaign.canary_phase == CanaryPhase::Choosing => false,
         // One whose enqueue was broken off is done with when its jobs are.
         CampaignStatus::Active => campaign.counts.open() > 0 || !campaign.is_incomplete(),
         CampaignStatus::Paused => campaign.counts.running > 0,

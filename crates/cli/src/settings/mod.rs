@@ -5,13 +5,14 @@ mod duration;
 mod error;
 pub(crate) mod folders;
 mod layers;
+mod perhaps;
 mod tenant;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use repilot_domain::TenantName;
+use repilot_domain::{Canary, MaxFailures, Priority, Rate, Share, TenantName, Windows, Zone};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ pub(crate) use address::Address;
 pub(crate) use duration::Span;
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
+pub(crate) use perhaps::Perhaps;
 pub(crate) use tenant::{CredentialKind, TenantSettings};
 
 /// Everything that can be set; `config/default.toml` says what each means.
@@ -31,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) throttle: ThrottleSettings,
     pub(crate) inventory: InventorySettings,
     pub(crate) plan: PlanSettings,
+    pub(crate) campaign: CampaignSettings,
     pub(crate) retry: RetrySettings,
     pub(crate) worker: WorkerSettings,
     pub(crate) log: LogSettings,
@@ -109,6 +112,19 @@ pub(crate) struct InventorySettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlanSettings {
     pub(crate) max_devices: u64,
+}
+
+/// What a new campaign is held back by where its command says nothing.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CampaignSettings {
+    pub(crate) canary: Perhaps<Canary>,
+    pub(crate) canary_auto: Perhaps<Share>,
+    pub(crate) max_failures: Perhaps<MaxFailures>,
+    pub(crate) window: Perhaps<Windows>,
+    pub(crate) zone: Zone,
+    pub(crate) priority: Priority,
+    pub(crate) rate: Perhaps<Rate>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -31,6 +31,17 @@ impl<T: Clone> Change<T> {
     }
 }
 
+impl<T> Change<T> {
+    /// This change or, where it is none, what is so by default.
+    #[must_use]
+    pub fn or(self, default: Option<T>) -> Self {
+        match (self, default) {
+            (Self::Keep, Some(value)) => Self::Set(value),
+            (change, _) => change,
+        }
+    }
+}
+
 /// Changes of a campaign's controls; by default none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ControlChanges {

@@ -10,6 +10,7 @@ mod bench;
 mod campaigns;
 mod claims;
 mod concurrency;
+mod controls;
 #[cfg(unix)]
 mod copies;
 mod dead;
