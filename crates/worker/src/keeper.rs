@@ -57,12 +57,12 @@ impl Keeper {
         links: &Links,
     ) -> Self {
         Self {
+            lanes: Arc::new(Lanes::new(links.budgets.clone(), Arc::clone(&clock))),
             ledger,
             clock,
             row,
             tenants,
             attendance,
-            lanes: Arc::new(Lanes::new(links.budgets.clone())),
             lease: Arc::new(Lease::default()),
             wire: links.wire.health(),
             wire_is_own: !links.wire.is_shared(),
