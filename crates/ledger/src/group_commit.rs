@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Clock, JobId, WithCauses, WorkerId};
+use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -176,7 +177,8 @@ async fn commit_patiently(
     let mut warned = false;
     let mut trust = Trust::Plain;
     loop {
-        let error = match commit(ledger, worker, clock, lease, batch, trust).await {
+        let committing = commit(ledger, worker, clock, lease, batch, trust);
+        let error = match committing.await {
             Ok(committed) => return Ok(committed),
             // A claim no longer held: now it is looked at which.
             Err(LedgerError::Contended) if trust == Trust::Plain => {
@@ -217,9 +219,34 @@ async fn commit(
             Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
         }
     }
+    let written = ledger.answered(
+        "write a batch",
+        write(
+            ledger,
+            worker,
+            clock,
+            lease,
+            (&claims, &settlements, &recalls),
+            trust,
+        ),
+    );
+    let (transaction, committed) = written.await?;
+    ledger.commit(transaction, "commit a batch").await?;
+    Ok(committed)
+}
+
+/// Writes a batch into a transaction that is not committed yet.
+async fn write(
+    ledger: &Ledger,
+    worker: &WorkerId,
+    clock: &dyn Clock,
+    lease: Duration,
+    (claims, settlements, recalls): (&[(JobId, i64)], &[&Settlement], &[(JobId, i64)]),
+    trust: Trust,
+) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
     let mut transaction = ledger.begin().await?;
     let settled = settlements.iter().map(|said| said.job);
-    let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
+    let delivered = claims.iter().chain(recalls).map(|(job, _)| *job);
     locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
@@ -228,17 +255,17 @@ async fn commit(
     let settled = settle::settle(
         &mut transaction,
         &worker.0,
-        &settlements,
+        settlements,
         trust,
         now,
         &mut deltas,
     )
     .await?;
-    rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
+    rescue::recall(&mut transaction, recalls, &mut deltas).await?;
     let claimed = claim::claim(
         &mut transaction,
         &worker.0,
-        &claims,
+        claims,
         lease_until,
         &mut deltas,
     )
@@ -246,8 +273,7 @@ async fn commit(
     let settled = settled
         .finish(&mut transaction, &worker.0, deltas, now)
         .await?;
-    ledger.commit(transaction, "commit a batch").await?;
-    Ok((claimed, settled))
+    Ok((transaction, (claimed, settled)))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {

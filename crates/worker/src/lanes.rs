@@ -172,7 +172,8 @@ impl Lanes {
                 continue;
             };
             let until = now.after(LEASE);
-            match self.hold(ledger, &tenant, worker, now, until).await {
+            let hold = self.hold(ledger, &tenant, worker, now, until);
+            match ledger.answered("hold a lane", hold).await {
                 Ok(None) => held += 1,
                 Ok(Some(other)) => {
                     tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
@@ -299,10 +300,8 @@ fn history(ledger: &Ledger, tenant: &Tenant, clock: Arc<dyn Clock>) -> CallHisto
         let (ledger, name, now) = (ledger.clone(), name.clone(), clock.now());
         Box::pin(async move {
             let since = now.before(window);
-            match ledger
-                .recent_calls(&name, AttemptStep::Act, since, now)
-                .await
-            {
+            let calls = ledger.recent_calls(&name, AttemptStep::Act, since, now);
+            match calls.await {
                 Ok(calls) => Some(seeded(&calls, now)),
                 Err(error) => {
                     tracing::warn!(
