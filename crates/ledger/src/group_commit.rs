@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{Actor, Clock, JobId, WithCauses, WorkerId};
 use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -70,10 +70,11 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts the task, which claims and settles in the worker's name.
+    /// Starts the task, which claims and settles in the worker's name; `by` is the worker to the audit.
     pub fn start(
         ledger: Ledger,
         worker: WorkerId,
+        by: Actor,
         clock: Arc<dyn Clock>,
         lease: Duration,
     ) -> std::io::Result<Self> {
@@ -87,7 +88,7 @@ impl GroupCommit {
         };
         std::thread::Builder::new()
             .name("group-commit".to_owned())
-            .spawn(move || runtime.block_on(run(ledger, worker, clock, lease, receiver)))?;
+            .spawn(move || runtime.block_on(run(ledger, (worker, by), clock, lease, receiver)))?;
         Ok(Self { sender })
     }
 
@@ -141,7 +142,7 @@ impl GroupCommit {
 
 async fn run(
     ledger: Ledger,
-    worker: WorkerId,
+    worker: (WorkerId, Actor),
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
@@ -168,7 +169,7 @@ type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
 async fn commit_patiently(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -203,7 +204,7 @@ async fn commit_patiently(
 
 async fn commit(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -238,12 +239,13 @@ async fn commit(
 /// Writes a batch into a transaction that is not committed yet.
 async fn write(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     (claims, settlements, recalls): (&[(JobId, i64)], &[&Settlement], &[(JobId, i64)]),
     trust: Trust,
 ) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
+    let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
     let settled = settlements.iter().map(|said| said.job);
     let delivered = claims.iter().chain(recalls).map(|(job, _)| *job);
@@ -254,7 +256,7 @@ async fn write(
     let mut deltas = Deltas::default();
     let settled = settle::settle(
         &mut transaction,
-        &worker.0,
+        (worker, by),
         settlements,
         trust,
         now,
@@ -262,16 +264,9 @@ async fn write(
     )
     .await?;
     rescue::recall(&mut transaction, recalls, &mut deltas).await?;
-    let claimed = claim::claim(
-        &mut transaction,
-        &worker.0,
-        claims,
-        lease_until,
-        &mut deltas,
-    )
-    .await?;
+    let claimed = claim::claim(&mut transaction, worker, claims, lease_until, &mut deltas).await?;
     let settled = settled
-        .finish(&mut transaction, &worker.0, deltas, now)
+        .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
     Ok((transaction, (claimed, settled)))
 }
