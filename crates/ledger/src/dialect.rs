@@ -95,13 +95,27 @@ impl Dialect {
         rows.join(", ")
     }
 
-    /// A migration's text with this database's words in it.
+    /// A migration's text with this database's words in it, without what is only in another: that
+    /// follows a line which says so, up to the next such line or one that says `-- in both`.
     pub(crate) fn shape(self, migration: &str) -> String {
-        let key = match self {
-            Self::Sqlite => "id INTEGER",
-            Self::Postgres => "id BIGINT",
+        let (key, only_here) = match self {
+            Self::Sqlite => ("id INTEGER", "-- only in SQLite"),
+            Self::Postgres => ("id BIGINT", "-- only in PostgreSQL"),
         };
-        migration.replace("id ROW_KEY", key)
+        let mut is_here = true;
+        let mut shaped = String::with_capacity(migration.len());
+        for line in migration.lines() {
+            if line.starts_with("-- only in ") {
+                is_here = line == only_here;
+            } else if line == "-- in both" {
+                is_here = true;
+            }
+            if is_here {
+                shaped.push_str(line);
+                shaped.push('\n');
+            }
+        }
+        shaped.replace("id ROW_KEY", key)
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.
@@ -136,8 +150,8 @@ impl Dialect {
 
     /// A column in a condition on rows that are found by their id.
     ///
-    /// PostgreSQL may not find the rows by the condition instead: until it is cleaned, an index on
-    /// the jobs' states is full of states that they once had.
+    /// PostgreSQL may not find the rows by the condition instead, however few of them it believes
+    /// there to be.
     pub(crate) fn of_found(self, column: &str) -> String {
         match self {
             Self::Sqlite => column.to_owned(),
