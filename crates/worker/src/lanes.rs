@@ -172,8 +172,8 @@ impl Lanes {
                 continue;
             };
             let until = now.after(LEASE);
-            let hold = self.hold(ledger, &tenant, worker, now, until);
-            match ledger.answered("hold a lane", hold).await {
+            let lane = self.hold(ledger, &tenant, worker, now, until);
+            match ledger.answered("hold a lane", lane).await {
                 Ok(None) => held += 1,
                 Ok(Some(other)) => {
                     tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
