@@ -178,8 +178,7 @@ impl Ledger {
                    AND jobs.id = canary_jobs.job_id
                    AND jobs.state = 'pending'"
             } else {
-                "SELECT MIN(not_before) AS due FROM jobs
-                 WHERE campaign_id = $1 AND state = 'pending'"
+                "SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1"
             };
             let row = sqlx::query(sql)
                 .bind(campaign.id.0)
@@ -348,9 +347,8 @@ async fn due(
          ORDER BY jobs.not_before, jobs.id
          LIMIT $3"
     } else {
-        "SELECT id, dispatch + 1 AS dispatch FROM jobs
+        "SELECT id, dispatch + 1 AS dispatch FROM due_jobs
          WHERE campaign_id = $1
-           AND state = 'pending'
            AND not_before <= $2
          ORDER BY not_before, id
          LIMIT $3"

@@ -62,7 +62,8 @@ impl Dispatcher {
         if !self.wire.is_shared() || self.survey.as_ref().is_some_and(is_recent) {
             return Ok(());
         }
-        let queued = self.ledger.queued_by_tenant().await?;
+        let queued = self.ledger.queued_by_tenant();
+        let queued = self.ledger.answered("look at the wire", queued).await?;
         self.survey = Some(Survey { at: now, queued });
         Ok(())
     }
@@ -110,10 +111,11 @@ impl Dispatcher {
             turn: self.turn,
             rated: self.rated.clone(),
         };
+        let lease_until = now.after(self.lease);
         let dispatched = self
             .ledger
-            .dispatch(tenant, &self.worker, &room, now, now.after(self.lease))
-            .await?;
+            .dispatch(tenant, &self.worker, &room, now, lease_until);
+        let dispatched = self.ledger.answered("dispatch jobs", dispatched).await?;
         let count = dispatched.len();
         let deliveries = dispatched
             .into_iter()
@@ -128,7 +130,8 @@ impl Dispatcher {
             .collect();
         if let Err(error) = self.wire.push(tenant, deliveries).await {
             // Nobody knows what has arrived: a claim drops what has, under its old number.
-            self.ledger.recall(&self.worker).await?;
+            let recalled = self.ledger.recall(&self.worker);
+            self.ledger.answered("recall jobs", recalled).await?;
             return Err(error.into());
         }
         if let Some(survey) = &mut self.survey {

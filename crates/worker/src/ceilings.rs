@@ -6,14 +6,14 @@
 //! what the ledger knows of the campaign's calls. It is never told of a throttle, and learns nothing.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{CampaignId, Rate, Timestamp};
+use repilot_domain::{CampaignId, Clock, Rate, WithCauses};
 use repilot_ledger::{Ledger, LedgerError, RatedCampaign};
-use repilot_throttle::{Lane, LaneSeed, LaneSettings, SeededCall, SharedBudgets};
+use repilot_throttle::{CallHistory, Lane, LaneSeed, LaneSettings, SeededCall, SharedBudgets};
 
 /// The ceilings of a tenant's campaigns, as far as this process knows them.
 #[derive(Default)]
@@ -26,11 +26,11 @@ impl Ceilings {
         ledger: &Ledger,
         budgets: Option<&SharedBudgets>,
         rated: &[&RatedCampaign],
-        now: Timestamp,
+        clock: &Arc<dyn Clock>,
     ) -> Result<(), LedgerError> {
         for campaign in rated {
             if self.lane(campaign.id, campaign.rate).is_none() {
-                let lane = begin(ledger, budgets, campaign, now).await?;
+                let lane = begin(ledger, budgets, campaign, clock).await?;
                 let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
                 known.insert(campaign.id, (campaign.rate, lane));
             }
@@ -63,7 +63,7 @@ async fn begin(
     ledger: &Ledger,
     budgets: Option<&SharedBudgets>,
     campaign: &RatedCampaign,
-    now: Timestamp,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Lane, LedgerError> {
     let rate = campaign.rate;
     let settings = LaneSettings {
@@ -71,24 +71,53 @@ async fn begin(
         window: rate.window,
         in_flight: None,
     };
-    let since = now.before(rate.window);
-    let calls = ledger.campaign_calls(campaign.id, since, now).await?;
     let seed = LaneSeed {
-        recent: calls
-            .iter()
-            .map(|answered_at| SeededCall {
-                answered_ago: now.since(*answered_at),
-                throttled: false,
-            })
-            .collect(),
+        recent: calls(ledger, campaign.id, rate, clock.as_ref()).await?,
         ..LaneSeed::default()
     };
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
     Ok(match budgets {
         Some(budgets) => {
             let name = format!("{}:campaign-{}:{rate}", campaign.tenant, campaign.id);
-            Lane::shared(budgets, &name, settings, seed, rng)
+            let history = history(ledger.clone(), campaign.id, rate, Arc::clone(clock));
+            Lane::shared(budgets, &name, settings, seed, Some(history), rng)
         }
         None => Lane::new(settings, &seed, rng),
     })
+}
+
+/// What the ledger knows of a campaign's calls, whenever it is asked.
+fn history(ledger: Ledger, campaign: CampaignId, rate: Rate, clock: Arc<dyn Clock>) -> CallHistory {
+    Arc::new(move || {
+        let (ledger, clock) = (ledger.clone(), Arc::clone(&clock));
+        Box::pin(async move {
+            match calls(&ledger, campaign, rate, clock.as_ref()).await {
+                Ok(calls) => Some(calls),
+                Err(error) => {
+                    tracing::warn!(
+                        campaign.id = campaign.0,
+                        error = %WithCauses(&error),
+                        "the ledger did not say which calls left lately"
+                    );
+                    None
+                }
+            }
+        })
+    })
+}
+
+async fn calls(
+    ledger: &Ledger,
+    campaign: CampaignId,
+    rate: Rate,
+    clock: &dyn Clock,
+) -> Result<Vec<SeededCall>, LedgerError> {
+    let now = clock.now();
+    let since = now.before(rate.window);
+    let calls = ledger.campaign_calls(campaign, since, now).await?;
+    let seeded = calls.iter().map(|answered_at| SeededCall {
+        answered_ago: now.since(*answered_at),
+        throttled: false,
+    });
+    Ok(seeded.collect())
 }

@@ -47,7 +47,8 @@ impl Feeder {
             let now = self.clock.now();
             if discovered_at.is_none_or(|at| now.since(at) >= DISCOVER_EVERY || now < at) {
                 self.turn_schedules(now).await;
-                match self.ledger.tenants_with_work(now).await {
+                let asked = self.ledger.tenants_with_work(now);
+                match self.ledger.answered("find tenants with work", asked).await {
                     Ok(found) => tenants = found,
                     Err(error) => tracing::warn!(
                         error = %WithCauses(&error),
@@ -122,7 +123,8 @@ impl Feeder {
 
     /// Windows open and close, and deadlines pass.
     async fn turn_schedules(&self, now: Timestamp) {
-        match self.ledger.turn_schedules(&self.by, now).await {
+        let turned = self.ledger.turn_schedules(&self.by, now);
+        match self.ledger.answered("turn schedules", turned).await {
             Ok(over) => {
                 for campaign in over {
                     tracing::warn!(
@@ -143,7 +145,7 @@ impl Feeder {
             let rated = self.ledger.rated_campaigns(now).await?;
             self.lanes.learn_ceilings(&self.ledger, &rated, now).await
         };
-        if let Err(error) = learnt.await {
+        if let Err(error) = self.ledger.answered("look for ceilings", learnt).await {
             tracing::warn!(
                 error = %WithCauses(&error),
                 "the ledger did not say which campaigns have a ceiling; trying again"
@@ -189,7 +191,8 @@ impl Feeder {
     /// When it is worth looking again for jobs of a tenant that had none due.
     async fn idle_until(&self, tenant: &TenantName, now: Timestamp) -> Timestamp {
         let latest = now.after(DISCOVER_EVERY);
-        match self.ledger.next_due(tenant, now).await {
+        let asked = self.ledger.next_due(tenant, now);
+        match self.ledger.answered("look for what is due", asked).await {
             Ok(Some(due)) => due.min(latest),
             Ok(None) | Err(_) => latest,
         }
