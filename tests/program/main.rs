@@ -4,6 +4,7 @@
 mod audit;
 mod bad_input;
 mod campaigns;
+mod controls;
 mod crashes;
 mod dead_letters;
 mod inventory;

@@ -15,6 +15,10 @@ use crate::output::{moment, say};
 use crate::settings::CampaignSettings;
 
 /// What holds a campaign back.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each takes away what another option gives"
+)]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Start small, stop by itself, when and how fast")]
 pub(crate) struct ControlArguments {

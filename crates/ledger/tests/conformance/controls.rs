@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repilot_domain::{
-    AuditEvent, CampaignStatus, CanaryPhase, Change, ControlChanges, JobState, PauseCause,
+    AuditEvent, CampaignStatus, CanaryPhase, Change, ControlChanges, Device, JobState, PauseCause,
     Timestamp, WorkerId,
 };
 use repilot_ledger::{
@@ -19,10 +19,10 @@ use crate::bench::{
 impl Bench {
     async fn change(&self, changes: ControlChanges) {
         let (by, now) = (alice(), self.now());
-        let changed = self
-            .ledger
-            .change_controls(self.campaign, &changes, &by, now);
-        changed.await.unwrap();
+        self.ledger
+            .change_controls(self.campaign, &changes, &by, now)
+            .await
+            .unwrap();
     }
 
     async fn turn(&self) {
@@ -48,9 +48,11 @@ impl Bench {
         bench.change(with_canary(canary)).await;
         let jobs: Vec<NewJob> = (0..each * 3)
             .map(|number| {
-                let mut device = device(number);
-                device.group_tag = ["Sales", "Kiosk", ""][number % 3].to_owned();
-                device.model = ["T14", "X1"][number / 3 % 2].to_owned();
+                let device = Device {
+                    group_tag: ["Sales", "Kiosk", ""][number % 3].to_owned(),
+                    model: ["T14", "X1"][number / 3 % 2].to_owned(),
+                    ..device(number)
+                };
                 NewJob {
                     device,
                     line: number as u64 + 1,
@@ -121,9 +123,7 @@ async fn exactly_the_canary_goes_out_and_then_the_campaign_waits_with_its_result
     }
     assert_eq!(spread.len(), 5, "{spread:?}");
     let last = wire.last().unwrap().job;
-    bench
-        .settle_all(&commit, &wire[..4], |job| succeeded(job))
-        .await;
+    bench.settle_all(&commit, &wire[..4], succeeded).await;
     assert_eq!(bench.spring().await.status, CampaignStatus::Active);
     bench.settle_all(&commit, &wire[4..], dead).await;
     let spring = bench.spring().await;
