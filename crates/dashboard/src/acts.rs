@@ -20,10 +20,10 @@ pub(crate) async fn pause(
     Path(id): Path<i64>,
     Act { visitor, form }: Act<Why>,
 ) -> Result<Redirect, Refusal> {
-    tracing::info!(user.name = %visitor.name, campaign.id = id, "pauses a campaign");
+    let by = visitor.actor();
     if !app
         .ledger
-        .pause_by_person(CampaignId(id), &form.reason)
+        .pause_by_person(CampaignId(id), &form.reason, &by, app.now())
         .await?
     {
         return Err(Refusal::Conflict("the campaign is not active".to_owned()));
@@ -39,8 +39,8 @@ pub(crate) async fn resume(
     Path(id): Path<i64>,
     Act { visitor, .. }: Act<Nothing>,
 ) -> Result<Redirect, Refusal> {
-    tracing::info!(user.name = %visitor.name, campaign.id = id, "resumes a campaign");
-    if !app.ledger.resume(CampaignId(id)).await? {
+    let by = visitor.actor();
+    if !app.ledger.resume(CampaignId(id), &by, app.now()).await? {
         return Err(Refusal::Conflict("the campaign is not paused".to_owned()));
     }
     Ok(Redirect::to("/"))

@@ -3,6 +3,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -70,10 +71,7 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
 /// A page of somebody else's may give its own name this machine's address, and then read what it
 /// likes: but its name stands in the request.
 fn is_own_host(request: &Request, options: &Options) -> bool {
-    let authority = request
-        .uri()
-        .authority()
-        .map(|authority| authority.as_str());
+    let authority = request.uri().authority().map(Authority::as_str);
     let Some(host) = authority.or_else(|| said_host(request.headers())) else {
         return false;
     };

@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock, a file or a socket; everything else depends on it.
 
+mod actor;
+mod audit_event;
 mod by;
 mod campaign;
 mod causes;
@@ -14,6 +16,8 @@ mod lane;
 mod role;
 mod state;
 
+pub use actor::Actor;
+pub use audit_event::AuditEvent;
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;

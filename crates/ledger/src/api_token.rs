@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Role, Timestamp};
+use repilot_domain::{Actor, AuditEvent, Role, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 use sqlx::any::AnyRow;
 
+use crate::audit::record;
 use crate::campaign::take_ids;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
@@ -23,8 +25,6 @@ pub struct NewApiToken {
     pub role: Role,
     /// Of the token, in hexadecimal.
     pub token_sha256: String,
-    /// Who makes it.
-    pub created_by: String,
     /// Until when it is good.
     pub expires_at: Timestamp,
 }
@@ -68,6 +68,7 @@ impl Ledger {
     pub async fn add_api_token(
         &self,
         new: &NewApiToken,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<i64, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -82,12 +83,27 @@ impl Ledger {
         .bind(&new.name)
         .bind(new.role.as_str())
         .bind(&new.token_sha256)
-        .bind(&new.created_by)
+        .bind(&by.name)
         .bind(now.as_millis())
         .bind(new.expires_at.as_millis())
         .execute(&mut *transaction)
         .await
         .doing("make a token")?;
+        let detail = json!({
+            "token": id,
+            "name": new.name,
+            "role": new.role,
+            "expires_at": new.expires_at,
+        });
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::TokenCreated,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "make a token").await?;
         Ok(id)
     }
@@ -135,14 +151,32 @@ impl Ledger {
     }
 
     /// Takes a token back. Whether there was one.
-    pub async fn revoke_api_token(&self, id: i64) -> Result<bool, LedgerError> {
+    pub async fn revoke_api_token(
+        &self,
+        id: i64,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM api_tokens WHERE id = $1")
             .bind(id)
             .execute(&mut *transaction)
             .await
             .doing("revoke a token")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = json!({ "token": id });
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::TokenRevoked,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "revoke a token").await?;
-        Ok(done.rows_affected() == 1)
+        Ok(true)
     }
 }

@@ -1,8 +1,10 @@
 //! Sessions of people who have signed in. The ledger sees hashes of their tokens alone.
 
-use repilot_domain::{Role, Timestamp, UnknownWord};
+use repilot_domain::{Actor, AuditEvent, Role, Timestamp, UnknownWord};
 use serde::Serialize;
+use serde_json::json;
 
+use crate::audit::record;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
@@ -67,6 +69,7 @@ impl Ledger {
         &self,
         token_sha256: &str,
         session: &Session,
+        by: &Actor,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at < $1")
@@ -95,6 +98,17 @@ impl Ledger {
                 .await
                 .doing("begin a session")?;
         }
+        let detail = json!({ "role": session.role, "way": session.way });
+        let now = session.created_at;
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::SignedIn,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "begin a session").await
     }
 
@@ -125,13 +139,22 @@ impl Ledger {
     }
 
     /// Ends a session.
-    pub async fn end_session(&self, token_sha256: &str) -> Result<(), LedgerError> {
+    pub async fn end_session(
+        &self,
+        token_sha256: &str,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1")
+        let ended = sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1")
             .bind(token_sha256)
             .execute(&mut *transaction)
             .await
             .doing("end a session")?;
+        if ended.rows_affected() == 1 {
+            let event = AuditEvent::SignedOut;
+            record(&mut transaction, now, by, None, event, &json!({})).await?;
+        }
         self.commit(transaction, "end a session").await
     }
 }

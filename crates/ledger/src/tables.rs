@@ -185,6 +185,20 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "audit",
+        columns: &[
+            ("seq", Number),
+            ("at", Number),
+            ("actor", Text),
+            ("origin", Text),
+            ("campaign_id", Number),
+            ("event", Text),
+            ("detail", Text),
+            ("previous", Text),
+            ("hash", Text),
+        ],
+    },
+    Table {
         name: "users",
         columns: &[
             ("name", Text),

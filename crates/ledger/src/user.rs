@@ -1,9 +1,12 @@
 //! People who may sign in by name and password.
 
-use repilot_domain::{Role, Timestamp};
+use repilot_domain::{Actor, AuditEvent, Role, Timestamp};
 use serde::Serialize;
+use serde_json::json;
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use crate::audit::record;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
@@ -40,6 +43,7 @@ impl Ledger {
         name: &str,
         role: Role,
         password_hash: &str,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -55,8 +59,21 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("make a user")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = json!({ "user": name, "role": role });
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::UserAdded,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "make a user").await?;
-        Ok(done.rows_affected() == 1)
+        Ok(true)
     }
 
     /// Gives a user another password, and ends the sessions that began with the old one. Whether
@@ -65,6 +82,8 @@ impl Ledger {
         &self,
         name: &str,
         password_hash: &str,
+        by: &Actor,
+        now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query("UPDATE users SET password_hash = $2 WHERE name = $1")
@@ -73,22 +92,53 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("change a password")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         sign_out_everywhere(&mut transaction, name).await?;
+        let detail = json!({ "user": name, "changed": "password" });
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::UserChanged,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "change a password").await?;
-        Ok(done.rows_affected() == 1)
+        Ok(true)
     }
 
     /// Removes a user, and ends their sessions. Whether there was such a user.
-    pub async fn remove_user(&self, name: &str) -> Result<bool, LedgerError> {
+    pub async fn remove_user(
+        &self,
+        name: &str,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM users WHERE name = $1")
             .bind(name)
             .execute(&mut *transaction)
             .await
             .doing("remove a user")?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         sign_out_everywhere(&mut transaction, name).await?;
+        let detail = json!({ "user": name });
+        record(
+            &mut transaction,
+            now,
+            by,
+            None,
+            AuditEvent::UserRemoved,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "remove a user").await?;
-        Ok(done.rows_affected() == 1)
+        Ok(true)
     }
 
     /// Everybody who may sign in, by name.
@@ -118,7 +168,7 @@ impl Ledger {
 }
 
 async fn sign_out_everywhere(
-    connection: &mut sqlx::AnyConnection,
+    connection: &mut AnyConnection,
     name: &str,
 ) -> Result<(), LedgerError> {
     sqlx::query("DELETE FROM sessions WHERE name = $1 AND way = 'password'")

@@ -32,10 +32,9 @@ pub(crate) async fn run(app: &App, command: &TokenCommand) -> anyhow::Result<Exi
                 name: name.clone(),
                 role: *role,
                 token_sha256: secret.sha256(),
-                created_by: maker(),
                 expires_at: now.after(expires.0),
             };
-            let id = ledger.add_api_token(&new, now).await?;
+            let id = ledger.add_api_token(&new, &app.actor, now).await?;
             if app.json {
                 let token = secret.reveal();
                 print_json(&Made { id, name, token })?;
@@ -71,7 +70,7 @@ pub(crate) async fn run(app: &App, command: &TokenCommand) -> anyhow::Result<Exi
             print(&rendered(&rows));
         }
         TokenCommand::Revoke { id } => {
-            if !ledger.revoke_api_token(*id).await? {
+            if !ledger.revoke_api_token(*id, &app.actor, app.now()).await? {
                 return Err(Failure::error(
                     format!("there is no token {id}"),
                     "`repilot token list` shows those there are",
@@ -81,11 +80,4 @@ pub(crate) async fn run(app: &App, command: &TokenCommand) -> anyhow::Result<Exi
         }
     }
     Ok(Exit::Done)
-}
-
-/// Who runs this.
-fn maker() -> String {
-    let names = ["USER", "USERNAME", "LOGNAME"];
-    let named = names.into_iter().find_map(|name| std::env::var(name).ok());
-    named.unwrap_or_else(|| "somebody".to_owned())
 }

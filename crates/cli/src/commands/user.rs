@@ -28,7 +28,10 @@ pub(crate) async fn run(app: &App, command: &UserCommand) -> anyhow::Result<Exit
             password_file,
         } => {
             let hash = hashed(&password(password_file.as_deref(), name)?)?;
-            if !ledger.add_user(name, *role, &hash, app.now()).await? {
+            if !ledger
+                .add_user(name, *role, &hash, &app.actor, app.now())
+                .await?
+            {
                 return Err(Failure::error(
                     format!("there is a user `{name}` already"),
                     format!(
@@ -60,7 +63,7 @@ pub(crate) async fn run(app: &App, command: &UserCommand) -> anyhow::Result<Exit
             print(&rendered(&rows));
         }
         UserCommand::Remove { name } => {
-            if !ledger.remove_user(name).await? {
+            if !ledger.remove_user(name, &app.actor, app.now()).await? {
                 return Err(missing(name));
             }
             print(&format!(
@@ -75,7 +78,10 @@ pub(crate) async fn run(app: &App, command: &UserCommand) -> anyhow::Result<Exit
                 return Err(missing(name));
             }
             let hash = hashed(&password(password_file.as_deref(), name)?)?;
-            if !ledger.change_password(name, &hash).await? {
+            if !ledger
+                .change_password(name, &hash, &app.actor, app.now())
+                .await?
+            {
                 return Err(missing(name));
             }
             print(&format!(

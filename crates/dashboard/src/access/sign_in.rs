@@ -7,9 +7,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::Role;
+use repilot_domain::{AuditEvent, Role};
 use repilot_ledger::{Session, SignInWay};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::act::{is_of_this_site, is_signed};
@@ -17,7 +18,7 @@ use super::address::Origin;
 use super::cookies::Cookie;
 use super::password;
 use super::secret::{Secret, same};
-use super::visitor::{Visitor, peer};
+use super::visitor::{Visitor, actor, peer};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::pages;
@@ -164,14 +165,16 @@ pub(crate) async fn by_password(
     match known {
         Some((user, _)) if right => {
             app.limiter.succeeded(origin.address, name);
-            tracing::info!(user.name = %user.name, client.address = %origin.address, "signed in");
             let way = SignInWay::Password;
             let cookies = begin(&app, origin, &user.name, user.role, way).await?;
             Ok((cookies, onward(next)).into_response())
         }
         _ => {
             app.limiter.failed(origin.address, name, app.now());
-            tracing::warn!(client.address = %origin.address, "somebody failed to sign in");
+            let (by, event) = (actor(name, origin), AuditEvent::SignInRefused);
+            app.ledger
+                .record(&by, None, event, &json!({}), app.now())
+                .await?;
             form(
                 &app,
                 origin,
@@ -203,7 +206,9 @@ async fn begin(
         created_at: now,
         expires_at: now.after(app.options.session),
     };
-    app.ledger.begin_session(&secret.sha256(), &session).await?;
+    app.ledger
+        .begin_session(&secret.sha256(), &session, &actor(name, origin))
+        .await?;
     let cookie = Cookie::Session.set(secret.reveal(), app.options.session, origin.secure);
     let done = Cookie::SignIn.set("", Duration::ZERO, origin.secure);
     Ok(AppendHeaders([
@@ -238,7 +243,9 @@ pub(crate) async fn out(
     is_signed(&visitor, &form.csrf)?;
     let secure = visitor.origin.secure;
     if let Some(secret) = Cookie::Session.read(&headers, secure) {
-        app.ledger.end_session(&secret.sha256()).await?;
+        app.ledger
+            .end_session(&secret.sha256(), &visitor.actor(), app.now())
+            .await?;
     }
     let cookie = Cookie::Session.set("", Duration::ZERO, secure);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response())

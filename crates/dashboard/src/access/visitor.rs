@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use repilot_domain::Role;
+use repilot_domain::{Actor, Role};
 use repilot_ledger::{LedgerError, SignInWay};
 
 use super::address::Origin;
@@ -61,9 +61,19 @@ impl Visitor {
         }))
     }
 
+    /// As the audit names them.
+    pub(crate) fn actor(&self) -> Actor {
+        actor(&self.name, self.origin)
+    }
+
     pub(crate) fn is_operator(&self) -> bool {
         self.role.covers(Role::Operator)
     }
+}
+
+/// Somebody at an address, as the audit names them.
+pub(super) fn actor(name: &str, origin: Origin) -> Actor {
+    Actor::new(name, format!("dashboard from {}", origin.address))
 }
 
 impl FromRequestParts<App> for Visitor {

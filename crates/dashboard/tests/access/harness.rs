@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_dashboard::{Dashboard, Options, ServeError, hash_password};
-use repilot_domain::{Action, Clock as _, Role, SystemClock, TenantName};
+use repilot_domain::{Action, Actor, Clock as _, Role, SystemClock, TenantName};
 use repilot_ledger::{Ledger, LedgerLocation, NewCampaign};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -40,6 +40,10 @@ pub(crate) fn options(listen: &str) -> Options {
     }
 }
 
+pub(crate) fn actor() -> Actor {
+    Actor::new("test", "here")
+}
+
 impl Bench {
     /// On loopback, with nobody who has a name.
     pub(crate) async fn new() -> Self {
@@ -58,7 +62,7 @@ impl Bench {
         for (name, role) in people {
             let hash = hash_password(PASSWORD, [1; 16]).unwrap();
             ledger
-                .add_user(name, *role, &hash, SystemClock.now())
+                .add_user(name, *role, &hash, &actor(), SystemClock.now())
                 .await?;
         }
         let stop = CancellationToken::new();
@@ -84,7 +88,7 @@ impl Bench {
             action: Action::Unassign,
         };
         self.ledger
-            .open_campaign(&new, SystemClock.now())
+            .open_campaign(&new, &actor(), SystemClock.now())
             .await
             .unwrap();
     }

@@ -1,9 +1,9 @@
 //! Names and passwords.
 
 use repilot_dashboard::hash_password;
-use repilot_domain::Role;
+use repilot_domain::{Clock as _, Role, SystemClock};
 
-use crate::harness::{Bench, PASSWORD, location, options};
+use crate::harness::{Bench, PASSWORD, actor, location, options};
 
 async fn bench() -> Bench {
     let people = [("alice", Role::Operator), ("victor", Role::Viewer)];
@@ -41,9 +41,22 @@ async fn another_password_or_removal_ends_the_sessions() {
     let bench = bench().await;
     let mut alice = bench.signed_in("alice").await;
     let mut victor = bench.signed_in("victor").await;
+    let now = SystemClock.now();
     let hash = hash_password("another horse", [2; 16]).unwrap();
-    assert!(bench.ledger.change_password("alice", &hash).await.unwrap());
-    assert!(bench.ledger.remove_user("victor").await.unwrap());
+    assert!(
+        bench
+            .ledger
+            .change_password("alice", &hash, &actor(), now)
+            .await
+            .unwrap()
+    );
+    assert!(
+        bench
+            .ledger
+            .remove_user("victor", &actor(), now)
+            .await
+            .unwrap()
+    );
     assert_eq!(alice.get("/").await.status(), 303);
     assert_eq!(victor.get("/").await.status(), 303);
 }

@@ -5,6 +5,8 @@
 #[macro_use]
 mod database;
 
+mod access;
+mod audit;
 mod bench;
 mod campaigns;
 mod claims;
