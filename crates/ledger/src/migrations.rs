@@ -33,6 +33,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "audit",
         include_str!("../../../migrations/0008_audit.sql"),
     ),
+    (
+        10,
+        "aftermath",
+        include_str!("../../../migrations/0010_aftermath.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.
