@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod file;
 mod group_commit;
+mod in_hand;
 mod integrity;
 mod inventory;
 mod job;

@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
     (
+        5,
+        "job indexes",
+        include_str!("../../../migrations/0005_job_indexes.sql"),
+    ),
+    (
         8,
         "audit",
         include_str!("../../../migrations/0008_audit.sql"),
