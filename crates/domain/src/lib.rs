@@ -14,6 +14,7 @@ mod id;
 mod job;
 mod lane;
 mod minute_outcome;
+mod role;
 mod state;
 mod verification;
 
@@ -29,6 +30,7 @@ pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId}
 pub use job::{AttemptOutcome, AttemptStep};
 pub use lane::LaneKind;
 pub use minute_outcome::MinuteOutcome;
+pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
 pub use verification::Verification;
 

@@ -3,6 +3,7 @@
 //! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
+mod api_token;
 mod attempt;
 mod audit;
 mod audit_chain;
@@ -34,12 +35,15 @@ mod prune;
 mod refusal;
 mod rescue;
 mod rows;
+mod session;
 mod settle;
 mod tables;
+mod user;
 mod verdict;
 mod verify;
 mod worker;
 
+pub use api_token::{ApiToken, NewApiToken};
 pub use attempt::{Attempt, NewAttempt};
 pub use audit::{AuditFilter, AuditRow};
 pub use audit_chain::{Chain, ChainBreak};
@@ -62,6 +66,8 @@ pub use minutes::{Minute, MinuteCounts, Minutes};
 pub use prune::{Forgettable, Forgotten};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use session::{Session, SignInWay};
+pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use verify::Verifiable;
 pub use worker::WorkerRow;

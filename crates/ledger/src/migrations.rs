@@ -39,6 +39,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0008_audit.sql"),
     ),
     (
+        9,
+        "access",
+        include_str!("../../../migrations/0009_access.sql"),
+    ),
+    (
         10,
         "aftermath",
         include_str!("../../../migrations/0010_aftermath.sql"),

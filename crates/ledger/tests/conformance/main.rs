@@ -5,6 +5,7 @@
 #[macro_use]
 mod database;
 
+mod access;
 mod aftermath;
 mod audit;
 mod bench;
