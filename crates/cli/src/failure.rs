@@ -110,7 +110,7 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
             "see that the ledger can be reached, then run the same command again; \
              nothing is done twice"
         }
-        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
+        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) | LedgerError::Forgotten(_) => {
             "choose another name with --campaign NAME"
         }
         _ if error.is_passing() => {
