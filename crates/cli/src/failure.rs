@@ -113,7 +113,7 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         LedgerError::Control(_) => {
             "`repilot campaign set --help` has examples; nothing was changed"
         }
-        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
+        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) | LedgerError::Forgotten(_) => {
             "choose another name with --campaign NAME"
         }
         _ if error.is_passing() => {

@@ -14,8 +14,10 @@ mod device;
 mod id;
 mod job;
 mod lane;
+mod minute_outcome;
 mod role;
 mod state;
+mod verification;
 
 pub use actor::Actor;
 pub use audit_event::AuditEvent;
@@ -33,8 +35,10 @@ pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
 pub use lane::LaneKind;
+pub use minute_outcome::MinuteOutcome;
 pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
+pub use verification::Verification;
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

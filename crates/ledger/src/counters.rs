@@ -22,6 +22,8 @@ pub(crate) const REFUSED: &str = "refused";
 pub(crate) const OUTCOMES: &str = "outcomes";
 /// The reason of that counter: it counts no jobs, as counters without one do.
 pub(crate) const OUTCOMES_SETTLED: &str = "settled";
+/// Jobs that were held against the inventory, by what it said.
+pub(crate) const VERIFIED: &str = "verified";
 
 /// Counters that one statement changes: a batch seldom changes more.
 const ROWS_AT_ONCE: usize = 16;

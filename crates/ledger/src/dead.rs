@@ -181,8 +181,10 @@ const SELECTED: &str = "state = 'dead'
                      AND (id = $3 OR $3 = 0)
                )";
 
-const NOT_CANCELLED: &str =
-    "campaign_id NOT IN (SELECT id FROM campaigns WHERE status = 'cancelled')";
+/// Nor forgotten: what is left of those goes in a moment.
+const NOT_CANCELLED: &str = "campaign_id NOT IN (
+         SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
+     )";
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 

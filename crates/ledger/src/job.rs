@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp};
+use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -61,6 +61,10 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it became terminal.
     pub finished_at: Option<Timestamp>,
+    /// What the inventory said of it after it had succeeded; none while nobody looked.
+    pub verification: Option<Verification>,
+    /// When somebody looked.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// Which jobs of a campaign to read.
@@ -70,6 +74,8 @@ pub struct JobFilter {
     pub state: Option<JobState>,
     /// Those with this reason.
     pub reason: Option<String>,
+    /// Those of which the inventory said this.
+    pub verification: Option<Verification>,
 }
 
 /// What [`Job::read`] reads.
@@ -131,6 +137,8 @@ impl Job {
             is_canary: columns.get::<i64>("canaries")? != 0,
             created_at: columns.time("created_at")?,
             finished_at: columns.time_if_any("finished_at")?,
+            verification: columns.word_if_any("verification")?,
+            verified_at: columns.time_if_any("verified_at")?,
         })
     }
 }
@@ -169,6 +177,7 @@ impl Ledger {
                AND id > $2
                AND ($3 = '' OR state = $3)
                AND ($4 = '' OR reason = $4)
+               AND ($6 = '' OR verification = $6)
              ORDER BY id
              LIMIT $5"
         )))
@@ -177,6 +186,7 @@ impl Ledger {
         .bind(filter.state.map_or("", JobState::as_str))
         .bind(filter.reason.as_deref().unwrap_or(""))
         .bind(i64::from(page.limit))
+        .bind(filter.verification.map_or("", Verification::as_str))
         .fetch_all(&mut *reader)
         .await
         .doing("read jobs")?;

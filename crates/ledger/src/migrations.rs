@@ -48,6 +48,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "access",
         include_str!("../../../migrations/0009_access.sql"),
     ),
+    (
+        10,
+        "aftermath",
+        include_str!("../../../migrations/0010_aftermath.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

@@ -43,7 +43,7 @@ impl<'r> Columns<'r> {
             .map_err(|source: T::Err| self.bad(column, source.into()))
     }
 
-    /// A word that may be missing: then it is empty.
+    /// A word where there is one; the column is empty where there is none.
     pub(crate) fn word_if_any<T>(&self, column: &'static str) -> Result<Option<T>, LedgerError>
     where
         T: FromStr<Err: std::error::Error + Send + Sync + 'static>,

@@ -12,6 +12,7 @@ use crate::counters::{
 };
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::minutes::Tally;
 use crate::rows::{batch, gathered, pairs};
 use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary};
 
@@ -20,6 +21,7 @@ use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, cana
 pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
+    tally: Tally,
     /// Campaigns with a job that became terminal, and what these came to.
     finished: BTreeMap<CampaignId, Outcomes<'a>>,
     /// Campaigns with a job that went back.
@@ -95,6 +97,7 @@ impl<'a> Settled<'a> {
     ) -> Result<(), LedgerError> {
         let verdict = &settlement.verdict;
         self.jobs.push(settlement.job);
+        self.tally.note(campaign, settlement);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         match verdict {
             Verdict::Succeeded => {
@@ -137,6 +140,7 @@ impl<'a> Settled<'a> {
     ) -> Result<Vec<JobId>, LedgerError> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
+        self.tally.write(connection, now).await?;
         for (campaign, outcomes) in &self.finished {
             let Some(aftermath) = Aftermath::read(connection, *campaign).await? else {
                 continue;

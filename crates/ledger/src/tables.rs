@@ -64,6 +64,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("runs_until", Number),
             ("priority", Number),
             ("rate", Text),
+            ("verified_at", Number),
+            ("pruned_at", Number),
         ],
     },
     Table {
@@ -121,6 +123,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("message", Text),
             ("created_at", Number),
             ("finished_at", Number),
+            ("verification", Text),
+            ("verified_at", Number),
         ],
     },
     Table {
@@ -257,6 +261,27 @@ pub(crate) const TABLES: &[Table] = &[
             ("created_at", Number),
             ("expires_at", Number),
             ("used_at", Number),
+        ],
+    },
+    Table {
+        name: "campaign_minutes",
+        columns: &[
+            ("campaign_id", Number),
+            ("minute_at", Number),
+            ("outcome", Text),
+            ("count", Number),
+        ],
+    },
+    Table {
+        name: "notify_cursors",
+        columns: &[
+            ("destination", Text),
+            ("seq", Number),
+            ("owner", Text),
+            ("lease_until", Number),
+            ("failures", Number),
+            ("next_at", Number),
+            ("last_error", Text),
         ],
     },
 ];

@@ -79,7 +79,11 @@ pub fn kind_of(message: &str) -> String {
     let words = message.split_whitespace().map(|word| {
         let names_one =
             word.chars().count() >= NAMES_ONE && word.chars().any(|c| c.is_ascii_digit());
-        if names_one { "…" } else { word }
+        if names_one || word.contains('@') {
+            "…"
+        } else {
+            word
+        }
     });
     let mut kind = String::new();
     for word in words {
@@ -131,6 +135,7 @@ mod tests {
             kind_of(one),
             "400 BadRequest Device … is locked - Activity ID: …"
         );
+        assert_eq!(kind_of("assigned to ann@contoso.example."), "assigned to …");
         assert!(kind_of(&"word ".repeat(100)).chars().count() <= 164);
     }
 

@@ -6,6 +6,7 @@
 mod database;
 
 mod access;
+mod aftermath;
 mod audit;
 mod bench;
 mod campaigns;
