@@ -10,6 +10,8 @@ mod dead_reason;
 mod device;
 mod id;
 mod job;
+mod job_act;
+mod job_query;
 mod lane;
 mod state;
 
@@ -21,6 +23,10 @@ pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
+pub use job_act::JobAct;
+pub use job_query::{
+    JobCondition, JobQuery, JobQueryError, JobTerm, JobText, Pattern, folded,
+};
 pub use lane::LaneKind;
 pub use state::{IllegalTransition, JobEvent, JobState};
 

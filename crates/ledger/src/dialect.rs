@@ -91,11 +91,15 @@ impl Dialect {
 
     /// A migration's text with this database's words in it.
     pub(crate) fn shape(self, migration: &str) -> String {
-        let key = match self {
-            Self::Sqlite => "id INTEGER",
-            Self::Postgres => "id BIGINT",
+        let (key, text, kept) = match self {
+            Self::Sqlite => ("id INTEGER", "TEXT", "WITHOUT ROWID"),
+            // Or texts would be in the order of the server's language, which no prefix is.
+            Self::Postgres => ("id BIGINT", "TEXT COLLATE \"C\"", ""),
         };
-        migration.replace("id ROW_KEY", key)
+        migration
+            .replace("id ROW_KEY", key)
+            .replace("BYTEWISE_TEXT", text)
+            .replace("KEPT_BY_KEY", kept)
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.
@@ -105,6 +109,20 @@ impl Dialect {
             Self::Postgres => {
                 format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)")
             }
+        }
+    }
+
+    /// The same, of those rows alone that meet a condition.
+    pub(crate) fn gathered_where(self, columns: &str, condition: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                format!("json_group_array(json_array({columns})) FILTER (WHERE {condition})")
+            }
+            Self::Postgres => format!(
+                "CAST(COALESCE(
+                     json_agg(json_build_array({columns})) FILTER (WHERE {condition}), '[]'
+                 ) AS TEXT)"
+            ),
         }
     }
 

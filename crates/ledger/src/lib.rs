@@ -29,6 +29,7 @@ mod pools;
 mod refusal;
 mod rescue;
 mod rows;
+mod search;
 mod settle;
 mod tables;
 mod verdict;
@@ -46,11 +47,14 @@ pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
-pub use job::{Job, JobFilter, Page};
+pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use search::{
+    FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSort, JobsMeant, Seek,
+};
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

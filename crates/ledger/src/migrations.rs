@@ -28,6 +28,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "trouble",
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
+    (
+        11,
+        "search",
+        include_str!("../../../migrations/0011_search.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

@@ -8,7 +8,7 @@ use repilot_domain::{
     EnrollmentState, JobId, JobState, LaneKind, ManualClock, TenantName, Timestamp, WorkerId,
 };
 use repilot_ledger::{
-    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, JobFilter, LaneState, Ledger,
+    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, LaneState, Ledger,
     NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
 };
 
@@ -176,7 +176,7 @@ impl Bench {
         };
         let jobs = self
             .ledger
-            .jobs(self.campaign, &JobFilter::default(), page)
+            .jobs(self.campaign, page)
             .await
             .unwrap();
         let count = |state| jobs.iter().filter(|job| job.state == state).count() as i64;
