@@ -61,7 +61,9 @@ async fn measure(name: &str, location: &LedgerLocation, jobs: usize, rounds: usi
         enqueued_per_second,
         drained_per_second,
     } = seed(&ledger, jobs, jobs * 4 / 10).await;
-    println!("\n{name}: {jobs} jobs, enqueued {enqueued_per_second:.0}/s, drained {drained_per_second:.0}/s\n");
+    println!(
+        "\n{name}: {jobs} jobs, enqueued {enqueued_per_second:.0}/s, drained {drained_per_second:.0}/s\n"
+    );
     println!("p50 ms  p99 ms  looked at  found  search");
     for text in SEARCHES {
         search(&ledger, campaign, text, JobSort::Job, rounds).await;
@@ -87,7 +89,10 @@ async fn search(ledger: &Ledger, campaign: CampaignId, text: &str, sort: JobSort
         first.get_or_insert((page.looked_at, page.jobs.len()));
     }
     let (looked_at, found) = first.unwrap();
-    line(&mut took, &format!("{looked_at:9}  {found:5}  {text} {sort:?}"));
+    line(
+        &mut took,
+        &format!("{looked_at:9}  {found:5}  {text} {sort:?}"),
+    );
 }
 
 async fn count(ledger: &Ledger, campaign: CampaignId, text: &str, rounds: usize) {
@@ -106,6 +111,7 @@ async fn count(ledger: &Ledger, campaign: CampaignId, text: &str, rounds: usize)
 
 fn line(took: &mut [Duration], rest: &str) {
     took.sort();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
+    let at =
+        |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
     println!("{:6.1}  {:6.1}  {rest}", at(0.5), at(0.99));
 }

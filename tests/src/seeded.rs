@@ -54,7 +54,10 @@ pub async fn seed(ledger: &Ledger, jobs: usize, drained: usize) -> Seed {
                 line: number as u64 + 1,
             })
             .collect();
-        ledger.enqueue(opened.id, &chunk, clock.now()).await.unwrap();
+        ledger
+            .enqueue(opened.id, &chunk, clock.now())
+            .await
+            .unwrap();
     }
     let enqueued = begun.elapsed();
     ledger
@@ -73,8 +76,9 @@ pub async fn seed(ledger: &Ledger, jobs: usize, drained: usize) -> Seed {
 
 async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<SystemClock>) {
     let worker = WorkerId("seed".to_owned());
+    let by = Actor::worker(&worker, "here");
     let commit =
-        GroupCommit::start(ledger.clone(), worker.clone(), clock.clone(), LEASE).unwrap();
+        GroupCommit::start(ledger.clone(), worker.clone(), by, clock.clone(), LEASE).unwrap();
     let mut settled = 0;
     while settled < jobs {
         let now = clock.now();

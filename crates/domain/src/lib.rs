@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock, a file or a socket; everything else depends on it.
 
+mod actor;
+mod audit_event;
 mod by;
 mod campaign;
 mod causes;
@@ -15,6 +17,8 @@ mod job_query;
 mod lane;
 mod state;
 
+pub use actor::Actor;
+pub use audit_event::AuditEvent;
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;
@@ -24,9 +28,7 @@ pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
 pub use job_act::JobAct;
-pub use job_query::{
-    JobCondition, JobQuery, JobQueryError, JobTerm, JobText, Pattern, folded,
-};
+pub use job_query::{JobCondition, JobQuery, JobQueryError, JobTerm, JobText, Pattern, folded};
 pub use lane::LaneKind;
 pub use state::{IllegalTransition, JobEvent, JobState};
 

@@ -122,7 +122,7 @@ pub enum LedgerError {
     #[error("more than {most} jobs fit, and no index sorts them so")]
     TooManyToSort {
         /// As many as are sorted.
-        most: usize,
+        most: i64,
     },
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{Actor, Clock, JobId, WithCauses, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -69,10 +69,11 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts the task, which claims and settles in the worker's name.
+    /// Starts the task, which claims and settles in the worker's name; `by` is the worker to the audit.
     pub fn start(
         ledger: Ledger,
         worker: WorkerId,
+        by: Actor,
         clock: Arc<dyn Clock>,
         lease: Duration,
     ) -> std::io::Result<Self> {
@@ -86,7 +87,7 @@ impl GroupCommit {
         };
         std::thread::Builder::new()
             .name("group-commit".to_owned())
-            .spawn(move || runtime.block_on(run(ledger, worker, clock, lease, receiver)))?;
+            .spawn(move || runtime.block_on(run(ledger, (worker, by), clock, lease, receiver)))?;
         Ok(Self { sender })
     }
 
@@ -140,7 +141,7 @@ impl GroupCommit {
 
 async fn run(
     ledger: Ledger,
-    worker: WorkerId,
+    worker: (WorkerId, Actor),
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
@@ -167,7 +168,7 @@ type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
 async fn commit_patiently(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -201,7 +202,7 @@ async fn commit_patiently(
 
 async fn commit(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -217,6 +218,7 @@ async fn commit(
             Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
         }
     }
+    let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
     let settled = settlements.iter().map(|said| said.job);
     let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
@@ -227,7 +229,7 @@ async fn commit(
     let mut deltas = Deltas::default();
     let settled = settle::settle(
         &mut transaction,
-        &worker.0,
+        (worker, by),
         &settlements,
         trust,
         now,
@@ -235,16 +237,9 @@ async fn commit(
     )
     .await?;
     rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
-    let claimed = claim::claim(
-        &mut transaction,
-        &worker.0,
-        &claims,
-        lease_until,
-        &mut deltas,
-    )
-    .await?;
+    let claimed = claim::claim(&mut transaction, worker, &claims, lease_until, &mut deltas).await?;
     let settled = settled
-        .finish(&mut transaction, &worker.0, deltas, now)
+        .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
     ledger.commit(transaction, "commit a batch").await?;
     Ok((claimed, settled))

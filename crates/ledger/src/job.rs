@@ -139,11 +139,7 @@ impl Ledger {
     }
 
     /// A page of a campaign's jobs, by number.
-    pub async fn jobs(
-        &self,
-        campaign: CampaignId,
-        page: Page,
-    ) -> Result<Vec<Job>, LedgerError> {
+    pub async fn jobs(&self, campaign: CampaignId, page: Page) -> Result<Vec<Job>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM jobs

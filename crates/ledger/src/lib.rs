@@ -4,6 +4,8 @@
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
 mod attempt;
+mod audit;
+mod audit_chain;
 mod campaign;
 mod campaign_control;
 mod claim;
@@ -36,6 +38,8 @@ mod verdict;
 mod worker;
 
 pub use attempt::{Attempt, NewAttempt};
+pub use audit::{AuditFilter, AuditRow};
+pub use audit_chain::{Chain, ChainBreak};
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
 pub use claim::ClaimedJob;
 pub use copy::Copied;
@@ -54,7 +58,8 @@ pub use location::{LedgerLocation, PostgresUrl};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
 pub use search::{
-    FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSort, JobsMeant, Seek,
+    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
+    JobsMeant, Seek,
 };
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

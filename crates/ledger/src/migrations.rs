@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
     (
+        8,
+        "audit",
+        include_str!("../../../migrations/0008_audit.sql"),
+    ),
+    (
         11,
         "search",
         include_str!("../../../migrations/0011_search.sql"),

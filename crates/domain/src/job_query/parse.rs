@@ -134,7 +134,8 @@ fn plain(word: &[Written]) -> String {
 /// In quotes `*` and `?` are themselves; so a value in which some are is taken as it stands.
 fn pattern(value: &[Written]) -> Pattern {
     let text = plain(value);
-    let stands_for_itself = |(character, quoted): &Written| matches!(character, '*' | '?') && *quoted;
+    let stands_for_itself =
+        |(character, quoted): &Written| matches!(character, '*' | '?') && *quoted;
     match text.as_str() {
         NONE if value.iter().all(|(_, quoted)| !quoted) => Pattern::exactly(""),
         text if value.iter().any(stands_for_itself) => Pattern::exactly(text),

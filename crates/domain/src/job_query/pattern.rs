@@ -59,9 +59,10 @@ impl Pattern {
     #[must_use]
     pub fn exactly(text: &str) -> Self {
         let text = folded(text);
-        let pieces = match text.is_empty() {
-            true => Vec::new(),
-            false => vec![Piece::Text(text)],
+        let pieces = if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![Piece::Text(text)]
         };
         Self { pieces }
     }

@@ -12,7 +12,8 @@ fn complaint(text: &str) -> String {
 
 #[test]
 fn qualifiers_quotes_lists_and_free_words_are_told_apart() {
-    let query = query(r#"state:dead,pending tag:STORE* -model:"Surface Go" user:@contoso.com 0924"#);
+    let query =
+        query(r#"state:dead,pending tag:STORE* -model:"Surface Go" user:@contoso.com 0924"#);
     assert_eq!(
         query.terms[0].condition,
         JobCondition::State(vec![JobState::Dead, JobState::Pending])

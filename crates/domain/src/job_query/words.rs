@@ -36,9 +36,11 @@ impl Display for JobTerm {
         }
         match &self.condition {
             JobCondition::State(states) => list(formatter, "state", states),
-            JobCondition::Reason(reasons) => {
-                list(formatter, "reason", reasons.iter().map(|reason| quoted(reason)))
-            }
+            JobCondition::Reason(reasons) => list(
+                formatter,
+                "reason",
+                reasons.iter().map(|reason| quoted(reason)),
+            ),
             JobCondition::Text(text, patterns) => list(formatter, text.as_str(), patterns),
             JobCondition::Campaign(patterns) => list(formatter, "campaign", patterns),
             JobCondition::Device(device) => write!(formatter, "device:{}", quoted(device)),

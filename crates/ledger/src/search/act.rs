@@ -7,9 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{
-    Actor, AuditEvent, CampaignId, JobAct, JobId, JobQuery, JobState, Timestamp,
-};
+use repilot_domain::{Actor, AuditEvent, CampaignId, JobAct, JobId, JobQuery, JobState, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};

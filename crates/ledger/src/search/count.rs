@@ -5,8 +5,8 @@ use serde::Serialize;
 use sqlx::{AnyConnection, Row as _};
 
 use super::fill::Walker;
-use super::plan::{Walk, Way, ways};
 use super::page::JobSort;
+use super::plan::{Walk, Way, ways};
 use super::resolve::{Resolved, resolve};
 use super::sql::{Values, list};
 use super::test::Test;

@@ -78,9 +78,7 @@ fn cut(gathered: Stretch, ascending: bool, from: Option<&Key>, limit: usize) -> 
     if !ascending {
         found.reverse();
     }
-    found.retain(|key| {
-        from.is_none_or(|from| if ascending { key > from } else { key < from })
-    });
+    found.retain(|key| from.is_none_or(|from| if ascending { key > from } else { key < from }));
     let more = found.len() > limit;
     found.truncate(limit);
     Fill {
@@ -172,7 +170,13 @@ impl Walker {
             all.found.reverse();
         }
         if let Some(end) = &all.end {
-            let reached = |key: &Key| if self.ascending { key <= end } else { key >= end };
+            let reached = |key: &Key| {
+                if self.ascending {
+                    key <= end
+                } else {
+                    key >= end
+                }
+            };
             all.found.retain(reached);
         }
         self.from.clone_from(&all.end);

@@ -6,6 +6,7 @@
 //! comes with a cursor that says how far the search has come, and goes on from there. Indexes over
 //! what never changes are on `job_keys`, apart from the jobs, so that they cost the drain nothing.
 
+mod act;
 mod count;
 mod cursor;
 mod fill;
@@ -17,6 +18,7 @@ mod sql;
 mod test;
 mod walk;
 
+pub use act::{ActedOn, JobSelection};
 pub use count::{JobCount, JobsMeant};
 pub use cursor::{JobCursor, JobCursorError};
 pub use page::{FoundJobs, JobSearch, JobSort, Seek};
@@ -27,4 +29,4 @@ pub(crate) use keys::insert as insert_keys;
 const LOOKED_AT: u64 = 20_000;
 
 /// An index that leads to no more jobs than this is read to its end, and its jobs are sorted.
-const GATHERED: usize = 10_000;
+const GATHERED: i64 = 10_000;

@@ -106,7 +106,15 @@ impl Ledger {
             mut found,
             end,
             looked_at,
-        } = fill(connection, &resolved, search.sort, ascending, from.as_ref(), limit).await?;
+        } = fill(
+            connection,
+            &resolved,
+            search.sort,
+            ascending,
+            from.as_ref(),
+            limit,
+        )
+        .await?;
         let unfinished = end.is_some() && found.len() < limit;
         let farther = end.map(|key| key.cursor(search.sort));
         let hither = cursor;

@@ -7,9 +7,9 @@ use super::page::JobSort;
 use super::resolve::Resolved;
 use super::sql::list;
 use super::test::{Term, Test, column};
+use crate::LedgerError;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::LedgerError;
 
 /// More walks beside each other than this are slower than one through everything.
 const WALKS: usize = 32;
@@ -80,12 +80,11 @@ pub(super) async fn ways(
     ways.sort_by_key(|(rank, _)| *rank);
     let mut ways: Vec<Way> = ways.into_iter().map(|(_, way)| way).collect();
     match (sort, resolved.campaigns.as_slice()) {
-        (JobSort::Finished, _) => {}
         (JobSort::Job | JobSort::Serial, [campaign]) => {
             ways.push(Way::Walk(vec![Walk::Campaign(*campaign)]));
         }
         (JobSort::Job, _) => ways.push(Way::Walk(vec![Walk::Everything])),
-        (JobSort::Serial, _) => {}
+        (JobSort::Serial | JobSort::Finished, _) => {}
     }
     Ok(ways)
 }
@@ -112,10 +111,10 @@ fn few(test: &Test) -> Option<Few> {
             let in_flight = |state| matches!(state, &JobState::Queued | &JobState::Running);
             states.iter().all(in_flight).then_some(Few::InFlight)
         }
-        Test::Text(text, patterns) => match (exact(patterns), patterns.as_slice()) {
-            (Some(texts), _) => Some(Few::Texts(column(*text), texts)),
+        Test::Text(which, patterns) => match (exact(patterns), patterns.as_slice()) {
+            (Some(texts), _) => Some(Few::Texts(column(*which), texts)),
             (None, [pattern]) if !pattern.prefix().is_empty() => {
-                Some(Few::Prefix(column(*text), pattern.prefix().to_owned()))
+                Some(Few::Prefix(column(*which), pattern.prefix().to_owned()))
             }
             _ => None,
         },
@@ -124,12 +123,12 @@ fn few(test: &Test) -> Option<Few> {
 }
 
 fn text_walks(test: &Test, campaigns: &[CampaignId]) -> Option<Vec<Walk>> {
-    let Test::Text(text, patterns) = test else {
+    let Test::Text(which, patterns) = test else {
         return None;
     };
     let (column, texts) = match (exact(patterns), domains(patterns)) {
-        (Some(texts), _) => (column(*text), texts),
-        (None, Some(domains)) if *text == JobText::User => ("user_domain", domains),
+        (Some(texts), _) => (column(*which), texts),
+        (None, Some(domains)) if *which == JobText::User => ("user_domain", domains),
         _ => return None,
     };
     if texts.len() * campaigns.len() > WALKS {

@@ -1,8 +1,6 @@
 //! What a query's words stand for in this ledger: which campaigns, and whether a word is a name.
 
-use repilot_domain::{
-    CampaignId, JobCondition, JobQuery, JobTerm, folded,
-};
+use repilot_domain::{CampaignId, JobCondition, JobQuery, JobTerm, folded};
 use sqlx::{AnyConnection, Row as _};
 
 use super::sql::{Values, list};
@@ -43,7 +41,9 @@ pub(super) async fn resolve(
                 .filter(|(_, name)| fits(name) != term.negated)
                 .map(|(id, _)| *id)
                 .collect();
-            resolved.campaigns.retain(|campaign| meant.contains(campaign));
+            resolved
+                .campaigns
+                .retain(|campaign| meant.contains(campaign));
             resolved.everywhere = false;
         }
     }
@@ -57,9 +57,10 @@ pub(super) async fn resolve(
             JobCondition::Job(job) => Test::Job(*job),
             JobCondition::Free(text) => {
                 let text = folded(text);
-                match !negated && is_name(connection, &resolved.campaigns, &text).await? {
-                    true => Test::Named(text),
-                    false => Test::Contains(text),
+                if !negated && is_name(connection, &resolved.campaigns, &text).await? {
+                    Test::Named(text)
+                } else {
+                    Test::Contains(text)
                 }
             }
         };

@@ -42,7 +42,10 @@ impl Values {
 
 /// Numbers as SQL, for `IN`; none of them is a valid list, too.
 pub(super) fn list(numbers: impl IntoIterator<Item = i64>) -> String {
-    let numbers: Vec<String> = numbers.into_iter().map(|number| number.to_string()).collect();
+    let numbers: Vec<String> = numbers
+        .into_iter()
+        .map(|number| number.to_string())
+        .collect();
     if numbers.is_empty() {
         return "(NULL)".to_owned();
     }

@@ -56,9 +56,10 @@ pub(super) fn all_hold(terms: &[Term], carried: Carried, values: &mut Values) ->
     let mut conditions = Vec::with_capacity(terms.len());
     for term in terms {
         let condition = term.test.as_sql(carried, values);
-        conditions.push(match term.negated {
-            true => format!("NOT ({condition})"),
-            false => condition,
+        conditions.push(if term.negated {
+            format!("NOT ({condition})")
+        } else {
+            condition
         });
     }
     match conditions.as_slice() {
@@ -71,13 +72,14 @@ impl Test {
     fn as_sql(&self, carried: Carried, values: &mut Values) -> String {
         match self {
             Self::State(states) => {
-                let words: Vec<String> =
-                    states.iter().map(|state| values.text(state.as_str())).collect();
+                let words: Vec<String> = states
+                    .iter()
+                    .map(|state| values.text(state.as_str()))
+                    .collect();
                 of_job(&format!("jobs.state IN ({})", words.join(", ")))
             }
             Self::Reason(reasons) => {
-                let words: Vec<String> =
-                    reasons.iter().map(|reason| values.text(reason)).collect();
+                let words: Vec<String> = reasons.iter().map(|reason| values.text(reason)).collect();
                 of_job(&format!("jobs.reason IN ({})", words.join(", ")))
             }
             Self::Text(text, patterns) => {
@@ -99,8 +101,10 @@ impl Test {
             Self::Job(job) => format!("walked.job_id = {}", values.number(job.0)),
             Self::Named(name) => {
                 let text = values.text(name);
-                let keys =
-                    of_keys(carried, &format!("serial = {text} OR user_principal_name = {text}"));
+                let keys = of_keys(
+                    carried,
+                    &format!("serial = {text} OR user_principal_name = {text}"),
+                );
                 let device = of_job(&format!("jobs.device_id = {text}"));
                 match number(name) {
                     Some(number) => {

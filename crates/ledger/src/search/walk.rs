@@ -2,12 +2,12 @@
 
 use sqlx::{AnyConnection, Row as _};
 
+use super::GATHERED;
 use super::page::JobSort;
 use super::plan::{Few, Walk};
 use super::resolve::Resolved;
 use super::sql::{Values, list};
 use super::test::{Carried, Term, all_hold, number};
-use super::GATHERED;
 use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -52,16 +52,18 @@ pub(super) async fn stretch(
     let mut values = Values::default();
     let (walked, carried) = walked(walk, from, step, &mut values);
     let fits = all_hold(terms, carried, &mut values);
-    let key = match by_serial {
-        true => "walked.serial, walked.job_id",
-        false => "CAST('' AS TEXT), walked.job_id",
+    let key = if by_serial {
+        "walked.serial, walked.job_id"
+    } else {
+        "CAST('' AS TEXT), walked.job_id"
     };
     let sql = format!(
         "SELECT COUNT(*), {last}, {found}
          FROM ({walked}) AS walked",
-        last = match step.ascending {
-            true => "MAX(walked.job_id)",
-            false => "MIN(walked.job_id)",
+        last = if step.ascending {
+            "MAX(walked.job_id)"
+        } else {
+            "MIN(walked.job_id)"
         },
         found = dialect.gathered_where(key, &fits),
     );
@@ -108,9 +110,10 @@ impl Key {
 
 /// The rows of a stretch, and what they have.
 fn walked(walk: &Walk, from: Option<&Key>, step: Step, values: &mut Values) -> (String, Carried) {
-    let (sign, order) = match step.ascending {
-        true => (">", ""),
-        false => ("<", "DESC"),
+    let (sign, order) = if step.ascending {
+        (">", "")
+    } else {
+        ("<", "DESC")
     };
     let rows = step.rows;
     let beyond = |column: &str, values: &mut Values| match from {
@@ -250,7 +253,7 @@ pub(super) async fn gather(
         .await
         .doing("look for jobs")?;
     let looked_at: i64 = row.try_get(0).doing("look for jobs")?;
-    if looked_at > GATHERED as i64 {
+    if looked_at > GATHERED {
         return Ok(None);
     }
     let found: String = row.try_get(1).doing("look for jobs")?;

@@ -5,6 +5,8 @@
 #[macro_use]
 mod database;
 
+mod acts;
+mod audit;
 mod bench;
 mod campaigns;
 mod claims;

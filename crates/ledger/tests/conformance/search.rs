@@ -1,14 +1,14 @@
 //! Searches: what they find, page by page, and what they look at for it.
 
 use repilot_domain::{
-    AttemptOutcome, CampaignId, DeadReason, Device, JobCondition, JobQuery, JobText,
+    AttemptOutcome, CampaignId, DeadReason, Device, JobCondition, JobQuery, JobText, Timestamp,
     folded,
 };
-use repilot_ledger::{
-    Job, JobSearch, JobSort, LedgerError, NewJob, Page, Seek, Verdict,
-};
+use repilot_ledger::{Job, JobSearch, JobSort, LedgerError, NewJob, Page, Seek, Verdict};
 
-use crate::bench::{Bench, Database, START, campaign, device, list, retry, settlement, succeeded};
+use crate::bench::{
+    Bench, Database, START, alice, campaign, device, list, retry, settlement, succeeded,
+};
 
 fn query(text: &str) -> JobQuery {
     text.parse().unwrap()
@@ -46,9 +46,13 @@ async fn enqueue(bench: &Bench, campaign: CampaignId, devices: impl Iterator<Ite
 /// Two campaigns of varied devices whose jobs are in every state that a worker brings about.
 async fn varied_bench(database: Database) -> (Bench, Vec<Job>) {
     let bench = Bench::new(database).await;
-    let summer = bench.ledger.open_campaign(&campaign("Summer"), START).await;
-    let summer = summer.unwrap().id;
-    bench.ledger.begin_list(summer, &list(), START).await.unwrap();
+    let (ledger, by) = (&bench.ledger, alice());
+    let opened = ledger.open_campaign(&campaign("Summer"), &by, START).await;
+    let summer = opened.unwrap().id;
+    ledger
+        .begin_list(summer, &list(), &by, START)
+        .await
+        .unwrap();
     enqueue(&bench, bench.campaign, (0..40).map(varied)).await;
     enqueue(&bench, summer, (30..60).map(varied)).await;
     enqueue(&bench, bench.campaign, (40..60).map(varied)).await;
@@ -104,7 +108,11 @@ fn means(query: &JobQuery, job: &Job, all: &[Job], summer: CampaignId) -> bool {
                 patterns.iter().any(|pattern| pattern.fits(text))
             }
             JobCondition::Campaign(patterns) => {
-                let name = if job.campaign == summer { "Summer" } else { "spring" };
+                let name = if job.campaign == summer {
+                    "Summer"
+                } else {
+                    "spring"
+                };
                 patterns.iter().any(|pattern| pattern.fits(name))
             }
             JobCondition::Device(device) => job.device_id.as_str() == device,
@@ -224,7 +232,7 @@ async fn a_search_finds_what_it_means_forwards_and_backwards_in_any_order(databa
                     JobSort::Job => (String::new(), 0, job.id),
                     JobSort::Serial => (folded(&job.serial), 0, job.id),
                     JobSort::Finished => {
-                        let finished = job.finished_at.map_or(0, |at| at.as_millis());
+                        let finished = job.finished_at.map_or(0, Timestamp::as_millis);
                         (String::new(), finished, job.id)
                     }
                 };
@@ -253,7 +261,11 @@ async fn a_search_finds_what_it_means_forwards_and_backwards_in_any_order(databa
                 }
             }
             let count = bench.ledger.count_jobs(campaign, &query).await.unwrap();
-            assert_eq!((count.jobs, count.exact), (meant.len() as u64, true), "{text}");
+            assert_eq!(
+                (count.jobs, count.exact),
+                (meant.len() as u64, true),
+                "{text}"
+            );
             let all = bench.ledger.jobs_meant(campaign, &query).await.unwrap();
             let last = meant.iter().map(|job| job.id).max();
             assert_eq!(all.jobs, meant.len() as u64, "{text}");
