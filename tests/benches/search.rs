@@ -111,7 +111,6 @@ async fn count(ledger: &Ledger, campaign: CampaignId, text: &str, rounds: usize)
 
 fn line(took: &mut [Duration], rest: &str) {
     took.sort();
-    let at =
-        |share: f64| took[((took.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
-    println!("{:6.1}  {:6.1}  {rest}", at(0.5), at(0.99));
+    let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    println!("{:6.1}  {:6.1}  {rest}", at(50), at(99));
 }

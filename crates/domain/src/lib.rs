@@ -15,6 +15,7 @@ mod job;
 mod job_act;
 mod job_query;
 mod lane;
+mod role;
 mod state;
 
 pub use actor::Actor;
@@ -30,6 +31,7 @@ pub use job::{AttemptOutcome, AttemptStep};
 pub use job_act::JobAct;
 pub use job_query::{JobCondition, JobQuery, JobQueryError, JobTerm, JobText, Pattern, folded};
 pub use lane::LaneKind;
+pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.

@@ -151,14 +151,12 @@ impl Ledger {
         let mut earliest: Option<i64> = None;
         for campaign in &campaigns {
             let campaign: i64 = Columns::of("campaigns", campaign).get("id")?;
-            let row = sqlx::query(
-                "SELECT MIN(not_before) AS due FROM jobs
-                 WHERE campaign_id = $1 AND state = 'pending'",
-            )
-            .bind(campaign)
-            .fetch_one(&mut *reader)
-            .await
-            .doing("look for due jobs")?;
+            let row =
+                sqlx::query("SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1")
+                    .bind(campaign)
+                    .fetch_one(&mut *reader)
+                    .await
+                    .doing("look for due jobs")?;
             let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
             earliest = match (earliest, due) {
                 (Some(a), Some(b)) => Some(a.min(b)),
@@ -203,9 +201,8 @@ async fn queue(
     let sql = format!(
         "SELECT {}
          FROM (
-             SELECT id, dispatch + 1 AS dispatch FROM jobs
+             SELECT id, dispatch + 1 AS dispatch FROM due_jobs
              WHERE campaign_id = $1
-               AND state = 'pending'
                AND not_before <= $2
              ORDER BY not_before, id
              LIMIT $3

@@ -208,9 +208,8 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let ahead: i64 = sqlx::query(
             "SELECT COUNT(*) AS ahead FROM (
-                 SELECT 1 FROM jobs
+                 SELECT 1 FROM due_jobs
                  WHERE campaign_id = $1
-                   AND state = 'pending'
                    AND not_before <= $2
                    AND (not_before < $3 OR (not_before = $3 AND id < $4))
                  LIMIT $5

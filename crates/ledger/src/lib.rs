@@ -3,6 +3,7 @@
 //! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
+mod api_token;
 mod attempt;
 mod audit;
 mod audit_chain;
@@ -19,6 +20,7 @@ mod error;
 mod explain;
 mod file;
 mod group_commit;
+mod in_hand;
 mod integrity;
 mod inventory;
 mod job;
@@ -32,11 +34,14 @@ mod refusal;
 mod rescue;
 mod rows;
 mod search;
+mod session;
 mod settle;
 mod tables;
+mod user;
 mod verdict;
 mod worker;
 
+pub use api_token::{ApiToken, NewApiToken};
 pub use attempt::{Attempt, NewAttempt};
 pub use audit::{AuditFilter, AuditRow};
 pub use audit_chain::{Chain, ChainBreak};
@@ -61,5 +66,7 @@ pub use search::{
     ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
     JobsMeant, Seek,
 };
+pub use session::{Session, SignInWay};
+pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

@@ -29,9 +29,19 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
     (
+        5,
+        "job indexes",
+        include_str!("../../../migrations/0005_job_indexes.sql"),
+    ),
+    (
         8,
         "audit",
         include_str!("../../../migrations/0008_audit.sql"),
+    ),
+    (
+        9,
+        "access",
+        include_str!("../../../migrations/0009_access.sql"),
     ),
     (
         11,

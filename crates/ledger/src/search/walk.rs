@@ -167,10 +167,8 @@ fn walked(walk: &Walk, from: Option<&Key>, step: Step, values: &mut Values) -> (
             let reason = values.text(reason.as_str());
             let beyond = beyond("id", values);
             let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM jobs
-                 WHERE state = 'dead'
-                   AND campaign_id = {campaign}
-                   AND reason = {reason} {beyond}
+                "SELECT id AS job_id, campaign_id FROM dead_jobs
+                 WHERE campaign_id = {campaign} AND reason = {reason} {beyond}
                  ORDER BY id {order}
                  LIMIT {rows}"
             );
@@ -320,10 +318,9 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
             format!("SELECT * FROM ({}) AS named", each.join(" UNION "))
         }
         Few::InFlight => format!(
-            "SELECT id AS job_id, campaign_id FROM jobs
-             WHERE state IN ('queued', 'running') AND {} IN {within}",
             // `+` keeps SQLite from walking all jobs of a campaign: those in flight are few.
-            "+campaign_id"
+            "SELECT id AS job_id, campaign_id FROM jobs_in_hand
+             WHERE +campaign_id IN {within}"
         ),
         Few::Texts(column, texts) => {
             let texts: Vec<String> = texts.iter().map(|text| values.text(text)).collect();
