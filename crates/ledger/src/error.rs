@@ -121,6 +121,12 @@ pub enum LedgerError {
     /// A campaign's controls contradict each other.
     #[error(transparent)]
     Control(#[from] repilot_domain::ControlError),
+    /// No index bears the order that a search asks for, and too many jobs fit to sort them.
+    #[error("more than {most} jobs fit, and no index sorts them so")]
+    TooManyToSort {
+        /// As many as are sorted.
+        most: i64,
+    },
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),

@@ -39,6 +39,7 @@ mod rate;
 mod refusal;
 mod rescue;
 mod rows;
+mod search;
 mod session;
 mod settle;
 mod tables;
@@ -62,7 +63,7 @@ pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
-pub use job::{Job, JobFilter, Page};
+pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
@@ -71,6 +72,10 @@ pub use prune::{Forgettable, Forgotten};
 pub use rate::RatedCampaign;
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use search::{
+    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
+    JobsMeant, Seek,
+};
 pub use session::{Session, SignInWay};
 pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
