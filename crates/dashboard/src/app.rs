@@ -7,6 +7,7 @@ use repilot_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Limiter, OneTimeLink};
+use crate::live::Hub;
 use crate::options::Options;
 
 /// What every request shares; cheap to clone.
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     /// What signs in whoever started the dashboard.
     pub(crate) link: OneTimeLink,
     pub(crate) limiter: Limiter,
+    /// What all who look share.
+    pub(crate) hub: Hub,
     /// Ends what would not end by itself.
     pub(crate) stop: CancellationToken,
 }
@@ -37,6 +40,7 @@ impl App {
             options,
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
+            hub: Hub::default(),
             stop,
         }))
     }

@@ -8,12 +8,14 @@ mod app;
 mod assets;
 mod error;
 mod guard;
+mod live;
 mod options;
 mod pages;
 mod parts;
 mod routes;
 mod server;
 mod tls;
+mod views;
 
 pub use access::{Secret, hash_password};
 pub use error::ServeError;

@@ -6,14 +6,28 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, assets, guard, pages};
+use crate::{access, acts, assets, guard, live, views};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
     Router::new()
-        .route("/", get(pages::campaigns::page))
-        .route("/campaigns/{id}/pause", post(acts::pause))
-        .route("/campaigns/{id}/resume", post(acts::resume))
+        .route("/", get(views::show))
+        .route("/campaigns/{name}", get(views::show))
+        .route(
+            "/campaigns/{name}/pause",
+            get(acts::ask_pause).post(acts::pause),
+        )
+        .route("/campaigns/{name}/resume", post(acts::resume))
+        .route(
+            "/campaigns/{name}/cancel",
+            get(acts::ask_cancel).post(acts::cancel),
+        )
+        .route("/jobs/{id}", get(views::show))
+        .route("/dead", get(views::show))
+        .route("/lanes", get(views::show))
+        .route("/workers", get(views::show))
+        .route("/activity", get(views::show))
+        .route("/live", get(live::stream))
         .route("/sign-in", get(access::page).post(access::by_password))
         .route("/sign-in/link/{token}", get(access::by_link))
         .route("/sign-out", post(access::out))
