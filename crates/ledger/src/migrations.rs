@@ -43,6 +43,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "access",
         include_str!("../../../migrations/0009_access.sql"),
     ),
+    (
+        11,
+        "search",
+        include_str!("../../../migrations/0011_search.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

@@ -6,6 +6,7 @@
 mod database;
 
 mod access;
+mod acts;
 mod audit;
 mod bench;
 mod campaigns;
@@ -21,3 +22,4 @@ mod leases;
 mod listings;
 #[cfg(unix)]
 mod outages;
+mod search;
