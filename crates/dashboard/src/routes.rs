@@ -6,7 +6,7 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, assets, guard, live, views};
+use crate::{access, acts, assets, bulk, guard, live, people, views};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
@@ -22,11 +22,16 @@ pub(crate) fn all(app: App) -> Router {
             "/campaigns/{name}/cancel",
             get(acts::ask_cancel).post(acts::cancel),
         )
-        .route("/jobs/{id}", get(views::show))
+        .route("/jobs", get(views::show))
+        .route("/jobs/{id}", get(bulk::ask).post(bulk::act))
+        .route("/find", get(bulk::find))
         .route("/dead", get(views::show))
         .route("/lanes", get(views::show))
         .route("/workers", get(views::show))
         .route("/activity", get(views::show))
+        .route("/access", get(people::page))
+        .route("/access/tokens", post(people::make_token))
+        .route("/access/tokens/revoke", post(people::revoke_token))
         .route("/live", get(live::stream))
         .route("/sign-in", get(access::page).post(access::by_password))
         .route("/sign-in/link/{token}", get(access::by_link))

@@ -16,15 +16,17 @@ pub(crate) enum Here {
     Lanes,
     Workers,
     Activity,
+    Access,
 }
 
-const PARTS: [(Here, &str, &str); 6] = [
+const PARTS: [(Here, &str, &str); 7] = [
     (Here::Campaigns, "/", "Campaigns"),
     (Here::Jobs, "/jobs", "Jobs"),
     (Here::Dead, "/dead", "Dead letters"),
     (Here::Lanes, "/lanes", "Lanes"),
     (Here::Workers, "/workers", "Workers"),
     (Here::Activity, "/activity", "Activity"),
+    (Here::Access, "/access", "Access"),
 ];
 
 /// A page that changes by itself.
@@ -65,9 +67,12 @@ fn around(visitor: &Visitor, here: Option<Here>, title: &str, main: &Main<'_>) -
         header.top {
             a.brand href="/" { (mark()) "Repilot" }
             nav aria-label="Parts of the dashboard" {
-                @for (part, address, name) in PARTS {
+                @for (part, address, name) in PARTS.into_iter().filter(|(part, ..)| *part != Here::Access || visitor.is_operator()) {
                     a href=(address) aria-current=[(here == Some(part)).then_some("page")] { (name) }
                 }
+            }
+            form.find role="search" method="get" action="/find" {
+                input type="search" name="q" aria-label="Find a device by serial, id or user" placeholder="Find a device  /" autocomplete="off" autocapitalize="none" spellcheck="false";
             }
             (who(visitor))
         }

@@ -145,11 +145,6 @@ fn states(campaign: &Campaign) -> Markup {
                     b { (count(jobs)) } span { (state) }
                 } }
             }
-            @if counts.refused() > 0 {
-                li { a.skipped href={ (address(&campaign.name)) "/refused" } {
-                    b { (count(counts.refused())) } span { "rows refused" }
-                } }
-            }
         }
     }
 }
@@ -237,6 +232,13 @@ fn lists(campaign: &Campaign) -> Markup {
         @if !campaign.lists.is_empty() {
             h2 { "Lists" }
             (wide("Lists of this campaign", &table))
+            @if campaign.counts.refused() > 0 {
+                p.soft {
+                    (count(campaign.counts.refused())) " rows became no job:"
+                    @for (reason, rows) in &campaign.counts.refused_by_reason { " " (reason) " " (count(*rows)) }
+                    ". " code { "repilot refused " (campaign.name) } " lists them."
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod campaign;
 mod campaigns;
 mod dead;
 mod job;
+mod jobs;
 mod lanes;
 mod standing;
 mod view;
@@ -25,7 +26,7 @@ use crate::error::Refusal;
 use crate::live::Overview;
 use crate::pages;
 
-pub(crate) use view::{View, campaign as campaign_address, value};
+pub(crate) use view::{View, campaign as campaign_address, jobs_found as jobs_address, value};
 
 /// Who looks, when, and at what.
 pub(crate) struct Eyes {
@@ -60,6 +61,7 @@ pub(crate) enum Read {
     Campaigns,
     Campaign(Box<campaign::Details>),
     Job(Box<job::Details>),
+    Jobs(Box<jobs::Details>),
     Lanes,
     Workers,
     Dead,
@@ -74,6 +76,7 @@ pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<
             Read::Campaign(Box::new(campaign::read(app, name, overview).await?))
         }
         View::Job(id) => Read::Job(Box::new(job::read(app, *id, overview).await?)),
+        View::Jobs(at) => Read::Jobs(Box::new(jobs::read(app, at, overview).await?)),
         View::Lanes => Read::Lanes,
         View::Workers => Read::Workers,
         View::Dead => Read::Dead,
@@ -88,6 +91,7 @@ pub(crate) fn sections(read: &Read, eyes: &Eyes) -> Vec<Section> {
         Read::Campaigns => campaigns::sections(eyes),
         Read::Campaign(details) => campaign::sections(details, eyes),
         Read::Job(details) => job::sections(details, eyes),
+        Read::Jobs(details) => jobs::sections(details, eyes),
         Read::Lanes => lanes::sections(eyes),
         Read::Workers => workers::sections(eyes),
         Read::Dead => dead::sections(eyes),

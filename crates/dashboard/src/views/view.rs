@@ -2,6 +2,7 @@
 
 use repilot_domain::JobId;
 
+use super::jobs::JobsAt;
 use crate::live::Overview;
 use crate::pages::Here;
 use crate::parts::{decoded, encoded};
@@ -13,6 +14,8 @@ pub(crate) enum View {
     Campaigns,
     /// One, by its name.
     Campaign(String),
+    /// Jobs that a search finds.
+    Jobs(Box<JobsAt>),
     /// One job.
     Job(JobId),
     /// Every tenant's budgets.
@@ -32,6 +35,7 @@ impl View {
         Some(match segments.as_slice() {
             [""] => Self::Campaigns,
             ["campaigns", name] => Self::Campaign(decoded(name)?),
+            ["jobs"] => Self::Jobs(Box::new(JobsAt::of(query))),
             ["jobs", id] => Self::Job(JobId(id.parse().ok()?)),
             ["lanes"] => Self::Lanes,
             ["workers"] => Self::Workers,
@@ -46,6 +50,7 @@ impl View {
         match self {
             Self::Campaigns => "/".to_owned(),
             Self::Campaign(name) => campaign(name),
+            Self::Jobs(at) => at.address(),
             Self::Job(id) => format!("/jobs/{id}"),
             Self::Lanes => "/lanes".to_owned(),
             Self::Workers => "/workers".to_owned(),
@@ -59,6 +64,7 @@ impl View {
         match self {
             Self::Campaigns => "Campaigns".to_owned(),
             Self::Campaign(name) => name.clone(),
+            Self::Jobs(_) => "Jobs".to_owned(),
             Self::Job(id) => format!("Job {id}"),
             Self::Lanes => "Lanes".to_owned(),
             Self::Workers => "Workers".to_owned(),
@@ -70,7 +76,7 @@ impl View {
     pub(crate) const fn here(&self) -> Here {
         match self {
             Self::Campaigns | Self::Campaign(_) => Here::Campaigns,
-            Self::Job(_) => Here::Jobs,
+            Self::Jobs(_) | Self::Job(_) => Here::Jobs,
             Self::Lanes => Here::Lanes,
             Self::Workers => Here::Workers,
             Self::Dead => Here::Dead,
@@ -83,6 +89,10 @@ impl View {
         match self {
             Self::Campaigns | Self::Lanes | Self::Workers | Self::Dead => 0,
             Self::Campaign(name) => overview.stamp(overview.campaign(name)),
+            Self::Jobs(at) => {
+                let campaign = at.campaign.as_deref();
+                overview.stamp(campaign.and_then(|name| overview.campaign(name)))
+            }
             Self::Job(_) => overview.stamp(None),
             Self::Activity(_) => overview.at.as_millis().unsigned_abs(),
         }
@@ -101,6 +111,15 @@ pub(crate) fn jobs(campaign: &str, query: &str) -> String {
     format!("/jobs?{encoded}")
 }
 
+/// Where the jobs of all campaigns are that a query finds.
+pub(crate) fn jobs_found(query: &str) -> String {
+    let at = JobsAt {
+        query: query.to_owned(),
+        ..JobsAt::default()
+    };
+    at.address()
+}
+
 /// A value of a query.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
@@ -117,6 +136,7 @@ mod tests {
         for view in [
             View::Campaigns,
             View::Campaign("spring / 2026 100 %?".to_owned()),
+            View::Jobs(Box::default()),
             View::Job(JobId(4_711)),
             View::Lanes,
             View::Workers,
