@@ -1,12 +1,13 @@
 //! Which address shows what.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, assets, bulk, guard, live, people, views};
+use crate::{access, acts, assets, bulk, guard, live, people, uploads, views};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
@@ -32,6 +33,13 @@ pub(crate) fn all(app: App) -> Router {
         .route("/access", get(people::page))
         .route("/access/tokens", post(people::make_token))
         .route("/access/tokens/revoke", post(people::revoke_token))
+        .route(
+            "/upload",
+            get(uploads::page)
+                .post(uploads::plan)
+                .layer(DefaultBodyLimit::max(uploads::LIST_MAX_BYTES)),
+        )
+        .route("/upload/{id}", post(uploads::enqueue))
         .route("/live", get(live::stream))
         .route("/sign-in", get(access::page).post(access::by_password))
         .route("/sign-in/link/{token}", get(access::by_link))

@@ -14,6 +14,7 @@ pub(crate) enum Done {
     Cancelled(i64),
     Requeued(i64),
     Discarded(i64),
+    Enqueued(i64),
 }
 
 impl Done {
@@ -26,6 +27,7 @@ impl Done {
             "cancelled" => Self::Cancelled(jobs()?),
             "requeued" => Self::Requeued(jobs()?),
             "discarded" => Self::Discarded(jobs()?),
+            "enqueued" => Self::Enqueued(jobs()?),
             _ => return None,
         })
     }
@@ -38,6 +40,7 @@ impl Done {
             Self::Cancelled(jobs) => format!("cancelled&jobs={jobs}"),
             Self::Requeued(jobs) => format!("requeued&jobs={jobs}"),
             Self::Discarded(jobs) => format!("discarded&jobs={jobs}"),
+            Self::Enqueued(jobs) => format!("enqueued&jobs={jobs}"),
         };
         let mark = if address.contains('?') { '&' } else { '?' };
         format!("{address}{mark}did={said}")
@@ -53,6 +56,8 @@ impl Done {
             }
             Self::Requeued(jobs) => format!("{} sent round again.", devices(jobs)),
             Self::Discarded(jobs) => format!("{} set aside.", devices(jobs)),
+            Self::Enqueued(0) => "All of its devices were in the campaign already.".to_owned(),
+            Self::Enqueued(jobs) => format!("{} enqueued.", devices(jobs)),
         };
         html! { div.notice.good role="status" { strong { (said) } } }
     }
