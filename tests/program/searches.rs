@@ -66,6 +66,6 @@ async fn jobs_are_searched_for_page_by_page_and_set_aside_by_what_they_have_in_c
         "{skipped:?}"
     );
     bench.run(&["worker", "--until-empty"]).await.expect(0);
-    let counters = bench.simulator.counters();
+    let counters = bench.simulator.counters(0);
     assert_eq!(counters.devices_applied, 29);
 }

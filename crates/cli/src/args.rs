@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use repilot_domain::{By, DeadReason, JobState, Role, TenantName};
+use repilot_domain::{By, DeadReason, JobState, Role, TenantName, Verification};
 use repilot_ledger::JobCursor;
 use repilot_producer::Condition;
 
 use crate::help;
-use crate::settings::Span;
+use crate::settings::{Age, Span};
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
 /// Graph's throttling, with every device accounted for.
@@ -78,6 +78,12 @@ pub(crate) enum Command {
     /// Campaigns: list, pause, resume, cancel
     #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
+    /// Hold the jobs that succeeded against the inventory as it is now
+    #[command(after_help = help::VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
+    /// Forget users, jobs and attempts of campaigns that ended long ago; totals and audit stay
+    #[command(after_help = help::PRUNE_EXAMPLES)]
+    Prune(PruneArguments),
     /// Who did what, when and from where: list, verify
     #[command(subcommand, after_help = help::AUDIT_EXAMPLES)]
     Audit(AuditCommand),
@@ -316,6 +322,10 @@ pub(crate) struct JobsArguments {
     /// Those that wait or died for this reason
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Those of which the inventory said this: verified, still-assigned, no-user, someone-new or
+    /// not-listed
+    #[arg(long)]
+    pub(crate) verification: Option<Verification>,
     /// At most so many [default: 100; with --json all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
@@ -431,6 +441,31 @@ pub(crate) enum CampaignCommand {
         #[arg(long, short)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Judge only jobs that succeeded so long before: Graph shows effects late
+    #[arg(long, default_value = "15m", value_name = "TIME")]
+    pub(crate) after: Span,
+    /// Wait until all jobs that succeeded are old enough
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Then send those round again whose device is as it was before; each is looked at first
+    #[arg(long)]
+    pub(crate) requeue: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// Campaigns that ended so long ago, as in 90d or 12w
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Age,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

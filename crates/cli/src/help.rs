@@ -119,6 +119,19 @@ Examples:
   repilot campaign cancel spring
   repilot campaign skip spring tag:VIP          set these jobs aside";
 
+pub(crate) const VERIFY_EXAMPLES: &str = "\
+Examples:
+  repilot verify spring                         what succeeded more than 15 min ago
+  repilot verify spring --wait                  all of it, when it is old enough
+  repilot verify spring --requeue               and again what is still assigned
+
+Exits with 0 when every job is verified, 3 when some are not, 4 when some cannot be judged yet.";
+
+pub(crate) const PRUNE_EXAMPLES: &str = "\
+Examples:
+  repilot prune --older-than 90d                shows what would go, and asks
+  repilot prune --older-than 90d --yes          in a timer";
+
 pub(crate) const AUDIT_EXAMPLES: &str = "\
 Examples:
   repilot audit list spring                     who did what, when and from where

@@ -127,6 +127,9 @@ pub enum LedgerError {
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),
+    /// Nothing goes into a campaign whose jobs were forgotten, nor round again in it.
+    #[error("the jobs of campaign {0} were forgotten")]
+    Forgotten(repilot_domain::CampaignId),
     /// The campaign's name is taken by a campaign of another tenant.
     #[error("campaign `{name}` belongs to tenant `{tenant}`")]
     OtherTenant {

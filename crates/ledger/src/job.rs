@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp};
+use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -59,6 +59,10 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it became terminal.
     pub finished_at: Option<Timestamp>,
+    /// What the inventory said of it after it had succeeded; none while nobody looked.
+    pub verification: Option<Verification>,
+    /// When somebody looked.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// What [`Job::read`] reads.
@@ -114,6 +118,8 @@ impl Job {
             last_request_id: columns.get("last_request_id")?,
             created_at: columns.time("created_at")?,
             finished_at: columns.time_if_any("finished_at")?,
+            verification: columns.word_if_any("verification")?,
+            verified_at: columns.time_if_any("verified_at")?,
         })
     }
 }

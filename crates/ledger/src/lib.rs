@@ -29,7 +29,9 @@ mod ledger;
 mod location;
 mod locks;
 mod migrations;
+mod minutes;
 mod pools;
+mod prune;
 mod refusal;
 mod rescue;
 mod rows;
@@ -39,6 +41,7 @@ mod settle;
 mod tables;
 mod user;
 mod verdict;
+mod verify;
 mod worker;
 
 pub use api_token::{ApiToken, NewApiToken};
@@ -60,6 +63,8 @@ pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
+pub use minutes::{Minute, MinuteCounts, Minutes};
+pub use prune::{Forgettable, Forgotten};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
 pub use search::{
@@ -69,4 +74,5 @@ pub use search::{
 pub use session::{Session, SignInWay};
 pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
+pub use verify::Verifiable;
 pub use worker::WorkerRow;

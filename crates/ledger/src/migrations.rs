@@ -44,6 +44,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0009_access.sql"),
     ),
     (
+        10,
+        "aftermath",
+        include_str!("../../../migrations/0010_aftermath.sql"),
+    ),
+    (
         11,
         "search",
         include_str!("../../../migrations/0011_search.sql"),

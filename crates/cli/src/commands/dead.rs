@@ -95,6 +95,7 @@ fn each_of(arguments: &DeadListArguments) -> JobsArguments {
         everywhere: arguments.campaign.is_none(),
         state: Some(JobState::Dead),
         reason: arguments.reason.map(|reason| reason.to_string()),
+        verification: None,
         limit: None,
         after: None,
         sort: JobOrder::Job,

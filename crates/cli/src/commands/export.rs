@@ -1,6 +1,6 @@
 //! `export`: one row a device, to stdout.
 
-use repilot_domain::JobId;
+use repilot_domain::{JobId, Verification};
 use repilot_ledger::{Campaign, Job, Ledger, Page};
 use repilot_producer::defused;
 use serde::Serialize;
@@ -31,6 +31,10 @@ struct Row<'a> {
     request_id: &'a str,
     /// RFC 3339, UTC; empty while it is not over.
     finished_at: String,
+    /// What the inventory said later; empty while nobody looked.
+    verification: &'a str,
+    /// When, RFC 3339, UTC.
+    verified_at: String,
 }
 
 impl<'a> Row<'a> {
@@ -50,10 +54,12 @@ impl<'a> Row<'a> {
             status: job.last_status,
             request_id: job.last_request_id.as_deref().unwrap_or(""),
             finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
+            verification: job.verification.map_or("", Verification::as_str),
+            verified_at: job.verified_at.map(|at| at.to_string()).unwrap_or_default(),
         }
     }
 
-    fn cells(&self) -> [String; 14] {
+    fn cells(&self) -> [String; 16] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -73,11 +79,13 @@ impl<'a> Row<'a> {
             status,
             defused(self.request_id),
             self.finished_at.clone(),
+            self.verification.to_owned(),
+            self.verified_at.clone(),
         ]
     }
 }
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 16] = [
     "job",
     "line",
     "serial",
@@ -92,6 +100,8 @@ const HEADER: [&str; 14] = [
     "status",
     "request_id",
     "finished_at",
+    "verification",
+    "verified_at",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {

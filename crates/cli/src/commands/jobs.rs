@@ -64,6 +64,9 @@ async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<Jo
     if let Some(reason) = &arguments.reason {
         query = query.and(JobCondition::Reason(vec![reason.to_lowercase()]));
     }
+    if let Some(verification) = arguments.verification {
+        query = query.and(JobCondition::Verification(vec![verification]));
+    }
     Ok(JobSearch {
         sort: match arguments.sort {
             JobOrder::Job => JobSort::Job,

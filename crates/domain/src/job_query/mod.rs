@@ -11,7 +11,7 @@ mod parse;
 mod pattern;
 mod words;
 
-use crate::{JobId, JobState};
+use crate::{JobId, JobState, Verification};
 
 pub use error::JobQueryError;
 pub use pattern::Pattern;
@@ -39,6 +39,8 @@ pub enum JobCondition {
     State(Vec<JobState>),
     /// It waits or died for one of these reasons.
     Reason(Vec<String>),
+    /// The inventory said one of these of its device later.
+    Verification(Vec<Verification>),
     /// One of its texts fits one of these patterns.
     Text(JobText, Vec<Pattern>),
     /// Its campaign's name fits one of these patterns.

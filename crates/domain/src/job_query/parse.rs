@@ -9,8 +9,17 @@ use crate::JobId;
 pub(super) const NONE: &str = "(none)";
 
 /// The qualifiers, in the order in which people read them.
-const QUALIFIERS: [&str; 9] = [
-    "state", "reason", "tag", "model", "user", "serial", "campaign", "device", "job",
+const QUALIFIERS: [&str; 10] = [
+    "state",
+    "reason",
+    "tag",
+    "model",
+    "user",
+    "serial",
+    "campaign",
+    "verification",
+    "device",
+    "job",
 ];
 
 /// A character, and whether quotes took its meaning from it.
@@ -103,6 +112,13 @@ fn qualified(name: &str, value: &[Written]) -> Result<JobCondition, JobQueryErro
         "reason" => {
             let reasons = values.iter().map(|value| plain(value).to_lowercase());
             JobCondition::Reason(reasons.collect())
+        }
+        "verification" => {
+            let said: Result<Vec<_>, _> = values
+                .iter()
+                .map(|value| plain(value).to_lowercase().parse())
+                .collect();
+            JobCondition::Verification(said?)
         }
         "tag" => JobCondition::Text(JobText::Tag, patterns()),
         "model" => JobCondition::Text(JobText::Model, patterns()),

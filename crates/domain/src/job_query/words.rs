@@ -41,6 +41,7 @@ impl Display for JobTerm {
                 "reason",
                 reasons.iter().map(|reason| quoted(reason)),
             ),
+            JobCondition::Verification(said) => list(formatter, "verification", said),
             JobCondition::Text(text, patterns) => list(formatter, text.as_str(), patterns),
             JobCondition::Campaign(patterns) => list(formatter, "campaign", patterns),
             JobCondition::Device(device) => write!(formatter, "device:{}", quoted(device)),

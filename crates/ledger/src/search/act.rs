@@ -228,7 +228,10 @@ async fn allowed(
         .collect();
     let also = match act {
         JobAct::Requeue => {
-            "AND jobs.campaign_id NOT IN (SELECT id FROM campaigns WHERE status = 'cancelled')"
+            // Nor of one that was forgotten: what is left of those goes in a moment.
+            "AND jobs.campaign_id NOT IN (
+                 SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
+             )"
         }
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => "",
     };

@@ -1,6 +1,6 @@
 //! Which indexes a search goes along.
 
-use repilot_domain::{CampaignId, DeadReason, JobId, JobState, JobText, Pattern};
+use repilot_domain::{CampaignId, DeadReason, JobId, JobState, JobText, Pattern, Verification};
 use sqlx::AnyConnection;
 
 use super::page::JobSort;
@@ -23,6 +23,8 @@ pub(super) enum Walk {
     Text(CampaignId, &'static str, String),
     /// Its dead letters with this reason.
     Dead(CampaignId, DeadReason),
+    /// Those of which the inventory said this.
+    Verified(CampaignId, Verification),
     /// Every job.
     Everything,
 }
@@ -62,6 +64,16 @@ pub(super) async fn ways(
     for term in resolved.terms.iter().filter(|term| !term.negated) {
         if let Some(few) = few(&term.test) {
             ways.push((rank(&few), Way::Gather(few)));
+        }
+        if sort == JobSort::Job
+            && let Test::Verification(said) = &term.test
+            && said.len() * resolved.campaigns.len() <= WALKS
+        {
+            let walks = resolved
+                .campaigns
+                .iter()
+                .flat_map(|campaign| said.iter().map(|said| Walk::Verified(*campaign, *said)));
+            ways.push((RANK_OF_TEXT_WALKS, Way::Walk(walks.collect())));
         }
         if sort == JobSort::Job
             && let Some(walks) = text_walks(&term.test, &resolved.campaigns)
@@ -118,7 +130,7 @@ fn few(test: &Test) -> Option<Few> {
             }
             _ => None,
         },
-        Test::Reason(_) | Test::Campaign(_) | Test::Contains(_) => None,
+        Test::Reason(_) | Test::Verification(_) | Test::Campaign(_) | Test::Contains(_) => None,
     }
 }
 

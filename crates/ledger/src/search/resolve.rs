@@ -52,6 +52,7 @@ pub(super) async fn resolve(
             JobCondition::Campaign(_) => continue,
             JobCondition::State(states) => Test::State(states.clone()),
             JobCondition::Reason(reasons) => Test::Reason(reasons.clone()),
+            JobCondition::Verification(said) => Test::Verification(said.clone()),
             JobCondition::Text(text, patterns) => Test::Text(*text, patterns.clone()),
             JobCondition::Device(device) => Test::Device(device.clone()),
             JobCondition::Job(job) => Test::Job(*job),
@@ -79,7 +80,9 @@ async fn campaigns(
 ) -> Result<Vec<(CampaignId, String)>, LedgerError> {
     let rows = sqlx::query(
         "SELECT id, name FROM campaigns
-         WHERE id = $1 OR $1 = 0
+         WHERE (id = $1 OR $1 = 0)
+           -- Its counters still know of jobs that were forgotten.
+           AND pruned_at IS NULL
          ORDER BY id",
     )
     .bind(campaign.map_or(0, |campaign| campaign.0))

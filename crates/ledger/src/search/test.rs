@@ -1,6 +1,6 @@
 //! What is asked of a job, as SQL over a row that a walk came by.
 
-use repilot_domain::{CampaignId, JobId, JobState, JobText, Pattern};
+use repilot_domain::{CampaignId, JobId, JobState, JobText, Pattern, Verification};
 
 use super::sql::{Values, list};
 
@@ -9,6 +9,7 @@ use super::sql::{Values, list};
 pub(super) enum Test {
     State(Vec<JobState>),
     Reason(Vec<String>),
+    Verification(Vec<Verification>),
     Text(JobText, Vec<Pattern>),
     Campaign(Vec<CampaignId>),
     Device(String),
@@ -81,6 +82,11 @@ impl Test {
             Self::Reason(reasons) => {
                 let words: Vec<String> = reasons.iter().map(|reason| values.text(reason)).collect();
                 of_job(&format!("jobs.reason IN ({})", words.join(", ")))
+            }
+            Self::Verification(said) => {
+                let words: Vec<String> =
+                    said.iter().map(|said| values.text(said.as_str())).collect();
+                of_job(&format!("jobs.verification IN ({})", words.join(", ")))
             }
             Self::Text(text, patterns) => {
                 let column = column(*text);

@@ -174,6 +174,20 @@ fn walked(walk: &Walk, from: Option<&Key>, step: Step, values: &mut Values) -> (
             );
             (sql, Carried::Ids)
         }
+        Walk::Verified(campaign, said) => {
+            let campaign = values.number(campaign.0);
+            let said = values.text(said.as_str());
+            let beyond = beyond("id", values);
+            let sql = format!(
+                "SELECT id AS job_id, campaign_id FROM jobs
+                 WHERE verification <> ''
+                   AND campaign_id = {campaign}
+                   AND verification = {said} {beyond}
+                 ORDER BY id {order}
+                 LIMIT {rows}"
+            );
+            (sql, Carried::Ids)
+        }
         Walk::Everything => {
             let beyond = beyond("id", values);
             let sql = format!(

@@ -7,6 +7,7 @@ mod database;
 
 mod access;
 mod acts;
+mod aftermath;
 mod audit;
 mod bench;
 mod campaigns;

@@ -98,6 +98,9 @@ fn means(query: &JobQuery, job: &Job, all: &[Job], summer: CampaignId) -> bool {
         let holds = match &term.condition {
             JobCondition::State(states) => states.contains(&job.state),
             JobCondition::Reason(reasons) => reasons.contains(&job.reason),
+            JobCondition::Verification(said) => {
+                job.verification.is_some_and(|known| said.contains(&known))
+            }
             JobCondition::Text(text, patterns) => {
                 let text = match text {
                     JobText::Serial => &job.serial,
@@ -170,7 +173,7 @@ async fn pages(bench: &Bench, mut search: JobSearch) -> Result<Vec<i64>, LedgerE
     Ok(found)
 }
 
-const QUERIES: [&str; 38] = [
+const QUERIES: [&str; 40] = [
     "",
     "state:dead",
     "state:dead reason:not-found",
@@ -203,6 +206,8 @@ const QUERIES: [&str; 38] = [
     "user11@eu.contoso.com",
     "sn-9992-1",
     "55",
+    "verification:verified,not-listed",
+    "-verification:verified state:succeeded",
     "campaign:summer",
     "campaign:summer state:dead",
     "-campaign:summer tag:kiosk",
