@@ -148,3 +148,62 @@ async fn keep_rendering(app: App, view: View, role: Role, sender: Arc<watch::Sen
 pub(super) fn for_visitor(html: &str, form_token: &str) -> String {
     html.replace(TOKEN, form_token)
 }
+
+#[cfg(test)]
+mod tests {
+    use repilot_domain::SystemClock;
+    use repilot_ledger::{Ledger, LedgerLocation};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn a_hundred_open_pages_read_the_ledger_no_more_often_than_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let location = LedgerLocation::parse(file.to_str().unwrap()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            public_url: None,
+            tls: None,
+            trusted_proxies: Vec::new(),
+            session: Duration::from_hours(1),
+            version: "0",
+        };
+        let clock = Arc::new(SystemClock);
+        let stop = CancellationToken::new();
+        let app = App::new(ledger, clock, options, None, stop.clone());
+        let began = Instant::now();
+        let mut pages: Vec<watch::Receiver<Rendered>> = Vec::new();
+        for view in [View::Campaigns, View::Workers, View::Lanes, View::Dead] {
+            for _ in 0..25 {
+                pages.push(app.hub.watch(&app, view.clone(), Role::Viewer));
+            }
+        }
+        for page in &mut pages {
+            page.changed().await.unwrap();
+        }
+        while app.hub.reads().await < 4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ticks = began.elapsed().as_secs_f64() / TICK.mul_f64(0.9).as_secs_f64();
+        assert!(ticks > 2.9, "four reads within {ticks:.1} ticks");
+
+        // And nobody reads it any more once nobody looks.
+        drop(pages);
+        let streams = || {
+            app.hub
+                .streams
+                .lock()
+                .unwrap()
+                .values()
+                .any(|sender| sender.strong_count() > 0)
+        };
+        while streams() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.cancel();
+    }
+}

@@ -1,6 +1,7 @@
 //! What pages are put together from.
 
 mod bar;
+mod chart;
 mod form;
 mod number;
 mod segment;
@@ -8,6 +9,7 @@ mod table;
 mod when;
 
 pub(crate) use bar::{bar, done};
+pub(crate) use chart::chart;
 pub(crate) use form::{Form, chip};
 pub(crate) use number::{count, devices, lasting, per_second};
 pub(crate) use segment::{decoded, encoded};

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use repilot_domain::{CampaignStatus, DeadReason};
-use repilot_ledger::{AuditFilter, AuditRow, Campaign};
+use repilot_ledger::{AuditFilter, AuditRow, Campaign, Minutes};
 
 use super::campaigns::ending;
 use super::standing::{Standing, rate_in_words, troubles};
@@ -11,7 +11,10 @@ use super::{Eyes, Section, activity, lanes};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::live::Overview;
-use crate::parts::{Form, ago, bar, chip, count, done, fact, moment, wide};
+use crate::parts::{Form, ago, bar, chart, chip, count, done, fact, moment, wide};
+
+/// Columns of the chart.
+const POINTS: u32 = 120;
 
 /// What was done lately.
 const STEPS_SHOWN: u32 = 12;
@@ -19,6 +22,7 @@ const STEPS_SHOWN: u32 = 12;
 /// What is read beyond the overview.
 pub(crate) struct Details {
     campaign: Campaign,
+    minutes: Minutes,
     steps: Vec<AuditRow>,
 }
 
@@ -29,7 +33,15 @@ pub(super) async fn read(app: &App, name: &str, overview: &Overview) -> Result<D
         campaign: Some(campaign.id),
     };
     let steps = app.ledger.newest_audit(&filter, None, STEPS_SHOWN).await?;
-    Ok(Details { campaign, steps })
+    let minutes = app
+        .ledger
+        .minutes(campaign.id, (None, None), POINTS)
+        .await?;
+    Ok(Details {
+        campaign,
+        minutes,
+        steps,
+    })
 }
 
 pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
@@ -42,6 +54,7 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
         Section::new("head", head(campaign, eyes)),
         Section::new("answers", answers(campaign, eyes)),
         Section::new("states", states(campaign)),
+        Section::new("chart", over_time(&details.minutes)),
         Section::new("dead", dead(campaign, eyes)),
         Section::new("lane", lane(campaign, eyes)),
         Section::new("lists", lists(campaign)),
@@ -145,6 +158,15 @@ fn states(campaign: &Campaign) -> Markup {
                     b { (count(jobs)) } span { (state) }
                 } }
             }
+        }
+    }
+}
+
+fn over_time(minutes: &Minutes) -> Markup {
+    html! {
+        @if let Some(drawn) = chart(minutes) {
+            h2.unseen { "Over time" }
+            div.card { (drawn) }
         }
     }
 }
