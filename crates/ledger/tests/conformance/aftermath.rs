@@ -344,7 +344,7 @@ async fn a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals(database
 async fn holds_a_user(bench: &Bench, table: &str) -> bool {
     let pool = sqlx::AnyPool::connect(&bench.place.url()).await.unwrap();
     let columns = match table {
-        "jobs" => "user_principal_name",
+        "jobs" | "job_keys" => "user_principal_name",
         "attempts" => "COALESCE(message, '')",
         "refusals" => "value",
         "listing_pages" => "devices",
