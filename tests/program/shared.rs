@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::{Deployment, ended, kill, signal};
 use repilot_graph_sim::Scenario;
+use servers::Proxy;
 
 use crate::PROGRAM;
 
@@ -142,6 +143,28 @@ async fn postgres_may_restart_in_the_middle() {
     deployment.postgres.stop();
     tokio::time::sleep(Duration::from_secs(3)).await;
     deployment.postgres.resume();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_000, 2 * CONCURRENCY).await;
+}
+
+#[tokio::test]
+async fn postgres_may_vanish_without_a_word_and_its_standby_take_over() {
+    let mut deployment = Deployment::with_campaign(PROGRAM, scenario(40), 1_000).await;
+    let standby = deployment.postgres.standby();
+    let line = Proxy::start(deployment.postgres.port());
+    deployment.reach_ledger_through(&line);
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    line.cut();
+    standby.promote();
+    // A moment in which nobody is there.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    line.mend(standby.port());
     for worker in workers {
         ended(worker).await.expect(0);
     }

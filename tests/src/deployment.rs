@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use repilot_graph_sim::Scenario;
-use servers::{Postgres, Redis};
+use servers::{Postgres, Proxy, Redis};
 use tokio::process::{Child, Command};
 
 use crate::Bench;
@@ -72,6 +72,13 @@ impl Deployment {
             ledger,
             identities: false,
         }
+    }
+
+    /// From now on the ledger's server is reached through this line.
+    pub fn reach_ledger_through(&mut self, line: &Proxy) {
+        let port = |port: u16| format!("127.0.0.1:{port}/");
+        let (direct, through) = (port(self.postgres.port()), port(line.port()));
+        self.ledger = self.ledger.replace(&direct, &through);
     }
 
     /// The program with these arguments, as one of the deployment.

@@ -13,6 +13,7 @@ mod device;
 mod id;
 mod job;
 mod lane;
+mod role;
 mod state;
 
 pub use actor::Actor;
@@ -26,6 +27,7 @@ pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
 pub use lane::LaneKind;
+pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.

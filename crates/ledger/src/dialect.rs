@@ -1,5 +1,7 @@
 //! Where the databases differ. Everything else is one text.
 
+use std::time::Duration;
+
 use sqlx::AnyConnection;
 
 /// Which database a ledger is in.
@@ -14,6 +16,10 @@ const LOCK_TIMEOUT_MS: u32 = 10_000;
 
 /// No statement of ours takes so long; whoever left one behind shall not hold its locks for ever.
 const POSTGRES_STATEMENT_TIMEOUT_MS: u32 = 60_000;
+
+/// What a worker asks and is not answered for so long never will be: the server, or the way to it,
+/// is gone without a word.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(9);
 
 /// A process that was frozen in the middle of a transaction gives its locks back after so long,
 /// while others still wait for them.
@@ -178,6 +184,14 @@ impl Dialect {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT txid_current_if_assigned()"),
+        }
+    }
+
+    /// How long a worker waits for an answer, where it can be lost without a word.
+    pub(crate) const fn patience(self) -> Option<Duration> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(POSTGRES_PATIENCE),
         }
     }
 

@@ -205,6 +205,11 @@ pub(crate) fn is_connection_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// A server that did not answer: as if the way to it had broken.
+pub(crate) fn unanswered() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}
+
 /// `SQLite`'s primary result code: the low byte of the extended one.
 fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     let error = error.as_database_error()?;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
+use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -203,6 +204,31 @@ async fn run(
     }
 }
 
+/// A batch's commands by their kind.
+#[derive(Default)]
+struct Batch<'a> {
+    claims: Vec<(JobId, i64)>,
+    settlements: Vec<&'a Settlement>,
+    recalls: Vec<(JobId, i64)>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(commands: &'a [Command]) -> Self {
+        let mut batch = Self::default();
+        for command in commands {
+            match command {
+                Command::Claim { job, dispatch, .. } => batch.claims.push((*job, *dispatch)),
+                Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
+                    batch.settlements.push(settlement.as_ref());
+                }
+                Command::Flush { .. } => {}
+                Command::Recall { job, dispatch, .. } => batch.recalls.push((*job, *dispatch)),
+            }
+        }
+        batch
+    }
+}
+
 /// What a batch came to: the claims that held and the settlements that were taken.
 type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
@@ -217,7 +243,8 @@ async fn commit_patiently(
     let mut warned = false;
     let mut trust = Trust::Plain;
     loop {
-        let error = match commit(ledger, worker, clock, lease, batch, trust).await {
+        let committing = commit(ledger, worker, clock, lease, batch, trust);
+        let error = match committing.await {
             Ok(committed) => return Ok(committed),
             // A claim no longer held: now it is looked at which.
             Err(LedgerError::Contended) if trust == Trust::Plain => {
@@ -248,23 +275,30 @@ async fn commit(
     batch: &[Command],
     trust: Trust,
 ) -> Result<Committed, LedgerError> {
-    let mut claims = Vec::new();
-    let mut settlements = Vec::new();
-    let mut recalls = Vec::new();
-    for command in batch {
-        match command {
-            Command::Claim { job, dispatch, .. } => claims.push((*job, *dispatch)),
-            Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
-                settlements.push(settlement.as_ref());
-            }
-            Command::Flush { .. } => {}
-            Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
-        }
-    }
+    let batch = Batch::of(batch);
+    let written = write(ledger, worker, clock, lease, &batch, trust);
+    let (transaction, committed) = ledger.answered("write a batch", written).await?;
+    ledger.commit(transaction, "commit a batch").await?;
+    Ok(committed)
+}
+
+/// Writes a batch into a transaction that is not committed yet.
+async fn write(
+    ledger: &Ledger,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &Batch<'_>,
+    trust: Trust,
+) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
-    let settled = settlements.iter().map(|said| said.job);
-    let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
+    let settled = batch.settlements.iter().map(|said| said.job);
+    let delivered = batch
+        .claims
+        .iter()
+        .chain(&batch.recalls)
+        .map(|(job, _)| *job);
     locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
@@ -273,19 +307,25 @@ async fn commit(
     let settled = settle::settle(
         &mut transaction,
         (worker, by),
-        &settlements,
+        &batch.settlements,
         trust,
         now,
         &mut deltas,
     )
     .await?;
-    rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
-    let claimed = claim::claim(&mut transaction, worker, &claims, lease_until, &mut deltas).await?;
+    rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
+    let claimed = claim::claim(
+        &mut transaction,
+        worker,
+        &batch.claims,
+        lease_until,
+        &mut deltas,
+    )
+    .await?;
     let settled = settled
         .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
-    ledger.commit(transaction, "commit a batch").await?;
-    Ok((claimed, settled))
+    Ok((transaction, (claimed, settled)))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {

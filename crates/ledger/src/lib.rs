@@ -3,6 +3,7 @@
 //! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
+mod api_token;
 mod attempt;
 mod audit;
 mod audit_chain;
@@ -32,11 +33,14 @@ mod pools;
 mod refusal;
 mod rescue;
 mod rows;
+mod session;
 mod settle;
 mod tables;
+mod user;
 mod verdict;
 mod worker;
 
+pub use api_token::{ApiToken, NewApiToken};
 pub use attempt::{Attempt, NewAttempt};
 pub use audit::{AuditFilter, AuditRow};
 pub use audit_chain::{Chain, ChainBreak};
@@ -57,5 +61,7 @@ pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use session::{Session, SignInWay};
+pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

@@ -38,6 +38,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "audit",
         include_str!("../../../migrations/0008_audit.sql"),
     ),
+    (
+        9,
+        "access",
+        include_str!("../../../migrations/0009_access.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

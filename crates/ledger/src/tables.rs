@@ -198,6 +198,40 @@ pub(crate) const TABLES: &[Table] = &[
             ("hash", Text),
         ],
     },
+    Table {
+        name: "users",
+        columns: &[
+            ("name", Text),
+            ("role", Text),
+            ("password_hash", Text),
+            ("created_at", Number),
+            ("signed_in_at", Number),
+        ],
+    },
+    Table {
+        name: "sessions",
+        columns: &[
+            ("token_sha256", Text),
+            ("name", Text),
+            ("role", Text),
+            ("way", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+        ],
+    },
+    Table {
+        name: "api_tokens",
+        columns: &[
+            ("id", Number),
+            ("name", Text),
+            ("role", Text),
+            ("token_sha256", Text),
+            ("created_by", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+            ("used_at", Number),
+        ],
+    },
 ];
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 #[macro_use]
 mod database;
 
+mod access;
 mod audit;
 mod bench;
 mod campaigns;
