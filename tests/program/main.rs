@@ -1,6 +1,7 @@
 //! The whole program, as a user runs it, against a simulated Graph.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod aftermath;
 mod audit;
 mod bad_input;
 mod campaigns;
@@ -11,6 +12,7 @@ mod inventory;
 mod ledgers;
 mod look;
 mod plans;
+mod searches;
 #[cfg(unix)]
 mod shared;
 mod tenants;

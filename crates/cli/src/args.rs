@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use repilot_domain::{By, DeadReason, JobState, Role, TenantName};
+use repilot_domain::{By, DeadReason, JobState, Role, TenantName, Verification};
+use repilot_ledger::JobCursor;
 use repilot_producer::Condition;
 
 use crate::help;
-use crate::settings::Span;
+use crate::settings::{Age, Span};
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
 /// Graph's throttling, with every device accounted for.
@@ -77,6 +78,12 @@ pub(crate) enum Command {
     /// Campaigns: list, pause, resume, cancel
     #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
+    /// Hold the jobs that succeeded against the inventory as it is now
+    #[command(after_help = help::VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
+    /// Forget users, jobs and attempts of campaigns that ended long ago; totals and audit stay
+    #[command(after_help = help::PRUNE_EXAMPLES)]
+    Prune(PruneArguments),
     /// Who did what, when and from where: list, verify
     #[command(subcommand, after_help = help::AUDIT_EXAMPLES)]
     Audit(AuditCommand),
@@ -301,19 +308,46 @@ pub(crate) struct StatusArguments {
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
     /// Campaign
-    pub(crate) campaign: String,
+    #[arg(required_unless_present = "everywhere")]
+    pub(crate) campaign: Option<String>,
+    /// Those that fit, as in `state:dead tag:STORE*` [default: all]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
+    /// Of all campaigns; then every word is searched for
+    #[arg(long)]
+    pub(crate) everywhere: bool,
     /// Those in this state
     #[arg(long)]
     pub(crate) state: Option<JobState>,
     /// Those that wait or died for this reason
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Those of which the inventory said this: verified, still-assigned, no-user, someone-new or
+    /// not-listed
+    #[arg(long)]
+    pub(crate) verification: Option<Verification>,
     /// At most so many [default: 100; with --json all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
     /// Those after this job
-    #[arg(long, default_value_t = 0, value_name = "ID")]
-    pub(crate) after: i64,
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<JobCursor>,
+    /// In this order
+    #[arg(long, value_enum, default_value = "job")]
+    pub(crate) sort: JobOrder,
+    /// In the opposite order
+    #[arg(long)]
+    pub(crate) reverse: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JobOrder {
+    /// By number
+    Job,
+    /// By serial number
+    Serial,
+    /// By when they ended, where no more than 10,000 fit
+    Finished,
 }
 
 #[derive(Debug, Args)]
@@ -330,6 +364,9 @@ pub(crate) struct JobArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeadListArguments {
+    /// Each one that fits, as in `tag:STORE*` [default: none, but their counts]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
@@ -341,6 +378,9 @@ pub(crate) struct DeadListArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct DeadArguments {
+    /// Those that fit, as in `tag:STORE*`
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
@@ -383,10 +423,49 @@ pub(crate) enum CampaignCommand {
     Cancel {
         /// Campaign
         name: String,
+        /// Only those jobs that fit, as in `tag:STORE*` [default: the campaign and all of its jobs]
+        #[arg(value_name = "SEARCH")]
+        search: Vec<String>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
     },
+    /// Set jobs aside that have not been called yet
+    Skip {
+        /// Campaign
+        name: String,
+        /// Those that fit, as in `tag:STORE*`
+        #[arg(required = true, value_name = "SEARCH")]
+        search: Vec<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Judge only jobs that succeeded so long before: Graph shows effects late
+    #[arg(long, default_value = "15m", value_name = "TIME")]
+    pub(crate) after: Span,
+    /// Wait until all jobs that succeeded are old enough
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Then send those round again whose device is as it was before; each is looked at first
+    #[arg(long)]
+    pub(crate) requeue: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// Campaigns that ended so long ago, as in 90d or 12w
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Age,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

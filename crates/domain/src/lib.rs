@@ -12,9 +12,13 @@ mod dead_reason;
 mod device;
 mod id;
 mod job;
+mod job_act;
+mod job_query;
 mod lane;
+mod minute_outcome;
 mod role;
 mod state;
+mod verification;
 
 pub use actor::Actor;
 pub use audit_event::AuditEvent;
@@ -26,9 +30,13 @@ pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
+pub use job_act::JobAct;
+pub use job_query::{JobCondition, JobQuery, JobQueryError, JobTerm, JobText, Pattern, folded};
 pub use lane::LaneKind;
+pub use minute_outcome::MinuteOutcome;
 pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
+pub use verification::Verification;
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

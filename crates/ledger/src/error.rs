@@ -118,9 +118,18 @@ pub enum LedgerError {
     /// A statement moved a job as the state machine does not allow: a defect of this program.
     #[error("the ledger refuses to move a job")]
     Transition(#[from] repilot_domain::IllegalTransition),
+    /// No index bears the order that a search asks for, and too many jobs fit to sort them.
+    #[error("more than {most} jobs fit, and no index sorts them so")]
+    TooManyToSort {
+        /// As many as are sorted.
+        most: i64,
+    },
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),
+    /// Nothing goes into a campaign whose jobs were forgotten, nor round again in it.
+    #[error("the jobs of campaign {0} were forgotten")]
+    Forgotten(repilot_domain::CampaignId),
     /// The campaign's name is taken by a campaign of another tenant.
     #[error("campaign `{name}` belongs to tenant `{tenant}`")]
     OtherTenant {

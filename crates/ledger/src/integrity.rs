@@ -161,8 +161,14 @@ async fn miscounts(connection: &mut AnyConnection) -> Result<Vec<Miscount>, Ledg
              SELECT campaign_id, 'refused', reason, 0, COUNT(*)
              FROM refusals
              GROUP BY campaign_id, reason
+             UNION ALL
+             SELECT campaign_id, 'verified', verification, 0, COUNT(*)
+             FROM jobs
+             WHERE verification <> ''
+             GROUP BY campaign_id, verification
          ) AS compared
-         JOIN campaigns ON campaigns.id = compared.campaign_id
+         -- Of those that were forgotten the counters are all that is left.
+         JOIN campaigns ON campaigns.id = compared.campaign_id AND campaigns.pruned_at IS NULL
          GROUP BY campaigns.id, campaigns.name, compared.name, compared.reason
          HAVING SUM(counted) <> SUM(there)
          ORDER BY campaigns.id, compared.name, compared.reason",

@@ -29,15 +29,19 @@ mod ledger;
 mod location;
 mod locks;
 mod migrations;
+mod minutes;
 mod pools;
+mod prune;
 mod refusal;
 mod rescue;
 mod rows;
+mod search;
 mod session;
 mod settle;
 mod tables;
 mod user;
 mod verdict;
+mod verify;
 mod worker;
 
 pub use api_token::{ApiToken, NewApiToken};
@@ -55,13 +59,20 @@ pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError, Unsettled};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
-pub use job::{Job, JobFilter, Page};
+pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
+pub use minutes::{Minute, MinuteCounts, Minutes};
+pub use prune::{Forgettable, Forgotten};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use search::{
+    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
+    JobsMeant, Seek,
+};
 pub use session::{Session, SignInWay};
 pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
+pub use verify::Verifiable;
 pub use worker::WorkerRow;

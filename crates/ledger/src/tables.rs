@@ -50,6 +50,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("started_at", Number),
             ("ended_at", Number),
             ("attended_until", Number),
+            ("verified_at", Number),
+            ("pruned_at", Number),
         ],
     },
     Table {
@@ -94,6 +96,20 @@ pub(crate) const TABLES: &[Table] = &[
             ("message", Text),
             ("created_at", Number),
             ("finished_at", Number),
+            ("verification", Text),
+            ("verified_at", Number),
+        ],
+    },
+    Table {
+        name: "job_keys",
+        columns: &[
+            ("campaign_id", Number),
+            ("job_id", Number),
+            ("serial", Text),
+            ("user_principal_name", Text),
+            ("user_domain", Text),
+            ("group_tag", Text),
+            ("model", Text),
         ],
     },
     Table {
@@ -230,6 +246,27 @@ pub(crate) const TABLES: &[Table] = &[
             ("created_at", Number),
             ("expires_at", Number),
             ("used_at", Number),
+        ],
+    },
+    Table {
+        name: "campaign_minutes",
+        columns: &[
+            ("campaign_id", Number),
+            ("minute_at", Number),
+            ("outcome", Text),
+            ("count", Number),
+        ],
+    },
+    Table {
+        name: "notify_cursors",
+        columns: &[
+            ("destination", Text),
+            ("seq", Number),
+            ("owner", Text),
+            ("lease_until", Number),
+            ("failures", Number),
+            ("next_at", Number),
+            ("last_error", Text),
         ],
     },
 ];

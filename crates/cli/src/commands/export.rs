@@ -1,16 +1,14 @@
 //! `export`: one row a device, to stdout.
 
-use std::io::Write as _;
-
-use repilot_domain::JobId;
-use repilot_ledger::{Campaign, Job, JobFilter, Ledger, Page};
+use repilot_domain::{JobId, Verification};
+use repilot_ledger::{Campaign, Job, Ledger, Page};
 use repilot_producer::defused;
 use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::{ExportArguments, ExportFormat};
 use crate::exit::Exit;
-use crate::output::reader_has_gone;
+use crate::output::{JsonArray, reader_has_gone};
 
 /// Jobs read at once: a campaign of any size takes no more memory than this.
 const PAGE: u32 = 5_000;
@@ -33,6 +31,10 @@ struct Row<'a> {
     request_id: &'a str,
     /// RFC 3339, UTC; empty while it is not over.
     finished_at: String,
+    /// What the inventory said later; empty while nobody looked.
+    verification: &'a str,
+    /// When, RFC 3339, UTC.
+    verified_at: String,
 }
 
 impl<'a> Row<'a> {
@@ -52,10 +54,12 @@ impl<'a> Row<'a> {
             status: job.last_status,
             request_id: job.last_request_id.as_deref().unwrap_or(""),
             finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
+            verification: job.verification.map_or("", Verification::as_str),
+            verified_at: job.verified_at.map(|at| at.to_string()).unwrap_or_default(),
         }
     }
 
-    fn cells(&self) -> [String; 14] {
+    fn cells(&self) -> [String; 16] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -75,11 +79,13 @@ impl<'a> Row<'a> {
             status,
             defused(self.request_id),
             self.finished_at.clone(),
+            self.verification.to_owned(),
+            self.verified_at.clone(),
         ]
     }
 }
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 16] = [
     "job",
     "line",
     "serial",
@@ -94,6 +100,8 @@ const HEADER: [&str; 14] = [
     "status",
     "request_id",
     "finished_at",
+    "verification",
+    "verified_at",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {
@@ -117,9 +125,7 @@ async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> an
         limit: PAGE,
     };
     loop {
-        let jobs = ledger
-            .jobs(campaign.id, &JobFilter::default(), page)
-            .await?;
+        let jobs = ledger.jobs(campaign.id, page).await?;
         let Some(last) = jobs.last() else { break };
         page.after = last.id;
         for job in &jobs {
@@ -131,10 +137,7 @@ async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> an
 
 enum Writer {
     Csv(Box<csv::Writer<std::io::Stdout>>),
-    Json {
-        out: std::io::BufWriter<std::io::Stdout>,
-        any: bool,
-    },
+    Json(JsonArray),
 }
 
 impl Writer {
@@ -145,22 +148,14 @@ impl Writer {
                 writer.write_record(HEADER)?;
                 Self::Csv(Box::new(writer))
             }
-            ExportFormat::Json => {
-                let mut out = std::io::BufWriter::new(std::io::stdout());
-                out.write_all(b"[")?;
-                Self::Json { out, any: false }
-            }
+            ExportFormat::Json => Self::Json(JsonArray::begin()?),
         })
     }
 
     fn write(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
         match self {
             Self::Csv(writer) => writer.write_record(row.cells())?,
-            Self::Json { out, any } => {
-                out.write_all(if *any { b",\n" } else { b"\n" })?;
-                *any = true;
-                serde_json::to_writer(out, row)?;
-            }
+            Self::Json(array) => array.push(row)?,
         }
         Ok(())
     }
@@ -168,10 +163,7 @@ impl Writer {
     fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Csv(mut writer) => writer.flush()?,
-            Self::Json { mut out, .. } => {
-                out.write_all(b"\n]\n")?;
-                out.flush()?;
-            }
+            Self::Json(array) => array.end()?,
         }
         Ok(())
     }

@@ -13,12 +13,14 @@ mod job;
 mod jobs;
 mod ledger;
 mod plan;
+mod prune;
 mod refused;
 mod run;
 mod simulate;
 mod status;
 mod token;
 mod user;
+mod verify;
 mod worker;
 
 use clap::CommandFactory as _;
@@ -57,6 +59,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Refused(arguments) => refused::run(&app, &arguments).await,
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
+        Command::Verify(arguments) => verify::run(&app, &arguments).await,
+        Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,

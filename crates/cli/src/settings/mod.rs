@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use address::Address;
 pub(crate) use dashboard::DashboardSettings;
-pub(crate) use duration::Span;
+pub(crate) use duration::{Age, Span};
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
 pub(crate) use tenant::{CredentialKind, TenantSettings};

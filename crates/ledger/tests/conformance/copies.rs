@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use repilot_domain::{JobId, WorkerId};
-use repilot_ledger::{AuditFilter, JobFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
+use repilot_ledger::{AuditFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
 
 use crate::bench::{
     Bench, Database, LEASE, START, as_worker, dead, device, lane_state, list, retry, succeeded,
@@ -66,14 +66,15 @@ async fn seen(ledger: &Ledger) -> String {
     let campaigns = ledger.campaigns().await.unwrap();
     let mut seen = serde_json::to_string(&campaigns).unwrap();
     for campaign in campaigns {
+        let minutes = ledger.minutes(campaign.id, (None, None), 100).await;
+        seen += &serde_json::to_string(&minutes.unwrap()).unwrap();
         let refusals = ledger.refusals(campaign.id).await.unwrap();
         seen += &serde_json::to_string(&refusals).unwrap();
         let page = Page {
             after: JobId(0),
             limit: 100_000,
         };
-        let filter = JobFilter::default();
-        for job in ledger.jobs(campaign.id, &filter, page).await.unwrap() {
+        for job in ledger.jobs(campaign.id, page).await.unwrap() {
             seen += &serde_json::to_string(&job).unwrap();
             let attempts = ledger.attempts(job.id).await.unwrap();
             seen += &serde_json::to_string(&attempts).unwrap();

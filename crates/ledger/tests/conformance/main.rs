@@ -6,6 +6,8 @@
 mod database;
 
 mod access;
+mod acts;
+mod aftermath;
 mod audit;
 mod bench;
 mod campaigns;
@@ -21,3 +23,4 @@ mod leases;
 mod listings;
 #[cfg(unix)]
 mod outages;
+mod search;
