@@ -1,11 +1,12 @@
 //! `campaign`: listed, paused, resumed, cancelled.
 
-use repilot_domain::{JobAct, JobCondition, JobState};
+use repilot_domain::{JobAct, JobCondition, JobState, Timestamp};
 use repilot_ledger::{Campaign, JobSelection, Ledger};
 
 use crate::app::{self, App};
 use crate::args::{CampaignCommand, StatusArguments};
 use crate::commands::{jobs, status};
+use crate::control_args::Meant;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{ask, moment, print, print_json, say};
@@ -46,31 +47,10 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
         CampaignCommand::Set { controls, .. } => {
             let meant = controls.meant(app, Some(&campaign))?;
-            let differences = campaign.controls.differences(&meant.controls);
-            if differences.is_empty() {
-                format!("campaign {name} is held back like that already; nothing changed")
-            } else {
-                ledger
-                    .change_controls(campaign.id, &meant.changes, by, app.now())
-                    .await?;
-                format!("campaign {name}: {}", differences.join("; "))
-            }
+            set(app, &ledger, &campaign, &meant).await?
         }
         CampaignCommand::Resume { .. } => {
-            if let Some(deadline) = campaign.controls.schedule.deadline
-                && deadline <= app.now()
-            {
-                return Err(Failure::error(
-                    format!(
-                        "the deadline {} of campaign `{name}` has passed",
-                        moment(deadline)
-                    ),
-                    format!(
-                        "`repilot campaign set {} --deadline MOMENT`, or --no-deadline, then resume it",
-                        app::quoted(name)
-                    ),
-                ));
-            }
+            may_resume(&campaign, app.now())?;
             if ledger.resume(campaign.id, by, app.now()).await? {
                 let drain = app.how_to_drain(&campaign)?;
                 format!(
@@ -147,4 +127,42 @@ async fn act(
     };
     let acted_on = ledger.act(act, &selection, &app.actor, app.now()).await?;
     Ok(Some(acted_on.jobs))
+}
+
+/// Changes what holds a campaign back, and says what is different.
+async fn set(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    meant: &Meant,
+) -> anyhow::Result<String> {
+    let name = &campaign.name;
+    let differences = campaign.controls.differences(&meant.controls);
+    if differences.is_empty() {
+        return Ok(format!(
+            "campaign {name} is held back like that already; nothing changed"
+        ));
+    }
+    ledger
+        .change_controls(campaign.id, &meant.changes, &app.actor, app.now())
+        .await?;
+    Ok(format!("campaign {name}: {}", differences.join("; ")))
+}
+
+/// One whose deadline has passed would be paused again at once.
+fn may_resume(campaign: &Campaign, now: Timestamp) -> anyhow::Result<()> {
+    match campaign.controls.schedule.deadline {
+        Some(deadline) if deadline <= now => Err(Failure::error(
+            format!(
+                "the deadline {} of campaign `{}` has passed",
+                moment(deadline),
+                campaign.name
+            ),
+            format!(
+                "`repilot campaign set {} --deadline MOMENT`, or --no-deadline, then resume it",
+                app::quoted(&campaign.name)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }

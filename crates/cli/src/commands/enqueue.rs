@@ -39,10 +39,7 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
         meant.show(plan.summary.planned, least, app.now());
     }
     planning::accept(app, plan, selection)?;
-    let question = format!(
-        "Enqueue {} devices of tenant {} to have their users unassigned?",
-        plan.summary.planned, target.tenant.name
-    );
+    let question = planning::question(plan, &target.tenant.name);
     if !arguments.yes && !planning::agreed(&question)? {
         return Ok(Exit::Error);
     }
