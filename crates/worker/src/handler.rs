@@ -6,11 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-<<<<<<< HEAD
-use repilot_domain::{AttemptStep, Clock, LaneKind, Timestamp, WithCauses};
-=======
-use repilot_domain::{AttemptStep, Clock, LaneKind};
->>>>>>> main
+use repilot_domain::{AttemptStep, Clock, LaneKind, Timestamp};
 use repilot_ledger::{
     ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
     WaitReason,
