@@ -19,7 +19,7 @@ use crate::settings::CampaignSettings;
     clippy::struct_excessive_bools,
     reason = "each takes away what another option gives"
 )]
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Start small, stop by itself, when and how fast")]
 pub(crate) struct ControlArguments {
     /// So many devices first, as in 20 or 2%, spread over group tags and models; then it waits, paused

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::app::App;
 use crate::args::SelectionArguments;
+use crate::control_args::ControlArguments;
 use crate::failure::{Failure, hint};
 use crate::output::causes;
 use crate::planning::{self, Made, Making};
@@ -99,7 +100,11 @@ impl Planner {
                 "give the list again, and look at its new plan; nothing was enqueued",
             ));
         }
-        let enqueued = enqueue::enqueue(&self.app, &self.ledger, &target, &made, &campaign).await?;
+        let known = self.ledger.campaign(&campaign).await?;
+        // A new campaign is held back as the settings say.
+        let meant = ControlArguments::default().meant(&self.app, known.as_ref())?;
+        let enqueued =
+            enqueue::enqueue(&self.app, &self.ledger, &target, &made, &campaign, &meant).await?;
         Ok(enqueued.added)
     }
 }
