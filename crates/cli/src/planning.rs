@@ -52,6 +52,8 @@ pub(crate) struct Made {
     pub(crate) inventory: Inventory,
     /// Exactly the devices that are to be enqueued.
     pub(crate) devices: Vec<PlannedDevice>,
+    /// Of their ids, in order.
+    pub(crate) devices_sha256: String,
 }
 
 /// A device of a plan.
@@ -144,6 +146,7 @@ pub(crate) async fn plan(
         plan,
         inventory,
         devices: resolved.devices,
+        devices_sha256: resolved.devices_sha256,
     })
 }
 

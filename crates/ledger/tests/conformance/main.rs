@@ -20,5 +20,6 @@ mod file;
 mod integrity;
 mod leases;
 mod listings;
+mod notify_cursors;
 #[cfg(unix)]
 mod outages;
