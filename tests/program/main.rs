@@ -13,6 +13,7 @@ mod ledgers;
 mod look;
 mod notify;
 mod plans;
+mod searches;
 #[cfg(unix)]
 mod shared;
 mod tenants;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Deployment, ended, kill, signal};
 use repilot_graph_sim::Scenario;
-use servers::Proxy;
+use servers::{Proxy, Sentinel};
 
 use crate::PROGRAM;
 
@@ -126,6 +126,25 @@ async fn redis_may_restart_forget_and_freeze_in_the_middle() {
     deployment.redis.freeze();
     tokio::time::sleep(Duration::from_secs(4)).await;
     deployment.redis.thaw();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_500, 0).await;
+}
+
+#[tokio::test]
+async fn redis_may_fail_over_to_its_replica() {
+    let mut deployment = deployment(1_500).await;
+    let _replica = deployment.redis.replica();
+    let sentinel = Sentinel::start(&deployment.redis);
+    sentinel.await_replica();
+    deployment.redis_url = sentinel.url();
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    deployment.redis.stop();
     for worker in workers {
         ended(worker).await.expect(0);
     }

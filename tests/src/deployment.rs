@@ -14,6 +14,8 @@ pub struct Deployment {
     pub bench: Bench,
     /// The wire and the budgets.
     pub redis: Redis,
+    /// How they are reached.
+    pub redis_url: String,
     /// The ledger's server.
     pub postgres: Postgres,
     /// The ledger.
@@ -65,9 +67,11 @@ impl Deployment {
         let bench = Bench::new(program, scenario, devices).await;
         let postgres = Postgres::start();
         let ledger = postgres.create_database();
+        let redis = Redis::start();
         Self {
             bench,
-            redis: Redis::start(),
+            redis_url: redis.url(),
+            redis,
             postgres,
             ledger,
             identities: false,
@@ -92,7 +96,7 @@ impl Deployment {
     fn join(&self, command: &mut Command) {
         command
             .env("REPILOT_LEDGER__URL", &self.ledger)
-            .env("REPILOT_REDIS__URL", self.redis.url())
+            .env("REPILOT_REDIS__URL", &self.redis_url)
             .env("REPILOT_THROTTLE__WRITES", "100000")
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .env("REPILOT_WORKER__CONCURRENCY", "16")

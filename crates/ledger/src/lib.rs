@@ -36,6 +36,7 @@ mod prune;
 mod refusal;
 mod rescue;
 mod rows;
+mod search;
 mod session;
 mod settle;
 mod tables;
@@ -59,7 +60,7 @@ pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
-pub use job::{Job, JobFilter, Page};
+pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
@@ -68,6 +69,10 @@ pub use notify_cursor::NotifyCursor;
 pub use prune::{Forgettable, Forgotten};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use search::{
+    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
+    JobsMeant, Seek,
+};
 pub use session::{Session, SignInWay};
 pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};

@@ -64,6 +64,39 @@ impl Postgres {
         postgres
     }
 
+    /// Starts it again so that it encrypts connections that ask for it; where its certificate is.
+    #[must_use]
+    pub fn encrypt(&mut self) -> PathBuf {
+        let folder = self.folder.path();
+        let (key, certificate) = (folder.join("server.key"), folder.join("server.crt"));
+        let mut openssl = Command::new("openssl");
+        run_as(&mut openssl, self.account);
+        let made = openssl
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=repilot-test",
+            ])
+            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap();
+        succeeded("openssl", &made);
+        self.execute(SUPERUSER, "ALTER SYSTEM SET ssl = on");
+        self.stop();
+        self.resume();
+        certificate
+    }
+
     fn in_new_folder() -> Self {
         let postgres = Self {
             port: free_port(),

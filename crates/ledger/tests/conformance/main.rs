@@ -6,6 +6,7 @@
 mod database;
 
 mod access;
+mod acts;
 mod aftermath;
 mod audit;
 mod bench;
@@ -23,3 +24,4 @@ mod listings;
 mod notify_cursors;
 #[cfg(unix)]
 mod outages;
+mod search;
