@@ -26,8 +26,8 @@ async fn every_command_that_steers_says_who_and_from_where_and_the_chain_holds()
         events,
         [
             "campaign-opened",
-            "plan-accepted",
             "list-begun",
+            "plan-accepted",
             "list-enqueued",
             "paused",
             "resumed",

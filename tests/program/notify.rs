@@ -1,5 +1,6 @@
 //! Who is told what happened, and the report of it.
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -131,11 +132,10 @@ async fn a_message_that_is_refused_at_first_arrives_signed_and_under_one_id() {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"pepper");
     let signed = format!("{}.{body}", header(head, "x-repilot-timestamp").unwrap());
     let tag = ring::hmac::sign(&key, signed.as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::new();
+    for byte in tag.as_ref() {
+        write!(hex, "{byte:02x}").unwrap();
+    }
     assert_eq!(
         header(head, "x-repilot-signature"),
         Some(format!("v1={hex}"))

@@ -31,6 +31,9 @@ pub(crate) async fn enqueue(
     let by = &app.actor;
     let opened = ledger.open_campaign(&new, by, app.now()).await?;
     let (lists, refusals) = lists_of(selection, &app::campaign(ledger, campaign).await?);
+    for list in &lists {
+        ledger.begin_list(opened.id, list, by, app.now()).await?;
+    }
     // What a report holds the campaign against.
     let plan = json!({
         "devices": made.plan.summary.planned,
@@ -42,9 +45,6 @@ pub(crate) async fn enqueue(
     ledger
         .record(by, Some(opened.id), event, &plan, app.now())
         .await?;
-    for list in &lists {
-        ledger.begin_list(opened.id, list, by, app.now()).await?;
-    }
     let mut total = Enqueued::default();
     for chunk in made.devices.chunks(CHUNK) {
         let job = |planned: &PlannedDevice| NewJob {

@@ -16,8 +16,11 @@ const BOTTOM: f64 = 34.0;
 /// Lines across, for the eye.
 const LINES: u32 = 4;
 
+/// A name, and what is counted under it.
+type Kind = (&'static str, fn(&MinuteCounts) -> i64);
+
 /// What is stacked, from below; the page's style gives each its colour.
-const KINDS: [(&str, fn(&MinuteCounts) -> i64); 4] = [
+const KINDS: [Kind; 4] = [
     ("succeeded", |counts| counts.succeeded),
     ("dead", |counts| counts.dead),
     ("throttled", |counts| counts.throttled),

@@ -7,10 +7,11 @@ mod page;
 
 use std::io;
 
-use repilot_domain::{CampaignStatus, DeadReason, JobId, JobState, Timestamp, Verification};
+use repilot_domain::{
+    CampaignStatus, DeadReason, JobCondition, JobQuery, JobState, Timestamp, Verification,
+};
 use repilot_ledger::{
-    AuditFilter, AuditRow, Campaign, Chain, JobFilter, Ledger, Minutes, Page as JobPage,
-    RecordedRefusal,
+    AuditFilter, AuditRow, Campaign, Chain, JobSearch, Ledger, Minutes, RecordedRefusal, Seek,
 };
 
 pub(crate) use html::Html;
@@ -216,19 +217,11 @@ async fn dead(
         "When",
         "request-id",
     ])?;
-    let filter = JobFilter {
-        state: Some(JobState::Dead),
-        ..JobFilter::default()
-    };
-    let mut next = JobPage {
-        after: JobId(0),
-        limit: ROWS,
-    };
+    let query = JobQuery::default().and(JobCondition::State(vec![JobState::Dead]));
+    let mut search = JobSearch::first(Some(campaign.id), query, ROWS);
     loop {
-        let jobs = ledger.jobs(campaign.id, &filter, next).await?;
-        let Some(last) = jobs.last() else { break };
-        next.after = last.id;
-        for job in &jobs {
+        let found = ledger.search(&search).await?;
+        for job in &found.jobs {
             page.row(&[
                 job.id.to_string(),
                 job.serial.clone(),
@@ -242,6 +235,8 @@ async fn dead(
                 job.last_request_id.clone().unwrap_or_default(),
             ])?;
         }
+        let Some(after) = found.after else { break };
+        search.seek = Seek::After(after);
     }
     page.end_table()?;
     Ok(())
