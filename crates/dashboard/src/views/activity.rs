@@ -90,12 +90,18 @@ fn in_words(detail: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     match value {
+        // A hash is known by its beginning.
+        Value::String(text) if is_hash(text) => format!("{}…", &text[..12]),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(_) => in_words(value),
         Value::Null => "none".to_owned(),
         other => other.to_string(),
     }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -157,6 +157,9 @@ fn reason(campaign: &Campaign) -> String {
 
 /// Jobs a second, of late; none where nothing says so.
 pub(crate) fn rate(campaign: &Campaign, overview: &Overview) -> Option<f64> {
+    if campaign.has_ended() {
+        return None;
+    }
     let measured = overview.rates.get(&campaign.id).copied();
     measured.or_else(|| {
         let shares = |other: &&Campaign| {

@@ -1,0 +1,105 @@
+//! A campaign, from a list that is uploaded to a dead letter that is sent round again.
+
+use crate::harness::{Browser, Served, bench};
+
+#[tokio::test]
+async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload() {
+    let bench = bench(&["A1", "A2", "A3-GONE", "A4", "A5-GONE"]).await;
+    let list = bench.path("devices.txt");
+    let served = Served::over(&bench).await;
+    let browser = Browser::signed_in(&served).await;
+
+    // The same plan and the same question as on the command line.
+    browser.go(&format!("{}/upload", served.url)).await;
+    browser.type_into("#campaign", "spring").await;
+    browser.type_into("#list", list.to_str().unwrap()).await;
+    browser.press("Show the plan").await;
+    browser.until("document.querySelector('pre.plan')?.textContent.includes('unassign the user of 5 devices')").await;
+    assert_eq!(bench.counters().acts, 0);
+    browser.press("Enqueue 5 devices").await;
+    browser
+        .until("document.querySelector('.notice.good')?.textContent.includes('5 devices enqueued')")
+        .await;
+    browser
+        .until("document.body.innerText.includes('No worker is moving this campaign on')")
+        .await;
+
+    // What workers do shows by itself, on the very page that is open.
+    browser.script("window.opened = 'before the worker'").await;
+    let _worker = bench.start(&["worker"]);
+    browser
+        .until("document.querySelector('.states a.succeeded b').textContent === '3'")
+        .await;
+    browser
+        .until("document.querySelector('.states a.dead b').textContent === '2'")
+        .await;
+    browser
+        .until("document.querySelector('h1 .chip').textContent === 'ended'")
+        .await;
+    assert_eq!(
+        browser.script("return window.opened").await,
+        "before the worker"
+    );
+
+    // From the reason to the devices, to one device and every word that Graph said of it.
+    browser.press("not-found").await;
+    browser
+        .until("document.querySelectorAll('tbody tr').length === 2")
+        .await;
+    browser.press("A3-GONE").await;
+    browser
+        .until("document.body.innerText.includes('request-id')")
+        .await;
+    browser.press("Requeue").await;
+    browser.until("document.querySelector('.notice.good')?.textContent.includes('1 device sent round again')").await;
+    browser
+        .until("document.querySelectorAll('.life > li').length === 2")
+        .await;
+
+    // What is done to many asks first, with their number.
+    browser
+        .go(&format!("{}/campaigns/spring", served.url))
+        .await;
+    browser.press("Discard…").await;
+    browser
+        .until("document.querySelector('h1').textContent === 'Discard 2 devices?'")
+        .await;
+    browser.press("Discard 2 devices").await;
+    browser
+        .until(
+            "document.querySelector('.notice.good')?.textContent.includes('2 devices set aside')",
+        )
+        .await;
+    browser
+        .until("document.body.innerText.includes('dashboard from 127.0.0.1')")
+        .await;
+    browser.close().await;
+    bench.assert_accounted("spring", 5).await;
+}
+
+#[tokio::test]
+async fn what_changes_by_itself_moves_neither_focus_nor_what_was_typed_or_picked() {
+    let bench = bench(&["A1", "A2"]).await;
+    bench
+        .run(&["enqueue", "devices.txt", "--campaign", "spring", "--yes"])
+        .await
+        .expect(0);
+    let served = Served::over(&bench).await;
+    let browser = Browser::signed_in(&served).await;
+    browser
+        .go(&format!("{}/jobs?campaign=spring", served.url))
+        .await;
+    browser
+        .script("document.querySelector('input[name=job]').click(); document.querySelector('details').open = true")
+        .await;
+    browser.type_into("#q", "half a wo").await;
+    let _worker = bench.start(&["worker"]);
+    browser
+        .until("document.querySelectorAll('td .chip.succeeded').length === 2")
+        .await;
+    let kept = browser
+        .script("return [document.activeElement.id, document.activeElement.value, document.querySelector('input[name=job]').checked, document.querySelector('details').open]")
+        .await;
+    assert_eq!(kept, serde_json::json!(["q", "half a wo", true, true]));
+    browser.close().await;
+}
