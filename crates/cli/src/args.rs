@@ -110,7 +110,7 @@ pub(crate) enum Command {
 }
 
 /// Which devices are meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SelectionArguments {
     /// Device lists of any kind (CSV, Excel, JSON, serials or ids one a line, packed or not); `-` for
     /// standard input
