@@ -59,7 +59,7 @@ pub use dispatch::Dispatched;
 pub use enqueue::{Enqueued, NewJob, NewList};
 pub use error::LedgerError;
 pub use explain::{Blocker, Explanation, explain};
-pub use group_commit::{GroupCommit, GroupCommitError};
+pub use group_commit::{GroupCommit, GroupCommitError, Unsettled};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
 pub use job::{Job, Page};

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptStep, Clock, LaneKind, WithCauses};
+use repilot_domain::{AttemptStep, Clock, LaneKind};
 use repilot_ledger::{
-    ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
+    ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
+    WaitReason,
 };
 use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Permit};
@@ -42,8 +43,8 @@ pub(crate) struct Handler {
     pub(crate) stop: CancellationToken,
     /// Told when a delivery is done: the lane may take more.
     pub(crate) wake: Arc<Notify>,
-    /// Told when the ledger no longer takes what is said.
-    pub(crate) failed: mpsc::UnboundedSender<GroupCommitError>,
+    /// Told of what the ledger did not take.
+    pub(crate) unsettled: mpsc::UnboundedSender<Unsettled>,
 }
 
 impl Handler {
@@ -53,15 +54,13 @@ impl Handler {
             Ok(handled) => handled,
             Err(_panic) => self.take_back(&delivery).await,
         };
-        if let Err(error) = handled {
-            tracing::error!(
-                job.id = delivery.job.0,
-                tenant = %delivery.tenant,
-                error = %WithCauses(&error),
-                "the ledger does not take what became of a job; its device is looked at before it is called again"
-            );
+        if let Err(failure) = handled {
             // Whoever listens is told once; after that nobody does.
-            let _ = self.failed.send(error);
+            let _ = self.unsettled.send(Unsettled {
+                job: delivery.job,
+                campaign: None,
+                failure: Some(failure),
+            });
         }
         self.wake.notify_one();
     }
@@ -112,15 +111,8 @@ impl Handler {
         let mut attempts = Vec::with_capacity(1);
         let decision = self.work(&lanes, &job, permit, &mut attempts).await;
         let settlement = self.settlement(&job, decision, attempts);
-        if !self.commit.settle(settlement).await? {
-            tracing::warn!(
-                job.id = job.id.0,
-                campaign.id = job.campaign.0,
-                tenant = %delivery.tenant,
-                "a job was taken over while it was being called; its new owner looks at the device first"
-            );
-        }
-        Ok(())
+        // What was said of a job is nobody's to wait for: its slot is the next one's.
+        self.commit.post(settlement, &self.unsettled).await
     }
 
     /// Leave to call, while the tenant's lane is held.

@@ -20,6 +20,9 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 /// Sections of a page by their names, as they are to be.
 pub(super) type Rendered = Arc<Vec<(&'static str, String)>>;
 
+/// Who is told of a view, for as long as somebody renders it.
+type Stream = Weak<watch::Sender<Rendered>>;
+
 /// What a page sends with its forms stands in for this, which no visitor's token is.
 const TOKEN: &str = "form-token-of-whoever-looks";
 
@@ -28,7 +31,7 @@ const TOKEN: &str = "form-token-of-whoever-looks";
 pub(crate) struct Hub {
     /// Locked while it is read, so that all who come meanwhile get what the first one reads.
     known: tokio::sync::Mutex<Known>,
-    streams: Mutex<HashMap<(String, Role), Weak<watch::Sender<Rendered>>>>,
+    streams: Mutex<HashMap<(String, Role), Stream>>,
 }
 
 #[derive(Default)]
