@@ -1,8 +1,9 @@
-//! The API's own description: OpenAPI 3.1.
+//! The API's own description: `OpenAPI` 3.1.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use repilot_domain::JobAct;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -18,7 +19,7 @@ use super::problem::Problem;
             (RFC 9457). Reading needs the role viewer, acting the role operator.",
         license(name = "MIT OR Apache-2.0")
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, JobAct)),
     security(("token" = []), ("session" = [])),
 )]
 struct Outline;
@@ -26,7 +27,7 @@ struct Outline;
 /// What there is to say beside the addresses.
 pub(super) fn outline() -> OpenApi {
     let mut outline = Outline::openapi();
-    outline.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    env!("CARGO_PKG_VERSION").clone_into(&mut outline.info.version);
     let components = outline.components.get_or_insert_default();
     components.add_security_scheme(
         "token",
@@ -44,6 +45,6 @@ pub(super) fn text(document: &OpenApi) -> Bytes {
     document.to_json().unwrap_or_default().into()
 }
 
-pub(super) async fn serve(document: Bytes) -> Response {
+pub(super) fn answer(document: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }

@@ -1,5 +1,5 @@
 //! The REST API: what the command line's `--json` says, in the same words and shapes, and what
-//! operators do. Its description (OpenAPI 3.1) is made of the same functions that answer, so that
+//! operators do. Its description (`OpenAPI` 3.1) is made of the same functions that answer, so that
 //! neither can be without the other.
 
 mod audit;
@@ -16,7 +16,7 @@ mod take;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
-use axum::routing::get;
+use axum::routing::{any, get};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,9 +39,14 @@ pub(crate) fn router() -> Router<App> {
     router
         .route(
             &format!("{ROOT}/openapi.json"),
-            get(move || document::serve(document.clone())),
+            get(move || {
+                let answer = document::answer(document.clone());
+                async move { answer }
+            }),
         )
-        .route(&format!("{ROOT}/{{*rest}}"), axum::routing::any(nothing))
+        .route(ROOT, any(nothing))
+        .route(&format!("{ROOT}/"), any(nothing))
+        .route(&format!("{ROOT}/{{*rest}}"), any(nothing))
         .method_not_allowed_fallback(no_such_method)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES))
 }

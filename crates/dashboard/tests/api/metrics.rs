@@ -219,10 +219,9 @@ async fn metrics_say_what_the_ledger_says() {
     at_work(&bench).await;
     let metrics = metrics(&bench).await;
     let value = |name: &str, wanted: &[(&str, &str)]| {
-        let metric = metrics
-            .iter()
-            .find(|(base, _)| name.starts_with(base.as_str()));
-        let samples = &metric.unwrap_or_else(|| panic!("{name}")).1.samples;
+        let mut ends = ["", "_bucket", "_sum", "_count"].into_iter();
+        let metric = ends.find_map(|end| metrics.get(name.strip_suffix(end)?));
+        let samples = &metric.unwrap_or_else(|| panic!("{name}")).samples;
         let fits = |labels: &BTreeMap<String, String>| {
             let has =
                 |(label, text): &(&str, &str)| labels.get(*label).is_some_and(|is| is == text);
