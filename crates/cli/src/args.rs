@@ -81,6 +81,12 @@ pub(crate) enum Command {
     /// Hold the jobs that succeeded against the inventory as it is now
     #[command(after_help = help::VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
+    /// Write one page about a campaign, for the record of a change
+    #[command(after_help = help::REPORT_EXAMPLES)]
+    Report(ReportArguments),
+    /// Whoever the settings name to be told of pauses and ends: test
+    #[command(subcommand, after_help = help::NOTIFY_EXAMPLES)]
+    Notify(NotifyCommand),
     /// Forget users, jobs and attempts of campaigns that ended long ago; totals and audit stay
     #[command(after_help = help::PRUNE_EXAMPLES)]
     Prune(PruneArguments),
@@ -456,6 +462,31 @@ pub(crate) struct VerifyArguments {
     /// Then send those round again whose device is as it was before; each is looked at first
     #[arg(long)]
     pub(crate) requeue: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("format").required(true).args(["html", "markdown"]))]
+pub(crate) struct ReportArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// As a page of HTML that needs nothing else
+    #[arg(long)]
+    pub(crate) html: bool,
+    /// As Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Write it there [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send one message to see whether it arrives
+    Test {
+        /// To this one [default: all]
+        destination: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,7 @@ mod file;
 mod integrity;
 mod leases;
 mod listings;
+mod notify_cursors;
 #[cfg(unix)]
 mod outages;
 mod search;
