@@ -1,11 +1,12 @@
 //! Everything that holds a campaign back.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Canary, MaxFailures, Priority, Rate, Schedule, Share};
 
 /// Everything that holds a campaign back; by default nothing does.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Controls {
     /// These go first; then it waits.
     pub canary: Option<Canary>,
