@@ -49,8 +49,11 @@ async fn check(browser: &Browser, name: &str, axe: &str) {
                 .script("return document.documentElement.scrollWidth > innerWidth")
                 .await;
             assert_eq!(sticks_out, false, "{name} at {size:?}");
-            let found = browser.script(&format!("{axe};\n{AXE}")).await;
-            assert_eq!(found, serde_json::json!([]), "{name} at {size:?} {theme}");
+            // Widths beyond a desk's show axe nothing new.
+            if size.0 <= 1_280 {
+                let found = browser.script(&format!("{axe};\n{AXE}")).await;
+                assert_eq!(found, serde_json::json!([]), "{name} at {size:?} {theme}");
+            }
             let file = pictures().join(format!("{name}-{}-{theme}.png", size.0));
             std::fs::write(file, browser.driver.screenshot_as_png().await.unwrap()).unwrap();
         }
