@@ -110,9 +110,9 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
             "see that the ledger can be reached, then run the same command again; \
              nothing is done twice"
         }
-        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) => {
-            "choose another name with --campaign NAME"
-        }
+        LedgerError::OtherTenant { .. }
+        | LedgerError::OtherAction { .. }
+        | LedgerError::Cancelled(_) => "choose another name with --campaign NAME",
         _ if error.is_passing() => {
             "another process may be busy with the ledger; run the same command again, nothing is lost"
         }

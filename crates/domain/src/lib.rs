@@ -12,6 +12,8 @@ mod id;
 mod job;
 mod lane;
 mod state;
+mod step;
+mod user;
 
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
@@ -23,6 +25,8 @@ pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId}
 pub use job::{AttemptOutcome, AttemptStep};
 pub use lane::LaneKind;
 pub use state::{IllegalTransition, JobEvent, JobState};
+pub use step::{Progress, Step, Stepped};
+pub use user::{UserNameError, check_user_principal_name, is_same_user};
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -40,6 +40,8 @@ pub enum JobEvent {
     Recall,
     /// Taken by a worker that holds this dispatch number.
     Claim,
+    /// A step is done, and a further one follows at once.
+    Advance,
     /// Graph did it, or it was found done.
     Succeed,
     /// To be tried again, at once or later.
@@ -62,6 +64,7 @@ words!(JobEvent, "job event", {
     Dispatch => "dispatch",
     Recall => "recall",
     Claim => "claim",
+    Advance => "advance",
     Succeed => "succeed",
     Retry => "retry",
     Bury => "bury",
@@ -89,7 +92,7 @@ impl JobState {
         use JobState as S;
         match (self, event) {
             (S::Pending, E::Dispatch) => Ok(S::Queued),
-            (S::Queued, E::Claim) => Ok(S::Running),
+            (S::Queued, E::Claim) | (S::Running, E::Advance) => Ok(S::Running),
             (S::Running, E::Succeed) => Ok(S::Succeeded),
             (S::Running, E::Bury) => Ok(S::Dead),
             (S::Queued, E::Recall | E::Rescue)
@@ -148,6 +151,7 @@ mod tests {
                 "queued rescue pending",
                 "queued cancel cancelled",
                 "queued skip skipped",
+                "running advance running",
                 "running succeed succeeded",
                 "running retry pending",
                 "running bury dead",
@@ -178,7 +182,7 @@ mod tests {
                 prop_assert_ne!(state, JobState::Succeeded);
                 if next == JobState::Succeeded {
                     prop_assert_eq!(state, JobState::Running);
-                    prop_assert_eq!(previous, Some(JobEvent::Claim));
+                    prop_assert!(matches!(previous, Some(JobEvent::Claim | JobEvent::Advance)));
                 }
                 state = next;
                 previous = Some(event);

@@ -71,7 +71,8 @@ impl Ledger {
     /// campaign stay where they are. How many it were.
     ///
     /// One whose last call may have taken effect unseen is looked at first; one that was found with
-    /// another user is called at once: whoever requeues it means that user, too.
+    /// another user is called at once, from its first step on: whoever requeues it means that user,
+    /// too. Any other goes on with the step at which it stopped.
     pub async fn requeue(
         &self,
         selection: DeadSelection,
@@ -83,6 +84,7 @@ impl Ledger {
             "UPDATE jobs
              SET state = 'pending', attempts = 0, not_before = $4, finished_at = NULL,
                  uncertain = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE uncertain END,
+                 steps_done = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE steps_done END,
                  reason = '', message = ''
              WHERE {SELECTED} AND {NOT_CANCELLED}"
         );

@@ -203,11 +203,29 @@ async fn queue(
     let sql = format!(
         "SELECT {}
          FROM (
-             SELECT id, dispatch + 1 AS dispatch FROM jobs
-             WHERE campaign_id = $1
-               AND state = 'pending'
-               AND not_before <= $2
-             ORDER BY not_before, id
+             SELECT id, dispatch + 1 AS dispatch FROM (
+                 -- Between two steps: their devices have no user meanwhile.
+                 SELECT * FROM (
+                     SELECT id, dispatch, 0 AS rank, not_before FROM jobs
+                     WHERE campaign_id = $1
+                       AND state = 'pending'
+                       AND steps_done > 0
+                       AND not_before <= $2
+                     ORDER BY not_before, id
+                     LIMIT $3
+                 ) AS begun
+                 UNION ALL
+                 SELECT * FROM (
+                     SELECT id, dispatch, 1 AS rank, not_before FROM jobs
+                     WHERE campaign_id = $1
+                       AND state = 'pending'
+                       AND steps_done = 0
+                       AND not_before <= $2
+                     ORDER BY not_before, id
+                     LIMIT $3
+                 ) AS fresh
+             ) AS waiting
+             ORDER BY rank, not_before, id
              LIMIT $3
          ) AS due",
         dialect.gathered("id, dispatch")

@@ -8,7 +8,7 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::batch;
-use crate::{Ledger, LedgerError, locks};
+use crate::{Ledger, LedgerError, Task, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct NewJob {
     pub device: Device,
     /// Where the list named it.
     pub line: u64,
+    /// What is to be done to it.
+    pub task: Task,
 }
 
 /// A device list that goes into a campaign.
@@ -81,7 +83,8 @@ impl Ledger {
             "INSERT INTO jobs (
                  id, campaign_id, device_id, serial, group_tag, model,
                  user_principal_name, addressable_user_name, line, not_before, created_at,
-                 state
+                 action, new_user_principal_name, new_addressable_user_name, rolls_back,
+                 uncertain, state
              )
              SELECT CAST(value->>0 AS BIGINT),
                     $2,
@@ -94,6 +97,11 @@ impl Ledger {
                     CAST(value->>7 AS BIGINT),
                     $3,
                     $3,
+                    CAST(value->>8 AS TEXT),
+                    CAST(value->>9 AS TEXT),
+                    CAST(value->>10 AS TEXT),
+                    CAST(value->>11 AS BIGINT),
+                    CAST(value->>12 AS BIGINT),
                     'pending'
              FROM {}
              -- Or SQLite takes what follows for a join's ON.
@@ -102,7 +110,7 @@ impl Ledger {
             Dialect::of(&transaction).each()
         );
         let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
-            let device = &job.device;
+            let (device, task) = (&job.device, &job.task);
             (
                 id,
                 device.id.as_str(),
@@ -112,6 +120,11 @@ impl Ledger {
                 &device.user_principal_name,
                 &device.addressable_user_name,
                 job.line,
+                task.action.as_str(),
+                &task.new_user,
+                &task.new_user_name,
+                task.rolls_back.map(|job| job.0),
+                i64::from(task.look_first),
             )
         }))?;
         let added = sqlx::query(AssertSqlSafe(sql))

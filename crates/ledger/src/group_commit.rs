@@ -17,7 +17,9 @@ use tokio::time::Instant;
 
 use crate::counters::Deltas;
 use crate::settle::Trust;
-use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, locks, rescue, settle};
+use crate::{
+    Advance, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, locks, rescue, settle,
+};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +55,10 @@ enum Command {
     },
     Settle {
         settlement: Box<Settlement>,
+        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
+    },
+    Advance {
+        advance: Box<Advance>,
         reply: oneshot::Sender<Result<bool, GroupCommitError>>,
     },
     Recall {
@@ -115,6 +121,17 @@ impl GroupCommit {
         self.send(command, answer).await
     }
 
+    /// Keeps that a step of a claimed job is done, before its next is called; `false` when the claim
+    /// no longer held: then the next is not to be called.
+    pub async fn advance(&self, advance: Advance) -> Result<bool, GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Advance {
+            advance: Box::new(advance),
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
     /// Puts a queued job back: its turn came, but its lane had closed.
     pub async fn recall(&self, job: JobId, dispatch: i64) -> Result<(), GroupCommitError> {
         let (reply, answer) = oneshot::channel();
@@ -162,7 +179,7 @@ async fn run(
     }
 }
 
-/// What a batch came to: the claims that held and the settlements that were taken.
+/// What a batch came to: the claims that held, and the jobs whose settlement or step was taken.
 type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
 async fn commit_patiently(
@@ -209,16 +226,19 @@ async fn commit(
 ) -> Result<Committed, LedgerError> {
     let mut claims = Vec::new();
     let mut settlements = Vec::new();
+    let mut advances = Vec::new();
     let mut recalls = Vec::new();
     for command in batch {
         match command {
             Command::Claim { job, dispatch, .. } => claims.push((*job, *dispatch)),
             Command::Settle { settlement, .. } => settlements.push(settlement.as_ref()),
+            Command::Advance { advance, .. } => advances.push(advance.as_ref()),
             Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
         }
     }
     let mut transaction = ledger.begin().await?;
     let settled = settlements.iter().map(|said| said.job);
+    let settled = settled.chain(advances.iter().map(|said| said.job));
     let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
     locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
     // After the wait for the database, so that no lease is given that has run out already.
@@ -234,6 +254,8 @@ async fn commit(
         &mut deltas,
     )
     .await?;
+    let advanced =
+        advance::advance(&mut transaction, &worker.0, &advances, now, &mut deltas).await?;
     rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
     let claimed = claim::claim(
         &mut transaction,
@@ -243,11 +265,12 @@ async fn commit(
         &mut deltas,
     )
     .await?;
-    let settled = settled
+    let mut taken = settled
         .finish(&mut transaction, &worker.0, deltas, now)
         .await?;
     ledger.commit(transaction, "commit a batch").await?;
-    Ok((claimed, settled))
+    taken.extend(advanced);
+    Ok((claimed, taken))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
@@ -265,6 +288,12 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             }
             (Command::Settle { settlement, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&settlement.job)));
+            }
+            (Command::Advance { advance, reply }, Ok((_, settled))) => {
+                let _ = reply.send(Ok(settled.contains(&advance.job)));
+            }
+            (Command::Advance { reply, .. }, Err(error)) => {
+                let _ = reply.send(Err(error.clone()));
             }
             (Command::Recall { reply, .. }, Ok(_)) => {
                 let _ = reply.send(Ok(()));

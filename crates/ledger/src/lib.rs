@@ -3,6 +3,7 @@
 //! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
+mod advance;
 mod attempt;
 mod campaign;
 mod campaign_control;
@@ -31,9 +32,11 @@ mod rescue;
 mod rows;
 mod settle;
 mod tables;
+mod task;
 mod verdict;
 mod worker;
 
+pub use advance::Advance;
 pub use attempt::{Attempt, NewAttempt};
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
 pub use claim::ClaimedJob;
@@ -52,5 +55,6 @@ pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use task::Task;
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use worker::WorkerRow;

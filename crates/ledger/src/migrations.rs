@@ -28,6 +28,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "trouble",
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
+    (
+        6,
+        "actions",
+        include_str!("../../../migrations/0006_actions.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

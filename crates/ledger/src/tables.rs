@@ -50,6 +50,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("started_at", Number),
             ("ended_at", Number),
             ("attended_until", Number),
+            ("rolls_back", Number),
         ],
     },
     Table {
@@ -94,6 +95,12 @@ pub(crate) const TABLES: &[Table] = &[
             ("message", Text),
             ("created_at", Number),
             ("finished_at", Number),
+            ("action", Text),
+            ("new_user_principal_name", Text),
+            ("new_addressable_user_name", Text),
+            ("steps_done", Number),
+            ("stepped_at", Number),
+            ("rolls_back", Number),
         ],
     },
     Table {

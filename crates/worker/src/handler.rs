@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptStep, Clock, LaneKind, WithCauses};
+use repilot_domain::{
+    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, WithCauses,
+};
 use repilot_ledger::{
-    ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
 };
 use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Permit};
@@ -17,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
-use crate::policy::{after_act, after_look};
+use crate::policy::{Users, after_act, after_look};
 use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
@@ -88,7 +90,7 @@ impl Handler {
                 message: message.to_owned(),
                 pause: None,
             },
-            attempts: vec![NewAttempt::lost(now, now, message)],
+            attempts: vec![NewAttempt::lost(AttemptStep::Act, now, now, message)],
         };
         self.commit.settle(settlement).await.map(drop)
     }
@@ -97,7 +99,7 @@ impl Handler {
         let Some((lanes, permit)) = self.leave(delivery).await else {
             return self.commit.recall(delivery.job, delivery.dispatch).await;
         };
-        let job = match self.commit.claim(delivery.job, delivery.dispatch).await {
+        let mut job = match self.commit.claim(delivery.job, delivery.dispatch).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
@@ -110,31 +112,75 @@ impl Handler {
             }
         };
         let mut attempts = Vec::with_capacity(1);
-        let decision = self.work(&lanes, &job, permit, &mut attempts).await;
+        let mut permit = permit;
+        let decision = loop {
+            let decision = self.work(&lanes, &job, permit, &mut attempts).await;
+            let Stepped::On(progress) = stepped(&decision, job.progress) else {
+                break decision;
+            };
+            let done = std::mem::take(&mut attempts);
+            if !self.advance(&mut job, progress, done).await? {
+                taken_over(&job, delivery);
+                return Ok(());
+            }
+            // A call like any other, with leave of its own; but it is waited for even when the
+            // worker stops: the device has no user meanwhile.
+            let patiently = lanes.writes.acquire_within(PATIENCE).await;
+            match self.while_held(&lanes, &delivery.tenant, patiently) {
+                Some(next) => permit = next,
+                None => break untried(&job),
+            }
+        };
         let settlement = self.settlement(&job, decision, attempts);
         if !self.commit.settle(settlement).await? {
-            tracing::warn!(
-                job.id = job.id.0,
-                campaign.id = job.campaign.0,
-                tenant = %delivery.tenant,
-                "a job was taken over while it was being called; its new owner looks at the device first"
-            );
+            taken_over(&job, delivery);
         }
         Ok(())
+    }
+
+    /// Keeps that a step is done before the next is called: whoever comes after a crash goes on
+    /// there. Whether the job is still this worker's.
+    async fn advance(
+        &self,
+        job: &mut ClaimedJob,
+        progress: Progress,
+        attempts: Vec<NewAttempt>,
+    ) -> Result<bool, GroupCommitError> {
+        let advance = Advance {
+            job: job.id,
+            dispatch: job.dispatch,
+            progress,
+            attempts,
+        };
+        job.progress = progress;
+        job.attempts = 0;
+        job.uncertain = false;
+        self.commit.advance(advance).await
     }
 
     /// Leave to call, while the tenant's lane is held.
     async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Permit)> {
         let tenant = &delivery.tenant;
         let lanes = self.lanes.get(tenant, self.clock.now())?;
-        let permit = self.permit(&lanes).await?;
-        // The lane may have been lost while the permit was waited for.
+        let permit = self.permit(&lanes).await;
+        let permit = self.while_held(&lanes, tenant, permit)?;
+        Some((lanes, permit))
+    }
+
+    /// The lane may have been lost while the permit was waited for.
+    fn while_held(
+        &self,
+        lanes: &Arc<TenantLanes>,
+        tenant: &TenantName,
+        permit: Option<Permit>,
+    ) -> Option<Permit> {
+        let permit = permit?;
         let still_held = self.lanes.get(tenant, self.clock.now());
-        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, &lanes)) {
+        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
             permit.settle(Answer::NotSent);
             return None;
         }
-        Some((lanes, permit))
+        Some(permit)
     }
 
     async fn permit(&self, lanes: &TenantLanes) -> Option<Permit> {
@@ -157,11 +203,16 @@ impl Handler {
         mut permit: Permit,
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
+        // A job whose steps are all done is settled, and not claimed.
+        let Some(step) = job.progress.next() else {
+            permit.settle(Answer::NotSent);
+            return Decision::Complete;
+        };
         if job.uncertain {
             // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
             // may have closed when it is done.
             permit.settle(Answer::NotSent);
-            let decision = self.look(lanes, job, attempts).await;
+            let decision = self.look(lanes, job, step, attempts).await;
             if decision != Decision::Act {
                 return decision;
             }
@@ -186,12 +237,19 @@ impl Handler {
             return untried(job);
         }
         let started_at = self.clock.now();
-        let call = lanes.tenant.client.unassign_user(&job.device).await;
+        let client = &lanes.tenant.client;
+        let call = match step {
+            Step::Unassign => client.unassign_user(&job.device).await,
+            Step::Assign => {
+                let (user, name) = (&job.new_user, &job.new_user_name);
+                client.assign_user(&job.device, user, name).await
+            }
+        };
         permit.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
         attempts.push(report::attempt(
-            AttemptStep::Act,
+            step.attempt(),
             outcome,
             (started_at, self.clock.now()),
             call.record,
@@ -203,6 +261,7 @@ impl Handler {
         &self,
         lanes: &TenantLanes,
         job: &ClaimedJob,
+        step: Step,
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
         let Some(permit) = lanes.reads.acquire_within(LOOK_PATIENCE).await else {
@@ -214,7 +273,11 @@ impl Handler {
         let user = call.result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,
-            &job.previous_user,
+            step,
+            Users {
+                previous: &job.previous_user,
+                new: &job.new_user,
+            },
             job.attempts,
             &self.retry,
             &mut rand::rng(),
@@ -237,12 +300,12 @@ impl Handler {
     ) -> Settlement {
         let last = attempts.last();
         let message = match decision {
-            Decision::Succeed => String::new(),
+            Decision::Succeed | Decision::Complete => String::new(),
             _ => last.map(report::in_words).unwrap_or_default(),
         };
         report::log(job, &decision, last, &message);
         let verdict = match decision {
-            Decision::Succeed => Verdict::Succeeded,
+            Decision::Succeed | Decision::Complete => Verdict::Succeeded,
             Decision::Bury { reason, uncertain } => Verdict::Dead {
                 reason,
                 uncertain,
@@ -296,6 +359,25 @@ impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a decision takes the job on to a further step.
+fn stepped(decision: &Decision, progress: Progress) -> Stepped {
+    match decision {
+        Decision::Succeed => progress.succeeded(),
+        Decision::Complete | Decision::Act | Decision::Retry { .. } | Decision::Bury { .. } => {
+            Stepped::Over
+        }
+    }
+}
+
+fn taken_over(job: &ClaimedJob, delivery: &Delivery) {
+    tracing::warn!(
+        job.id = job.id.0,
+        campaign.id = job.campaign.0,
+        tenant = %delivery.tenant,
+        "a job was taken over while it was being called; its new owner looks at the device first"
+    );
 }
 
 /// Nothing was called: the job goes back as it came.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_domain::{LaneKind, TenantName, Timestamp, WorkerId};
 use repilot_graph::{GraphClient, GraphError};
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
 use repilot_throttle::{
@@ -293,12 +293,12 @@ async fn begin(
     kind: LaneKind,
     now: Timestamp,
 ) -> Result<Lane, LedgerError> {
-    let (settings, step) = match kind {
-        LaneKind::Writes => (tenant.writes, AttemptStep::Act),
-        LaneKind::Reads => (tenant.reads, AttemptStep::Look),
+    let settings = match kind {
+        LaneKind::Writes => tenant.writes,
+        LaneKind::Reads => tenant.reads,
     };
     let since = now.before(settings.window);
-    let recent = ledger.recent_calls(&tenant.name, step, since, now).await?;
+    let recent = ledger.recent_calls(&tenant.name, kind, since, now).await?;
     let states = ledger.lane_states().await?;
     let left = states
         .iter()

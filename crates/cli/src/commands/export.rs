@@ -33,6 +33,10 @@ struct Row<'a> {
     request_id: &'a str,
     /// RFC 3339, UTC; empty while it is not over.
     finished_at: String,
+    action: &'a str,
+    new_user: &'a str,
+    /// Of a job between two steps: where it stands.
+    stands: &'a str,
 }
 
 impl<'a> Row<'a> {
@@ -52,10 +56,13 @@ impl<'a> Row<'a> {
             status: job.last_status,
             request_id: job.last_request_id.as_deref().unwrap_or(""),
             finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
+            action: job.action.as_str(),
+            new_user: &job.new_user_principal_name,
+            stands: &job.stands,
         }
     }
 
-    fn cells(&self) -> [String; 14] {
+    fn cells(&self) -> [String; 17] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -75,11 +82,14 @@ impl<'a> Row<'a> {
             status,
             defused(self.request_id),
             self.finished_at.clone(),
+            self.action.to_owned(),
+            defused(self.new_user),
+            defused(self.stands),
         ]
     }
 }
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 17] = [
     "job",
     "line",
     "serial",
@@ -94,6 +104,9 @@ const HEADER: [&str; 14] = [
     "status",
     "request_id",
     "finished_at",
+    "action",
+    "new_user",
+    "stands",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {

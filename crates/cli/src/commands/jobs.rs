@@ -30,16 +30,25 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
         print_json(&jobs)?;
         return Ok(Exit::Done);
     }
-    let mut rows = table(&["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"]);
+    let assigns = campaign.action.needs_user() || campaign.rolls_back.is_some();
+    let mut header = vec!["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"];
+    if assigns {
+        header.extend(["NEW USER", "STANDS"]);
+    }
+    let mut rows = table(&header);
     for job in &jobs {
-        rows.add_row([
+        let mut cells = vec![
             job.id.to_string(),
             plain(&job.serial),
             job.state.to_string(),
             job.attempts.to_string(),
             plain(&job.reason),
             plain(&job.message),
-        ]);
+        ];
+        if assigns {
+            cells.extend([plain(&job.new_user_principal_name), plain(&job.stands)]);
+        }
+        rows.add_row(cells);
     }
     print(&rendered(&rows));
     if jobs.len() == usize::try_from(limit).unwrap_or(usize::MAX)

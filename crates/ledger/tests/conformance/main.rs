@@ -19,3 +19,4 @@ mod leases;
 mod listings;
 #[cfg(unix)]
 mod outages;
+mod steps;

@@ -32,6 +32,7 @@ impl Bench {
             name: "spring".to_owned(),
             tenant: tenant(),
             action: Action::Unassign,
+            rolls_back: None,
         };
         let campaign = ledger.open_campaign(&campaign, start).await.unwrap().id;
         let list = NewList {
@@ -82,6 +83,7 @@ fn job(number: u64) -> NewJob {
             last_contacted: None,
         },
         line: number + 1,
+        task: repilot_ledger::Task::default(),
     }
 }
 
