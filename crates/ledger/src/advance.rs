@@ -71,14 +71,14 @@ pub(crate) async fn advance(
         .fetch_all(&mut *connection)
         .await
         .doing("keep steps")?;
-    let mut advanced = Vec::with_capacity(rows.len());
+    let mut kept = Vec::with_capacity(rows.len());
     let mut attempts = Vec::with_capacity(rows.len());
     for row in &rows {
         let columns = Columns::of("jobs", row);
         let job = JobId(columns.get("id")?);
         let campaign = CampaignId(columns.get("campaign_id")?);
         deltas.moved(campaign, JobState::Running, JobEvent::Advance, 1)?;
-        advanced.push(job);
+        kept.push(job);
         for said in advances.iter().filter(|said| said.job == job) {
             for attempt in &said.attempts {
                 deltas.add(campaign, CALLS, "", 1);
@@ -90,7 +90,7 @@ pub(crate) async fn advance(
         }
     }
     attempt::insert(connection, worker, &attempts).await?;
-    Ok(advanced)
+    Ok(kept)
 }
 
 impl Ledger {

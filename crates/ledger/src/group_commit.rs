@@ -254,7 +254,7 @@ async fn commit(
         &mut deltas,
     )
     .await?;
-    let advanced =
+    let stepped =
         advance::advance(&mut transaction, &worker.0, &advances, now, &mut deltas).await?;
     rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
     let claimed = claim::claim(
@@ -269,7 +269,7 @@ async fn commit(
         .finish(&mut transaction, &worker.0, deltas, now)
         .await?;
     ledger.commit(transaction, "commit a batch").await?;
-    taken.extend(advanced);
+    taken.extend(stepped);
     Ok((claimed, taken))
 }
 
@@ -292,9 +292,6 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             (Command::Advance { advance, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&advance.job)));
             }
-            (Command::Advance { reply, .. }, Err(error)) => {
-                let _ = reply.send(Err(error.clone()));
-            }
             (Command::Recall { reply, .. }, Ok(_)) => {
                 let _ = reply.send(Ok(()));
             }
@@ -304,7 +301,7 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             (Command::Claim { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
-            (Command::Settle { reply, .. }, Err(error)) => {
+            (Command::Settle { reply, .. } | Command::Advance { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
         }

@@ -71,7 +71,7 @@ pub(crate) fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttemp
                 request_id,
                 message,
                 "a job was called"
-            )
+            );
         }
     }
 }

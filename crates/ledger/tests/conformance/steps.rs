@@ -47,13 +47,14 @@ async fn requeue(bench: &Bench) {
 }
 
 fn advance(job: &ClaimedJob) -> Advance {
-    let Stepped::On(progress) = job.progress.succeeded() else {
-        panic!("a further step: {job:?}")
+    let next = match job.progress.succeeded() {
+        Stepped::On(progress) => Some(progress),
+        Stepped::Over => None,
     };
     Advance {
         job: job.id,
         dispatch: job.dispatch,
-        progress,
+        progress: next.unwrap(),
         attempts: vec![attempt(AttemptOutcome::Succeeded, START)],
     }
 }
