@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::{Clock, SyncedClock, Timestamp};
+use repilot_domain::{Actor, Clock, SyncedClock, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
+use crate::actor;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::settings::{Loaded, Places, Settings, folders, load};
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) settings_file: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Who the audit says it was.
+    pub(crate) actor: Actor,
     /// Where the settings came from, to read them again.
     pub(crate) places: Arc<Places>,
     simulated: bool,
@@ -47,6 +50,7 @@ impl App {
             settings_file: file,
             json: global.json,
             clock: Arc::new(SyncedClock::default()),
+            actor: actor::here(),
             places: Arc::new(places),
             simulated: false,
             config_given: global.config.clone(),

@@ -67,6 +67,9 @@ pub(crate) enum Command {
     /// Campaigns: list, pause, resume, cancel
     #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
+    /// Who did what, when and from where: list, verify
+    #[command(subcommand, after_help = help::AUDIT_EXAMPLES)]
+    Audit(AuditCommand),
     /// Write one row a device, with its outcome, to stdout
     #[command(after_help = help::EXPORT_EXAMPLES)]
     Export(ExportArguments),
@@ -309,6 +312,27 @@ pub(crate) enum CampaignCommand {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditListArguments {
+    /// Campaign [default: all, and what concerns none]
+    pub(crate) campaign: Option<String>,
+    /// The last so many [default: 50; with --json all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Show what was done, oldest first
+    List(AuditListArguments),
+    /// Compute the chain of hashes anew, and name the first row that does not fit
+    Verify {
+        /// A head that was printed earlier and kept elsewhere: it must still be in the chain
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
     },
 }
 

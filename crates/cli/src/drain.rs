@@ -11,6 +11,7 @@ use repilot_worker::{Attendance, Tenant, TenantDirectory, Worker, WorkerError, W
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::actor;
 use crate::app::{self, App};
 use crate::output::say;
 use crate::profile;
@@ -29,11 +30,7 @@ pub(crate) fn worker(
     tenants: Arc<dyn TenantDirectory>,
     attendance: Attendance,
 ) -> anyhow::Result<Worker> {
-    let host = std::env::var("COMPUTERNAME")
-        .or_else(|_| std::env::var("HOSTNAME"))
-        .ok()
-        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
-        .map_or_else(|| "localhost".to_owned(), |name| name.trim().to_owned());
+    let host = actor::host();
     let process_id = std::process::id();
     let chance: u32 = rand::random();
     let now = app.now();

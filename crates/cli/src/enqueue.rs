@@ -28,10 +28,11 @@ pub(crate) async fn enqueue(
     let selection = &target.selection;
     // What was planned may have been looked at for a long time since.
     selection.verify()?;
-    let opened = ledger.open_campaign(&new, app.now()).await?;
+    let by = &app.actor;
+    let opened = ledger.open_campaign(&new, by, app.now()).await?;
     let (lists, refusals) = lists_of(selection, &app::campaign(ledger, campaign).await?);
     for list in &lists {
-        ledger.begin_list(opened.id, list, app.now()).await?;
+        ledger.begin_list(opened.id, list, by, app.now()).await?;
     }
     let mut total = Enqueued::default();
     for chunk in made.devices.chunks(CHUNK) {
@@ -52,7 +53,7 @@ pub(crate) async fn enqueue(
     // The whole last: once it is in, the campaign is resumed and no longer planned.
     for list in lists.iter().rev() {
         ledger
-            .finish_list(opened.id, &list.sha256, app.now())
+            .finish_list(opened.id, &list.sha256, by, app.now())
             .await?;
     }
     Ok(total)

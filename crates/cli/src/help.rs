@@ -84,6 +84,12 @@ Examples:
   repilot campaign resume spring
   repilot campaign cancel spring";
 
+pub(crate) const AUDIT_EXAMPLES: &str = "\
+Examples:
+  repilot audit list spring                     who did what, when and from where
+  repilot audit verify                          is it as it was recorded? Prints the head
+  repilot audit verify --head 1f0c…             and does it still have the head that was kept?";
+
 pub(crate) const EXPORT_EXAMPLES: &str = "\
 Examples:
   repilot export spring > spring.csv

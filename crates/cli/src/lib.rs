@@ -1,5 +1,6 @@
 //! The program: one module a subcommand; settings become objects here and nowhere else.
 
+mod actor;
 mod app;
 mod args;
 mod commands;

@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock, a file or a socket; everything else depends on it.
 
+mod actor;
+mod audit_event;
 mod by;
 mod campaign;
 mod causes;
@@ -15,6 +17,8 @@ mod state;
 mod step;
 mod user;
 
+pub use actor::Actor;
+pub use audit_event::AuditEvent;
 pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use repilot_domain::{Action, CampaignId, CampaignStatus, TenantName, Timestamp};
+use repilot_domain::{
+    Action, Actor, AuditEvent, CampaignId, CampaignStatus, TenantName, Timestamp,
+};
 use serde::Serialize;
+use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use crate::counters::{CALLS, REFUSED, THROTTLED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError};
+use crate::{Ledger, LedgerError, audit};
 
 /// A campaign to be opened.
 #[derive(Debug, Clone)]
@@ -203,7 +206,7 @@ impl Campaign {
 }
 
 /// Takes `count` numbers of a sequence and gives the first. Others wait for theirs until the
-/// transaction ends: it is the last lock that one takes.
+/// transaction ends: it is the last lock that one takes, but for that of the audit.
 pub(crate) async fn take_ids(
     connection: &mut AnyConnection,
     sequence: &'static str,
@@ -230,6 +233,7 @@ impl Ledger {
     pub async fn open_campaign(
         &self,
         new: &NewCampaign,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<OpenedCampaign, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -256,6 +260,20 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("make a campaign")?;
+        let detail = json!({
+            "name": new.name,
+            "tenant": new.tenant,
+            "action": new.action,
+        });
+        audit::record(
+            &mut transaction,
+            now,
+            by,
+            Some(CampaignId(id)),
+            AuditEvent::CampaignOpened,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "make a campaign").await?;
         Ok(OpenedCampaign {
             id: CampaignId(id),

@@ -1,13 +1,16 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
-use repilot_domain::{CampaignId, CampaignStatus, JobEvent, JobState, TenantName, Timestamp};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use repilot_domain::{
+    Actor, AuditEvent, CampaignId, CampaignStatus, JobEvent, JobState, TenantName, Timestamp,
+};
+use serde_json::json;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, storable};
-use crate::{Campaign, Ledger, LedgerError, locks};
+use crate::{Campaign, Ledger, LedgerError, audit, locks};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -84,10 +87,16 @@ impl Ledger {
 
     /// Pauses an active campaign: what is on the wire goes back, what is in flight ends.
     /// Whether it was active.
-    pub async fn pause(&self, campaign: CampaignId, reason: &str) -> Result<bool, LedgerError> {
+    pub async fn pause(
+        &self,
+        campaign: CampaignId,
+        reason: &str,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         locks::campaign(&mut transaction, campaign).await?;
-        let paused = pause_within(&mut transaction, campaign, reason).await?;
+        let paused = pause_within(&mut transaction, campaign, reason, by, now).await?;
         self.commit(transaction, "pause a campaign").await?;
         Ok(paused)
     }
@@ -97,16 +106,23 @@ impl Ledger {
         &self,
         campaign: CampaignId,
         reason: &str,
+        by: &Actor,
+        now: Timestamp,
     ) -> Result<bool, LedgerError> {
         let reason = match reason.trim() {
             "" => BY_PERSON.to_owned(),
             reason => format!("{BY_PERSON}: {reason}"),
         };
-        self.pause(campaign, &reason).await
+        self.pause(campaign, &reason, by, now).await
     }
 
     /// Lets a paused campaign go on. Whether it was paused.
-    pub async fn resume(&self, campaign: CampaignId) -> Result<bool, LedgerError> {
+    pub async fn resume(
+        &self,
+        campaign: CampaignId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE campaigns
@@ -117,8 +133,20 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("resume a campaign")?;
+        let resumed = done.rows_affected() == 1;
+        if resumed {
+            audit::record(
+                &mut transaction,
+                now,
+                by,
+                Some(campaign),
+                AuditEvent::Resumed,
+                &json!({}),
+            )
+            .await?;
+        }
         self.commit(transaction, "resume a campaign").await?;
-        Ok(done.rows_affected() == 1)
+        Ok(resumed)
     }
 
     /// Cancels a campaign: what has not been called yet never will be. How many jobs that is.
@@ -126,10 +154,15 @@ impl Ledger {
     /// The campaign is cancelled at once; its jobs follow in transactions that keep nobody waiting.
     /// Should the process end between them, the next rescue ends it. One that has ended stays as it
     /// is.
-    pub async fn cancel(&self, campaign: CampaignId, now: Timestamp) -> Result<u64, LedgerError> {
+    pub async fn cancel(
+        &self,
+        campaign: CampaignId,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
         locks::campaign(&mut transaction, campaign).await?;
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE campaigns
              SET status = 'cancelled', status_reason = 'cancelled by a person',
                  enqueued_at = COALESCE(enqueued_at, $2)
@@ -140,13 +173,25 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("cancel a campaign")?;
-        let mut cancelled = cancel_returned(&mut transaction, campaign, now).await?;
+        if done.rows_affected() == 1 {
+            let detail = json!({ "open": open_jobs(&mut transaction, campaign).await? });
+            audit::record(
+                &mut transaction,
+                now,
+                by,
+                Some(campaign),
+                AuditEvent::Cancelled,
+                &detail,
+            )
+            .await?;
+        }
+        let mut cancelled = cancel_returned(&mut transaction, campaign, by, now).await?;
         self.commit(transaction, "cancel a campaign").await?;
         let mut chunk = cancelled;
         while chunk > 0 {
             let mut transaction = self.begin().await?;
             locks::campaign(&mut transaction, campaign).await?;
-            chunk = cancel_returned(&mut transaction, campaign, now).await?;
+            chunk = cancel_returned(&mut transaction, campaign, by, now).await?;
             self.commit(transaction, "cancel jobs").await?;
             cancelled += chunk;
         }
@@ -159,6 +204,8 @@ pub(crate) async fn pause_within(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     reason: &str,
+    by: &Actor,
+    now: Timestamp,
 ) -> Result<bool, LedgerError> {
     let done = sqlx::query(
         "UPDATE campaigns
@@ -188,7 +235,16 @@ pub(crate) async fn pause_within(
     let mut deltas = Deltas::default();
     let count = recalled.rows_affected();
     deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
-    deltas.write(connection).await?;
+    deltas.write(&mut *connection).await?;
+    audit::record(
+        connection,
+        now,
+        by,
+        Some(campaign),
+        AuditEvent::Paused,
+        &json!({ "reason": reason }),
+    )
+    .await?;
     Ok(true)
 }
 
@@ -196,6 +252,7 @@ pub(crate) async fn pause_within(
 pub(crate) async fn cancel_returned(
     connection: &mut AnyConnection,
     campaign: CampaignId,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
     let row = sqlx::query("SELECT status FROM campaigns WHERE id = $1")
@@ -205,7 +262,7 @@ pub(crate) async fn cancel_returned(
         .doing("read a campaign's status")?;
     match Columns::of("campaigns", &row).word("status")? {
         CampaignStatus::Active | CampaignStatus::Paused => Ok(0),
-        CampaignStatus::Cancelled => cancel_chunk(connection, campaign, now).await,
+        CampaignStatus::Cancelled => cancel_chunk(connection, campaign, by, now).await,
     }
 }
 
@@ -213,6 +270,7 @@ pub(crate) async fn cancel_returned(
 pub(crate) async fn cancel_chunk(
     connection: &mut AnyConnection,
     campaign: CampaignId,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
     let pending = sqlx::query(
@@ -250,6 +308,22 @@ pub(crate) async fn cancel_chunk(
     deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, pending)?;
     deltas.moved(campaign, JobState::Queued, JobEvent::Cancel, queued)?;
     deltas.write(&mut *connection).await?;
-    end_if_done(connection, campaign, now).await?;
+    end_if_done(connection, campaign, by, now).await?;
     Ok(pending + queued)
+}
+
+/// How many of a campaign's jobs are not terminal.
+async fn open_jobs(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<i64, LedgerError> {
+    sqlx::query(
+        "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) FROM counters
+         WHERE campaign_id = $1 AND name IN ('pending', 'queued', 'running')",
+    )
+    .bind(campaign.0)
+    .fetch_one(connection)
+    .await
+    .and_then(|row| row.try_get(0))
+    .doing("count open jobs")
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{CampaignId, JobEvent, JobState, Timestamp};
+use repilot_domain::{Actor, AuditEvent, CampaignId, JobEvent, JobState, Timestamp};
+use serde_json::{Map, Value};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::rows::Columns;
+use crate::{LedgerError, audit};
 
 /// Calls to Graph that an attempt row stands for.
 pub(crate) const CALLS: &str = "calls";
@@ -76,9 +78,10 @@ impl Deltas {
 pub(crate) async fn end_if_done(
     connection: &mut AnyConnection,
     campaign: CampaignId,
+    by: &Actor,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    sqlx::query(
+    let ended = sqlx::query(
         "UPDATE campaigns
          SET ended_at = $2
          WHERE id = $1
@@ -93,8 +96,41 @@ pub(crate) async fn end_if_done(
     )
     .bind(campaign.0)
     .bind(now.as_millis())
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .doing("end a campaign")?;
-    Ok(())
+    if ended.rows_affected() == 0 {
+        return Ok(());
+    }
+    let counts = counts(connection, campaign).await?;
+    audit::record(
+        connection,
+        now,
+        by,
+        Some(campaign),
+        AuditEvent::Ended,
+        &counts,
+    )
+    .await
+}
+
+/// What is counted of a campaign's jobs by state, for the audit.
+async fn counts(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<Value, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT name, value FROM counters
+         WHERE campaign_id = $1 AND reason = '' AND value <> 0",
+    )
+    .bind(campaign.0)
+    .fetch_all(connection)
+    .await
+    .doing("read counters")?;
+    let mut counts = Map::new();
+    for row in &rows {
+        let columns = Columns::of("counters", row);
+        counts.insert(columns.get("name")?, columns.get::<i64>("value")?.into());
+    }
+    Ok(Value::Object(counts))
 }

@@ -1,15 +1,18 @@
 //! Dead letters: grouped, requeued, discarded.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use repilot_domain::{CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp};
+use repilot_domain::{
+    Actor, AuditEvent, CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp,
+};
 use serde::Serialize;
+use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::Deltas;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, locks};
+use crate::{Ledger, LedgerError, audit, locks};
 
 /// Which dead letters are meant. All of what is given must hold.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,6 +79,7 @@ impl Ledger {
     pub async fn requeue(
         &self,
         selection: DeadSelection,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -97,21 +101,35 @@ impl Ledger {
         if requeued != counted {
             return Err(LedgerError::Contended);
         }
-        for campaign in groups {
+        for campaign in groups.keys() {
             sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
                 .bind(campaign.0)
                 .execute(&mut *transaction)
                 .await
                 .doing("reopen a campaign")?;
         }
+        tell(
+            &mut transaction,
+            &groups,
+            selection,
+            AuditEvent::Requeued,
+            by,
+            now,
+        )
+        .await?;
         self.commit(transaction, "requeue dead letters").await?;
         Ok(requeued)
     }
 
     /// Sets dead letters aside for good. How many it were.
-    pub async fn discard(&self, selection: DeadSelection) -> Result<u64, LedgerError> {
+    pub async fn discard(
+        &self,
+        selection: DeadSelection,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let (_, counted) = selected(&mut transaction, selection, JobEvent::Discard).await?;
+        let (groups, counted) = selected(&mut transaction, selection, JobEvent::Discard).await?;
         let sql = format!("UPDATE jobs SET state = 'skipped' WHERE {SELECTED}");
         let discarded = bound(sqlx::query(AssertSqlSafe(sql)), selection)
             .execute(&mut *transaction)
@@ -121,9 +139,39 @@ impl Ledger {
         if discarded != counted {
             return Err(LedgerError::Contended);
         }
+        tell(
+            &mut transaction,
+            &groups,
+            selection,
+            AuditEvent::Discarded,
+            by,
+            now,
+        )
+        .await?;
         self.commit(transaction, "discard dead letters").await?;
         Ok(discarded)
     }
+}
+
+/// Tells the audit, for each campaign, what became of how many dead letters.
+async fn tell(
+    connection: &mut AnyConnection,
+    groups: &BTreeMap<CampaignId, u64>,
+    selection: DeadSelection,
+    event: AuditEvent,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    for (campaign, jobs) in groups {
+        let detail = json!({
+            "jobs": jobs,
+            "from": "dead",
+            "reason": selection.reason,
+            "job": selection.job,
+        });
+        audit::record(connection, now, by, Some(*campaign), event, &detail).await?;
+    }
+    Ok(())
 }
 
 /// Those that a selection means; takes three parameters.
@@ -148,13 +196,12 @@ fn bound(query: Query<'_>, selection: DeadSelection) -> Query<'_> {
 const CAMPAIGNS_MEANT: &str = "(id = $1 OR $1 = 0)
                AND ($2 = 0 OR id IN (SELECT campaign_id FROM jobs WHERE id = $2))";
 
-/// Counts the selected dead letters off, and gives the campaigns that they belong to, and how many
-/// it are.
+/// Counts the selected dead letters off, and gives how many it are in each campaign, and in all.
 async fn selected(
     connection: &mut AnyConnection,
     selection: DeadSelection,
     event: JobEvent,
-) -> Result<(BTreeSet<CampaignId>, u64), LedgerError> {
+) -> Result<(BTreeMap<CampaignId, u64>, u64), LedgerError> {
     locks::campaigns_where(connection, CAMPAIGNS_MEANT, |query| {
         let campaign = selection.campaign.map_or(0, |id| id.0);
         query
@@ -176,7 +223,7 @@ async fn selected(
         .await
         .doing("read dead letters")?;
     let mut deltas = Deltas::default();
-    let mut campaigns = BTreeSet::new();
+    let mut campaigns = BTreeMap::new();
     let mut counted = 0;
     for row in &rows {
         let columns = Columns::of("jobs", row);
@@ -185,7 +232,7 @@ async fn selected(
         let reason: String = columns.get("reason")?;
         deltas.moved(campaign, JobState::Dead, event, jobs.unsigned_abs())?;
         deltas.add(campaign, JobState::Dead.as_str(), &reason, -jobs);
-        campaigns.insert(campaign);
+        *campaigns.entry(campaign).or_default() += jobs.unsigned_abs();
         counted += jobs.unsigned_abs();
     }
     deltas.write(connection).await?;

@@ -1,14 +1,15 @@
 //! Putting a plan into the ledger, chunk by chunk; doing it again adds nothing.
 
-use repilot_domain::{CampaignId, Device, JobState, Timestamp};
+use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp};
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign::take_ids;
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::batch;
-use crate::{Ledger, LedgerError, Task, locks};
+use crate::rows::{Columns, batch};
+use crate::{Ledger, LedgerError, Task, audit, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ impl Ledger {
         &self,
         campaign: CampaignId,
         list: &NewList,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
@@ -63,6 +65,16 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("begin a list")?;
+        let detail = json!({ "list": list.name, "sha256": list.sha256 });
+        audit::record(
+            &mut transaction,
+            now,
+            by,
+            Some(campaign),
+            AuditEvent::ListBegun,
+            &detail,
+        )
+        .await?;
         self.commit(transaction, "begin a list").await
     }
 
@@ -157,6 +169,7 @@ impl Ledger {
         &self,
         campaign: CampaignId,
         list_sha256: &str,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
@@ -185,9 +198,48 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("finish a list")?;
-        end_if_done(&mut transaction, campaign, now).await?;
+        let detail = list_detail(&mut transaction, campaign, list_sha256).await?;
+        audit::record(
+            &mut transaction,
+            now,
+            by,
+            Some(campaign),
+            AuditEvent::ListEnqueued,
+            &detail,
+        )
+        .await?;
+        end_if_done(&mut transaction, campaign, by, now).await?;
         self.commit(transaction, "finish a list").await
     }
+}
+
+/// What the audit says of a list that is in: which it is, and how many jobs the campaign has now.
+async fn list_detail(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    sha256: &str,
+) -> Result<Value, LedgerError> {
+    let row = sqlx::query(
+        "SELECT COALESCE(
+                    (SELECT name FROM lists WHERE campaign_id = $1 AND sha256 = $2), ''
+                ) AS name,
+                CAST(COALESCE(SUM(value), 0) AS BIGINT) AS jobs
+         FROM counters
+         WHERE campaign_id = $1
+           AND reason = ''
+           AND name NOT IN ('calls', 'throttled')",
+    )
+    .bind(campaign.0)
+    .bind(sha256)
+    .fetch_one(connection)
+    .await
+    .doing("read a list")?;
+    let columns = Columns::of("lists", &row);
+    Ok(json!({
+        "list": columns.get::<String>("name")?,
+        "sha256": sha256,
+        "jobs": columns.get::<i64>("jobs")?,
+    }))
 }
 
 /// A campaign that something goes into has not ended; one that was cancelled takes nothing. It is

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{Actor, Clock, JobId, WithCauses, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -75,10 +75,11 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts the task, which claims and settles in the worker's name.
+    /// Starts the task, which claims and settles in the worker's name; `by` is the worker to the audit.
     pub fn start(
         ledger: Ledger,
         worker: WorkerId,
+        by: Actor,
         clock: Arc<dyn Clock>,
         lease: Duration,
     ) -> std::io::Result<Self> {
@@ -92,7 +93,7 @@ impl GroupCommit {
         };
         std::thread::Builder::new()
             .name("group-commit".to_owned())
-            .spawn(move || runtime.block_on(run(ledger, worker, clock, lease, receiver)))?;
+            .spawn(move || runtime.block_on(run(ledger, (worker, by), clock, lease, receiver)))?;
         Ok(Self { sender })
     }
 
@@ -157,7 +158,7 @@ impl GroupCommit {
 
 async fn run(
     ledger: Ledger,
-    worker: WorkerId,
+    worker: (WorkerId, Actor),
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
@@ -184,7 +185,7 @@ type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
 async fn commit_patiently(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -218,7 +219,7 @@ async fn commit_patiently(
 
 async fn commit(
     ledger: &Ledger,
-    worker: &WorkerId,
+    worker: &(WorkerId, Actor),
     clock: &dyn Clock,
     lease: Duration,
     batch: &[Command],
@@ -236,6 +237,7 @@ async fn commit(
             Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
         }
     }
+    let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
     let settled = settlements.iter().map(|said| said.job);
     let settled = settled.chain(advances.iter().map(|said| said.job));
@@ -247,26 +249,18 @@ async fn commit(
     let mut deltas = Deltas::default();
     let settled = settle::settle(
         &mut transaction,
-        &worker.0,
+        (worker, by),
         &settlements,
         trust,
         now,
         &mut deltas,
     )
     .await?;
-    let stepped =
-        advance::advance(&mut transaction, &worker.0, &advances, now, &mut deltas).await?;
+    let stepped = advance::advance(&mut transaction, worker, &advances, now, &mut deltas).await?;
     rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
-    let claimed = claim::claim(
-        &mut transaction,
-        &worker.0,
-        &claims,
-        lease_until,
-        &mut deltas,
-    )
-    .await?;
+    let claimed = claim::claim(&mut transaction, worker, &claims, lease_until, &mut deltas).await?;
     let mut taken = settled
-        .finish(&mut transaction, &worker.0, deltas, now)
+        .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
     ledger.commit(transaction, "commit a batch").await?;
     taken.extend(stepped);

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row as _};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError};
+use crate::{Chain, Ledger, LedgerError, audit_chain};
 
 /// What a check found.
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +19,8 @@ pub struct Integrity {
     pub damage: Vec<String>,
     /// Counters that do not say what the rows say.
     pub miscounts: Vec<Miscount>,
+    /// The audit's chain.
+    pub audit: Chain,
 }
 
 /// A counter that does not say what the rows say.
@@ -40,7 +42,7 @@ impl Integrity {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && self.miscounts.is_empty()
+        self.damage.is_empty() && self.miscounts.is_empty() && self.audit.is_whole()
     }
 }
 
@@ -65,6 +67,7 @@ impl Ledger {
             jobs: number(&mut reading, "SELECT COUNT(*) FROM jobs").await?,
             damage: damage(&mut reading).await?,
             miscounts: miscounts(&mut reading).await?,
+            audit: audit_chain::verify(&mut reading, None).await?,
         })
     }
 }

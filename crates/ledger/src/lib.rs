@@ -5,6 +5,8 @@
 
 mod advance;
 mod attempt;
+mod audit;
+mod audit_chain;
 mod campaign;
 mod campaign_control;
 mod claim;
@@ -38,6 +40,8 @@ mod worker;
 
 pub use advance::Advance;
 pub use attempt::{Attempt, NewAttempt};
+pub use audit::{AuditFilter, AuditRow};
+pub use audit_chain::{Chain, ChainBreak};
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
 pub use claim::ClaimedJob;
 pub use copy::Copied;

@@ -12,7 +12,9 @@
 //! Beside that:
 //! - leases are renewed without a campaign's lock, on the jobs that nobody is changing just now; who
 //!   is changing one also says how long it is held,
-//! - the `sequences` are locked after the campaign, and nothing after them,
+//! - the `sequences` are locked after the campaign, and nothing that others wait for after them; the
+//!   last of all is that of the audit, which every transaction that records something holds until it
+//!   ends: that is what keeps the chain one chain,
 //! - a listing's row is locked before its pages.
 
 use repilot_domain::{CampaignId, JobId};

@@ -33,6 +33,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "actions",
         include_str!("../../../migrations/0006_actions.sql"),
     ),
+    (
+        8,
+        "audit",
+        include_str!("../../../migrations/0008_audit.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

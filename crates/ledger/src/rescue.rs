@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repilot_domain::{
-    AttemptStep, CampaignId, JobEvent, JobId, JobState, Step, Timestamp, WorkerId,
+    Actor, AttemptStep, CampaignId, JobEvent, JobId, JobState, Step, Timestamp, WorkerId,
 };
 
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -81,7 +81,7 @@ impl Ledger {
     }
 
     /// Returns jobs whose lease ran out, and ends what a killed process had begun to cancel.
-    pub async fn rescue(&self, now: Timestamp) -> Result<Rescued, LedgerError> {
+    pub async fn rescue(&self, by: &Actor, now: Timestamp) -> Result<Rescued, LedgerError> {
         let latest = now.after(LEASE_MAX);
         if !self.is_rescue_needed(now, latest).await? {
             return Ok(Rescued::default());
@@ -101,9 +101,9 @@ impl Ledger {
         let (running, returned) = lost.return_running(&mut transaction, &mut deltas).await?;
         deltas.write(&mut transaction).await?;
         for campaign in returned {
-            cancel_returned(&mut transaction, campaign, now).await?;
+            cancel_returned(&mut transaction, campaign, by, now).await?;
         }
-        lost.cancel_rest(&mut transaction).await?;
+        lost.cancel_rest(&mut transaction, by).await?;
         self.commit(transaction, "rescue jobs").await?;
         Ok(Rescued { queued, running })
     }
@@ -254,7 +254,11 @@ impl Lost {
     }
 
     /// What a killed process had begun to cancel.
-    async fn cancel_rest(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+    async fn cancel_rest(
+        &self,
+        connection: &mut AnyConnection,
+        by: &Actor,
+    ) -> Result<(), LedgerError> {
         let sql = format!(
             "SELECT id FROM campaigns
              WHERE ended_at IS NULL
@@ -269,7 +273,7 @@ impl Lost {
             .doing("look for cancelled campaigns")?;
         for row in &rows {
             let campaign = CampaignId(Columns::of("campaigns", row).get("id")?);
-            cancel_chunk(connection, campaign, self.now).await?;
+            cancel_chunk(connection, campaign, by, self.now).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::{AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
+use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_returned, pause_within};
@@ -38,7 +38,7 @@ pub(crate) enum Trust {
 /// [`Settled::finish`] must follow.
 pub(crate) async fn settle<'a>(
     connection: &mut AnyConnection,
-    worker: &str,
+    (worker, by): (&str, &Actor),
     settlements: &[&'a Settlement],
     trust: Trust,
     now: Timestamp,
@@ -74,7 +74,7 @@ pub(crate) async fn settle<'a>(
                 ..
             } = &settlement.verdict
             {
-                pause_within(connection, campaign, reason).await?;
+                pause_within(connection, campaign, reason, by, now).await?;
             }
         }
     }
@@ -119,17 +119,17 @@ impl<'a> Settled<'a> {
     pub(crate) async fn finish(
         self,
         connection: &mut AnyConnection,
-        worker: &str,
+        (worker, by): (&str, &Actor),
         deltas: Deltas,
         now: Timestamp,
     ) -> Result<Vec<JobId>, LedgerError> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
         for campaign in self.finished {
-            end_if_done(connection, campaign, now).await?;
+            end_if_done(connection, campaign, by, now).await?;
         }
         for campaign in self.returned {
-            cancel_returned(connection, campaign, now).await?;
+            cancel_returned(connection, campaign, by, now).await?;
         }
         Ok(self.jobs)
     }

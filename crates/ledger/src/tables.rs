@@ -191,6 +191,20 @@ pub(crate) const TABLES: &[Table] = &[
             ("devices", Text),
         ],
     },
+    Table {
+        name: "audit",
+        columns: &[
+            ("seq", Number),
+            ("at", Number),
+            ("actor", Text),
+            ("origin", Text),
+            ("campaign_id", Number),
+            ("event", Text),
+            ("detail", Text),
+            ("previous", Text),
+            ("hash", Text),
+        ],
+    },
 ];
 
 #[cfg(test)]

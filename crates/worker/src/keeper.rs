@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{CampaignId, Clock, Timestamp, WithCauses};
+use repilot_domain::{Actor, CampaignId, Clock, Timestamp, WithCauses};
 use repilot_ledger::{Ledger, LedgerError, WorkerRow};
 use repilot_queue::WireHealth;
 use tokio::sync::watch;
@@ -120,7 +120,7 @@ impl Keeper {
         }
         // Only once its own leases are renewed, or it would rescue what it holds itself.
         if self.due.rescue.is_due(now, RESCUE_EVERY) {
-            let rescued = self.ledger.rescue(now).await?;
+            let rescued = self.ledger.rescue(&self.by(), now).await?;
             if rescued.running > 0 || rescued.queued > 0 {
                 tracing::info!(
                     running = rescued.running,
@@ -136,6 +136,11 @@ impl Keeper {
             self.due.tell.done(now);
         }
         Ok(())
+    }
+
+    /// This worker, as the audit knows it.
+    pub(crate) fn by(&self) -> Actor {
+        Actor::worker(&self.row.id, &self.row.host)
     }
 
     /// Renews every lease of this process.

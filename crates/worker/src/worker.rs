@@ -122,6 +122,7 @@ impl Worker {
             commit: GroupCommit::start(
                 keeper.ledger.clone(),
                 id.clone(),
+                keeper.by(),
                 Arc::clone(&keeper.clock),
                 LEASE,
             )

@@ -26,17 +26,21 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         | CampaignCommand::Cancel { name, .. } => name,
     };
     let campaign = app::campaign(&ledger, name).await?;
+    let by = &app.actor;
     let done = match command {
         CampaignCommand::List => String::new(),
         CampaignCommand::Pause { reason, .. } => {
-            if ledger.pause_by_person(campaign.id, reason).await? {
+            if ledger
+                .pause_by_person(campaign.id, reason, by, app.now())
+                .await?
+            {
                 format!("campaign {name} is paused; what is in flight ends")
             } else {
                 format!("campaign {name} is not active; nothing changed")
             }
         }
         CampaignCommand::Resume { .. } => {
-            if ledger.resume(campaign.id).await? {
+            if ledger.resume(campaign.id, by, app.now()).await? {
                 let drain = app.how_to_drain(&campaign)?;
                 format!(
                     "campaign {name} may go on; to drain it: {drain}, or the `run` that began it"
@@ -58,7 +62,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                 say("nothing changed");
                 return Ok(Exit::Error);
             }
-            let cancelled = ledger.cancel(campaign.id, app.now()).await?;
+            let cancelled = ledger.cancel(campaign.id, by, app.now()).await?;
             format!("campaign {name} is cancelled: {cancelled} jobs will not be called")
         }
     };

@@ -21,7 +21,7 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         DeadCommand::List(arguments) => list(app, &ledger, arguments).await,
         DeadCommand::Requeue(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.requeue(selection, app.now()).await?;
+            let jobs = ledger.requeue(selection, &app.actor, app.now()).await?;
             let next = match &arguments.campaign {
                 Some(name) => app.how_to_drain(&app::campaign(&ledger, name).await?)?,
                 None => format!("`{} worker --until-empty`", app.command()?),
@@ -31,7 +31,7 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         }
         DeadCommand::Discard(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.discard(selection).await?;
+            let jobs = ledger.discard(selection, &app.actor, app.now()).await?;
             changed(app, jobs, "discarded", "their attempts stay in the ledger")
         }
     }

@@ -83,8 +83,14 @@ fn described(location: &LedgerLocation, integrity: &Integrity) -> String {
             miscount.campaign, miscount.counted, miscount.counter, miscount.there
         ));
     }
+    if let Some(broken) = &integrity.audit.broken {
+        lines.push(format!("FAIL  audit: row {} {}", broken.seq, broken.what));
+    }
     if integrity.is_sound() {
-        lines.push("ok    whole, and its counters say what its jobs say".to_owned());
+        lines.push(
+            "ok    whole, its audit as it was recorded, and its counters say what its jobs say"
+                .to_owned(),
+        );
     }
     let lines: Vec<String> = lines.iter().map(|line| plain(line)).collect();
     lines.join("\n")

@@ -1,5 +1,6 @@
 //! One module a subcommand.
 
+mod audit;
 mod campaign;
 mod check;
 mod config;
@@ -50,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Refused(arguments) => refused::run(&app, &arguments).await,
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
+        Command::Audit(command) => audit::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,
         Command::Simulate(arguments) => simulate::run(&app, &arguments).await,

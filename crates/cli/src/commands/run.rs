@@ -32,7 +32,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
         !target.selection.conditions.is_empty() && known.as_ref().is_some_and(Campaign::has_ended);
     let prepared = async {
         match known {
-            Some(campaign) if has_list && !anew => resume(&ledger, campaign).await.map(Some),
+            Some(campaign) if has_list && !anew => resume(app, &ledger, campaign).await.map(Some),
             known => begin(app, &ledger, arguments, &target, &name, known).await,
         }
     };
@@ -109,7 +109,7 @@ async fn name(
     Ok(numbered)
 }
 
-async fn resume(ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign> {
+async fn resume(app: &App, ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign> {
     let counts = &campaign.counts;
     if campaign.has_ended() {
         return Ok(campaign);
@@ -125,7 +125,7 @@ async fn resume(ledger: &Ledger, campaign: Campaign) -> anyhow::Result<Campaign>
     // person paused goes on when a person says so.
     if campaign.status == CampaignStatus::Paused && !campaign.is_paused_by_person() {
         say(&format!("it was paused: {}", campaign.status_reason));
-        ledger.resume(campaign.id).await?;
+        ledger.resume(campaign.id, &app.actor, app.now()).await?;
         return app::campaign(ledger, &campaign.name).await;
     }
     Ok(campaign)

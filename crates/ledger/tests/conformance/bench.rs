@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{
-    Action, AttemptOutcome, AttemptStep, CampaignId, Clock as _, DeadReason, Device, DeviceId,
-    EnrollmentState, JobId, JobState, LaneKind, ManualClock, TenantName, Timestamp, WorkerId,
+    Action, Actor, AttemptOutcome, AttemptStep, CampaignId, Clock as _, DeadReason, Device,
+    DeviceId, EnrollmentState, JobId, JobState, LaneKind, ManualClock, TenantName, Timestamp,
+    WorkerId,
 };
 use repilot_ledger::{
     Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, JobFilter, LaneState, Ledger,
@@ -33,11 +34,14 @@ impl Bench {
         let ledger = place.open().await;
         let clock = Arc::new(ManualClock::at(START));
         let campaign = ledger
-            .open_campaign(&campaign("spring"), START)
+            .open_campaign(&campaign("spring"), &alice(), START)
             .await
             .unwrap()
             .id;
-        ledger.begin_list(campaign, &list(), START).await.unwrap();
+        ledger
+            .begin_list(campaign, &list(), &alice(), START)
+            .await
+            .unwrap();
         Self {
             ledger,
             clock,
@@ -69,7 +73,7 @@ impl Bench {
     /// The whole list is in.
     pub(crate) async fn finish(&self) {
         self.ledger
-            .finish_list(self.campaign, &list().sha256, self.now())
+            .finish_list(self.campaign, &list().sha256, &alice(), self.now())
             .await
             .unwrap();
     }
@@ -112,8 +116,9 @@ impl Bench {
     }
 
     pub(crate) fn commit_as(&self, worker: &str) -> GroupCommit {
-        let worker = WorkerId(worker.to_owned());
-        GroupCommit::start(self.ledger.clone(), worker, self.clock.clone(), LEASE).unwrap()
+        let id = WorkerId(worker.to_owned());
+        let (ledger, clock) = (self.ledger.clone(), self.clock.clone());
+        GroupCommit::start(ledger, id, as_worker(worker), clock, LEASE).unwrap()
     }
 
     /// Works as one more process would, until the campaign has ended: every fifth job waits and is
@@ -121,7 +126,14 @@ impl Bench {
     pub(crate) async fn drain(&self, worker: &str) -> Vec<(JobId, i64)> {
         let (ledger, clock) = (self.place.open().await, self.clock.clone());
         let name = WorkerId(worker.to_owned());
-        let commit = GroupCommit::start(ledger.clone(), name.clone(), clock, LEASE).unwrap();
+        let commit = GroupCommit::start(
+            ledger.clone(),
+            name.clone(),
+            as_worker(worker),
+            clock,
+            LEASE,
+        )
+        .unwrap();
         let mut settled = Vec::new();
         let mut turn = 0;
         while !self.has_ended().await {
@@ -225,6 +237,14 @@ pub(crate) fn lane_state(tenant: &str) -> LaneState {
         rate_per_second: 0.1 + 0.2,
         updated_at: START,
     }
+}
+
+pub(crate) fn alice() -> Actor {
+    Actor::new("alice", "cli at desk")
+}
+
+pub(crate) fn as_worker(id: &str) -> Actor {
+    Actor::worker(&WorkerId(id.to_owned()), "engine-room")
 }
 
 pub(crate) fn tenant() -> TenantName {

@@ -3,7 +3,9 @@
 use repilot_domain::{CampaignStatus, JobState};
 use repilot_ledger::NewJob;
 
-use crate::bench::{Bench, Database, LEASE, START, campaign, device, retry, succeeded, tenant};
+use crate::bench::{
+    Bench, Database, LEASE, START, alice, campaign, device, retry, succeeded, tenant,
+};
 
 async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go(database: Database) {
     let bench = Bench::with_jobs(database, 10).await;
@@ -24,7 +26,13 @@ async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go(database: 
             .is_none()
     );
     assert!(bench.dispatch("w1", 5).await.is_empty());
-    assert!(bench.ledger.resume(bench.campaign).await.unwrap());
+    assert!(
+        bench
+            .ledger
+            .resume(bench.campaign, &alice(), bench.now())
+            .await
+            .unwrap()
+    );
     assert_eq!(bench.dispatch("w1", 20).await.len(), 10);
     bench.assert_counters_agree().await;
 }
@@ -61,7 +69,7 @@ async fn cancelling_keeps_what_was_called_and_ends_the_campaign(database: Databa
     assert_eq!(
         bench
             .ledger
-            .cancel(bench.campaign, bench.now())
+            .cancel(bench.campaign, &alice(), bench.now())
             .await
             .unwrap(),
         3
@@ -83,7 +91,7 @@ async fn a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it(data
     let job = bench.claim_one(&commit, "w1").await;
     bench
         .ledger
-        .cancel(bench.campaign, bench.now())
+        .cancel(bench.campaign, &alice(), bench.now())
         .await
         .unwrap();
     commit
@@ -99,7 +107,7 @@ async fn campaigns_of_a_tenant_share_a_dispatch_fairly(database: Database) {
     let bench = Bench::with_jobs(database, 100).await;
     let second = bench
         .ledger
-        .open_campaign(&campaign("autumn"), START)
+        .open_campaign(&campaign("autumn"), &alice(), START)
         .await
         .unwrap()
         .id;
@@ -123,7 +131,10 @@ async fn campaigns_of_a_tenant_share_a_dispatch_fairly(database: Database) {
 async fn a_large_campaign_is_cancelled_to_its_end(database: Database) {
     let bench = Bench::with_jobs(database, 25_000).await;
     let wire = bench.dispatch("w1", 100).await;
-    let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
+    let cancelled = bench
+        .ledger
+        .cancel(bench.campaign, &alice(), bench.now())
+        .await;
     assert_eq!(cancelled.unwrap(), 25_000);
     let late = bench.commit_as("w1");
     let claimed = late.claim(wire[0].job, wire[0].dispatch).await.unwrap();
@@ -138,7 +149,10 @@ async fn a_campaign_that_has_ended_is_not_cancelled_any_more(database: Database)
     let bench = Bench::new(database).await;
     bench.finish().await;
     assert!(bench.has_ended().await);
-    let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
+    let cancelled = bench
+        .ledger
+        .cancel(bench.campaign, &alice(), bench.now())
+        .await;
     assert_eq!(cancelled.unwrap(), 0);
     assert_eq!(bench.spring().await.status, CampaignStatus::Active);
 }

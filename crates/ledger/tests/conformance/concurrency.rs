@@ -7,7 +7,9 @@ use futures::future::{join, join_all};
 use repilot_domain::{DeadReason, JobId, WorkerId};
 use repilot_ledger::{DeadSelection, LaneState, Ledger, NewJob, OpenedCampaign, WorkerRow};
 
-use crate::bench::{Bench, Database, LEASE, START, campaign, device, lane_state, tenant};
+use crate::bench::{
+    Bench, Database, LEASE, START, alice, as_worker, campaign, device, lane_state, tenant,
+};
 
 const PROCESSES: usize = 4;
 const JOBS: usize = 400;
@@ -47,21 +49,30 @@ async fn drain(bench: &Bench) -> Vec<(JobId, i64)> {
 async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
     let worker = WorkerId(format!("w{steer}"));
     let until = bench.now().after(LEASE);
-    ledger.pause(bench.campaign, "wait").await.unwrap();
+    ledger
+        .pause(bench.campaign, "wait", &alice(), bench.now())
+        .await
+        .unwrap();
     ledger.renew_leases(&worker, until).await.unwrap();
-    ledger.resume(bench.campaign).await.unwrap();
+    ledger
+        .resume(bench.campaign, &alice(), bench.now())
+        .await
+        .unwrap();
     ledger
         .attend_tenants([&tenant()], until.after(Duration::from_secs(steer as u64)))
         .await
         .unwrap();
     ledger.recall(&worker).await.unwrap();
-    ledger.rescue(bench.now()).await.unwrap();
+    ledger.rescue(&as_worker("w9"), bench.now()).await.unwrap();
     let not_found = DeadSelection {
         reason: Some(DeadReason::NotFound),
         job: Some(JobId(7)),
         ..DeadSelection::default()
     };
-    ledger.discard(not_found).await.unwrap();
+    ledger
+        .discard(not_found, &alice(), bench.now())
+        .await
+        .unwrap();
     let row = WorkerRow {
         id: worker.clone(),
         host: "here".to_owned(),
@@ -129,7 +140,9 @@ async fn who_opens_the_same_campaign_at_once_gets_the_same(database: Database) {
     for _ in 0..PROCESSES {
         let ledger = bench.place.open().await;
         opening.push(tokio::spawn(async move {
-            let opened = ledger.open_campaign(&campaign("autumn"), START).await;
+            let opened = ledger
+                .open_campaign(&campaign("autumn"), &alice(), START)
+                .await;
             opened.unwrap()
         }));
     }

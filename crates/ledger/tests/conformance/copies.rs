@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use repilot_domain::{JobId, WorkerId};
-use repilot_ledger::{JobFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
+use repilot_ledger::{AuditFilter, JobFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
 
 use crate::bench::{
-    Bench, Database, LEASE, START, dead, device, lane_state, list, retry, succeeded, tenant,
+    Bench, Database, LEASE, START, as_worker, dead, device, lane_state, list, retry, succeeded,
+    tenant,
 };
 use crate::database::Place;
 
@@ -80,6 +81,8 @@ async fn seen(ledger: &Ledger) -> String {
     }
     let lanes = ledger.lane_states().await.unwrap();
     seen += &serde_json::to_string(&lanes).unwrap();
+    let audit = ledger.audit(&AuditFilter::default(), 0, 1_000).await;
+    seen += &serde_json::to_string(&audit.unwrap()).unwrap();
     let listing = ledger.listing(&tenant(), "here", true).await.unwrap();
     seen + &format!("{listing:?}")
 }
@@ -106,10 +109,16 @@ async fn a_copy_has_everything_and_goes_on_to_the_campaigns_end(database: Databa
         campaign: bench.campaign,
     };
     there.attend().await;
-    let rescued = there.ledger.rescue(there.now()).await.unwrap();
+    let rescued = there
+        .ledger
+        .rescue(&as_worker("w9"), there.now())
+        .await
+        .unwrap();
     assert_eq!((rescued.queued, rescued.running), (5, 1));
     assert_eq!(there.enqueue(JOBS..JOBS + 10).await.added, 10);
     there.finish().await;
+    let chain = there.ledger.verify_audit(None).await.unwrap();
+    assert!(chain.is_whole() && chain.rows > 3, "{chain:?}");
     there.drain("w2").await;
     let counts = there.spring().await.counts;
     assert_eq!((counts.open(), counts.total), (0, JOBS as i64 + 10));

@@ -3,7 +3,7 @@
 use repilot_domain::{AttemptOutcome, DeadReason, JobId};
 use repilot_ledger::{DeadSelection, Verdict};
 
-use crate::bench::{Bench, Database, dead, settlement, succeeded};
+use crate::bench::{Bench, Database, alice, dead, settlement, succeeded};
 
 async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -24,18 +24,39 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
         reason: Some(DeadReason::Rejected),
         ..DeadSelection::default()
     };
-    assert_eq!(bench.ledger.requeue(none, bench.now()).await.unwrap(), 0);
+    assert_eq!(
+        bench
+            .ledger
+            .requeue(none, &alice(), bench.now())
+            .await
+            .unwrap(),
+        0
+    );
     let one = DeadSelection {
         job: Some(JobId(1)),
         ..DeadSelection::default()
     };
-    assert_eq!(bench.ledger.requeue(one, bench.now()).await.unwrap(), 1);
+    assert_eq!(
+        bench
+            .ledger
+            .requeue(one, &alice(), bench.now())
+            .await
+            .unwrap(),
+        1
+    );
     assert!(!bench.has_ended().await);
     let rest = DeadSelection {
         campaign: Some(bench.campaign),
         ..DeadSelection::default()
     };
-    assert_eq!(bench.ledger.discard(rest).await.unwrap(), 2);
+    assert_eq!(
+        bench
+            .ledger
+            .discard(rest, &alice(), bench.now())
+            .await
+            .unwrap(),
+        2
+    );
     bench.assert_counters_agree().await;
     let job = bench.claim_one(&commit, "w1").await;
     assert_eq!(job.id, JobId(1));
@@ -60,7 +81,14 @@ async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at(dat
         campaign: Some(bench.campaign),
         ..DeadSelection::default()
     };
-    assert_eq!(bench.ledger.requeue(all, bench.now()).await.unwrap(), 2);
+    assert_eq!(
+        bench
+            .ledger
+            .requeue(all, &alice(), bench.now())
+            .await
+            .unwrap(),
+        2
+    );
     bench.attend().await;
     let spent = bench.claim_one(&commit, "w1").await;
     let reassigned = bench.claim_one(&commit, "w1").await;

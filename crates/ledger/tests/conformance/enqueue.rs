@@ -3,7 +3,7 @@
 use repilot_domain::TenantName;
 use repilot_ledger::{Enqueued, LedgerError, NewJob, NewList, Refusal};
 
-use crate::bench::{Bench, Database, START, campaign, device, list, succeeded};
+use crate::bench::{Bench, Database, START, alice, campaign, device, list, succeeded};
 
 async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
     let bench = Bench::new(database).await;
@@ -21,7 +21,7 @@ async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
     bench.assert_counters_agree().await;
     let opened = bench
         .ledger
-        .open_campaign(&campaign("spring"), START)
+        .open_campaign(&campaign("spring"), &alice(), START)
         .await
         .unwrap();
     assert!(opened.existed);
@@ -32,7 +32,11 @@ async fn a_campaign_name_belongs_to_one_tenant(database: Database) {
     let bench = Bench::new(database).await;
     let mut other = campaign("spring");
     other.tenant = TenantName::new("fabrikam").unwrap();
-    let error = bench.ledger.open_campaign(&other, START).await.unwrap_err();
+    let error = bench
+        .ledger
+        .open_campaign(&other, &alice(), START)
+        .await
+        .unwrap_err();
     assert!(matches!(error, LedgerError::OtherTenant { .. }), "{error}");
 }
 
@@ -46,7 +50,7 @@ async fn a_campaign_does_not_end_before_its_whole_list_is_in(database: Database)
     assert!(!bench.has_ended().await);
     bench
         .ledger
-        .finish_list(bench.campaign, &list().sha256, bench.now())
+        .finish_list(bench.campaign, &list().sha256, &alice(), bench.now())
         .await
         .unwrap();
     assert!(bench.has_ended().await);
@@ -79,7 +83,10 @@ async fn refused_rows_are_recorded_once(database: Database) {
 async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile(database: Database) {
     let bench = Bench::new(database).await;
     bench.enqueue(0..10).await;
-    let cancelled = bench.ledger.cancel(bench.campaign, bench.now()).await;
+    let cancelled = bench
+        .ledger
+        .cancel(bench.campaign, &alice(), bench.now())
+        .await;
     assert_eq!(cancelled.unwrap(), 10);
     let late = [NewJob {
         device: device(99),
@@ -102,7 +109,7 @@ async fn a_second_list_keeps_its_campaign_open_until_it_is_in(database: Database
     };
     bench
         .ledger
-        .begin_list(bench.campaign, &second, START)
+        .begin_list(bench.campaign, &second, &alice(), START)
         .await
         .unwrap();
     let campaign = bench.spring().await;
@@ -110,7 +117,7 @@ async fn a_second_list_keeps_its_campaign_open_until_it_is_in(database: Database
     assert!(campaign.has_list(&list().sha256) && !campaign.has_list(&second.sha256));
     bench
         .ledger
-        .finish_list(bench.campaign, &second.sha256, START)
+        .finish_list(bench.campaign, &second.sha256, &alice(), START)
         .await
         .unwrap();
     let campaign = bench.spring().await;

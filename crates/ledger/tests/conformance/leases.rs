@@ -6,7 +6,7 @@ use repilot_domain::{AttemptOutcome, JobState, LaneKind, Timestamp, WorkerId};
 
 use repilot_ledger::LaneState;
 
-use crate::bench::{Bench, Database, LEASE, START, lane_state, succeeded, tenant};
+use crate::bench::{Bench, Database, LEASE, START, as_worker, lane_state, succeeded, tenant};
 
 async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused(
     database: Database,
@@ -16,7 +16,11 @@ async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused
     let job = bench.claim_one(&old, "old").await;
     bench.clock.advance(LEASE + Duration::from_millis(1));
     bench.attend().await;
-    let rescued = bench.ledger.rescue(bench.now()).await.unwrap();
+    let rescued = bench
+        .ledger
+        .rescue(&as_worker("w9"), bench.now())
+        .await
+        .unwrap();
     assert_eq!((rescued.queued, rescued.running), (0, 1));
     assert!(
         !old.settle(succeeded(&job)).await.unwrap(),
@@ -59,7 +63,11 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
         1
     );
     bench.clock.advance(Duration::from_millis(1));
-    let rescued = bench.ledger.rescue(bench.now()).await.unwrap();
+    let rescued = bench
+        .ledger
+        .rescue(&as_worker("w9"), bench.now())
+        .await
+        .unwrap();
     assert_eq!((rescued.queued, rescued.running), (1, 0));
     assert_eq!(bench.state_of(job.id).await, JobState::Running);
     bench.assert_counters_agree().await;
@@ -117,7 +125,7 @@ async fn a_lease_from_before_the_clock_was_set_back_holds_nothing(database: Data
         .hold_lane(&tenant(), &owner, bench.now(), until)
         .await
         .unwrap();
-    let rescued = bench.ledger.rescue(START).await.unwrap();
+    let rescued = bench.ledger.rescue(&as_worker("w9"), START).await.unwrap();
     assert_eq!((rescued.queued, rescued.running), (1, 1));
     let other = WorkerId("w2".to_owned());
     let hold = bench

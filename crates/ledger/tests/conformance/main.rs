@@ -5,6 +5,7 @@
 #[macro_use]
 mod database;
 
+mod audit;
 mod bench;
 mod campaigns;
 mod claims;

@@ -8,7 +8,9 @@ use repilot_ledger::{
     OpenedCampaign, Page, Task,
 };
 
-use crate::bench::{Bench, Database, START, attempt, campaign, dead, device, retry, succeeded};
+use crate::bench::{
+    Bench, Database, START, alice, attempt, campaign, dead, device, retry, succeeded,
+};
 
 fn reassign(number: usize) -> NewJob {
     NewJob {
@@ -37,12 +39,12 @@ async fn with_jobs(database: Database, count: usize) -> Bench {
 }
 
 async fn open(bench: &Bench, new: &NewCampaign) -> Result<OpenedCampaign, LedgerError> {
-    bench.ledger.open_campaign(new, START).await
+    bench.ledger.open_campaign(new, &alice(), START).await
 }
 
 async fn requeue(bench: &Bench) {
     let all = DeadSelection::default();
-    let requeued = bench.ledger.requeue(all, bench.now()).await;
+    let requeued = bench.ledger.requeue(all, &alice(), bench.now()).await;
     assert_eq!(requeued.unwrap(), 1);
 }
 
@@ -96,7 +98,7 @@ async fn a_job_that_is_rescued_between_two_steps_goes_on_at_the_second(database:
     let job = bench.claim_one(&commit, "w1").await;
     commit.advance(advance(&job)).await.unwrap();
     bench.clock.advance(crate::bench::LEASE * 2);
-    bench.ledger.rescue(bench.now()).await.unwrap();
+    bench.ledger.rescue(&alice(), bench.now()).await.unwrap();
     // What its old owner says now is refused.
     assert!(!commit.advance(advance(&job)).await.unwrap());
     let other = bench.commit_as("w2");

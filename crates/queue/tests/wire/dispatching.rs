@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{
-    Action, Clock as _, Device, DeviceId, EnrollmentState, ManualClock, Timestamp, WorkerId,
+    Action, Actor, Clock as _, Device, DeviceId, EnrollmentState, ManualClock, Timestamp, WorkerId,
 };
 use repilot_ledger::{GroupCommit, Ledger, LedgerLocation, NewCampaign, NewJob, NewList};
 use repilot_queue::{DispatchError, Dispatcher, Wire};
@@ -15,6 +15,10 @@ use crate::harness::{Running, ends, tenant};
 const LEASE: Duration = Duration::from_secs(10);
 
 /// A ledger with a campaign, and a clock that is set by hand.
+fn alice() -> Actor {
+    Actor::new("alice", "here")
+}
+
 struct Bench {
     ledger: Ledger,
     clock: Arc<ManualClock>,
@@ -34,16 +38,23 @@ impl Bench {
             action: Action::Unassign,
             rolls_back: None,
         };
-        let campaign = ledger.open_campaign(&campaign, start).await.unwrap().id;
+        let campaign = ledger
+            .open_campaign(&campaign, &alice(), start)
+            .await
+            .unwrap()
+            .id;
         let list = NewList {
             sha256: "00".repeat(32),
             name: "devices.csv".to_owned(),
         };
-        ledger.begin_list(campaign, &list, start).await.unwrap();
+        ledger
+            .begin_list(campaign, &list, &alice(), start)
+            .await
+            .unwrap();
         let jobs: Vec<NewJob> = (0..count).map(job).collect();
         ledger.enqueue(campaign, &jobs, start).await.unwrap();
         ledger
-            .finish_list(campaign, &list.sha256, start)
+            .finish_list(campaign, &list.sha256, &alice(), start)
             .await
             .unwrap();
         let until = start.after(Duration::from_hours(1));
@@ -130,7 +141,10 @@ async fn what_a_flush_lost_is_delivered_once_its_leases_have_run_out() {
     redis.flush();
     bench.clock.advance(LEASE + Duration::from_secs(1));
     let now = bench.clock.now();
-    assert_eq!(bench.ledger.rescue(now).await.unwrap().queued, 100);
+    assert_eq!(
+        bench.ledger.rescue(&alice(), now).await.unwrap().queued,
+        100
+    );
     assert_eq!(dispatcher.dispatch(&tenant(), 100, now).await.unwrap(), 100);
     let mut running = Running::free(receiver, "w", 8);
     running.arrive(1..=100).await;
@@ -151,8 +165,14 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
     assert_eq!(second.ahead(&tenant(), 0), 60, "its own at once");
 
     let worker = WorkerId("first".to_owned());
-    let commit =
-        GroupCommit::start(bench.ledger.clone(), worker, bench.clock.clone(), LEASE).unwrap();
+    let commit = GroupCommit::start(
+        bench.ledger.clone(),
+        worker,
+        alice(),
+        bench.clock.clone(),
+        LEASE,
+    )
+    .unwrap();
     let claimed = commit.claim(repilot_domain::JobId(1), 1).await.unwrap();
     assert!(claimed.is_some());
     bench.clock.advance(Duration::from_secs(1));
