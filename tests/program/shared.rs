@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::{Deployment, ended, kill, signal};
 use repilot_graph_sim::Scenario;
+use servers::{Proxy, Sentinel};
 
 use crate::PROGRAM;
 
@@ -132,6 +133,25 @@ async fn redis_may_restart_forget_and_freeze_in_the_middle() {
 }
 
 #[tokio::test]
+async fn redis_may_fail_over_to_its_replica() {
+    let mut deployment = deployment(1_500).await;
+    let _replica = deployment.redis.replica();
+    let sentinel = Sentinel::start(&deployment.redis);
+    sentinel.await_replica();
+    deployment.redis_url = sentinel.url();
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    deployment.redis.stop();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_500, 0).await;
+}
+
+#[tokio::test]
 async fn postgres_may_restart_in_the_middle() {
     let mut deployment = deployment(1_000).await;
     let workers = [deployment.worker(), deployment.worker()];
@@ -142,6 +162,28 @@ async fn postgres_may_restart_in_the_middle() {
     deployment.postgres.stop();
     tokio::time::sleep(Duration::from_secs(3)).await;
     deployment.postgres.resume();
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    deployment.assert_done(1_000, 2 * CONCURRENCY).await;
+}
+
+#[tokio::test]
+async fn postgres_may_vanish_without_a_word_and_its_standby_take_over() {
+    let mut deployment = Deployment::with_campaign(PROGRAM, scenario(40), 1_000).await;
+    let standby = deployment.postgres.standby();
+    let line = Proxy::start(deployment.postgres.port());
+    deployment.reach_ledger_through(&line);
+    let workers = [deployment.worker(), deployment.worker()];
+    deployment
+        .bench
+        .until(|counters| counters.acts >= 200)
+        .await;
+    line.cut();
+    standby.promote();
+    // A moment in which nobody is there.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    line.mend(standby.port());
     for worker in workers {
         ended(worker).await.expect(0);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use repilot_graph_sim::Scenario;
-use servers::{Postgres, Redis};
+use servers::{Postgres, Proxy, Redis};
 use tokio::process::{Child, Command};
 
 use crate::Bench;
@@ -14,6 +14,8 @@ pub struct Deployment {
     pub bench: Bench,
     /// The wire and the budgets.
     pub redis: Redis,
+    /// How they are reached.
+    pub redis_url: String,
     /// The ledger's server.
     pub postgres: Postgres,
     /// The ledger.
@@ -65,13 +67,22 @@ impl Deployment {
         let bench = Bench::new(program, scenario, devices).await;
         let postgres = Postgres::start();
         let ledger = postgres.create_database();
+        let redis = Redis::start();
         Self {
             bench,
-            redis: Redis::start(),
+            redis_url: redis.url(),
+            redis,
             postgres,
             ledger,
             identities: false,
         }
+    }
+
+    /// From now on the ledger's server is reached through this line.
+    pub fn reach_ledger_through(&mut self, line: &Proxy) {
+        let port = |port: u16| format!("127.0.0.1:{port}/");
+        let (direct, through) = (port(self.postgres.port()), port(line.port()));
+        self.ledger = self.ledger.replace(&direct, &through);
     }
 
     /// The program with these arguments, as one of the deployment.
@@ -85,7 +96,7 @@ impl Deployment {
     fn join(&self, command: &mut Command) {
         command
             .env("REPILOT_LEDGER__URL", &self.ledger)
-            .env("REPILOT_REDIS__URL", self.redis.url())
+            .env("REPILOT_REDIS__URL", &self.redis_url)
             .env("REPILOT_THROTTLE__WRITES", "100000")
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .env("REPILOT_WORKER__CONCURRENCY", "16")

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use repilot_domain::{By, DeadReason, JobState, TenantName};
+use repilot_domain::{By, DeadReason, JobState, Role, TenantName, Verification};
 use repilot_producer::Condition;
 
 use crate::help;
+use crate::settings::{Age, Span};
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
 /// Graph's throttling, with every device accounted for.
@@ -51,6 +52,15 @@ pub(crate) enum Command {
     /// Drain every open campaign of the tenants in the settings
     #[command(after_help = help::WORKER_EXAMPLES)]
     Worker(WorkerArguments),
+    /// Serve a dashboard in the browser: look at campaigns, and steer them
+    #[command(after_help = help::DASHBOARD_EXAMPLES)]
+    Dashboard(DashboardArguments),
+    /// People who may sign in to the dashboard: add, list, remove, change a password
+    #[command(subcommand, after_help = help::USER_EXAMPLES)]
+    User(UserCommand),
+    /// Tokens of programs that use the API: create, list, revoke
+    #[command(subcommand, after_help = help::TOKEN_EXAMPLES)]
+    Token(TokenCommand),
     /// Show campaigns, lanes and workers
     #[command(after_help = help::STATUS_EXAMPLES)]
     Status(StatusArguments),
@@ -67,6 +77,12 @@ pub(crate) enum Command {
     /// Campaigns: list, pause, resume, cancel
     #[command(subcommand, after_help = help::CAMPAIGN_EXAMPLES)]
     Campaign(CampaignCommand),
+    /// Hold the jobs that succeeded against the inventory as it is now
+    #[command(after_help = help::VERIFY_EXAMPLES)]
+    Verify(VerifyArguments),
+    /// Forget users, jobs and attempts of campaigns that ended long ago; totals and audit stay
+    #[command(after_help = help::PRUNE_EXAMPLES)]
+    Prune(PruneArguments),
     /// Who did what, when and from where: list, verify
     #[command(subcommand, after_help = help::AUDIT_EXAMPLES)]
     Audit(AuditCommand),
@@ -155,6 +171,9 @@ pub(crate) struct RunArguments {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Serve the dashboard meanwhile
+    #[arg(long)]
+    pub(crate) dashboard: bool,
 }
 
 #[derive(Debug, Args)]
@@ -216,6 +235,67 @@ pub(crate) struct WorkerArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DashboardArguments {
+    /// Where to listen [default: `[dashboard] listen`]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Let somebody sign in by name and password
+    Add {
+        /// What they type
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// What they may do: viewer looks, operator steers
+        #[arg(long)]
+        role: Role,
+        /// File with the password, `-` for standard input [default: ask on the terminal]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// List who may sign in
+    List,
+    /// Let somebody in no longer, and end their sessions
+    Remove {
+        /// Who
+        name: String,
+    },
+    /// Give somebody another password, and end their sessions
+    Password {
+        /// Who
+        name: String,
+        /// File with the password, `-` for standard input [default: ask on the terminal]
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, this once
+    Create {
+        /// What it is for
+        #[arg(value_parser = user_name)]
+        name: String,
+        /// What it may do: viewer reads, operator steers
+        #[arg(long)]
+        role: Role,
+        /// How long it is good, as in 90d
+        #[arg(long, value_name = "DURATION", default_value = "90d")]
+        expires: Span,
+    },
+    /// List tokens, without what they are
+    List,
+    /// Take a token back
+    Revoke {
+        /// Its number
+        id: i64,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// One campaign [default: all]
     pub(crate) campaign: Option<String>,
@@ -234,6 +314,10 @@ pub(crate) struct JobsArguments {
     /// Those that wait or died for this reason
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Those of which the inventory said this: verified, still-assigned, no-user, someone-new or
+    /// not-listed
+    #[arg(long)]
+    pub(crate) verification: Option<Verification>,
     /// At most so many [default: 100; with --json all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
@@ -313,6 +397,31 @@ pub(crate) enum CampaignCommand {
         #[arg(long, short)]
         yes: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Judge only jobs that succeeded so long before: Graph shows effects late
+    #[arg(long, default_value = "15m", value_name = "TIME")]
+    pub(crate) after: Span,
+    /// Wait until all jobs that succeeded are old enough
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Then send those round again whose device is as it was before; each is looked at first
+    #[arg(long)]
+    pub(crate) requeue: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// Campaigns that ended so long ago, as in 90d or 12w
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Age,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -415,6 +524,22 @@ fn campaign_name(name: &str) -> Result<String, String> {
     }
     Err(format!(
         "a campaign's name has 1 to {CAMPAIGN_NAME_MAX_CHARS} characters, no control characters, and does not begin with a hyphen"
+    ))
+}
+
+/// Longer ones do not fit a table.
+const USER_NAME_MAX_CHARS: usize = 64;
+
+/// A user's or a token's name: one that can be typed, and stand in an audit list.
+fn user_name(name: &str) -> Result<String, String> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= USER_NAME_MAX_CHARS;
+    let plain =
+        !name.starts_with('-') && name.trim() == name && !name.chars().any(char::is_control);
+    if fits && plain {
+        return Ok(name.to_owned());
+    }
+    Err(format!(
+        "a name has 1 to {USER_NAME_MAX_CHARS} characters, none of them a control character, no blanks at its ends, and does not begin with a hyphen"
     ))
 }
 

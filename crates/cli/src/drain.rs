@@ -148,7 +148,7 @@ async fn watch(
             let campaign = ledger.campaign(name).await?;
             Ok::<_, LedgerError>((campaign, ledger.lane_states().await?))
         };
-        let (campaign, lanes) = match looked.await {
+        let (campaign, lanes) = match ledger.answered("look at a campaign", looked).await {
             Ok((Some(campaign), lanes)) => (campaign, lanes),
             Ok((None, _)) => app::campaign(ledger, name)
                 .await

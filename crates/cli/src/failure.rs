@@ -112,7 +112,8 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         }
         LedgerError::OtherTenant { .. }
         | LedgerError::OtherAction { .. }
-        | LedgerError::Cancelled(_) => "choose another name with --campaign NAME",
+        | LedgerError::Cancelled(_)
+        | LedgerError::Forgotten(_) => "choose another name with --campaign NAME",
         _ if error.is_passing() => {
             "another process may be busy with the ledger; run the same command again, nothing is lost"
         }

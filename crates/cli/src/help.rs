@@ -21,6 +21,7 @@ Examples:
   repilot run devices.csv --simulate            rehearse, with a ledger of its own
   repilot run devices.csv --tenant contoso      plan, ask, unassign; again, to resume
   repilot run devices.csv --campaign spring -y  under a name, without a question
+  repilot run devices.csv --dashboard           with pages in the browser meanwhile
   cut -f1 list.tsv | repilot run - --yes        from standard input";
 
 pub(crate) const PLAN_EXAMPLES: &str = "\
@@ -59,6 +60,27 @@ Examples:
   repilot worker                                until Ctrl-C
   repilot worker --until-empty                  until no campaign is left that it can move on";
 
+pub(crate) const DASHBOARD_EXAMPLES: &str = "\
+Examples:
+  repilot dashboard                             on this machine; open the link that it prints
+  repilot run devices.csv --dashboard           beside a run
+  repilot dashboard --listen 0.0.0.0:8700       for others, once `repilot user add` made one
+
+OPERATING.md is about TLS, proxies and people's names.";
+
+pub(crate) const USER_EXAMPLES: &str = "\
+Examples:
+  repilot user add alice --role operator        asks for the password
+  repilot user add wall --role viewer --password-file wall.txt
+  repilot user password alice                   another one, and every session ends
+  repilot user remove alice";
+
+pub(crate) const TOKEN_EXAMPLES: &str = "\
+Examples:
+  repilot token create grafana --role viewer --expires 365d
+  repilot token list
+  repilot token revoke 3";
+
 pub(crate) const STATUS_EXAMPLES: &str = "\
 Examples:
   repilot status                                campaigns, lanes, workers
@@ -83,6 +105,19 @@ Examples:
   repilot campaign pause spring --reason 'change freeze'
   repilot campaign resume spring
   repilot campaign cancel spring";
+
+pub(crate) const VERIFY_EXAMPLES: &str = "\
+Examples:
+  repilot verify spring                         what succeeded more than 15 min ago
+  repilot verify spring --wait                  all of it, when it is old enough
+  repilot verify spring --requeue               and again what is still assigned
+
+Exits with 0 when every job is verified, 3 when some are not, 4 when some cannot be judged yet.";
+
+pub(crate) const PRUNE_EXAMPLES: &str = "\
+Examples:
+  repilot prune --older-than 90d                shows what would go, and asks
+  repilot prune --older-than 90d --yes          in a timer";
 
 pub(crate) const AUDIT_EXAMPLES: &str = "\
 Examples:

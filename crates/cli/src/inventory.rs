@@ -261,7 +261,7 @@ fn given_up(
 
 fn incomplete(tenant: &Tenant, listed: i64, error: anyhow::Error) -> anyhow::Error {
     error.context(format!(
-        "the inventory of tenant `{}` is incomplete after {listed} devices, so nothing was planned",
+        "the inventory of tenant `{}` is incomplete after {listed} devices, so it is not used",
         tenant.name
     ))
 }

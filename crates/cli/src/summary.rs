@@ -1,10 +1,10 @@
 //! What a campaign came to.
 
-use repilot_domain::{CampaignStatus, DeadReason, Timestamp};
+use repilot_domain::{CampaignStatus, DeadReason, Timestamp, Verification};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
-use crate::output::{lasting, plain};
+use crate::output::{lasting, moment, plain};
 
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
 pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
@@ -49,6 +49,26 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             let meaning = word.parse::<DeadReason>().map_or("", DeadReason::meaning);
             lines.push(format!("    {word} {count}: {meaning}"));
         }
+    }
+    if let Some(verified_at) = campaign.verified_at {
+        let said: Vec<String> = Verification::ALL
+            .iter()
+            .filter_map(|found| {
+                let jobs = counts.verification.get(found.as_str())?;
+                Some(format!("{jobs} {}", found.words()))
+            })
+            .collect();
+        lines.push(format!(
+            "  verified   {}, by the inventory of {}",
+            said.join(", "),
+            moment(verified_at)
+        ));
+    }
+    if let Some(pruned_at) = campaign.pruned_at {
+        lines.push(format!(
+            "  forgotten  its jobs, users and attempts, on {}; these totals are kept",
+            moment(pruned_at)
+        ));
     }
     if let Some(started) = campaign.started_at {
         let until = campaign.ended_at.unwrap_or(now);

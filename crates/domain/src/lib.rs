@@ -13,9 +13,12 @@ mod device;
 mod id;
 mod job;
 mod lane;
+mod minute_outcome;
+mod role;
 mod state;
 mod step;
 mod user;
+mod verification;
 
 pub use actor::Actor;
 pub use audit_event::AuditEvent;
@@ -28,9 +31,12 @@ pub use device::{Device, EnrollmentState};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
 pub use lane::LaneKind;
+pub use minute_outcome::MinuteOutcome;
+pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
 pub use step::{Progress, Step, Stepped};
 pub use user::{UserNameError, check_user_principal_name, is_same_user};
+pub use verification::Verification;
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -100,9 +100,7 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
             "SELECT COUNT(*) AS between_steps FROM jobs
-             WHERE campaign_id = $1
-               AND steps_done > 0
-               AND state IN ('pending', 'queued', 'running', 'dead', 'cancelled', 'skipped')",
+             WHERE campaign_id = $1 AND steps_done > 0",
         )
         .bind(campaign.0)
         .fetch_one(&mut *reader)

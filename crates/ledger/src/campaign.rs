@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use crate::counters::{CALLS, REFUSED, THROTTLED};
+use crate::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError, audit};
@@ -66,6 +66,10 @@ pub struct Campaign {
     pub ended_at: Option<Timestamp>,
     /// Until when a process has promised to move it on.
     pub attended_until: Timestamp,
+    /// How old the inventory is that its devices were last held against.
+    pub verified_at: Option<Timestamp>,
+    /// When its jobs were forgotten; its totals are kept.
+    pub pruned_at: Option<Timestamp>,
     /// What is counted.
     pub counts: CampaignCounts,
 }
@@ -106,6 +110,8 @@ pub struct CampaignCounts {
     pub dead_by_reason: BTreeMap<String, i64>,
     /// Rows of the list that the plan refused, by reason.
     pub refused_by_reason: BTreeMap<String, i64>,
+    /// Jobs that succeeded, by what the inventory said of them later.
+    pub verification: BTreeMap<String, i64>,
     /// Calls to Graph.
     pub calls: i64,
     /// Calls that Graph answered with 429.
@@ -142,6 +148,12 @@ impl CampaignCounts {
             }
             (REFUSED, _) => {
                 self.refused_by_reason.insert(reason, value);
+                return;
+            }
+            (VERIFIED, _) => {
+                if value != 0 {
+                    self.verification.insert(reason, value);
+                }
                 return;
             }
             (CALLS, _) => {
@@ -200,6 +212,8 @@ impl Campaign {
             started_at: columns.time_if_any("started_at")?,
             ended_at: columns.time_if_any("ended_at")?,
             attended_until: columns.time("attended_until")?,
+            verified_at: columns.time_if_any("verified_at")?,
+            pruned_at: columns.time_if_any("pruned_at")?,
             counts,
         })
     }
@@ -408,4 +422,25 @@ async fn lists(
             });
     }
     Ok(lists)
+}
+
+/// Whether jobs of a campaign may go round again, or others into it: not where it was cancelled or
+/// forgotten.
+pub(crate) async fn must_take_jobs(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<(), LedgerError> {
+    let row = sqlx::query("SELECT status, pruned_at FROM campaigns WHERE id = $1")
+        .bind(campaign.0)
+        .fetch_one(connection)
+        .await
+        .doing("read a campaign's status")?;
+    let columns = Columns::of("campaigns", &row);
+    if columns.time_if_any("pruned_at")?.is_some() {
+        return Err(LedgerError::Forgotten(campaign));
+    }
+    match columns.word("status")? {
+        CampaignStatus::Active | CampaignStatus::Paused => Ok(()),
+        CampaignStatus::Cancelled => Err(LedgerError::Cancelled(campaign)),
+    }
 }

@@ -9,8 +9,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, storable};
-use crate::{Campaign, Ledger, LedgerError, audit, locks};
+use crate::rows::{Columns, batch, gathered, storable};
+use crate::{Campaign, Ledger, LedgerError, audit, in_hand, locks};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -220,18 +220,20 @@ pub(crate) async fn pause_within(
     if done.rows_affected() == 0 {
         return Ok(false);
     }
-    // `+` keeps SQLite from walking all jobs of the campaign: those on the wire are few.
-    let recalled = sqlx::query(
+    let queued = queued(connection, campaign).await?;
+    let sql = format!(
         "UPDATE jobs
          SET state = 'pending', worker = ''
-         WHERE state IN ('queued', 'running')
-           AND state = 'queued'
-           AND +campaign_id = $1",
-    )
-    .bind(campaign.0)
-    .execute(&mut *connection)
-    .await
-    .doing("recall jobs")?;
+         WHERE {state} = 'queued'
+           AND id IN (SELECT id FROM {each} AS queued)",
+        state = Dialect::of(connection).of_found("state"),
+        each = Dialect::of(connection).each_id()
+    );
+    let recalled = sqlx::query(AssertSqlSafe(sql))
+        .bind(queued)
+        .execute(&mut *connection)
+        .await
+        .doing("recall jobs")?;
     let mut deltas = Deltas::default();
     let count = recalled.rows_affected();
     deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
@@ -273,43 +275,76 @@ pub(crate) async fn cancel_chunk(
     by: &Actor,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
-    let pending = sqlx::query(
-        "UPDATE jobs
-         SET state = 'cancelled', finished_at = $2
-         WHERE state = 'pending'
-           AND id IN (
-               SELECT id FROM jobs
-               WHERE campaign_id = $1 AND state = 'pending'
-               ORDER BY not_before, id
-               LIMIT $3
-           )",
-    )
-    .bind(campaign.0)
-    .bind(now.as_millis())
-    .bind(CANCEL_CHUNK)
-    .execute(&mut *connection)
-    .await
-    .doing("cancel jobs")?
-    .rows_affected();
-    let queued = sqlx::query(
-        "UPDATE jobs
-         SET state = 'cancelled', finished_at = $2, worker = ''
-         WHERE state IN ('queued', 'running')
-           AND state = 'queued'
-           AND +campaign_id = $1",
-    )
-    .bind(campaign.0)
-    .bind(now.as_millis())
-    .execute(&mut *connection)
-    .await
-    .doing("cancel jobs")?
-    .rows_affected();
+    let due = due(connection, campaign, CANCEL_CHUNK).await?;
+    let pending = cancel_jobs(connection, JobState::Pending, due, now).await?;
+    let queued = queued(connection, campaign).await?;
+    let queued = cancel_jobs(connection, JobState::Queued, queued, now).await?;
     let mut deltas = Deltas::default();
     deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, pending)?;
     deltas.moved(campaign, JobState::Queued, JobEvent::Cancel, queued)?;
     deltas.write(&mut *connection).await?;
     end_if_done(connection, campaign, by, now).await?;
     Ok(pending + queued)
+}
+
+/// Some of a campaign's pending jobs, as a [`batch`].
+async fn due(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    limit: i64,
+) -> Result<String, LedgerError> {
+    let sql = format!(
+        "SELECT {}
+         FROM (
+             SELECT id FROM due_jobs
+             WHERE campaign_id = $1
+             ORDER BY not_before, id
+             LIMIT $2
+         ) AS due",
+        Dialect::of(connection).gathered("id")
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(campaign.0).bind(limit);
+    let due: Vec<[i64; 1]> = gathered(query, connection, "look for pending jobs").await?;
+    batch(due.into_iter().map(|[id]| id))
+}
+
+/// A campaign's queued jobs, as a [`batch`]: few, among few that are in hand.
+async fn queued(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<String, LedgerError> {
+    in_hand::which(
+        connection,
+        "state = 'queued' AND +campaign_id = $1",
+        |query| query.bind(campaign.0),
+    )
+    .await
+}
+
+/// Cancels those of a [`batch`] of jobs that are in this state; how many it were.
+async fn cancel_jobs(
+    connection: &mut AnyConnection,
+    state: JobState,
+    jobs: String,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "UPDATE jobs
+         SET state = 'cancelled', finished_at = $2, worker = ''
+         WHERE {found} = $3
+           AND id IN (SELECT id FROM {each} AS cancelled)",
+        found = dialect.of_found("state"),
+        each = dialect.each_id()
+    );
+    let cancelled = sqlx::query(AssertSqlSafe(sql))
+        .bind(jobs)
+        .bind(now.as_millis())
+        .bind(state.as_str())
+        .execute(&mut *connection)
+        .await
+        .doing("cancel jobs")?;
+    Ok(cancelled.rows_affected())
 }
 
 /// How many of a campaign's jobs are not terminal.

@@ -18,6 +18,9 @@ pub(crate) const THROTTLED: &str = "throttled";
 /// Rows that the plan refused, by reason.
 pub(crate) const REFUSED: &str = "refused";
 
+/// Jobs that were held against the inventory, by what it said.
+pub(crate) const VERIFIED: &str = "verified";
+
 /// Counters that one statement changes: a batch seldom changes more.
 const ROWS_AT_ONCE: usize = 16;
 

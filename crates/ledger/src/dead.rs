@@ -176,12 +176,17 @@ async fn tell(
 
 /// Those that a selection means; takes three parameters.
 const SELECTED: &str = "state = 'dead'
-               AND (campaign_id = $1 OR $1 = 0)
-               AND (reason = $2 OR $2 = '')
-               AND (id = $3 OR $3 = 0)";
+               AND id IN (
+                   SELECT id FROM dead_jobs
+                   WHERE (campaign_id = $1 OR $1 = 0)
+                     AND (reason = $2 OR $2 = '')
+                     AND (id = $3 OR $3 = 0)
+               )";
 
-const NOT_CANCELLED: &str =
-    "campaign_id NOT IN (SELECT id FROM campaigns WHERE status = 'cancelled')";
+/// Nor forgotten: what is left of those goes in a moment.
+const NOT_CANCELLED: &str = "campaign_id NOT IN (
+         SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
+     )";
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 

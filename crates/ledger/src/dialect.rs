@@ -1,5 +1,7 @@
 //! Where the databases differ. Everything else is one text.
 
+use std::time::Duration;
+
 use sqlx::AnyConnection;
 
 /// Which database a ledger is in.
@@ -14,6 +16,10 @@ const LOCK_TIMEOUT_MS: u32 = 10_000;
 
 /// No statement of ours takes so long; whoever left one behind shall not hold its locks for ever.
 const POSTGRES_STATEMENT_TIMEOUT_MS: u32 = 60_000;
+
+/// What a worker asks and is not answered for so long never will be: the server, or the way to it,
+/// is gone without a word.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(9);
 
 /// A process that was frozen in the middle of a transaction gives its locks back after so long,
 /// while others still wait for them.
@@ -89,13 +95,27 @@ impl Dialect {
         rows.join(", ")
     }
 
-    /// A migration's text with this database's words in it.
+    /// A migration's text with this database's words in it, without what is only in another: that
+    /// follows a line which says so, up to the next such line or one that says `-- in both`.
     pub(crate) fn shape(self, migration: &str) -> String {
-        let key = match self {
-            Self::Sqlite => "id INTEGER",
-            Self::Postgres => "id BIGINT",
+        let (key, only_here) = match self {
+            Self::Sqlite => ("id INTEGER", "-- only in SQLite"),
+            Self::Postgres => ("id BIGINT", "-- only in PostgreSQL"),
         };
-        migration.replace("id ROW_KEY", key)
+        let mut is_here = true;
+        let mut shaped = String::with_capacity(migration.len());
+        for line in migration.lines() {
+            if line.starts_with("-- only in ") {
+                is_here = line == only_here;
+            } else if line == "-- in both" {
+                is_here = true;
+            }
+            if is_here {
+                shaped.push_str(line);
+                shaped.push('\n');
+            }
+        }
+        shaped.replace("id ROW_KEY", key)
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.
@@ -130,8 +150,8 @@ impl Dialect {
 
     /// A column in a condition on rows that are found by their id.
     ///
-    /// PostgreSQL may not find the rows by the condition instead: until it is cleaned, an index on
-    /// the jobs' states is full of states that they once had.
+    /// PostgreSQL may not find the rows by the condition instead, however few of them it believes
+    /// there to be.
     pub(crate) fn of_found(self, column: &str) -> String {
         match self {
             Self::Sqlite => column.to_owned(),
@@ -164,6 +184,14 @@ impl Dialect {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT txid_current_if_assigned()"),
+        }
+    }
+
+    /// How long a worker waits for an answer, where it can be lost without a word.
+    pub(crate) const fn patience(self) -> Option<Duration> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(POSTGRES_PATIENCE),
         }
     }
 

@@ -151,14 +151,12 @@ impl Ledger {
         let mut earliest: Option<i64> = None;
         for campaign in &campaigns {
             let campaign: i64 = Columns::of("campaigns", campaign).get("id")?;
-            let row = sqlx::query(
-                "SELECT MIN(not_before) AS due FROM jobs
-                 WHERE campaign_id = $1 AND state = 'pending'",
-            )
-            .bind(campaign)
-            .fetch_one(&mut *reader)
-            .await
-            .doing("look for due jobs")?;
+            let row =
+                sqlx::query("SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1")
+                    .bind(campaign)
+                    .fetch_one(&mut *reader)
+                    .await
+                    .doing("look for due jobs")?;
             let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
             earliest = match (earliest, due) {
                 (Some(a), Some(b)) => Some(a.min(b)),
@@ -205,30 +203,26 @@ async fn queue(
          FROM (
              SELECT id, dispatch + 1 AS dispatch FROM (
                  -- Between two steps: their devices have no user meanwhile.
-                 SELECT * FROM (
-                     SELECT id, dispatch, 0 AS rank, not_before FROM jobs
-                     WHERE campaign_id = $1
-                       AND state = 'pending'
-                       AND steps_done > 0
-                       AND not_before <= $2
-                     ORDER BY not_before, id
-                     LIMIT $3
-                 ) AS begun
+                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
+                 WHERE campaign_id = $1
+                   AND steps_done > 0
+                   AND {pending} = 'pending'
+                   AND not_before <= $2
                  UNION ALL
                  SELECT * FROM (
-                     SELECT id, dispatch, 1 AS rank, not_before FROM jobs
+                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
                      WHERE campaign_id = $1
-                       AND state = 'pending'
-                       AND steps_done = 0
                        AND not_before <= $2
                      ORDER BY not_before, id
                      LIMIT $3
-                 ) AS fresh
+                 ) AS others
              ) AS waiting
-             ORDER BY rank, not_before, id
+             GROUP BY id, dispatch, not_before
+             ORDER BY MIN(place), not_before, id
              LIMIT $3
          ) AS due",
-        dialect.gathered("id, dispatch")
+        dialect.gathered("id, dispatch"),
+        pending = dialect.of_found("state"),
     );
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(campaign.0)

@@ -4,7 +4,7 @@ use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp}
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaign::take_ids;
+use crate::campaign::{must_take_jobs, take_ids};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -242,20 +242,20 @@ async fn list_detail(
     }))
 }
 
-/// A campaign that something goes into has not ended; one that was cancelled takes nothing. It is
-/// locked by this.
+/// A campaign that something goes into has not ended; one that was cancelled or forgotten takes
+/// nothing. It is locked by this.
 async fn reopen(connection: &mut AnyConnection, campaign: CampaignId) -> Result<(), LedgerError> {
     let reopened = sqlx::query(
         "UPDATE campaigns
          SET ended_at = NULL, enqueued_at = NULL
-         WHERE id = $1 AND status <> 'cancelled'",
+         WHERE id = $1 AND status <> 'cancelled' AND pruned_at IS NULL",
     )
     .bind(campaign.0)
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .doing("reopen a campaign")?;
     match reopened.rows_affected() {
-        0 => Err(LedgerError::Cancelled(campaign)),
+        0 => must_take_jobs(connection, campaign).await,
         _ => Ok(()),
     }
 }

@@ -121,6 +121,9 @@ pub enum LedgerError {
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),
+    /// Nothing goes into a campaign whose jobs were forgotten, nor round again in it.
+    #[error("the jobs of campaign {0} were forgotten")]
+    Forgotten(repilot_domain::CampaignId),
     /// The campaign's name is taken by a campaign of another tenant.
     #[error("campaign `{name}` belongs to tenant `{tenant}`")]
     OtherTenant {
@@ -211,6 +214,11 @@ pub(crate) fn is_connection_lost(error: &sqlx::Error) -> bool {
         }),
         _ => false,
     }
+}
+
+/// A server that did not answer: as if the way to it had broken.
+pub(crate) fn unanswered() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 /// `SQLite`'s primary result code: the low byte of the extended one.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Actor, Clock, JobId, WithCauses, WorkerId};
+use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -180,6 +181,30 @@ async fn run(
     }
 }
 
+/// A batch's commands by their kind.
+#[derive(Default)]
+struct Batch<'a> {
+    claims: Vec<(JobId, i64)>,
+    settlements: Vec<&'a Settlement>,
+    advances: Vec<&'a Advance>,
+    recalls: Vec<(JobId, i64)>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(commands: &'a [Command]) -> Self {
+        let mut batch = Self::default();
+        for command in commands {
+            match command {
+                Command::Claim { job, dispatch, .. } => batch.claims.push((*job, *dispatch)),
+                Command::Settle { settlement, .. } => batch.settlements.push(settlement.as_ref()),
+                Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
+                Command::Recall { job, dispatch, .. } => batch.recalls.push((*job, *dispatch)),
+            }
+        }
+        batch
+    }
+}
+
 /// What a batch came to: the claims that held, and the jobs whose settlement or step was taken.
 type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
@@ -194,7 +219,8 @@ async fn commit_patiently(
     let mut warned = false;
     let mut trust = Trust::Plain;
     loop {
-        let error = match commit(ledger, worker, clock, lease, batch, trust).await {
+        let committing = commit(ledger, worker, clock, lease, batch, trust);
+        let error = match committing.await {
             Ok(committed) => return Ok(committed),
             // A claim no longer held: now it is looked at which.
             Err(LedgerError::Contended) if trust == Trust::Plain => {
@@ -225,23 +251,31 @@ async fn commit(
     batch: &[Command],
     trust: Trust,
 ) -> Result<Committed, LedgerError> {
-    let mut claims = Vec::new();
-    let mut settlements = Vec::new();
-    let mut advances = Vec::new();
-    let mut recalls = Vec::new();
-    for command in batch {
-        match command {
-            Command::Claim { job, dispatch, .. } => claims.push((*job, *dispatch)),
-            Command::Settle { settlement, .. } => settlements.push(settlement.as_ref()),
-            Command::Advance { advance, .. } => advances.push(advance.as_ref()),
-            Command::Recall { job, dispatch, .. } => recalls.push((*job, *dispatch)),
-        }
-    }
+    let batch = Batch::of(batch);
+    let written = write(ledger, worker, clock, lease, &batch, trust);
+    let (transaction, committed) = ledger.answered("write a batch", written).await?;
+    ledger.commit(transaction, "commit a batch").await?;
+    Ok(committed)
+}
+
+/// Writes a batch into a transaction that is not committed yet.
+async fn write(
+    ledger: &Ledger,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &Batch<'_>,
+    trust: Trust,
+) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
-    let settled = settlements.iter().map(|said| said.job);
-    let settled = settled.chain(advances.iter().map(|said| said.job));
-    let delivered = claims.iter().chain(&recalls).map(|(job, _)| *job);
+    let settled = batch.settlements.iter().map(|said| said.job);
+    let settled = settled.chain(batch.advances.iter().map(|said| said.job));
+    let delivered = batch
+        .claims
+        .iter()
+        .chain(&batch.recalls)
+        .map(|(job, _)| *job);
     locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
@@ -250,21 +284,28 @@ async fn commit(
     let settled = settle::settle(
         &mut transaction,
         (worker, by),
-        &settlements,
+        &batch.settlements,
         trust,
         now,
         &mut deltas,
     )
     .await?;
-    let stepped = advance::advance(&mut transaction, worker, &advances, now, &mut deltas).await?;
-    rescue::recall(&mut transaction, &recalls, &mut deltas).await?;
-    let claimed = claim::claim(&mut transaction, worker, &claims, lease_until, &mut deltas).await?;
+    let stepped =
+        advance::advance(&mut transaction, worker, &batch.advances, now, &mut deltas).await?;
+    rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
+    let claimed = claim::claim(
+        &mut transaction,
+        worker,
+        &batch.claims,
+        lease_until,
+        &mut deltas,
+    )
+    .await?;
     let mut taken = settled
         .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
-    ledger.commit(transaction, "commit a batch").await?;
     taken.extend(stepped);
-    Ok((claimed, taken))
+    Ok((transaction, (claimed, taken)))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {

@@ -1,7 +1,7 @@
 //! Whether a ledger is whole: its file, and its counters against what they count.
 
 use serde::Serialize;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _, SqlSafeStr};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -76,7 +76,10 @@ async fn version(connection: &mut AnyConnection) -> Result<i64, LedgerError> {
     number(connection, "SELECT MAX(version) FROM _sqlx_migrations").await
 }
 
-async fn number(connection: &mut AnyConnection, sql: &'static str) -> Result<i64, LedgerError> {
+async fn number(
+    connection: &mut AnyConnection,
+    sql: impl SqlSafeStr + 'static,
+) -> Result<i64, LedgerError> {
     sqlx::query(sql)
         .fetch_one(connection)
         .await
@@ -84,10 +87,24 @@ async fn number(connection: &mut AnyConnection, sql: &'static str) -> Result<i64
         .doing("check the ledger")
 }
 
-/// PostgreSQL checks its pages as it reads them.
+/// PostgreSQL checks its pages as it reads them; what triggers keep there is compared.
 async fn damage(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
     match Dialect::of(connection) {
-        Dialect::Postgres => Ok(Vec::new()),
+        Dialect::Postgres => {
+            let mut damage = Vec::new();
+            for (table, kept, there) in KEPT_BY_TRIGGERS {
+                let sql = format!(
+                    "SELECT COUNT(*) FROM (
+                         ({kept} EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL {kept})
+                     ) AS different"
+                );
+                let different = number(connection, AssertSqlSafe(sql)).await?;
+                if different > 0 {
+                    damage.push(format!("{different} rows of {table} are not what jobs say"));
+                }
+            }
+            Ok(damage)
+        }
         Dialect::Sqlite => {
             let rows = sqlx::query("PRAGMA quick_check")
                 .fetch_all(connection)
@@ -100,6 +117,25 @@ async fn damage(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerErr
         }
     }
 }
+
+/// A table, what is in it, and what it must be.
+const KEPT_BY_TRIGGERS: [(&str, &str, &str); 3] = [
+    (
+        "due_jobs",
+        "SELECT id, campaign_id, not_before, dispatch FROM due_jobs",
+        "SELECT id, campaign_id, not_before, dispatch FROM jobs WHERE state = 'pending'",
+    ),
+    (
+        "held_jobs",
+        "SELECT id FROM held_jobs",
+        "SELECT id FROM jobs WHERE state IN ('queued', 'running')",
+    ),
+    (
+        "dead_jobs",
+        "SELECT id, campaign_id, reason FROM dead_jobs",
+        "SELECT id, campaign_id, reason FROM jobs WHERE state = 'dead'",
+    ),
+];
 
 async fn miscounts(connection: &mut AnyConnection) -> Result<Vec<Miscount>, LedgerError> {
     let rows = sqlx::query(
@@ -125,8 +161,14 @@ async fn miscounts(connection: &mut AnyConnection) -> Result<Vec<Miscount>, Ledg
              SELECT campaign_id, 'refused', reason, 0, COUNT(*)
              FROM refusals
              GROUP BY campaign_id, reason
+             UNION ALL
+             SELECT campaign_id, 'verified', verification, 0, COUNT(*)
+             FROM jobs
+             WHERE verification <> ''
+             GROUP BY campaign_id, verification
          ) AS compared
-         JOIN campaigns ON campaigns.id = compared.campaign_id
+         -- Of those that were forgotten the counters are all that is left.
+         JOIN campaigns ON campaigns.id = compared.campaign_id AND campaigns.pruned_at IS NULL
          GROUP BY campaigns.id, campaigns.name, compared.name, compared.reason
          HAVING SUM(counted) <> SUM(there)
          ORDER BY campaigns.id, compared.name, compared.reason",

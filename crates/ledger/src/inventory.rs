@@ -195,31 +195,41 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut page = 0;
         let mut handed_on = 0;
-        loop {
-            let mut reader = self.reader().await?;
-            let row = sqlx::query(
-                "SELECT page, devices FROM listing_pages
-                 WHERE tenant = $1 AND listing = $2 AND page > $3
-                 ORDER BY page
-                 LIMIT 1",
-            )
-            .bind(listing.tenant.as_str())
-            .bind(listing.number)
-            .bind(page)
-            .fetch_optional(&mut *reader)
-            .await
-            .doing("read the inventory")?;
-            let Some(row) = row else {
-                // A newer listing may have taken this one's place while it was read.
-                let whole = handed_on == listing.devices;
-                return whole.then_some(()).ok_or(LedgerError::Contended);
-            };
-            let columns = Columns::of("listing_pages", &row);
-            page = columns.get::<i64>("page")?;
-            let text: String = columns.get("devices")?;
-            let devices: Vec<Device> = serde_json::from_str(&text).map_err(LedgerError::Batch)?;
+        while let Some((number, devices)) = self.listed_page(listing, page).await? {
+            page = number;
             handed_on += i64::try_from(devices.len()).unwrap_or(i64::MAX);
             devices.into_iter().for_each(&mut take);
         }
+        // A newer listing may have taken this one's place while it was read.
+        let whole = handed_on == listing.devices;
+        whole.then_some(()).ok_or(LedgerError::Contended)
+    }
+
+    /// The page of a listing that comes after that one, with its number.
+    pub(crate) async fn listed_page(
+        &self,
+        listing: &Listing,
+        after: i64,
+    ) -> Result<Option<(i64, Vec<Device>)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT page, devices FROM listing_pages
+             WHERE tenant = $1 AND listing = $2 AND page > $3
+             ORDER BY page
+             LIMIT 1",
+        )
+        .bind(listing.tenant.as_str())
+        .bind(listing.number)
+        .bind(after)
+        .fetch_optional(&mut *reader)
+        .await
+        .doing("read the inventory")?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let columns = Columns::of("listing_pages", &row);
+        let text: String = columns.get("devices")?;
+        let devices = serde_json::from_str(&text).map_err(LedgerError::Batch)?;
+        Ok(Some((columns.get("page")?, devices)))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use repilot_domain::{Action, CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp};
+use repilot_domain::{
+    Action, CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification,
+};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -73,6 +75,10 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it became terminal.
     pub finished_at: Option<Timestamp>,
+    /// What the inventory said of it after it had succeeded; none while nobody looked.
+    pub verification: Option<Verification>,
+    /// When somebody looked.
+    pub verified_at: Option<Timestamp>,
 }
 
 /// Which jobs of a campaign to read.
@@ -82,6 +88,8 @@ pub struct JobFilter {
     pub state: Option<JobState>,
     /// Those with this reason.
     pub reason: Option<String>,
+    /// Those of which the inventory said this.
+    pub verification: Option<Verification>,
 }
 
 /// What [`Job::read`] reads.
@@ -150,6 +158,8 @@ impl Job {
             last_request_id: columns.get("last_request_id")?,
             created_at: columns.time("created_at")?,
             finished_at: columns.time_if_any("finished_at")?,
+            verification: columns.word_if_any("verification")?,
+            verified_at: columns.time_if_any("verified_at")?,
         })
     }
 }
@@ -188,6 +198,7 @@ impl Ledger {
                AND id > $2
                AND ($3 = '' OR state = $3)
                AND ($4 = '' OR reason = $4)
+               AND ($6 = '' OR verification = $6)
              ORDER BY id
              LIMIT $5"
         )))
@@ -196,6 +207,7 @@ impl Ledger {
         .bind(filter.state.map_or("", JobState::as_str))
         .bind(filter.reason.as_deref().unwrap_or(""))
         .bind(i64::from(page.limit))
+        .bind(filter.verification.map_or("", Verification::as_str))
         .fetch_all(&mut *reader)
         .await
         .doing("read jobs")?;
@@ -232,9 +244,8 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let ahead: i64 = sqlx::query(
             "SELECT COUNT(*) AS ahead FROM (
-                 SELECT 1 FROM jobs
+                 SELECT 1 FROM due_jobs
                  WHERE campaign_id = $1
-                   AND state = 'pending'
                    AND not_before <= $2
                    AND (not_before < $3 OR (not_before = $3 AND id < $4))
                  LIMIT $5

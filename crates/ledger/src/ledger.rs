@@ -145,14 +145,20 @@ impl Ledger {
         what: &'static str,
     ) -> Result<(), LedgerError> {
         let number: Option<i64> = match self.inner.dialect.transaction_number() {
-            Some(question) => sqlx::query(question)
-                .fetch_one(&mut *transaction)
-                .await
-                .and_then(|row| row.try_get(0))
-                .doing(what)?,
+            Some(question) => {
+                let row = sqlx::query(question).fetch_one(&mut *transaction);
+                let number = async { row.await.and_then(|row| row.try_get(0)).doing(what) };
+                self.answered(what, number).await?
+            }
             None => None,
         };
-        match (transaction.commit().await, number) {
+        let committed = match self.inner.dialect.patience() {
+            Some(patience) => tokio::time::timeout(patience, transaction.commit())
+                .await
+                .unwrap_or_else(|_late| Err(error::unanswered())),
+            None => transaction.commit().await,
+        };
+        match (committed, number) {
             (Ok(()), _) => Ok(()),
             (Err(source), Some(number)) if error::is_connection_lost(&source) => {
                 self.commit_in_doubt(number, what, source).await
@@ -169,7 +175,10 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let lost = Instant::now();
         while lost.elapsed() < DOUBT_PATIENCE {
-            match self.fate_of(number).await {
+            match self
+                .answered("say whether it committed", self.fate_of(number))
+                .await
+            {
                 Ok(Fate::Committed) => return Ok(()),
                 // Or the server that knows the number is lost with all that it had taken.
                 Ok(Fate::Aborted) => return Err(LedgerError::Query { what, source }),
@@ -197,6 +206,21 @@ impl Ledger {
             Some("in progress") => Fate::UnderWay,
             _ => Fate::Aborted,
         })
+    }
+
+    /// Waits for what the ledger is asked no longer than any statement of ours takes: a server that
+    /// vanished without closing its connections never answers, and nobody else says so for minutes.
+    pub async fn answered<T>(
+        &self,
+        what: &'static str,
+        asked: impl Future<Output = Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        match self.inner.dialect.patience() {
+            Some(patience) => tokio::time::timeout(patience, asked)
+                .await
+                .unwrap_or_else(|_late| Err(error::unanswered()).doing(what)),
+            None => asked.await,
+        }
     }
 
     /// What the database's clock says, where several machines share the database and so need one

@@ -29,6 +29,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0004_trouble.sql"),
     ),
     (
+        5,
+        "job indexes",
+        include_str!("../../../migrations/0005_job_indexes.sql"),
+    ),
+    (
         6,
         "actions",
         include_str!("../../../migrations/0006_actions.sql"),
@@ -37,6 +42,16 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         8,
         "audit",
         include_str!("../../../migrations/0008_audit.sql"),
+    ),
+    (
+        9,
+        "access",
+        include_str!("../../../migrations/0009_access.sql"),
+    ),
+    (
+        10,
+        "aftermath",
+        include_str!("../../../migrations/0010_aftermath.sql"),
     ),
 ];
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _};
 
 use crate::dialect::Dialect;
+use crate::error::unanswered;
 
 /// Readers at once: a status, a page or an export beside the workers' own reads.
 const READ_CONNECTIONS: u32 = 4;
@@ -71,8 +72,17 @@ fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
         // A server does: a connection is tried before it is used.
         Dialect::Postgres => options
             .acquire_timeout(POSTGRES_PATIENCE)
-            .test_before_acquire(true),
+            .test_before_acquire(true)
+            // One that nobody answers would occupy its place for as long as TCP hopes.
+            .after_release(|connection, _| Box::pin(is_answered(connection))),
     }
+}
+
+async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(POSTGRES_PATIENCE, connection.ping())
+        .await
+        .unwrap_or_else(|_late| Err(unanswered()))
+        .map(|()| true)
 }
 
 /// Tells a new connection what it has to know.

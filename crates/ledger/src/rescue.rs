@@ -17,7 +17,7 @@ use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, pairs, progress};
-use crate::{Ledger, LedgerError, NewAttempt, attempt, locks};
+use crate::{Ledger, LedgerError, NewAttempt, attempt, in_hand, locks};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -59,20 +59,27 @@ impl Ledger {
         which: &'static str,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
+        let condition = format!("{which} AND worker = $1");
+        let held = in_hand::which(&mut transaction, &condition, |query| query.bind(&worker.0));
+        let held = held.await?;
+        let dialect = Dialect::of(&transaction);
         let sql = format!(
             "UPDATE jobs
              SET lease_until = $2
-             WHERE state IN ('queued', 'running')
-               AND id IN (
-                   SELECT id FROM jobs
-                   WHERE state IN ('queued', 'running') AND {which} AND worker = $1
-                   {}
-               )",
-            Dialect::of(&transaction).locking_free_ones()
+             WHERE id IN (
+                 SELECT id FROM jobs
+                 WHERE id IN (SELECT id FROM {each} AS held)
+                   AND {which}
+                   AND worker = $3
+                 {locking}
+             )",
+            each = dialect.each_id(),
+            locking = dialect.locking_free_ones()
         );
         let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(&worker.0)
+            .bind(held)
             .bind(lease_until.as_millis())
+            .bind(&worker.0)
             .execute(&mut *transaction)
             .await
             .doing("renew leases")?;
@@ -129,18 +136,30 @@ impl Ledger {
         let mut transaction = self.begin().await?;
         let locked =
             locks::campaigns_where(&mut transaction, HELD, |query| query.bind(&worker.0)).await?;
+        let dialect = Dialect::of(&transaction);
+        let condition = format!(
+            "state = 'queued'
+               AND worker = $2
+               AND +campaign_id IN (SELECT id FROM {} AS locked)",
+            dialect.each_id()
+        );
+        let locked = batch(locked.iter().map(|campaign| campaign.0))?;
+        let queued = in_hand::which(&mut transaction, &condition, |query| {
+            query.bind(locked).bind(&worker.0)
+        })
+        .await?;
         let sql = format!(
             "UPDATE jobs
              SET state = 'pending', worker = ''
-             WHERE state IN ('queued', 'running')
-               AND state = 'queued'
+             WHERE {state} = 'queued'
                AND worker = $2
-               AND +campaign_id IN (SELECT id FROM {} AS locked)
+               AND id IN (SELECT id FROM {each} AS queued)
              RETURNING campaign_id",
-            Dialect::of(&transaction).each_id()
+            state = dialect.of_found("state"),
+            each = dialect.each_id()
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(batch(locked.iter().map(|campaign| campaign.0))?)
+            .bind(queued)
             .bind(&worker.0)
             .fetch_all(&mut *transaction)
             .await
@@ -166,24 +185,48 @@ struct Lost {
 }
 
 impl Lost {
+    /// Those in this state, as a [`batch`].
+    async fn which(
+        &self,
+        connection: &mut AnyConnection,
+        state: JobState,
+    ) -> Result<String, LedgerError> {
+        let condition = format!(
+            "state = $4
+               AND (lease_until < $2 OR lease_until > $3)
+               AND +campaign_id IN (SELECT id FROM {} AS locked)",
+            Dialect::of(connection).each_id()
+        );
+        in_hand::which(connection, &condition, |query| {
+            query
+                .bind(self.campaigns.clone())
+                .bind(self.now.as_millis())
+                .bind(self.latest.as_millis())
+                .bind(state.as_str())
+        })
+        .await
+    }
+
     /// Queued jobs go back as if they had never left; how many.
     async fn return_queued(
         &self,
         connection: &mut AnyConnection,
         deltas: &mut Deltas,
     ) -> Result<usize, LedgerError> {
+        let lost = self.which(connection, JobState::Queued).await?;
+        let dialect = Dialect::of(connection);
         let sql = format!(
             "UPDATE jobs
              SET state = 'pending', worker = ''
-             WHERE state IN ('queued', 'running')
-               AND state = 'queued'
+             WHERE {state} = 'queued'
                AND (lease_until < $2 OR lease_until > $3)
-               AND +campaign_id IN (SELECT id FROM {} AS locked)
+               AND id IN (SELECT id FROM {each} AS lost)
              RETURNING campaign_id",
-            Dialect::of(connection).each_id()
+            state = dialect.of_found("state"),
+            each = dialect.each_id()
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(&self.campaigns)
+            .bind(lost)
             .bind(self.now.as_millis())
             .bind(self.latest.as_millis())
             .fetch_all(connection)
@@ -202,20 +245,21 @@ impl Lost {
         connection: &mut AnyConnection,
         deltas: &mut Deltas,
     ) -> Result<(usize, BTreeSet<CampaignId>), LedgerError> {
+        let lost = self.which(connection, JobState::Running).await?;
         let dialect = Dialect::of(connection);
         let sql = format!(
             "SELECT id, dispatch, campaign_id, worker, lease_until, action, steps_done FROM jobs
-             WHERE state IN ('queued', 'running')
-               AND state = 'running'
+             WHERE {state} = 'running'
                AND (lease_until < $2 OR lease_until > $3)
-               AND +campaign_id IN (SELECT id FROM {} AS locked)
+               AND id IN (SELECT id FROM {each} AS lost)
              -- What its owner renews just now is not lost.
-             {}",
-            dialect.each_id(),
-            dialect.locking_free_ones()
+             {locking}",
+            state = dialect.of_found("state"),
+            each = dialect.each_id(),
+            locking = dialect.locking_free_ones()
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(&self.campaigns)
+            .bind(lost)
             .bind(self.now.as_millis())
             .bind(self.latest.as_millis())
             .fetch_all(&mut *connection)
@@ -282,16 +326,14 @@ impl Lost {
 /// The campaigns with a job whose lease ran out, or with what a killed process had begun to cancel;
 /// takes the earliest and the latest end that a lease may have.
 const TO_RESCUE: &str = "id IN (
-               SELECT campaign_id FROM jobs
-               WHERE state IN ('queued', 'running')
-                 AND (lease_until < $1 OR lease_until > $2)
+               SELECT campaign_id FROM jobs_in_hand
+               WHERE lease_until < $1 OR lease_until > $2
            )
            OR (ended_at IS NULL AND status = 'cancelled')";
 
 /// The campaigns with a job that the worker holds; takes its name.
 const HELD: &str = "id IN (
-               SELECT campaign_id FROM jobs
-               WHERE state IN ('queued', 'running') AND worker = $1
+               SELECT campaign_id FROM jobs_in_hand WHERE worker = $1
            )";
 
 /// Takes single jobs back that are still queued under their number.

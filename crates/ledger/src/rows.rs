@@ -43,6 +43,20 @@ impl<'r> Columns<'r> {
             .map_err(|source: T::Err| self.bad(column, source.into()))
     }
 
+    /// A word where there is one; the column is empty where there is none.
+    pub(crate) fn word_if_any<T>(&self, column: &'static str) -> Result<Option<T>, LedgerError>
+    where
+        T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+    {
+        let word: String = self.get(column)?;
+        if word.is_empty() {
+            return Ok(None);
+        }
+        word.parse()
+            .map(Some)
+            .map_err(|source: T::Err| self.bad(column, source.into()))
+    }
+
     pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, LedgerError> {
         Ok(Timestamp::from_millis(self.get(column)?))
     }

@@ -9,6 +9,7 @@ use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::minutes::Tally;
 use crate::rows::{batch, gathered, pairs};
 use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt};
 
@@ -17,6 +18,7 @@ use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt};
 pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
+    tally: Tally,
     /// Campaigns with a job that became terminal.
     finished: Vec<CampaignId>,
     /// Campaigns with a job that went back.
@@ -91,6 +93,7 @@ impl<'a> Settled<'a> {
     ) -> Result<(), LedgerError> {
         let verdict = &settlement.verdict;
         self.jobs.push(settlement.job);
+        self.tally.note(campaign, settlement);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         if let Verdict::Dead { reason, .. } = verdict {
             deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
@@ -125,6 +128,7 @@ impl<'a> Settled<'a> {
     ) -> Result<Vec<JobId>, LedgerError> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
+        self.tally.write(connection, now).await?;
         for campaign in self.finished {
             end_if_done(connection, campaign, by, now).await?;
         }
@@ -149,6 +153,7 @@ async fn succeed_jobs(
     let sql = format!(
         "UPDATE jobs
          SET state = 'succeeded',
+             steps_done = 0,
              attempts = attempts + 1,
              uncertain = 0,
              not_before = 0,
@@ -236,6 +241,8 @@ async fn update_jobs(
     let sql = format!(
         "UPDATE jobs
          SET state = verdicts.state,
+             steps_done = CASE WHEN verdicts.state = 'succeeded'
+                               THEN 0 ELSE jobs.steps_done END,
              attempts = jobs.attempts + verdicts.spent,
              uncertain = verdicts.uncertain,
              not_before = verdicts.not_before,

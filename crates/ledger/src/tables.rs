@@ -51,6 +51,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("ended_at", Number),
             ("attended_until", Number),
             ("rolls_back", Number),
+            ("verified_at", Number),
+            ("pruned_at", Number),
         ],
     },
     Table {
@@ -101,6 +103,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("steps_done", Number),
             ("stepped_at", Number),
             ("rolls_back", Number),
+            ("verification", Text),
+            ("verified_at", Number),
         ],
     },
     Table {
@@ -203,6 +207,61 @@ pub(crate) const TABLES: &[Table] = &[
             ("detail", Text),
             ("previous", Text),
             ("hash", Text),
+        ],
+    },
+    Table {
+        name: "users",
+        columns: &[
+            ("name", Text),
+            ("role", Text),
+            ("password_hash", Text),
+            ("created_at", Number),
+            ("signed_in_at", Number),
+        ],
+    },
+    Table {
+        name: "sessions",
+        columns: &[
+            ("token_sha256", Text),
+            ("name", Text),
+            ("role", Text),
+            ("way", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+        ],
+    },
+    Table {
+        name: "api_tokens",
+        columns: &[
+            ("id", Number),
+            ("name", Text),
+            ("role", Text),
+            ("token_sha256", Text),
+            ("created_by", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+            ("used_at", Number),
+        ],
+    },
+    Table {
+        name: "campaign_minutes",
+        columns: &[
+            ("campaign_id", Number),
+            ("minute_at", Number),
+            ("outcome", Text),
+            ("count", Number),
+        ],
+    },
+    Table {
+        name: "notify_cursors",
+        columns: &[
+            ("destination", Text),
+            ("seq", Number),
+            ("owner", Text),
+            ("lease_until", Number),
+            ("failures", Number),
+            ("next_at", Number),
+            ("last_error", Text),
         ],
     },
 ];

@@ -60,7 +60,8 @@ impl Dispatcher {
         if !self.wire.is_shared() || self.survey.as_ref().is_some_and(is_recent) {
             return Ok(());
         }
-        let queued = self.ledger.queued_by_tenant().await?;
+        let queued = self.ledger.queued_by_tenant();
+        let queued = self.ledger.answered("look at the wire", queued).await?;
         self.survey = Some(Survey { at: now, queued });
         Ok(())
     }
@@ -97,17 +98,15 @@ impl Dispatcher {
             return Ok(0);
         }
         self.turn = self.turn.wrapping_add(1);
-        let dispatched = self
-            .ledger
-            .dispatch(
-                tenant,
-                &self.worker,
-                limit,
-                self.turn,
-                now,
-                now.after(self.lease),
-            )
-            .await?;
+        let dispatched = self.ledger.dispatch(
+            tenant,
+            &self.worker,
+            limit,
+            self.turn,
+            now,
+            now.after(self.lease),
+        );
+        let dispatched = self.ledger.answered("dispatch jobs", dispatched).await?;
         let count = dispatched.len();
         let deliveries = dispatched
             .into_iter()
@@ -119,7 +118,8 @@ impl Dispatcher {
             .collect();
         if let Err(error) = self.wire.push(tenant, deliveries).await {
             // Nobody knows what has arrived: a claim drops what has, under its old number.
-            self.ledger.recall(&self.worker).await?;
+            let recalled = self.ledger.recall(&self.worker);
+            self.ledger.answered("recall jobs", recalled).await?;
             return Err(error.into());
         }
         if let Some(survey) = &mut self.survey {

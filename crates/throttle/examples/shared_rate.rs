@@ -57,7 +57,7 @@ fn lane(redis: &Redis, name: &str) -> Lane {
     let server = RedisAddress::parse(&redis.url()).unwrap();
     let budgets = SharedBudgets::new(server, "rate");
     let rng = Box::new(StdRng::from_rng(&mut rand::rng()));
-    Lane::shared(&budgets, name, settings(), LaneSeed::default(), rng)
+    Lane::shared(&budgets, name, settings(), LaneSeed::default(), None, rng)
 }
 
 async fn calls(lane: Lane) -> u64 {

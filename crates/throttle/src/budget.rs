@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::SeededCall;
+
 /// Calls whose slots come free together: this share of the window, or less. Rounded up, so that no
 /// slot is free too early.
 const BUCKETS: u32 = 500;
@@ -88,6 +90,20 @@ impl Budget {
     /// Fits what was stored to these settings.
     pub(crate) fn fit(&mut self, window: Duration) {
         self.window = window;
+    }
+
+    /// Takes these for the answered calls, whatever was known of them.
+    pub(crate) fn retell(&mut self, recent: &[SeededCall], now: Duration) {
+        self.buckets.clear();
+        self.answered = 0;
+        self.accepted = 0;
+        let mut recent = recent.to_vec();
+        recent.sort_unstable_by_key(|call| std::cmp::Reverse(call.answered_ago));
+        for call in recent {
+            let at = now.saturating_sub(call.answered_ago);
+            self.occupy(at, u32::from(!call.throttled));
+        }
+        self.expire(now);
     }
 
     /// Forgets what has left the window.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::pacer::Pacer;
-use crate::{CoreState, GateState, LaneSeed, LaneSettings, LaneSnapshot};
+use crate::{CoreState, GateState, LaneSeed, LaneSettings, LaneSnapshot, SeededCall};
 
 /// What came of a call, as far as the quota is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +220,11 @@ impl Core {
         while self.free(now) > 0 {
             self.state.budget.occupy(now, 1);
         }
+    }
+
+    /// Takes these for the calls that occupy the window beside those under way.
+    pub(crate) fn retell(&mut self, recent: &[SeededCall], now: Duration) {
+        self.state.budget.retell(recent, now);
     }
 
     /// Slots of the window that are free.

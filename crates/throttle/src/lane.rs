@@ -8,7 +8,7 @@ use rand::Rng;
 use crate::core::Answer;
 use crate::local::{LocalLane, LocalPermit};
 use crate::shared::{SharedBudgets, SharedLane, SharedPermit};
-use crate::{LaneSeed, LaneSettings, LaneSnapshot};
+use crate::{CallHistory, LaneSeed, LaneSettings, LaneSnapshot};
 
 /// One budget of one tenant; cheap to clone.
 #[derive(Clone)]
@@ -33,16 +33,18 @@ impl Lane {
 
     /// A lane whose budget all processes share that call it by this name; within a tokio runtime.
     ///
-    /// `seed` counts only where Redis knows nothing of the lane, and this process neither.
+    /// `seed` counts only where Redis knows nothing of the lane, and this process neither; `history`
+    /// where Redis forgot.
     #[must_use]
     pub fn shared(
         budgets: &SharedBudgets,
         name: &str,
         settings: LaneSettings,
         seed: LaneSeed,
+        history: Option<CallHistory>,
         rng: Box<dyn Rng + Send>,
     ) -> Self {
-        let lane = SharedLane::new(budgets, name, settings, seed, rng);
+        let lane = SharedLane::new(budgets, name, settings, (seed, history), rng);
         Self {
             budget: LaneBudget::Shared(Arc::new(lane)),
         }

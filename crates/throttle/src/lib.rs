@@ -25,7 +25,7 @@ mod state;
 
 pub use crate::core::{Answer, Core, Grant, Refusal};
 pub use lane::{Lane, Permit};
-pub use settings::{LaneSeed, LaneSettings, SeededCall};
+pub use settings::{CallHistory, LaneSeed, LaneSettings, SeededCall};
 pub use shared::SharedBudgets;
 pub use snapshot::{GateCause, GateState, LaneSnapshot};
 pub use state::CoreState;

@@ -1,5 +1,7 @@
 //! What a lane is told when it is made.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is known of a tenant's quota beforehand.
@@ -52,6 +54,11 @@ pub struct SeededCall {
     /// Whether it was throttled.
     pub throttled: bool,
 }
+
+/// Where the calls of all processes of a lane are on record, those under way among them: read when
+/// Redis forgot them. None where the record cannot be read.
+pub type CallHistory =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Vec<SeededCall>>> + Send>> + Send + Sync>;
 
 /// What an earlier process learnt, so that a restart neither overruns the quota nor starts over.
 #[derive(Debug, Clone, Default, PartialEq)]

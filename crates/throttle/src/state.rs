@@ -36,13 +36,7 @@ impl CoreState {
     pub(crate) fn new(settings: &LaneSettings, seed: &LaneSeed, now: Duration) -> Self {
         let window = settings.window;
         let mut budget = Budget::new(window);
-        let mut recent = seed.recent.clone();
-        recent.sort_unstable_by_key(|call| std::cmp::Reverse(call.answered_ago));
-        for call in recent {
-            let at = now.saturating_sub(call.answered_ago);
-            budget.occupy(at, u32::from(!call.throttled));
-        }
-        budget.expire(now);
+        budget.retell(&seed.recent, now);
         let mut gate = Gate::default();
         if let Some(remaining) = seed.gate_closed_for {
             gate.restore(now + remaining);

@@ -44,7 +44,8 @@ impl Feeder {
         while !ending.is_cancelled() {
             let now = self.clock.now();
             if discovered_at.is_none_or(|at| now.since(at) >= DISCOVER_EVERY || now < at) {
-                match self.ledger.tenants_with_work(now).await {
+                let asked = self.ledger.tenants_with_work(now);
+                match self.ledger.answered("find tenants with work", asked).await {
                     Ok(found) => tenants = found,
                     Err(error) => tracing::warn!(
                         error = %WithCauses(&error),
@@ -152,7 +153,8 @@ impl Feeder {
     /// When it is worth looking again for jobs of a tenant that had none due.
     async fn idle_until(&self, tenant: &TenantName, now: Timestamp) -> Timestamp {
         let latest = now.after(DISCOVER_EVERY);
-        match self.ledger.next_due(tenant, now).await {
+        let asked = self.ledger.next_due(tenant, now);
+        match self.ledger.answered("look for what is due", asked).await {
             Ok(Some(due)) => due.min(latest),
             Ok(None) | Err(_) => latest,
         }

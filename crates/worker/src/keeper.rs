@@ -57,12 +57,12 @@ impl Keeper {
         links: &Links,
     ) -> Self {
         Self {
+            lanes: Arc::new(Lanes::new(links.budgets.clone(), Arc::clone(&clock))),
             ledger,
             clock,
             row,
             tenants,
             attendance,
-            lanes: Arc::new(Lanes::new(links.budgets.clone())),
             lease: Arc::new(Lease::default()),
             wire: links.wire.health(),
             wire_is_own: !links.wire.is_shared(),
@@ -89,7 +89,8 @@ impl Keeper {
 
     /// Does what is due.
     pub(crate) async fn keep(&mut self) -> Result<(), LedgerError> {
-        if let Some(shared) = self.ledger.time().await? {
+        let ledger = self.ledger.clone();
+        if let Some(shared) = ledger.answered("tell the time", ledger.time()).await? {
             self.clock.agree(shared);
         }
         let now = self.clock.now();
@@ -100,9 +101,13 @@ impl Keeper {
             match self.attendance {
                 Attendance::All => {
                     let tenants = self.tenants.names();
-                    self.ledger.attend_tenants(&tenants, until).await?;
+                    let attended = ledger.attend_tenants(&tenants, until);
+                    ledger.answered("attend campaigns", attended).await?;
                 }
-                Attendance::Campaign(campaign) => self.ledger.attend(campaign, until).await?,
+                Attendance::Campaign(campaign) => {
+                    let attended = ledger.attend(campaign, until);
+                    ledger.answered("attend a campaign", attended).await?;
+                }
             }
             let mut row = self.row.clone();
             row.heartbeat_at = now;
@@ -110,8 +115,10 @@ impl Keeper {
             if let WireHealth::Down { since, why } = &*self.wire.borrow() {
                 row.trouble = format!("since {since}: {why}");
             }
-            self.ledger.announce(&row).await?;
-            let tenants = self.ledger.tenants_with_work(now).await?;
+            let announced = ledger.announce(&row);
+            ledger.answered("announce a worker", announced).await?;
+            let tenants = ledger.tenants_with_work(now);
+            let tenants = ledger.answered("find tenants with work", tenants).await?;
             let (directory, id) = (&*self.tenants, &self.row.id);
             self.lanes
                 .hold_all(&self.ledger, directory, id, &tenants, now)
@@ -120,7 +127,9 @@ impl Keeper {
         }
         // Only once its own leases are renewed, or it would rescue what it holds itself.
         if self.due.rescue.is_due(now, RESCUE_EVERY) {
-            let rescued = self.ledger.rescue(&self.by(), now).await?;
+            let by = self.by();
+            let rescued = ledger.rescue(&by, now);
+            let rescued = ledger.answered("rescue jobs", rescued).await?;
             if rescued.running > 0 || rescued.queued > 0 {
                 tracing::info!(
                     running = rescued.running,
@@ -132,7 +141,8 @@ impl Keeper {
         }
         if self.due.tell.is_due(now, TELL_EVERY) {
             let states = self.lanes.states(now);
-            self.ledger.save_lane_states(&states).await?;
+            let saved = ledger.save_lane_states(&states);
+            ledger.answered("save lane states", saved).await?;
             self.due.tell.done(now);
         }
         Ok(())
@@ -147,11 +157,14 @@ impl Keeper {
     pub(crate) async fn renew_leases(&self, now: Timestamp) -> Result<(), LedgerError> {
         let until = now.after(LEASE);
         let id = &self.row.id;
-        if self.wire_is_own {
-            self.ledger.renew_leases(id, until).await?;
-        } else {
-            self.ledger.renew_running(id, until).await?;
-        }
+        let renewed = async {
+            if self.wire_is_own {
+                self.ledger.renew_leases(id, until).await
+            } else {
+                self.ledger.renew_running(id, until).await
+            }
+        };
+        self.ledger.answered("renew leases", renewed).await?;
         self.lease.renewed(until);
         Ok(())
     }
@@ -162,7 +175,8 @@ impl Keeper {
             return Ok(());
         };
         if outages > self.outages {
-            let recalled = self.ledger.recall(&self.row.id).await?;
+            let recalled = self.ledger.recall(&self.row.id);
+            let recalled = self.ledger.answered("recall jobs", recalled).await?;
             tracing::info!(
                 jobs = recalled,
                 "the wire is back; what was on it is dispatched again"

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_domain::{Clock, LaneKind, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_graph::{GraphClient, GraphError};
-use repilot_ledger::{Gate, LaneState, Ledger, LedgerError};
+use repilot_ledger::{Gate, LaneState, Ledger, LedgerError, RecentCall};
 use repilot_throttle::{
-    Answer, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot, SeededCall,
-    SharedBudgets,
+    Answer, CallHistory, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot,
+    SeededCall, SharedBudgets,
 };
 
 use crate::TenantDirectory;
@@ -127,16 +127,18 @@ pub struct Lanes {
     /// The budgets that all processes draw on, where there are any: then nobody holds a lane, and
     /// every process has it.
     budgets: Option<SharedBudgets>,
+    clock: Arc<dyn Clock>,
 }
 
 /// A lane that is shared is not lost.
 const FOR_EVER: i64 = i64::MAX;
 
 impl Lanes {
-    pub(crate) fn new(budgets: Option<SharedBudgets>) -> Self {
+    pub(crate) fn new(budgets: Option<SharedBudgets>, clock: Arc<dyn Clock>) -> Self {
         Self {
             held: RwLock::default(),
             budgets,
+            clock,
         }
     }
 
@@ -170,7 +172,8 @@ impl Lanes {
                 continue;
             };
             let until = now.after(LEASE);
-            match self.hold(ledger, &tenant, worker, now, until).await {
+            let lane = self.hold(ledger, &tenant, worker, now, until);
+            match ledger.answered("hold a lane", lane).await {
                 Ok(None) => held += 1,
                 Ok(Some(other)) => {
                     tracing::debug!(tenant = %name, worker = %other, "another worker holds the tenant's lane");
@@ -220,9 +223,13 @@ impl Lanes {
             }
             return Ok(None);
         }
+        let budgets = self.budgets.as_ref();
+        let writes = history(ledger, tenant, Arc::clone(&self.clock));
+        let writes = begin(ledger, budgets, tenant, LaneKind::Writes, Some(writes), now);
         let begun = Arc::new(TenantLanes {
-            writes: begin(ledger, self.budgets.as_ref(), tenant, LaneKind::Writes, now).await?,
-            reads: begin(ledger, self.budgets.as_ref(), tenant, LaneKind::Reads, now).await?,
+            writes: writes.await?,
+            // The pages of a listing are on no record.
+            reads: begin(ledger, budgets, tenant, LaneKind::Reads, None, now).await?,
             tenant: tenant.clone(),
             outage: Outage::default(),
             awaiting: AtomicUsize::new(0),
@@ -282,7 +289,39 @@ pub async fn reads_lane(
     tenant: &Tenant,
     now: Timestamp,
 ) -> Result<Lane, LedgerError> {
-    begin(ledger, budgets, tenant, LaneKind::Reads, now).await
+    begin(ledger, budgets, tenant, LaneKind::Reads, None, now).await
+}
+
+/// What the ledger knows of a tenant's writes, whenever it is asked: each is claimed there before
+/// it leaves.
+fn history(ledger: &Ledger, tenant: &Tenant, clock: Arc<dyn Clock>) -> CallHistory {
+    let (ledger, name, window) = (ledger.clone(), tenant.name.clone(), tenant.writes.window);
+    Arc::new(move || {
+        let (ledger, name, now) = (ledger.clone(), name.clone(), clock.now());
+        Box::pin(async move {
+            let since = now.before(window);
+            let calls = ledger.recent_calls(&name, LaneKind::Writes, since, now);
+            match calls.await {
+                Ok(calls) => Some(seeded(&calls, now)),
+                Err(error) => {
+                    tracing::warn!(
+                        tenant = %name,
+                        error = %WithCauses(&error),
+                        "the ledger did not say which calls left lately"
+                    );
+                    None
+                }
+            }
+        })
+    })
+}
+
+fn seeded(calls: &[RecentCall], now: Timestamp) -> Vec<SeededCall> {
+    let seeded = |call: &RecentCall| SeededCall {
+        answered_ago: now.since(call.ended_at),
+        throttled: call.throttled,
+    };
+    calls.iter().map(seeded).collect()
 }
 
 /// A lane that knows what the ledger knows.
@@ -291,6 +330,7 @@ async fn begin(
     budgets: Option<&SharedBudgets>,
     tenant: &Tenant,
     kind: LaneKind,
+    history: Option<CallHistory>,
     now: Timestamp,
 ) -> Result<Lane, LedgerError> {
     let settings = match kind {
@@ -315,13 +355,7 @@ async fn begin(
         .filter(|state| state.gate == Gate::Closed)
         .and_then(|state| state.gate_until);
     let seed = LaneSeed {
-        recent: recent
-            .iter()
-            .map(|call| SeededCall {
-                answered_ago: now.since(call.ended_at),
-                throttled: call.throttled,
-            })
-            .collect(),
+        recent: seeded(&recent, now),
         learnt_limit,
         gate_closed_for: closed_until
             .map(|until| until.since(now))
@@ -331,7 +365,7 @@ async fn begin(
     Ok(match budgets {
         Some(budgets) => {
             let name = format!("{}:{}", tenant.name, kind.as_str());
-            Lane::shared(budgets, &name, settings, seed, rng)
+            Lane::shared(budgets, &name, settings, seed, history, rng)
         }
         None => Lane::new(settings, &seed, rng),
     })

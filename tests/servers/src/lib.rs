@@ -11,10 +11,12 @@
 
 mod postgres;
 mod process;
+mod proxy;
 mod redis;
 mod sentinel;
 
 pub use postgres::Postgres;
+pub use proxy::Proxy;
 pub use redis::Redis;
 pub use sentinel::Sentinel;
 

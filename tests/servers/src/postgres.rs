@@ -1,6 +1,7 @@
 //! A PostgreSQL server.
 
-use std::os::unix::fs::chown;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -49,17 +50,7 @@ impl Postgres {
     /// Makes one and starts it.
     #[must_use]
     pub fn start() -> Self {
-        let mut postgres = Self {
-            port: free_port(),
-            programs: programs(),
-            folder: tempfile::tempdir().unwrap(),
-            account: account(),
-            process: None,
-            databases: AtomicU32::new(0),
-        };
-        if let Some(Account { user, group }) = postgres.account {
-            chown(postgres.folder.path(), Some(user), Some(group)).unwrap();
-        }
+        let mut postgres = Self::in_new_folder();
         let made = postgres
             .program("initdb")
             .arg("--pgdata")
@@ -71,6 +62,88 @@ impl Postgres {
         succeeded("initdb", &made);
         postgres.resume();
         postgres
+    }
+
+    /// Starts it again so that it encrypts connections that ask for it; where its certificate is.
+    #[must_use]
+    pub fn encrypt(&mut self) -> PathBuf {
+        let folder = self.folder.path();
+        let (key, certificate) = (folder.join("server.key"), folder.join("server.crt"));
+        let mut openssl = Command::new("openssl");
+        run_as(&mut openssl, self.account);
+        let made = openssl
+            .args([
+                "req",
+                "-x509",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=repilot-test",
+            ])
+            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .unwrap();
+        succeeded("openssl", &made);
+        self.execute(SUPERUSER, "ALTER SYSTEM SET ssl = on");
+        self.stop();
+        self.resume();
+        certificate
+    }
+
+    fn in_new_folder() -> Self {
+        let postgres = Self {
+            port: free_port(),
+            programs: programs(),
+            folder: tempfile::tempdir().unwrap(),
+            account: account(),
+            process: None,
+            databases: AtomicU32::new(0),
+        };
+        if let Some(Account { user, group }) = postgres.account {
+            chown(postgres.folder.path(), Some(user), Some(group)).unwrap();
+        }
+        // The server refuses a folder that others may read.
+        let private = Permissions::from_mode(0o700);
+        std::fs::set_permissions(postgres.folder.path(), private).unwrap();
+        postgres
+    }
+
+    /// Starts a standby of it, and has each commit wait from then on until the standby has it, too.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let mut standby = Self::in_new_folder();
+        let copied = self
+            .program("pg_basebackup")
+            .arg("--pgdata")
+            .arg(standby.folder.path())
+            .args(["--dbname", &self.url(SUPERUSER)])
+            .args(["--write-recovery-conf", "--checkpoint", "fast", "--no-sync"])
+            .output()
+            .unwrap();
+        succeeded("pg_basebackup", &copied);
+        standby.resume();
+        let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        self.execute(SUPERUSER, wait);
+        self.execute(SUPERUSER, "SELECT pg_reload_conf()");
+        standby
+    }
+
+    /// Makes a standby take writes: it follows nobody any more.
+    pub fn promote(&self) {
+        self.execute(SUPERUSER, "SELECT pg_promote()");
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Makes an empty database, and says where it is.

@@ -28,6 +28,20 @@ impl Redis {
         redis
     }
 
+    /// Starts one that follows this one, as soon as it has all that this one has.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let replica = Self::start();
+        let follow = format!("REPLICAOF 127.0.0.1 {}", self.port);
+        assert_eq!(replica.try_command(&follow).as_deref(), Some("+OK"));
+        let started = Instant::now();
+        while replica.field("replication", "master_link_status") != "up" {
+            assert!(started.elapsed() < PATIENCE, "the replica does not follow");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        replica
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {
@@ -104,6 +118,10 @@ impl Redis {
     }
 
     fn info(&self, section: &str, field: &str) -> u64 {
+        self.field(section, field).parse().unwrap()
+    }
+
+    fn field(&self, section: &str, field: &str) -> String {
         let mut stream = self.connect().unwrap();
         stream
             .write_all(format!("INFO {section}\r\nQUIT\r\n").as_bytes())
@@ -112,11 +130,8 @@ impl Redis {
             .lines()
             .map(Result::unwrap)
             .find_map(|line| {
-                line.strip_prefix(field)?
-                    .strip_prefix(':')?
-                    .trim()
-                    .parse()
-                    .ok()
+                let value = line.strip_prefix(field)?.strip_prefix(':')?;
+                Some(value.trim().to_owned())
             })
             .unwrap()
     }

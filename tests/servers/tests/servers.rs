@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use servers::{Postgres, Redis};
+use servers::{Postgres, Proxy, Redis};
 
 #[test]
 fn redis_comes_back_empty_at_the_same_place() {
@@ -38,6 +38,44 @@ fn postgres_comes_back_at_the_same_place_with_what_was_committed() {
     postgres.resume();
     assert_eq!(postgres.url(name), first);
     postgres.execute(name, "INSERT INTO kept VALUES (1)");
+}
+
+#[test]
+fn a_standby_has_what_was_committed_and_takes_writes_once_it_is_promoted() {
+    let mut postgres = Postgres::start();
+    let standby = postgres.standby();
+    let database = postgres.create_database();
+    let (_, name) = database.rsplit_once('/').unwrap();
+    postgres.execute(name, "CREATE TABLE kept (id BIGINT)");
+    postgres.stop();
+    standby.promote();
+    standby.execute(name, "INSERT INTO kept VALUES (1)");
+}
+
+#[test]
+fn what_comes_through_a_line_that_was_cut_is_heard_by_nobody() {
+    let redis = Redis::start();
+    let port = redis.url().rsplit_once(':').unwrap().1.parse().unwrap();
+    let proxy = Proxy::start(port);
+    let ping = |stream: &TcpStream| {
+        let mut stream = stream;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(1)))
+            .unwrap();
+        stream.write_all(b"PING\r\n").unwrap();
+        let mut line = String::new();
+        let read = BufReader::new(stream).read_line(&mut line);
+        read.map(|_| line)
+    };
+    let connect = || TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+    let before = connect();
+    assert_eq!(ping(&before).unwrap(), "+PONG\r\n");
+    proxy.cut();
+    assert!(ping(&before).is_err());
+    assert!(ping(&connect()).is_err());
+    proxy.mend(port);
+    assert!(ping(&before).is_err());
+    assert_eq!(ping(&connect()).unwrap(), "+PONG\r\n");
 }
 
 /// Says to the test below that this process is the one to be killed.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use repilot_domain::JobId;
+use repilot_domain::{JobId, Verification};
 use repilot_ledger::{Campaign, Job, JobFilter, Ledger, Page};
 use repilot_producer::defused;
 use serde::Serialize;
@@ -33,6 +33,10 @@ struct Row<'a> {
     request_id: &'a str,
     /// RFC 3339, UTC; empty while it is not over.
     finished_at: String,
+    /// What the inventory said later; empty while nobody looked.
+    verification: &'a str,
+    /// When, RFC 3339, UTC.
+    verified_at: String,
     action: &'a str,
     new_user: &'a str,
     /// Of a job between two steps: where it stands.
@@ -56,13 +60,15 @@ impl<'a> Row<'a> {
             status: job.last_status,
             request_id: job.last_request_id.as_deref().unwrap_or(""),
             finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
+            verification: job.verification.map_or("", Verification::as_str),
+            verified_at: job.verified_at.map(|at| at.to_string()).unwrap_or_default(),
             action: job.action.as_str(),
             new_user: &job.new_user_principal_name,
             stands: &job.stands,
         }
     }
 
-    fn cells(&self) -> [String; 17] {
+    fn cells(&self) -> [String; 19] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -82,6 +88,8 @@ impl<'a> Row<'a> {
             status,
             defused(self.request_id),
             self.finished_at.clone(),
+            self.verification.to_owned(),
+            self.verified_at.clone(),
             self.action.to_owned(),
             defused(self.new_user),
             defused(self.stands),
@@ -89,7 +97,7 @@ impl<'a> Row<'a> {
     }
 }
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 19] = [
     "job",
     "line",
     "serial",
@@ -104,6 +112,8 @@ const HEADER: [&str; 17] = [
     "status",
     "request_id",
     "finished_at",
+    "verification",
+    "verified_at",
     "action",
     "new_user",
     "stands",

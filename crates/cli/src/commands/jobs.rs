@@ -17,6 +17,7 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
     let filter = JobFilter {
         state: arguments.state,
         reason: arguments.reason.clone(),
+        verification: arguments.verification,
     };
     let limit = arguments
         .limit

@@ -4,6 +4,7 @@ mod audit;
 mod campaign;
 mod check;
 mod config;
+pub(crate) mod dashboard;
 mod dead;
 mod enqueue;
 mod export;
@@ -12,10 +13,14 @@ mod job;
 mod jobs;
 mod ledger;
 mod plan;
+mod prune;
 mod refused;
 mod run;
 mod simulate;
 mod status;
+mod token;
+mod user;
+mod verify;
 mod worker;
 
 use clap::CommandFactory as _;
@@ -46,11 +51,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Enqueue(arguments) => enqueue::run(&mut app, &arguments).await,
         Command::Inventory(command) => inventory::run(&app, &command).await,
         Command::Worker(arguments) => worker::run(&app, &arguments).await,
+        Command::Dashboard(arguments) => dashboard::run(&app, &arguments).await,
+        Command::User(command) => user::run(&app, &command).await,
+        Command::Token(command) => token::run(&app, &command).await,
         Command::Status(arguments) => status::run(&app, &arguments).await,
         Command::Jobs(arguments) => jobs::run(&app, &arguments).await,
         Command::Refused(arguments) => refused::run(&app, &arguments).await,
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
+        Command::Verify(arguments) => verify::run(&app, &arguments).await,
+        Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,

@@ -6,6 +6,7 @@ use repilot_producer::campaign_name;
 
 use crate::app::{self, App};
 use crate::args::RunArguments;
+use crate::commands::dashboard;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +20,11 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     let log_file = progress::shown().then(|| app.log_file()).transpose()?;
     logging::start(&app.settings.log, log_file.as_deref())?;
     let ledger = app.open_ledger().await?;
+    let _dashboard = if arguments.dashboard {
+        Some(dashboard::beside(app, &ledger).await?)
+    } else {
+        None
+    };
     let name = name(&ledger, arguments, &target).await?;
     let known = ledger.campaign(&name).await?;
     if let Some(known) = &known {

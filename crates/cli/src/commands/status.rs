@@ -131,6 +131,8 @@ fn row(campaign: &Campaign, status: &Status) -> [String; 8] {
     let counts = &campaign.counts;
     let state = if campaign.status == CampaignStatus::Cancelled {
         "cancelled".to_owned()
+    } else if campaign.pruned_at.is_some() {
+        "ended, forgotten".to_owned()
     } else if campaign.has_ended() {
         "ended".to_owned()
     } else if campaign.status == CampaignStatus::Paused {

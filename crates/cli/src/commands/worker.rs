@@ -69,7 +69,8 @@ async fn open(ledger: &Ledger) -> anyhow::Result<Vec<Campaign>> {
 /// Until nothing is left that this worker could move on.
 async fn until_empty(ledger: &Ledger, tenants: &dyn TenantDirectory) -> anyhow::Result<()> {
     loop {
-        match ledger.campaigns().await {
+        let asked = ledger.answered("list campaigns", ledger.campaigns());
+        match asked.await {
             Ok(campaigns) if !campaigns.iter().any(|campaign| moves(campaign, tenants)) => {
                 return Ok(());
             }

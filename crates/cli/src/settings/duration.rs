@@ -20,6 +20,35 @@ impl std::str::FromStr for Span {
     }
 }
 
+/// An age: `90d`, `12w`, or a duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) Duration);
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl std::str::FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = |count: &str, days: u32| {
+            let count: u32 = count.trim().parse().ok()?;
+            DAY.checked_mul(count)?.checked_mul(days)
+        };
+        let age = text
+            .strip_suffix('d')
+            .and_then(|count| days(count, 1))
+            .or_else(|| text.strip_suffix('w').and_then(|count| days(count, 7)));
+        match age {
+            Some(age) => Ok(Self(age)),
+            None => Ok(Self(
+                text.parse::<Span>()
+                    .map_err(|_unclear| format!("`{text}` is no age: write 90d, 12w or 36h"))?
+                    .0,
+            )),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -37,6 +66,17 @@ impl Serialize for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_are_days_weeks_or_durations() {
+        let hours = |text: &str| text.parse::<Age>().map(|age| age.0.as_secs() / 3_600);
+        assert_eq!(hours("90d"), Ok(90 * 24));
+        assert_eq!(hours("2w"), Ok(14 * 24));
+        assert_eq!(hours("36h"), Ok(36));
+        for bad in ["", "90", "d", "-1d", "99999999999999d"] {
+            assert!(bad.parse::<Age>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn durations_read_as_people_write_them() {

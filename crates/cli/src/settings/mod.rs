@@ -1,6 +1,7 @@
 //! What the user has set: `config/default.toml`, a file, the environment, the command line.
 
 mod address;
+mod dashboard;
 mod duration;
 mod error;
 pub(crate) mod folders;
@@ -16,7 +17,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use address::Address;
-pub(crate) use duration::Span;
+pub(crate) use dashboard::DashboardSettings;
+pub(crate) use duration::{Age, Span};
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
 pub(crate) use tenant::{CredentialKind, TenantSettings};
@@ -33,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) plan: PlanSettings,
     pub(crate) retry: RetrySettings,
     pub(crate) worker: WorkerSettings,
+    pub(crate) dashboard: DashboardSettings,
     pub(crate) log: LogSettings,
     pub(crate) tenants: BTreeMap<TenantName, TenantSettings>,
     /// From the environment alone; never printed.
@@ -60,6 +63,9 @@ impl Settings {
         }
         if self.graph.timeout.0.is_zero() {
             return Some(("graph.timeout", "more than 0s"));
+        }
+        if self.dashboard.session.0.is_zero() {
+            return Some(("dashboard.session", "more than 0s"));
         }
         None
     }

@@ -180,8 +180,10 @@ impl Bench {
         self.ledger.job(job).await.unwrap().unwrap().0.state
     }
 
-    /// The counters say what the jobs themselves say.
+    /// The counters, and what finds jobs by their state, say what the jobs themselves say.
     pub(crate) async fn assert_counters_agree(&self) {
+        let found = self.ledger.check().await.unwrap();
+        assert!(found.is_sound(), "{found:?}");
         let campaign = self.spring().await;
         let page = Page {
             after: JobId(0),

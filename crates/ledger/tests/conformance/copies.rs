@@ -66,6 +66,8 @@ async fn seen(ledger: &Ledger) -> String {
     let campaigns = ledger.campaigns().await.unwrap();
     let mut seen = serde_json::to_string(&campaigns).unwrap();
     for campaign in campaigns {
+        let minutes = ledger.minutes(campaign.id, (None, None), 100).await;
+        seen += &serde_json::to_string(&minutes.unwrap()).unwrap();
         let refusals = ledger.refusals(campaign.id).await.unwrap();
         seen += &serde_json::to_string(&refusals).unwrap();
         let page = Page {

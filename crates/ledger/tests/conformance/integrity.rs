@@ -3,7 +3,7 @@
 use repilot_domain::AttemptOutcome;
 use repilot_ledger::{Miscount, Verdict};
 
-use crate::bench::{Bench, Database, START, attempt, retry, succeeded};
+use crate::bench::{Bench, Database, START, attempt, dead, retry, succeeded};
 
 async fn a_check_finds_a_counter_that_does_not_say_what_the_jobs_say(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -49,7 +49,32 @@ async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
     assert_eq!(bench.spring().await.status_reason, "no\u{fffd} consent");
 }
 
+async fn a_job_is_found_by_its_state_whatever_changed_it(database: Database) {
+    let bench = Bench::with_jobs(database, 12).await;
+    let commit = bench.commit_as("w1");
+    bench.claim_one(&commit, "w1").await;
+    bench.dispatch("w1", 1).await;
+    let buried = bench.claim_one(&commit, "w1").await;
+    commit.settle(dead(&buried)).await.unwrap();
+    let pool = sqlx::AnyPool::connect(&bench.place.url()).await.unwrap();
+    for change in [
+        "UPDATE jobs SET not_before = not_before + 1, dispatch = 4 WHERE id IN (7, 8)",
+        "UPDATE jobs SET state = 'queued' WHERE id = 7",
+        "UPDATE jobs SET state = 'dead', reason = 'rejected' WHERE id IN (8, 9)",
+        "UPDATE jobs SET reason = 'not-found' WHERE id = 8",
+        "UPDATE jobs SET state = 'pending' WHERE id = 9",
+        "DELETE FROM attempts",
+        "DELETE FROM jobs WHERE id IN (1, 3, 7, 8, 10)",
+    ] {
+        sqlx::query(change).execute(&pool).await.unwrap();
+        let found = bench.ledger.check().await.unwrap();
+        assert_eq!(found.damage, Vec::<String>::new(), "after {change}");
+    }
+    pool.close().await;
+}
+
 on_every_database! {
+    a_job_is_found_by_its_state_whatever_changed_it,
     a_check_finds_a_counter_that_does_not_say_what_the_jobs_say,
     an_answer_with_a_nul_in_it_is_kept_like_any_other,
 }

@@ -5,6 +5,8 @@
 #[macro_use]
 mod database;
 
+mod access;
+mod aftermath;
 mod audit;
 mod bench;
 mod campaigns;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use repilot_ledger::{Ledger, LedgerError, LedgerLocation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -47,6 +48,23 @@ async fn a_ledger_goes_on_by_itself_when_its_server_is_back() {
     let again = bench.claim_one(&commit, "w1").await;
     assert!(commit.settle(succeeded(&again)).await.unwrap());
     bench.assert_counters_agree().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_encrypted_and_its_server_known_or_there_is_none() {
+    let mut server = servers::Postgres::start();
+    let url = server.create_database();
+    let verified = |root: &std::path::Path| {
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={}", root.display());
+        LedgerLocation::parse(&url).unwrap()
+    };
+    let own = server.encrypt();
+    let mut other = servers::Postgres::start();
+    let anothers = other.encrypt();
+    let ledger = Ledger::open(&verified(&own)).await.unwrap();
+    assert!(ledger.campaigns().await.unwrap().is_empty());
+    let error = Ledger::open(&verified(&anothers)).await.unwrap_err();
+    assert!(matches!(error, LedgerError::Open { .. }), "{error:?}");
 }
 
 #[tokio::test]

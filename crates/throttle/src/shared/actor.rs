@@ -15,7 +15,7 @@ use super::memory::{Known, Memory, Moment, Told, in_writing};
 use super::store::{Proposal, ReplyOutcome, SharedBudgets};
 use super::{Office, SharedPermit};
 use crate::core::Core;
-use crate::{LaneSeed, LaneSettings};
+use crate::{CallHistory, LaneSeed, LaneSettings, SeededCall};
 
 /// Permits may be used until so long before the lease ends: a call that leaves at the last moment
 /// arrives, and Redis's clock and this process's may differ a little.
@@ -42,6 +42,15 @@ const APART: Duration = Duration::from_millis(3);
 /// Whoever comes too late twice lets others finish for about so long.
 const STEP_BACK: Duration = Duration::from_millis(2);
 
+/// How long a history may take: less than a lease, that is renewed meanwhile by nobody.
+const HISTORY_TAKES: Duration = Duration::from_secs(1);
+
+/// One process tells it, and the others hear of it before they would.
+const HISTORIES_APART: Duration = Duration::from_millis(300);
+
+/// A history that failed is asked for again after so long.
+const HISTORY_AGAIN: Duration = Duration::from_secs(1);
+
 /// Redis is tried again after so long at first, and at last.
 const RETRY: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(1);
@@ -54,6 +63,9 @@ pub(super) struct Actor {
     name: String,
     memory: Memory,
     core: Core,
+    history: Option<CallHistory>,
+    /// No history is asked for before.
+    history_at: Instant,
     rng: StdRng,
     /// The number of the last batch that was proposed.
     batches: u64,
@@ -90,7 +102,7 @@ impl Actor {
         budgets: &SharedBudgets,
         lane: &str,
         settings: LaneSettings,
-        seed: LaneSeed,
+        (seed, history): (LaneSeed, Option<CallHistory>),
         mut rng: Box<dyn Rng + Send>,
     ) -> Self {
         let now = Instant::now();
@@ -102,6 +114,8 @@ impl Actor {
             rng: StdRng::seed_from_u64(rng.random()),
             core: Core::new(settings, &seed, rng),
             memory: Memory::new(settings, seed, now),
+            history,
+            history_at: now,
             batches: 0,
             unfinished: None,
             ask_at: None,
@@ -164,7 +178,8 @@ impl Actor {
                 } else {
                     returns
                 };
-                let due = [word.then_some(now), awaited, renewal, returns];
+                let history = self.history_due().filter(|_| !desk.closed);
+                let due = [word.then_some(now), awaited, renewal, returns, history];
                 due.into_iter().flatten().min()
             };
             match due.map(|due| due.max(self.retry_at)) {
@@ -186,7 +201,10 @@ impl Actor {
         let mut round = match self.unfinished.take() {
             Some(round) => round,
             None => Round {
-                batch: self.next_batch(),
+                batch: Batch {
+                    history: self.history().await,
+                    ..self.next_batch()
+                },
                 attempts: Vec::new(),
             },
         };
@@ -195,6 +213,34 @@ impl Actor {
             self.unfinished = Some(round);
         }
         exchanged
+    }
+
+    /// When what Redis forgot can be told anew.
+    fn history_due(&self) -> Option<Instant> {
+        self.history.as_ref()?;
+        let known = self.memory.known()?;
+        let from = known.book.retold_from()?;
+        Some(known.instant(from).max(self.history_at))
+    }
+
+    /// What Redis forgot, if it is time to tell it.
+    async fn history(&mut self) -> Option<Vec<SeededCall>> {
+        if self.history_due().is_none_or(|due| due > Instant::now()) {
+            return None;
+        }
+        let history = self.history.as_ref()?;
+        // Its ages are as of before it is told: each call occupies the window too long, if at all.
+        let told = tokio::time::timeout(HISTORY_TAKES, history()).await;
+        let told = told.unwrap_or_default();
+        match &told {
+            Some(calls) => tracing::info!(
+                lane = %self.key,
+                calls = calls.len(),
+                "Redis had forgotten the shared lane; it goes on from what the ledger knows"
+            ),
+            None => self.history_at = Instant::now() + HISTORY_AGAIN,
+        }
+        told
     }
 
     fn next_batch(&mut self) -> Batch {
@@ -289,7 +335,13 @@ impl Actor {
             received,
         };
         let era = self.rng.random();
-        self.memory.hear(told, &mut self.core, era)
+        let filled = |memory: &Memory| memory.known().and_then(|known| known.book.retold_from());
+        let before = filled(&self.memory);
+        let moment = self.memory.hear(told, &mut self.core, era);
+        if filled(&self.memory) != before {
+            self.history_at = received + LEASE + HISTORIES_APART.mul_f64(self.rng.random());
+        }
+        moment
     }
 
     /// A proposal whose answer was lost, and which the book says was written.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::SeededCall;
 use crate::core::Answer;
 
 /// What a process wants of the lane.
@@ -15,6 +16,8 @@ pub(crate) struct Batch {
     pub(crate) stock: u32,
     /// Others that had waited longer had the time to take theirs.
     pub(crate) deferred: bool,
+    /// The calls of the window, as they are known elsewhere, where Redis forgot them.
+    pub(crate) history: Option<Vec<SeededCall>>,
 }
 
 /// What came of a permit.

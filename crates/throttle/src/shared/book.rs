@@ -28,6 +28,9 @@ pub(crate) struct Book {
     era: u64,
     /// What was forgotten before it began occupies the window.
     whole: bool,
+    /// When the window was filled up for what was forgotten; none once that is known again.
+    #[serde(default)]
+    filled_at: Option<Duration>,
     /// How often it was written.
     writes: u64,
     /// When it was last written, in the lane's time.
@@ -43,6 +46,7 @@ impl Book {
         Self {
             era,
             whole: false,
+            filled_at: None,
             writes: 0,
             written_at: now,
             ahead: 0,
@@ -68,6 +72,13 @@ impl Book {
         self.lane = core.state().clone();
         self.era = era;
         self.whole = true;
+        self.filled_at = Some(now);
+    }
+
+    /// When a window that was filled up may be told anew from what is known elsewhere: no permit of
+    /// before is valid any more, and each call that left with one is on record.
+    pub(crate) fn retold_from(&self) -> Option<Duration> {
+        self.filled_at.map(|at| at + LEASE)
     }
 
     pub(crate) fn is_written(&self) -> bool {
@@ -135,6 +146,12 @@ impl Book {
     ) -> Decision {
         core.replace(self.lane.clone());
         self.lapse(core, now);
+        if let Some(recent) = &batch.history
+            && self.retold_from().is_some_and(|from| from <= now)
+        {
+            core.retell(recent, now);
+            self.filled_at = None;
+        }
         for settlement in &batch.settlements {
             self.settle(core, *settlement, now);
         }

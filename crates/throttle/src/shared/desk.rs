@@ -187,6 +187,7 @@ impl Desk {
             wanted,
             stock,
             deferred,
+            history: None,
         }
     }
 

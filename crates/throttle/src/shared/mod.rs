@@ -21,7 +21,8 @@
 //!   ends [`GUARD`](actor::GUARD) earlier, so it has arrived by then, unless the network took
 //!   longer than that.
 //! - Where Redis forgot, whoever remembers the lane begins it again with the rest of the window
-//!   full. A process that never knew it begins with its seed, which another that remembers fills up
+//!   full. When no permit of before is valid any more, whoever has a history (the ledger's calls)
+//!   tells the window anew from it; calls that leave meanwhile count twice. A process that never knew it begins with its seed, which another that remembers fills up
 //!   as soon as it comes: at once if it waits, with its next renewal if calls of its are under way.
 
 mod actor;
@@ -41,7 +42,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::core::{Answer, Core};
-use crate::{LaneSeed, LaneSettings, LaneSnapshot};
+use crate::{CallHistory, LaneSeed, LaneSettings, LaneSnapshot};
 use actor::Actor;
 use desk::{Desk, Lease, Ticket, Waiter};
 pub use store::SharedBudgets;
@@ -91,7 +92,7 @@ impl SharedLane {
         budgets: &SharedBudgets,
         lane: &str,
         settings: LaneSettings,
-        seed: LaneSeed,
+        (seed, history): (LaneSeed, Option<CallHistory>),
         mut rng: Box<dyn Rng + Send>,
     ) -> Self {
         let now = Instant::now();
@@ -109,7 +110,14 @@ impl SharedLane {
                 core,
             }),
         });
-        let actor = Actor::new(Arc::clone(&office), budgets, lane, settings, seed, rng);
+        let actor = Actor::new(
+            Arc::clone(&office),
+            budgets,
+            lane,
+            settings,
+            (seed, history),
+            rng,
+        );
         tokio::spawn(actor.run());
         Self { office }
     }

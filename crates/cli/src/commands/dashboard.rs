@@ -1,0 +1,146 @@
+//! `dashboard`: pages in the browser, by themselves or beside a run.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Context as _;
+use ipnet::IpNet;
+use repilot_dashboard::{Dashboard, Options, ServeError, TlsFiles};
+use repilot_ledger::Ledger;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::args::DashboardArguments;
+use crate::drain;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{print, print_json, say};
+
+pub(crate) async fn run(app: &App, arguments: &DashboardArguments) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger().await?;
+    let stop = CancellationToken::new();
+    let dashboard = bind(app, &ledger, arguments.listen, &stop).await?;
+    let link = dashboard.sign_in_link();
+    if app.json {
+        print_json(&serde_json::json!({ "url": dashboard.url(), "sign_in_link": link }))?;
+    } else {
+        print(&format!("the dashboard is at {}", dashboard.url()));
+        if let Some(link) = link {
+            print(&format!("sign in, once, by opening {link}"));
+        }
+    }
+    let mut serving = tokio::spawn(dashboard.serve());
+    tokio::select! {
+        served = &mut serving => served.context("the dashboard failed")??,
+        () = drain::interrupted() => {
+            stop.cancel();
+            serving.await.context("the dashboard failed")??;
+        }
+    }
+    ledger.close().await;
+    Ok(Exit::Done)
+}
+
+/// A dashboard that is served beside something else, until it is dropped.
+pub(crate) struct Beside {
+    stop: CancellationToken,
+    _serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Serves it beside a run.
+pub(crate) async fn beside(app: &App, ledger: &Ledger) -> anyhow::Result<Beside> {
+    let stop = CancellationToken::new();
+    let dashboard = bind(app, ledger, None, &stop).await?;
+    match dashboard.sign_in_link() {
+        Some(link) => say(&format!("dashboard: {link} (signs in once)")),
+        None => say(&format!("dashboard: {}", dashboard.url())),
+    }
+    Ok(Beside {
+        stop,
+        _serving: tokio::spawn(dashboard.serve()),
+    })
+}
+
+async fn bind(
+    app: &App,
+    ledger: &Ledger,
+    listen: Option<SocketAddr>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Dashboard> {
+    let options = options(app, listen)?;
+    let clock = std::sync::Arc::clone(&app.clock);
+    let bound = Dashboard::bind(ledger.clone(), clock, options, stop.clone()).await;
+    bound.map_err(|error| match &error {
+        ServeError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Failure::error(
+                format!("{error}: something else does already"),
+                "is a dashboard running? choose another address with --listen 127.0.0.1:8701",
+            )
+        }
+        ServeError::Open { .. } => Failure::error(
+            error.to_string(),
+            "make somebody who may sign in, with `repilot user add NAME --role operator`, or listen on 127.0.0.1 alone",
+        ),
+        _ => error.into(),
+    })
+}
+
+/// What the settings say, as the dashboard takes it.
+fn options(app: &App, listen: Option<SocketAddr>) -> anyhow::Result<Options> {
+    let settings = &app.settings.dashboard;
+    let public_url = match settings.public_url.as_str() {
+        "" => None,
+        url => Some(url.parse().with_context(|| {
+            format!(
+                "`[dashboard] public_url` is `{url}`, and should be as https://repilot.contoso.com"
+            )
+        })?),
+    };
+    let files = (&settings.certificate_file, &settings.key_file);
+    let tls = match (
+        files.0.as_os_str().is_empty(),
+        files.1.as_os_str().is_empty(),
+    ) {
+        (true, true) => None,
+        (false, false) => Some(TlsFiles {
+            certificate: files.0.clone(),
+            key: files.1.clone(),
+        }),
+        _ => {
+            return Err(Failure::error(
+                "`[dashboard]` has one of certificate_file and key_file, and TLS needs both",
+                "set the other one as well",
+            ));
+        }
+    };
+    let proxies = settings.trusted_proxies.split(',').map(str::trim);
+    let trusted_proxies = proxies
+        .filter(|text| !text.is_empty())
+        .map(|text| {
+            let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+            let network = text.parse::<IpNet>().ok().or_else(address);
+            network.ok_or_else(|| {
+                Failure::error(
+                    format!(
+                        "`[dashboard] trusted_proxies` has `{text}`, which is no address or network"
+                    ),
+                    "write them as in 10.0.0.7, 10.1.0.0/16",
+                )
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Options {
+        listen: listen.unwrap_or(settings.listen),
+        public_url,
+        tls,
+        trusted_proxies,
+        session: settings.session.0,
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}

@@ -1,0 +1,19 @@
+//! Who may: sign-in, sessions, and what a request proves of whoever sent it.
+
+mod act;
+mod address;
+mod cookies;
+mod limiter;
+mod link;
+mod password;
+mod secret;
+mod sign_in;
+mod visitor;
+
+pub(crate) use act::Act;
+pub(crate) use limiter::Limiter;
+pub(crate) use link::OneTimeLink;
+pub use password::hash_password;
+pub use secret::Secret;
+pub(crate) use sign_in::{by_link, by_password, out, page, to_sign_in};
+pub(crate) use visitor::Visitor;

@@ -1,0 +1,124 @@
+//! Who sent a request, as far as it proves it.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use repilot_domain::{Actor, Role};
+use repilot_ledger::{LedgerError, SignInWay};
+
+use super::address::Origin;
+use super::cookies::Cookie;
+use super::secret::Secret;
+use crate::app::App;
+use crate::error::Refusal;
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) origin: Origin,
+    /// What a form of theirs must bring along; none for a program with a token, which no page can
+    /// make send anything.
+    pub(crate) form_token: Option<String>,
+    /// How they signed in; none for a program.
+    pub(crate) way: Option<SignInWay>,
+}
+
+/// What a form's token is derived for.
+const FORM: &str = "form";
+
+impl Visitor {
+    /// Who sent a request with these headers; none where nobody has signed in.
+    pub(crate) async fn of(
+        app: &App,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, LedgerError> {
+        let origin = Origin::of(peer, headers, &app.options);
+        if let Some(token) = bearer(headers) {
+            let used = app.ledger.use_api_token(&token.sha256(), app.now()).await?;
+            return Ok(used.map(|token| Self {
+                name: format!("token {}", token.name),
+                role: token.role,
+                origin,
+                form_token: None,
+                way: None,
+            }));
+        }
+        let Some(secret) = Cookie::Session.read(headers, origin.secure) else {
+            return Ok(None);
+        };
+        let session = app.ledger.session(&secret.sha256(), app.now()).await?;
+        Ok(session.map(|session| Self {
+            name: session.name,
+            role: session.role,
+            origin,
+            form_token: Some(secret.derived(FORM)),
+            way: Some(session.way),
+        }))
+    }
+
+    /// As the audit names them.
+    pub(crate) fn actor(&self) -> Actor {
+        actor(&self.name, self.origin)
+    }
+
+    pub(crate) fn is_operator(&self) -> bool {
+        self.role.covers(Role::Operator)
+    }
+}
+
+/// Somebody at an address, as the audit names them.
+pub(super) fn actor(name: &str, origin: Origin) -> Actor {
+    Actor::new(name, format!("dashboard from {}", origin.address))
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let peer = peer(parts)?;
+        let visitor = Self::of(app, peer, &parts.headers).await?;
+        visitor.ok_or_else(|| {
+            let next = next(parts);
+            if is_from_afar(parts) {
+                Refusal::FromAfar { next }
+            } else {
+                Refusal::SignIn { next }
+            }
+        })
+    }
+}
+
+/// The other end of the connection.
+pub(super) fn peer(parts: &Parts) -> Result<SocketAddr, Refusal> {
+    let info = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    info.map(|info| info.0)
+        .ok_or_else(|| Refusal::Unclear("the connection has no other end".to_owned()))
+}
+
+/// Where somebody wanted to go who has to sign in first.
+fn next(parts: &Parts) -> String {
+    if parts.method != Method::GET {
+        return "/".to_owned();
+    }
+    let path = parts.uri.path_and_query();
+    path.map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// Whether another site led here: browsers then keep a strict cookie to themselves.
+fn is_from_afar(parts: &Parts) -> bool {
+    let said = parts.headers.get("sec-fetch-site");
+    parts.method == Method::GET && said.is_some_and(|site| site == "cross-site")
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::received(token.trim()))
+}

@@ -1,0 +1,42 @@
+//! What can be set of a dashboard.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+/// What can be set of a dashboard.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What people type to reach it, where that is not the address.
+    pub public_url: Option<Url>,
+    /// What it serves TLS with.
+    pub tls: Option<TlsFiles>,
+    /// Proxies whose word is taken for who calls, and how.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long people stay signed in.
+    pub session: Duration,
+    /// Of the program.
+    pub version: &'static str,
+}
+
+/// A certificate with its chain, and its key, in PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate, and those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+impl Options {
+    /// Whether nobody but this machine's own users can reach it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.listen.ip().is_loopback() && self.trusted_proxies.is_empty()
+    }
+}

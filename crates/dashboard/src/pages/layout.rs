@@ -1,0 +1,106 @@
+//! What every page has around it.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::access::Visitor;
+use crate::assets;
+
+/// Which part of the dashboard a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Here {
+    Campaigns,
+}
+
+const PARTS: [(Here, &str, &str); 1] = [(Here::Campaigns, "/", "Campaigns")];
+
+/// A page for somebody who has signed in.
+pub(crate) fn page(visitor: &Visitor, here: Option<Here>, title: &str, body: &Markup) -> Markup {
+    let body = html! {
+        a.skip href="#main" { "To the content" }
+        header.top {
+            a.brand href="/" { (mark()) "Repilot" }
+            nav aria-label="Parts of the dashboard" {
+                @for (part, address, name) in PARTS {
+                    a href=(address) aria-current=[(here == Some(part)).then_some("page")] { (name) }
+                }
+            }
+            (who(visitor))
+        }
+        main #main tabindex="-1" { (body) }
+    };
+    document(title, &body)
+}
+
+/// A page for whoever comes by.
+pub(crate) fn bare(title: &str, body: &Markup) -> Markup {
+    let body = html! {
+        main.bare #main {
+            p.brand { (mark()) "Repilot" }
+            h1 { (title) }
+            (body)
+        }
+    };
+    document(title, &body)
+}
+
+/// Goes on to an address by itself, as if somebody had followed a link here.
+pub(crate) fn hop(to: &str) -> Markup {
+    let body = html! {
+        main.bare #main { p { a href=(to) { "Go on" } } }
+    };
+    let refresh = html! { meta http-equiv="refresh" content={ "0;url=" (to) }; };
+    whole("One moment", &refresh, &body)
+}
+
+fn document(title: &str, body: &Markup) -> Markup {
+    whole(title, &html! {}, body)
+}
+
+fn whole(title: &str, head: &Markup, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                (head)
+                title { (title) " · Repilot" }
+                link rel="icon" href=(assets::ICON.path) type="image/svg+xml";
+                link rel="stylesheet" href=(assets::STYLE.path);
+                script type="module" src=(assets::SCRIPT.path) {}
+            }
+            body { (body) }
+        }
+    }
+}
+
+fn mark() -> Markup {
+    html! {
+        svg.mark viewBox="0 0 24 24" aria-hidden="true" {
+            path d="M4 18 12 4l8 14-8-4z" {}
+        }
+    }
+}
+
+/// Who is signed in, and the way out.
+fn who(visitor: &Visitor) -> Markup {
+    html! {
+        div.who {
+            span title=[visitor.way.map(|way| format!("signed in by {}", way.as_str()))] { (visitor.name) " " span.role { (visitor.role) } }
+            @if let Some(token) = &visitor.form_token {
+                form method="post" action="/sign-out" {
+                    input type="hidden" name="csrf" value=(token);
+                    button.quiet type="submit" { "Sign out" }
+                }
+            }
+        }
+    }
+}
+
+/// A sentence of the program's as a title.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}

@@ -1,0 +1,104 @@
+//! Listening and serving.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use repilot_domain::Clock;
+use repilot_ledger::Ledger;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::app::App;
+use crate::options::Options;
+use crate::{ServeError, routes, tls};
+
+/// How long answers that are under way may take once it is to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A dashboard that listens.
+pub struct Dashboard {
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Dashboard {
+    /// Listens. It refuses where others than this machine's own users could reach it and nobody can
+    /// sign in. It ends with `stop`.
+    pub async fn bind(
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        stop: CancellationToken,
+    ) -> Result<Self, ServeError> {
+        let wanted = options.listen;
+        if !options.is_private() && ledger.users().await?.is_empty() {
+            return Err(ServeError::Open { address: wanted });
+        }
+        let listening = |source| ServeError::Listen {
+            address: wanted,
+            source,
+        };
+        let listener = TcpListener::bind(wanted).map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let app = App::new(ledger, clock, options, stop);
+        Ok(Self {
+            app,
+            listener,
+            address,
+        })
+    }
+
+    /// Where people find it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let options = &self.app.options;
+        match (&options.public_url, &options.tls) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(_)) => format!("https://{}", self.address),
+            (None, None) => format!("http://{}", self.address),
+        }
+    }
+
+    /// A link that signs in whoever opens it first, as an operator. None where others than this
+    /// machine's own users can reach the dashboard: they have names.
+    #[must_use]
+    pub fn sign_in_link(&self) -> Option<Url> {
+        if !self.app.options.is_private() {
+            return None;
+        }
+        let token = self.app.link.make();
+        Url::parse(&format!("{}/sign-in/link/{token}", self.url())).ok()
+    }
+
+    /// Serves until it is to stop.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        let Self { app, listener, .. } = self;
+        let handle = Handle::new();
+        let (stop, ending) = (app.stop.clone(), handle.clone());
+        let mut beside = JoinSet::new();
+        beside.spawn(async move {
+            stop.cancelled().await;
+            ending.graceful_shutdown(Some(GRACE));
+        });
+        let tls = app.options.tls.clone();
+        let service = routes::all(app).into_make_service_with_connect_info::<SocketAddr>();
+        let served = match tls {
+            None => {
+                let server = axum_server::from_tcp(listener).map_err(ServeError::Server)?;
+                server.handle(handle).serve(service).await
+            }
+            Some(files) => {
+                let config = tls::config(&files)?;
+                beside.spawn(tls::renew(config.clone(), files));
+                let server = axum_server::from_tcp_rustls(listener, config);
+                let server = server.map_err(ServeError::Server)?;
+                server.handle(handle).serve(service).await
+            }
+        };
+        served.map_err(ServeError::Server)
+    }
+}
