@@ -1,8 +1,11 @@
-//! An unthrottled drain, ledger and all, beside a bare loop of the same HTTP client.
+//! Unthrottled drains, ledger and all, beside a bare loop of the same HTTP client.
 //!
-//! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS]`. Both call the same simulated Graph,
-//! a process of its own, at the same concurrency, taking turns; what counts is the ratio. The drain
-//! is timed by the server: from the first write that arrived to the last that was answered.
+//! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS BACKLOG]`. A round is the bare loop, the
+//! same devices through the embedded profile and through the shared one (PostgreSQL and Redis of the
+//! benchmark's own), each against a simulated Graph in a process of its own, at the same concurrency;
+//! what counts is the ratio. At the end a backlog of BACKLOG drains beside one of 10,000, before and
+//! after it. Drains are timed by the server: from the first write that arrived to the last that was
+//! answered.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -11,30 +14,69 @@ use std::time::Duration;
 
 use e2e::{Server, ended};
 use repilot_graph_sim::Counters;
+use servers::{Postgres, Redis};
 use tokio::process::Command;
 use tokio::time::Instant;
 
 const CONCURRENCY: usize = 64;
+
+/// The backlog that a large one is compared with.
+const SMALL: usize = 10_000;
+
+/// Where a drain keeps its ledger and its wire.
+enum Profile {
+    /// In a file and in its memory.
+    Embedded,
+    /// On servers.
+    Shared(Postgres, Redis),
+}
+
+impl Profile {
+    fn shared() -> Self {
+        Self::Shared(Postgres::start(), Redis::start())
+    }
+}
 
 #[tokio::main]
 async fn main() {
     let numbers: Vec<usize> = std::env::args()
         .filter_map(|word| word.parse().ok())
         .collect();
-    let devices = numbers.first().copied().unwrap_or(20_000);
-    let rounds = numbers.get(1).copied().unwrap_or(3);
+    let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
+    let (devices, rounds, backlog) = (number(0, 20_000), number(1, 3), number(2, 1_000_000));
     println!("{devices} devices, {CONCURRENCY} calls at once, {rounds} rounds\n");
-    println!("round   bare loop/s     drain/s    ratio   enqueue/s");
-    let mut ratios = Vec::new();
+    println!("round   bare loop/s  embedded/s    ratio    shared/s    ratio   enqueue/s");
+    let mut ratios = [Vec::new(), Vec::new()];
     for round in 1..=rounds {
         let bare = bare_loop(devices).await;
-        let (drain, enqueue) = drain(devices).await;
-        let ratio = drain / bare;
-        println!("{round:5}  {bare:12.0} {drain:11.0} {ratio:8.2} {enqueue:11.0}");
-        ratios.push(ratio);
+        let (embedded, enqueue) = drain(&Profile::Embedded, devices).await;
+        let (shared, _) = drain(&Profile::shared(), devices).await;
+        let [of_embedded, of_shared] = [embedded / bare, shared / bare];
+        println!(
+            "{round:5}  {bare:12.0} {embedded:11.0} {of_embedded:8.2} {shared:11.0} {of_shared:8.2} {enqueue:11.0}"
+        );
+        ratios[0].push(of_embedded);
+        ratios[1].push(of_shared);
     }
+    let [of_embedded, of_shared] = ratios.map(median);
+    println!("\nmedian ratio: embedded {of_embedded:.2}, shared {of_shared:.2}\n");
+    println!("profile   {SMALL:>9}/s {backlog:>11}/s    ratio");
+    for name in ["embedded", "shared"] {
+        let profile = || match name {
+            "embedded" => Profile::Embedded,
+            _ => Profile::shared(),
+        };
+        let (before, _) = drain(&profile(), SMALL).await;
+        let (large, _) = drain(&profile(), backlog).await;
+        let (after, _) = drain(&profile(), SMALL).await;
+        let small = f64::midpoint(before, after);
+        println!("{name:8}  {small:11.0} {large:13.0} {:8.2}", large / small);
+    }
+}
+
+fn median(mut ratios: Vec<f64>) -> f64 {
     ratios.sort_by(f64::total_cmp);
-    println!("\nmedian ratio {:.2}", ratios[ratios.len() / 2]);
+    ratios[ratios.len() / 2]
 }
 
 fn rate(devices: usize, took: Duration) -> f64 {
@@ -73,18 +115,21 @@ async fn bare_loop(devices: usize) -> f64 {
 }
 
 /// Devices a second of a drain, and of the enqueue before it.
-async fn drain(devices: usize) -> (f64, f64) {
+async fn drain(profile: &Profile, devices: usize) -> (f64, f64) {
     let program = env!("CARGO_BIN_EXE_repilot-under-test");
     let server = Server::start(program, devices).await;
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("devices.txt");
     std::fs::write(&list, server.ids().await.join("\n")).unwrap();
+    let ledger = match profile {
+        Profile::Embedded => None,
+        Profile::Shared(postgres, _) => Some(postgres.create_database()),
+    };
     let command = |arguments: &[&str]| {
         let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(folder.path())
-            .env("REPILOT_LEDGER__URL", folder.path().join("ledger.db"))
             .env("REPILOT_GRAPH__ROOT", &server.url)
             .env("REPILOT_GRAPH__TOKEN", "simulated")
             .env("REPILOT_THROTTLE__WRITES", "100000000")
@@ -93,6 +138,16 @@ async fn drain(devices: usize) -> (f64, f64) {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        match profile {
+            Profile::Embedded => {
+                command.env("REPILOT_LEDGER__URL", folder.path().join("ledger.db"));
+            }
+            Profile::Shared(_, redis) => {
+                command
+                    .env("REPILOT_LEDGER__URL", ledger.as_deref().unwrap_or_default())
+                    .env("REPILOT_REDIS__URL", redis.url());
+            }
+        }
         command.spawn().unwrap()
     };
     let begun = Instant::now();

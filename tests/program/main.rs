@@ -12,6 +12,7 @@ mod inventory;
 mod ledgers;
 mod look;
 mod plans;
+mod searches;
 #[cfg(unix)]
 mod shared;
 mod tenants;

@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod deployment;
+pub mod seeded;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};

@@ -17,6 +17,7 @@ use crate::tenants;
 const SIMULATION_FILE: &str = "simulation.db";
 
 /// A command's surroundings.
+#[derive(Clone)]
 pub(crate) struct App {
     pub(crate) settings: Settings,
     /// The settings file that was read.

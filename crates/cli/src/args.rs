@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use repilot_domain::{By, DeadReason, JobState, Role, TenantName, Verification};
+use repilot_ledger::JobCursor;
 use repilot_producer::Condition;
 
 use crate::help;
@@ -109,7 +110,7 @@ pub(crate) enum Command {
 }
 
 /// Which devices are meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SelectionArguments {
     /// Device lists of any kind (CSV, Excel, JSON, serials or ids one a line, packed or not); `-` for
     /// standard input
@@ -307,7 +308,14 @@ pub(crate) struct StatusArguments {
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
     /// Campaign
-    pub(crate) campaign: String,
+    #[arg(required_unless_present = "everywhere")]
+    pub(crate) campaign: Option<String>,
+    /// Those that fit, as in `state:dead tag:STORE*` [default: all]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
+    /// Of all campaigns; then every word is searched for
+    #[arg(long)]
+    pub(crate) everywhere: bool,
     /// Those in this state
     #[arg(long)]
     pub(crate) state: Option<JobState>,
@@ -322,8 +330,24 @@ pub(crate) struct JobsArguments {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
     /// Those after this job
-    #[arg(long, default_value_t = 0, value_name = "ID")]
-    pub(crate) after: i64,
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<JobCursor>,
+    /// In this order
+    #[arg(long, value_enum, default_value = "job")]
+    pub(crate) sort: JobOrder,
+    /// In the opposite order
+    #[arg(long)]
+    pub(crate) reverse: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JobOrder {
+    /// By number
+    Job,
+    /// By serial number
+    Serial,
+    /// By when they ended, where no more than 10,000 fit
+    Finished,
 }
 
 #[derive(Debug, Args)]
@@ -340,6 +364,9 @@ pub(crate) struct JobArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeadListArguments {
+    /// Each one that fits, as in `tag:STORE*` [default: none, but their counts]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
@@ -351,6 +378,9 @@ pub(crate) struct DeadListArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct DeadArguments {
+    /// Those that fit, as in `tag:STORE*`
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
@@ -393,6 +423,20 @@ pub(crate) enum CampaignCommand {
     Cancel {
         /// Campaign
         name: String,
+        /// Only those jobs that fit, as in `tag:STORE*` [default: the campaign and all of its jobs]
+        #[arg(value_name = "SEARCH")]
+        search: Vec<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Set jobs aside that have not been called yet
+    Skip {
+        /// Campaign
+        name: String,
+        /// Those that fit, as in `tag:STORE*`
+        #[arg(required = true, value_name = "SEARCH")]
+        search: Vec<String>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use repilot_domain::JobQueryError;
 use repilot_graph::{RootError, SetupError};
 use repilot_graph_sim::ScenarioError;
 use repilot_ledger::LedgerError;
@@ -44,6 +45,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<SetupError>() {
         return of_setup(error);
+    }
+    if cause.is::<JobQueryError>() {
+        return Some("`repilot jobs --help` shows how jobs are searched for".to_owned());
     }
     if cause.is::<RootError>() {
         return Some(
@@ -109,6 +113,9 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         LedgerError::InDoubt { .. } => {
             "see that the ledger can be reached, then run the same command again; \
              nothing is done twice"
+        }
+        LedgerError::TooManyToSort { .. } => {
+            "narrow the search, or sort by job; one campaign alone is sorted by serial at any size"
         }
         LedgerError::OtherTenant { .. }
         | LedgerError::OtherAction { .. }

@@ -88,15 +88,27 @@ Examples:
   repilot status --json                         for a script";
 
 pub(crate) const JOBS_EXAMPLES: &str = "\
+A search is words that must all hold:
+  state:dead,pending    also reason:, tag:, model:, user:, serial:, campaign:, device: and job:
+  model:\"Surface Go\"    quotes keep blanks and colons together
+  tag:STORE*            * and ? stand for anything and any character; (none) for no tag at all
+  user:@contoso.com     everybody of a domain
+  -tag:VIP              all but these
+  0924-3584             the job, device, serial or user of that name; where there is none, all whose
+                        serial or user contains it
+
 Examples:
-  repilot jobs spring --state dead
-  repilot jobs spring --reason backoff          those that wait after a failed call
+  repilot jobs spring 'state:dead tag:STORE* -model:\"Surface Go\"'
+  repilot jobs spring reason:backoff            those that wait after a failed call
+  repilot jobs --everywhere 0924-3584           whose serial or user contains that
   repilot jobs spring --json                    every one, for a script";
 
 pub(crate) const DEAD_EXAMPLES: &str = "\
 Examples:
   repilot dead list
+  repilot dead list 'tag:STORE*'                each one of them
   repilot dead requeue --campaign spring --reason attempts-spent
+  repilot dead requeue user:@contoso.com
   repilot dead discard --job 4711";
 
 pub(crate) const CAMPAIGN_EXAMPLES: &str = "\
@@ -104,7 +116,8 @@ Examples:
   repilot campaign list
   repilot campaign pause spring --reason 'change freeze'
   repilot campaign resume spring
-  repilot campaign cancel spring";
+  repilot campaign cancel spring
+  repilot campaign skip spring tag:VIP          set these jobs aside";
 
 pub(crate) const VERIFY_EXAMPLES: &str = "\
 Examples:

@@ -23,6 +23,7 @@ mod settings;
 mod summary;
 mod target;
 mod tenants;
+mod uploads;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,37 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An array of any length, printed element by element.
+pub(crate) struct JsonArray {
+    out: std::io::BufWriter<std::io::Stdout>,
+    is_empty: bool,
+}
+
+impl JsonArray {
+    pub(crate) fn begin() -> anyhow::Result<Self> {
+        let mut out = std::io::BufWriter::new(std::io::stdout());
+        out.write_all(b"[")?;
+        Ok(Self {
+            out,
+            is_empty: true,
+        })
+    }
+
+    pub(crate) fn push(&mut self, element: &impl Serialize) -> anyhow::Result<()> {
+        let before: &[u8] = if self.is_empty { b"\n" } else { b",\n" };
+        self.out.write_all(before)?;
+        self.is_empty = false;
+        serde_json::to_writer(&mut self.out, element)?;
+        Ok(())
+    }
+
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        self.out.write_all(b"\n]\n")?;
+        self.out.flush()?;
+        Ok(())
+    }
+}
+
 /// Whether what was printed to has gone, as `head` does: that is no error.
 pub(crate) fn reader_has_gone(error: &anyhow::Error) -> bool {
     let broken = |kind| kind == std::io::ErrorKind::BrokenPipe;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use repilot_domain::{CampaignId, LaneKind, Timestamp};
+use repilot_domain::{CampaignId, LaneKind, TenantName, Timestamp};
 use repilot_ledger::Ledger;
 use repilot_producer::{Fingerprint, Inventory, PlanSummary, Rejects, Resolution, Selection};
 use serde::Serialize;
@@ -52,6 +52,8 @@ pub(crate) struct Made {
     pub(crate) inventory: Inventory,
     /// Exactly the devices that are to be enqueued.
     pub(crate) devices: Vec<PlannedDevice>,
+    /// Of their ids, in order.
+    pub(crate) devices_sha256: String,
 }
 
 /// A device of a plan.
@@ -144,6 +146,7 @@ pub(crate) async fn plan(
         plan,
         inventory,
         devices: resolved.devices,
+        devices_sha256: resolved.devices_sha256,
     })
 }
 
@@ -254,6 +257,14 @@ async fn duration(
     let granted = learnt.unwrap_or(configured).min(configured).max(1.0);
     let windows = (devices as f64 - granted).max(0.0) / granted;
     Ok(settings.window.0.mul_f64(windows))
+}
+
+/// What is asked before a plan is enqueued.
+pub(crate) fn question(plan: &Plan, tenant: &TenantName) -> String {
+    format!(
+        "Enqueue {} devices of tenant {tenant} to have their users unassigned?",
+        plan.summary.planned
+    )
 }
 
 /// Asks whether a plan is meant.

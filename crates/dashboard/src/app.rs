@@ -7,7 +7,10 @@ use repilot_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Limiter, OneTimeLink};
+use crate::lists::Lists;
+use crate::live::Hub;
 use crate::options::Options;
+use crate::uploads::Uploads;
 
 /// What every request shares; cheap to clone.
 #[derive(Clone)]
@@ -20,6 +23,11 @@ pub(crate) struct Shared {
     /// What signs in whoever started the dashboard.
     pub(crate) link: OneTimeLink,
     pub(crate) limiter: Limiter,
+    /// Makes plans of uploaded lists, where that can be done.
+    pub(crate) lists: Option<Arc<dyn Lists>>,
+    pub(crate) uploads: Uploads,
+    /// What all who look share.
+    pub(crate) hub: Hub,
     /// Ends what would not end by itself.
     pub(crate) stop: CancellationToken,
 }
@@ -29,6 +37,7 @@ impl App {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         options: Options,
+        lists: Option<Arc<dyn Lists>>,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -37,6 +46,9 @@ impl App {
             options,
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
+            lists,
+            uploads: Uploads::default(),
+            hub: Hub::default(),
             stop,
         }))
     }

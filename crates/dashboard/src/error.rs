@@ -74,6 +74,14 @@ pub(crate) enum Refusal {
     /// It cannot be done as things are.
     #[error("{0}")]
     Conflict(String),
+    /// A list that no plan can be made of, or none any more.
+    #[error("{why}")]
+    List {
+        /// Why.
+        why: String,
+        /// What to do about it.
+        advice: String,
+    },
     /// Too many attempts.
     #[error("too many attempts to sign in")]
     Hurried {
@@ -94,16 +102,18 @@ impl Refusal {
             Self::Role | Self::Foreign => StatusCode::FORBIDDEN,
             Self::Unclear(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::List { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Hurried { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Ledger(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// What to do about it.
-    fn advice(&self) -> &'static str {
+    fn advice(&self) -> &str {
         match self {
             Self::Missing(_) => "It may have been cleared away, or the address has a slip in it.",
             Self::SignIn { .. } | Self::FromAfar { .. } => "",
+            Self::List { advice, .. } => advice,
             Self::Role => "Ask an operator to do it, or to give you the role.",
             Self::Foreign => "Go back, reload the page, and try again.",
             Self::Unclear(_) | Self::Conflict(_) => "Nothing was changed. Go back and try again.",

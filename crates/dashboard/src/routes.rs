@@ -1,19 +1,46 @@
 //! Which address shows what.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, assets, guard, pages};
+use crate::{access, acts, assets, bulk, guard, live, people, uploads, views};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
     Router::new()
-        .route("/", get(pages::campaigns::page))
-        .route("/campaigns/{id}/pause", post(acts::pause))
-        .route("/campaigns/{id}/resume", post(acts::resume))
+        .route("/", get(views::show))
+        .route("/campaigns/{name}", get(views::show))
+        .route(
+            "/campaigns/{name}/pause",
+            get(acts::ask_pause).post(acts::pause),
+        )
+        .route("/campaigns/{name}/resume", post(acts::resume))
+        .route(
+            "/campaigns/{name}/cancel",
+            get(acts::ask_cancel).post(acts::cancel),
+        )
+        .route("/jobs", get(views::show))
+        .route("/jobs/{id}", get(bulk::ask).post(bulk::act))
+        .route("/find", get(bulk::find))
+        .route("/dead", get(views::show))
+        .route("/lanes", get(views::show))
+        .route("/workers", get(views::show))
+        .route("/activity", get(views::show))
+        .route("/access", get(people::page))
+        .route("/access/tokens", post(people::make_token))
+        .route("/access/tokens/revoke", post(people::revoke_token))
+        .route(
+            "/upload",
+            get(uploads::page)
+                .post(uploads::plan)
+                .layer(DefaultBodyLimit::max(uploads::LIST_MAX_BYTES)),
+        )
+        .route("/upload/{id}", post(uploads::enqueue))
+        .route("/live", get(live::stream))
         .route("/sign-in", get(access::page).post(access::by_password))
         .route("/sign-in/link/{token}", get(access::by_link))
         .route("/sign-out", post(access::out))

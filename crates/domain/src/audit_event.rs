@@ -23,6 +23,10 @@ pub enum AuditEvent {
     Requeued,
     /// Dead letters were set aside for good.
     Discarded,
+    /// Jobs that had not been called yet were taken back.
+    JobsCancelled,
+    /// Jobs that had not been called yet were set aside.
+    JobsSkipped,
     /// A campaign paused itself over its dead letters.
     BreakerTripped,
     /// A campaign's first slice is through; it waits for a person.
@@ -65,6 +69,8 @@ words!(AuditEvent, "audit event", {
     Ended => "ended",
     Requeued => "requeued",
     Discarded => "discarded",
+    JobsCancelled => "jobs-cancelled",
+    JobsSkipped => "jobs-skipped",
     BreakerTripped => "breaker-tripped",
     CanaryWaiting => "canary-waiting",
     CanaryPassed => "canary-passed",

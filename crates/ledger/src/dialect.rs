@@ -98,9 +98,15 @@ impl Dialect {
     /// A migration's text with this database's words in it, without what is only in another: that
     /// follows a line which says so, up to the next such line or one that says `-- in both`.
     pub(crate) fn shape(self, migration: &str) -> String {
-        let (key, only_here) = match self {
-            Self::Sqlite => ("id INTEGER", "-- only in SQLite"),
-            Self::Postgres => ("id BIGINT", "-- only in PostgreSQL"),
+        let (only_here, key, text, kept) = match self {
+            Self::Sqlite => ("-- only in SQLite", "id INTEGER", "TEXT", "WITHOUT ROWID"),
+            Self::Postgres => (
+                "-- only in PostgreSQL",
+                "id BIGINT",
+                // Or texts would be in the order of the server's language, which no prefix is.
+                "TEXT COLLATE \"C\"",
+                "",
+            ),
         };
         let mut is_here = true;
         let mut shaped = String::with_capacity(migration.len());
@@ -115,7 +121,10 @@ impl Dialect {
                 shaped.push('\n');
             }
         }
-        shaped.replace("id ROW_KEY", key)
+        shaped
+            .replace("id ROW_KEY", key)
+            .replace("BYTEWISE_TEXT", text)
+            .replace("KEPT_BY_KEY", kept)
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.
@@ -125,6 +134,20 @@ impl Dialect {
             Self::Postgres => {
                 format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)")
             }
+        }
+    }
+
+    /// The same, of those rows alone that meet a condition.
+    pub(crate) fn gathered_where(self, columns: &str, condition: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                format!("json_group_array(json_array({columns})) FILTER (WHERE {condition})")
+            }
+            Self::Postgres => format!(
+                "CAST(COALESCE(
+                     json_agg(json_build_array({columns})) FILTER (WHERE {condition}), '[]'
+                 ) AS TEXT)"
+            ),
         }
     }
 

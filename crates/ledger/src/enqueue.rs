@@ -9,6 +9,7 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
+use crate::search::insert_keys;
 use crate::{Ledger, LedgerError, Task, audit, locks};
 
 /// A device that becomes a job.
@@ -147,6 +148,7 @@ impl Ledger {
             .await
             .doing("enqueue jobs")?
             .rows_affected();
+        insert_keys(&mut transaction, campaign, jobs, first).await?;
         let mut deltas = Deltas::default();
         deltas.add(
             campaign,

@@ -118,6 +118,12 @@ pub enum LedgerError {
     /// A statement moved a job as the state machine does not allow: a defect of this program.
     #[error("the ledger refuses to move a job")]
     Transition(#[from] repilot_domain::IllegalTransition),
+    /// No index bears the order that a search asks for, and too many jobs fit to sort them.
+    #[error("more than {most} jobs fit, and no index sorts them so")]
+    TooManyToSort {
+        /// As many as are sorted.
+        most: i64,
+    },
     /// Nothing is enqueued into a campaign that was cancelled.
     #[error("campaign {0} was cancelled")]
     Cancelled(repilot_domain::CampaignId),

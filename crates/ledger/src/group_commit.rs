@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
 use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -48,6 +48,17 @@ pub enum GroupCommitError {
     Closed,
 }
 
+/// A settlement that nobody waited for and that was not taken.
+#[derive(Debug)]
+pub struct Unsettled {
+    /// The job.
+    pub job: JobId,
+    /// Its campaign, as the claim named it.
+    pub campaign: Option<CampaignId>,
+    /// What failed; nothing did where the claim no longer held and the word was refused.
+    pub failure: Option<GroupCommitError>,
+}
+
 enum Command {
     Claim {
         job: JobId,
@@ -62,9 +73,16 @@ enum Command {
         advance: Box<Advance>,
         reply: oneshot::Sender<Result<bool, GroupCommitError>>,
     },
+    Post {
+        settlement: Box<Settlement>,
+        unsettled: mpsc::UnboundedSender<Unsettled>,
+    },
     Recall {
         job: JobId,
         dispatch: i64,
+        reply: oneshot::Sender<Result<(), GroupCommitError>>,
+    },
+    Flush {
         reply: oneshot::Sender<Result<(), GroupCommitError>>,
     },
 }
@@ -134,6 +152,28 @@ impl GroupCommit {
         self.send(command, answer).await
     }
 
+    /// Hands a claimed job's settlement over, and waits for no more than room: a caller that has
+    /// nothing else to do with the job is free for the next. `unsettled` hears of it if it is not
+    /// taken; [`GroupCommit::flush`] waits until it is known.
+    pub async fn post(
+        &self,
+        settlement: Settlement,
+        unsettled: &mpsc::UnboundedSender<Unsettled>,
+    ) -> Result<(), GroupCommitError> {
+        let command = Command::Post {
+            settlement: Box::new(settlement),
+            unsettled: unsettled.clone(),
+        };
+        let sent = self.sender.send(command).await;
+        sent.map_err(|_closed| GroupCommitError::Closed)
+    }
+
+    /// Waits until all is committed, or told to have failed, that was handed over before.
+    pub async fn flush(&self) -> Result<(), GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Flush { reply }, answer).await
+    }
+
     /// Puts a queued job back: its turn came, but its lane had closed.
     pub async fn recall(&self, job: JobId, dispatch: i64) -> Result<(), GroupCommitError> {
         let (reply, answer) = oneshot::channel();
@@ -196,8 +236,11 @@ impl<'a> Batch<'a> {
         for command in commands {
             match command {
                 Command::Claim { job, dispatch, .. } => batch.claims.push((*job, *dispatch)),
-                Command::Settle { settlement, .. } => batch.settlements.push(settlement.as_ref()),
                 Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
+                Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
+                    batch.settlements.push(settlement.as_ref());
+                }
+                Command::Flush { .. } => {}
                 Command::Recall { job, dispatch, .. } => batch.recalls.push((*job, *dispatch)),
             }
         }
@@ -327,10 +370,25 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             (Command::Advance { advance, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&advance.job)));
             }
-            (Command::Recall { reply, .. }, Ok(_)) => {
+            (Command::Post { settlement, .. }, Ok((_, settled)))
+                if settled.contains(&settlement.job) => {}
+            (
+                Command::Post {
+                    settlement,
+                    unsettled,
+                },
+                result,
+            ) => {
+                let _ = unsettled.send(Unsettled {
+                    job: settlement.job,
+                    campaign: settlement.campaign,
+                    failure: result.as_ref().err().cloned(),
+                });
+            }
+            (Command::Recall { reply, .. } | Command::Flush { reply }, Ok(_)) => {
                 let _ = reply.send(Ok(()));
             }
-            (Command::Recall { reply, .. }, Err(error)) => {
+            (Command::Recall { reply, .. } | Command::Flush { reply }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
             (Command::Claim { reply, .. }, Err(error)) => {

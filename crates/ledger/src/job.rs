@@ -1,17 +1,17 @@
 //! Reading jobs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use repilot_domain::{
     Action, CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification,
 };
 use serde::Serialize;
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, gathered, progress};
+use crate::rows::{Columns, batch, gathered, progress};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -79,17 +79,6 @@ pub struct Job {
     pub verification: Option<Verification>,
     /// When somebody looked.
     pub verified_at: Option<Timestamp>,
-}
-
-/// Which jobs of a campaign to read.
-#[derive(Debug, Clone, Default)]
-pub struct JobFilter {
-    /// Those in this state.
-    pub state: Option<JobState>,
-    /// Those with this reason.
-    pub reason: Option<String>,
-    /// Those of which the inventory said this.
-    pub verification: Option<Verification>,
 }
 
 /// What [`Job::read`] reads.
@@ -185,33 +174,43 @@ impl Ledger {
     }
 
     /// A page of a campaign's jobs, by number.
-    pub async fn jobs(
-        &self,
-        campaign: CampaignId,
-        filter: &JobFilter,
-        page: Page,
-    ) -> Result<Vec<Job>, LedgerError> {
+    pub async fn jobs(&self, campaign: CampaignId, page: Page) -> Result<Vec<Job>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM jobs
              WHERE campaign_id = $1
                AND id > $2
-               AND ($3 = '' OR state = $3)
-               AND ($4 = '' OR reason = $4)
-               AND ($6 = '' OR verification = $6)
              ORDER BY id
-             LIMIT $5"
+             LIMIT $3"
         )))
         .bind(campaign.0)
         .bind(page.after.0)
-        .bind(filter.state.map_or("", JobState::as_str))
-        .bind(filter.reason.as_deref().unwrap_or(""))
         .bind(i64::from(page.limit))
-        .bind(filter.verification.map_or("", Verification::as_str))
         .fetch_all(&mut *reader)
         .await
         .doing("read jobs")?;
         rows.iter().map(Job::read).collect()
+    }
+
+    /// Those of these jobs that are there, in this order.
+    pub(crate) async fn jobs_of(
+        connection: &mut AnyConnection,
+        ids: &[i64],
+    ) -> Result<Vec<Job>, LedgerError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM jobs
+             WHERE id IN (SELECT id FROM {each} AS found)",
+            each = Dialect::of(connection).each_id()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(batch(ids)?)
+            .fetch_all(connection)
+            .await
+            .doing("read jobs")?;
+        let mut jobs: Vec<Job> = rows.iter().map(Job::read).collect::<Result<_, _>>()?;
+        let places: HashMap<i64, usize> = ids.iter().copied().zip(0..).collect();
+        jobs.sort_by_key(|job| places.get(&job.id.0).copied());
+        Ok(jobs)
     }
 
     /// The devices of a tenant that have a job to be done in an open campaign other than this.

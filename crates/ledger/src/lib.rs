@@ -36,6 +36,7 @@ mod prune;
 mod refusal;
 mod rescue;
 mod rows;
+mod search;
 mod session;
 mod settle;
 mod tables;
@@ -58,10 +59,10 @@ pub use dispatch::Dispatched;
 pub use enqueue::{Enqueued, NewJob, NewList};
 pub use error::LedgerError;
 pub use explain::{Blocker, Explanation, explain};
-pub use group_commit::{GroupCommit, GroupCommitError};
+pub use group_commit::{GroupCommit, GroupCommitError, Unsettled};
 pub use integrity::{Integrity, Miscount};
 pub use inventory::Listing;
-pub use job::{Job, JobFilter, Page};
+pub use job::{Job, Page};
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};
 pub use ledger::Ledger;
 pub use location::{LedgerLocation, PostgresUrl};
@@ -69,6 +70,10 @@ pub use minutes::{Minute, MinuteCounts, Minutes};
 pub use prune::{Forgettable, Forgotten};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use rescue::Rescued;
+pub use search::{
+    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
+    JobsMeant, Seek,
+};
 pub use session::{Session, SignInWay};
 pub use task::Task;
 pub use user::User;

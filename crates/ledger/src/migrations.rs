@@ -53,6 +53,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "aftermath",
         include_str!("../../../migrations/0010_aftermath.sql"),
     ),
+    (
+        11,
+        "search",
+        include_str!("../../../migrations/0011_search.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

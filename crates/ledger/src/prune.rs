@@ -196,6 +196,10 @@ async fn forget_chunk(
     // What refers to a job goes before it.
     for sql in [
         format!("DELETE FROM attempts WHERE job_id IN (SELECT id FROM {each} AS chunk)"),
+        format!(
+            "DELETE FROM job_keys
+             WHERE campaign_id = {campaign} AND job_id IN (SELECT id FROM {each} AS chunk)"
+        ),
         format!("DELETE FROM jobs WHERE id IN (SELECT id FROM {each} AS chunk)"),
     ] {
         sqlx::query(AssertSqlSafe(sql))

@@ -108,6 +108,18 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "job_keys",
+        columns: &[
+            ("campaign_id", Number),
+            ("job_id", Number),
+            ("serial", Text),
+            ("user_principal_name", Text),
+            ("user_domain", Text),
+            ("group_tag", Text),
+            ("model", Text),
+        ],
+    },
+    Table {
         name: "attempts",
         columns: &[
             ("job_id", Number),

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{
-    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, WithCauses,
-};
+use repilot_domain::{AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName};
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Verdict, WaitReason,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
+    WaitReason,
 };
 use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Permit};
@@ -44,8 +43,8 @@ pub(crate) struct Handler {
     pub(crate) stop: CancellationToken,
     /// Told when a delivery is done: the lane may take more.
     pub(crate) wake: Arc<Notify>,
-    /// Told when the ledger no longer takes what is said.
-    pub(crate) failed: mpsc::UnboundedSender<GroupCommitError>,
+    /// Told of what the ledger did not take.
+    pub(crate) unsettled: mpsc::UnboundedSender<Unsettled>,
 }
 
 impl Handler {
@@ -55,15 +54,13 @@ impl Handler {
             Ok(handled) => handled,
             Err(_panic) => self.take_back(&delivery).await,
         };
-        if let Err(error) = handled {
-            tracing::error!(
-                job.id = delivery.job.0,
-                tenant = %delivery.tenant,
-                error = %WithCauses(&error),
-                "the ledger does not take what became of a job; its device is looked at before it is called again"
-            );
+        if let Err(failure) = handled {
             // Whoever listens is told once; after that nobody does.
-            let _ = self.failed.send(error);
+            let _ = self.unsettled.send(Unsettled {
+                job: delivery.job,
+                campaign: None,
+                failure: Some(failure),
+            });
         }
         self.wake.notify_one();
     }
@@ -132,10 +129,8 @@ impl Handler {
             }
         };
         let settlement = self.settlement(&job, decision, attempts);
-        if !self.commit.settle(settlement).await? {
-            taken_over(&job, delivery);
-        }
-        Ok(())
+        // What was said of a job is nobody's to wait for: its slot is the next one's.
+        self.commit.post(settlement, &self.unsettled).await
     }
 
     /// Keeps that a step is done before the next is called: whoever comes after a crash goes on

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use repilot_domain::Clock;
-use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, WorkerRow};
+use repilot_domain::{Clock, WithCauses};
+use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettled, WorkerRow};
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
 use repilot_throttle::SharedBudgets;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -113,26 +113,27 @@ impl Worker {
         } = self;
         let id = keeper.row.id.clone();
         let wake = Arc::new(Notify::new());
-        let (failed, mut failures) = mpsc::unbounded_channel();
+        let (unsettled, untaken) = mpsc::unbounded_channel();
         // Whatever ends the work ends all of it.
         let ending = stop.child_token();
+        let commit = GroupCommit::start(
+            keeper.ledger.clone(),
+            id.clone(),
+            keeper.by(),
+            Arc::clone(&keeper.clock),
+            LEASE,
+        )
+        .map_err(WorkerError::Thread)?;
         let handler = Arc::new(Handler {
             lanes: Arc::clone(&keeper.lanes),
             lease: Arc::clone(&keeper.lease),
-            commit: GroupCommit::start(
-                keeper.ledger.clone(),
-                id.clone(),
-                keeper.by(),
-                Arc::clone(&keeper.clock),
-                LEASE,
-            )
-            .map_err(WorkerError::Thread)?,
+            commit: commit.clone(),
             retry: settings.retry,
             calls: Semaphore::new(settings.concurrency),
             clock: Arc::clone(&keeper.clock),
             stop: ending.clone(),
             wake: Arc::clone(&wake),
-            failed,
+            unsettled,
         });
         let feeder = Feeder {
             ledger: keeper.ledger.clone(),
@@ -164,6 +165,8 @@ impl Worker {
         let handling = async {
             let ended = receiving.await;
             ending.cancel();
+            // What the last handlers said; should it fail, they have told of it.
+            let _ = commit.flush().await;
             all_done.cancel();
             match ended {
                 Ok(ended) => ended.map_err(WorkerError::from),
@@ -175,17 +178,45 @@ impl Worker {
             // What is in flight ends, and its leases are renewed until it has.
             keeper.renew_until(&all_done).await;
         };
-        let failing = async {
-            tokio::select! {
-                Some(error) = failures.recv() => {
-                    ending.cancel();
-                    Err(WorkerError::Commit(error))
-                }
-                () = all_done.cancelled() => Ok(()),
-            }
-        };
+        let failing = hear_unsettled(untaken, &ending, &all_done);
         let (ended, (), failed) = tokio::join!(handling, keeping, failing);
         let given_back = keeper.give_back().await.map_err(WorkerError::from);
         failed.and(ended).and(given_back)
+    }
+}
+
+/// Tells of settlements that were not taken until `all_done`; one that failed ends the work.
+async fn hear_unsettled(
+    mut untaken: mpsc::UnboundedReceiver<Unsettled>,
+    ending: &CancellationToken,
+    all_done: &CancellationToken,
+) -> Result<(), WorkerError> {
+    let mut failed = Ok(());
+    loop {
+        let said = tokio::select! {
+            biased;
+            said = untaken.recv() => said,
+            () = all_done.cancelled() => None,
+        };
+        let Some(said) = said else {
+            return failed;
+        };
+        match said.failure {
+            None => tracing::warn!(
+                job.id = said.job.0,
+                campaign.id = said.campaign.map(|campaign| campaign.0),
+                "a job was taken over while it was being called; its new owner looks at the device first"
+            ),
+            Some(failure) => {
+                tracing::error!(
+                    job.id = said.job.0,
+                    campaign.id = said.campaign.map(|campaign| campaign.0),
+                    error = %WithCauses(&failure),
+                    "the ledger does not take what became of a job; its device is looked at before it is called again"
+                );
+                ending.cancel();
+                failed = failed.and(Err(WorkerError::Commit(failure)));
+            }
+        }
     }
 }

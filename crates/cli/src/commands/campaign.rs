@@ -1,8 +1,11 @@
 //! `campaign`: listed, paused, resumed, cancelled.
 
+use repilot_domain::{JobAct, JobCondition, JobState};
+use repilot_ledger::{Campaign, JobSelection, Ledger};
+
 use crate::app::{self, App};
 use crate::args::{CampaignCommand, StatusArguments};
-use crate::commands::status;
+use crate::commands::{jobs, status};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{ask, print, print_json, say};
@@ -23,7 +26,8 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
         CampaignCommand::Pause { name, .. }
         | CampaignCommand::Resume { name }
-        | CampaignCommand::Cancel { name, .. } => name,
+        | CampaignCommand::Cancel { name, .. }
+        | CampaignCommand::Skip { name, .. } => name,
     };
     let campaign = app::campaign(&ledger, name).await?;
     let by = &app.actor;
@@ -49,6 +53,18 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                 format!("campaign {name} is not paused; nothing changed")
             }
         }
+        CampaignCommand::Cancel { search, yes, .. } if !search.is_empty() => {
+            match act(app, &ledger, &campaign, JobAct::Cancel, search, *yes).await? {
+                Some(jobs) => format!("{jobs} jobs of campaign {name} will not be called"),
+                None => return Ok(Exit::Error),
+            }
+        }
+        CampaignCommand::Skip { search, yes, .. } => {
+            match act(app, &ledger, &campaign, JobAct::Skip, search, *yes).await? {
+                Some(jobs) => format!("{jobs} jobs of campaign {name} are set aside"),
+                None => return Ok(Exit::Error),
+            }
+        }
         CampaignCommand::Cancel { yes, .. } => {
             let open = campaign.counts.open();
             if campaign.has_ended() {
@@ -72,4 +88,36 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         print(&done);
     }
     Ok(Exit::Done)
+}
+
+/// Does something to those jobs that fit and have not been called yet, if that is what is meant; to
+/// how many.
+async fn act(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    act: JobAct,
+    search: &[String],
+    yes: bool,
+) -> anyhow::Result<Option<u64>> {
+    let states = JobState::sources_of(act.event());
+    let query = jobs::query(search)?.and(JobCondition::State(states));
+    let meant = ledger.jobs_meant(Some(campaign.id), &query).await?;
+    let (jobs, name) = (meant.jobs, &campaign.name);
+    let what = match act {
+        JobAct::Skip => "Set aside",
+        JobAct::Cancel | JobAct::Requeue | JobAct::Discard => "Cancel",
+    };
+    let question = format!("{what} {jobs} jobs of campaign {name} for good?");
+    if jobs > 0 && !yes && !ask(&question)? {
+        say("nothing changed");
+        return Ok(None);
+    }
+    let selection = JobSelection::All {
+        campaign: Some(campaign.id),
+        query,
+        meant,
+    };
+    let acted_on = ledger.act(act, &selection, &app.actor, app.now()).await?;
+    Ok(Some(acted_on.jobs))
 }

@@ -15,6 +15,7 @@ use crate::drain;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{print, print_json, say};
+use crate::uploads;
 
 pub(crate) async fn run(app: &App, arguments: &DashboardArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger().await?;
@@ -75,7 +76,8 @@ async fn bind(
 ) -> anyhow::Result<Dashboard> {
     let options = options(app, listen)?;
     let clock = std::sync::Arc::clone(&app.clock);
-    let bound = Dashboard::bind(ledger.clone(), clock, options, stop.clone()).await;
+    let lists = uploads::lists(app, ledger);
+    let bound = Dashboard::bind(ledger.clone(), clock, options, lists, stop.clone()).await;
     bound.map_err(|error| match &error {
         ServeError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::error(

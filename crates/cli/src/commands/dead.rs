@@ -1,11 +1,12 @@
 //! `dead`: dead letters listed, requeued, discarded.
 
-use repilot_domain::JobId;
+use repilot_domain::{JobId, JobState};
 use repilot_ledger::{DeadSelection, Ledger};
 use serde::Serialize;
 
 use crate::app::{self, App};
-use crate::args::{DeadArguments, DeadCommand, DeadListArguments};
+use crate::args::{DeadArguments, DeadCommand, DeadListArguments, JobOrder, JobsArguments};
+use crate::commands::jobs;
 use crate::exit::Exit;
 use crate::output::{print, print_json, rendered, table};
 
@@ -18,10 +19,13 @@ struct Changed {
 pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     match command {
-        DeadCommand::List(arguments) => list(app, &ledger, arguments).await,
+        DeadCommand::List(arguments) if arguments.search.is_empty() => {
+            list(app, &ledger, arguments).await
+        }
+        DeadCommand::List(arguments) => jobs::run(app, &each_of(arguments)).await,
         DeadCommand::Requeue(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.requeue(selection, &app.actor, app.now()).await?;
+            let jobs = ledger.requeue(&selection, &app.actor, app.now()).await?;
             let next = match &arguments.campaign {
                 Some(name) => app.how_to_drain(&app::campaign(&ledger, name).await?)?,
                 None => format!("`{} worker --until-empty`", app.command()?),
@@ -31,7 +35,7 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         }
         DeadCommand::Discard(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.discard(selection, &app.actor, app.now()).await?;
+            let jobs = ledger.discard(&selection, &app.actor, app.now()).await?;
             changed(app, jobs, "discarded", "their attempts stay in the ledger")
         }
     }
@@ -72,7 +76,7 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyh
     let campaign = app::quoted(&groups[0].campaign);
     let reason = groups[0].reason;
     print(&format!(
-        "\neach one   {command} jobs {campaign} --state dead"
+        "\neach one   {command} jobs {campaign} state:dead"
     ));
     print(&format!(
         "requeue    {command} dead requeue --campaign {campaign} --reason {reason}"
@@ -81,6 +85,22 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyh
         "discard    {command} dead discard --campaign {campaign} --reason {reason}"
     ));
     Ok(Exit::Done)
+}
+
+/// Each dead letter that fits.
+fn each_of(arguments: &DeadListArguments) -> JobsArguments {
+    JobsArguments {
+        campaign: arguments.campaign.clone(),
+        search: arguments.search.clone(),
+        everywhere: arguments.campaign.is_none(),
+        state: Some(JobState::Dead),
+        reason: arguments.reason.map(|reason| reason.to_string()),
+        verification: None,
+        limit: None,
+        after: None,
+        sort: JobOrder::Job,
+        reverse: false,
+    }
 }
 
 async fn selection(ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<DeadSelection> {
@@ -92,6 +112,7 @@ async fn selection(ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result
         campaign,
         reason: arguments.reason,
         job: arguments.job.map(JobId),
+        query: jobs::query(&arguments.search)?,
     })
 }
 

@@ -33,10 +33,7 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
         plan_text::show(plan);
     }
     planning::accept(app, plan, selection)?;
-    let question = format!(
-        "Enqueue {} devices of tenant {} to have their users unassigned?",
-        plan.summary.planned, target.tenant.name
-    );
+    let question = planning::question(plan, &target.tenant.name);
     if !arguments.yes && !planning::agreed(&question)? {
         return Ok(Exit::Error);
     }

@@ -1,16 +1,14 @@
 //! `export`: one row a device, to stdout.
 
-use std::io::Write as _;
-
 use repilot_domain::{JobId, Verification};
-use repilot_ledger::{Campaign, Job, JobFilter, Ledger, Page};
+use repilot_ledger::{Campaign, Job, Ledger, Page};
 use repilot_producer::defused;
 use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::{ExportArguments, ExportFormat};
 use crate::exit::Exit;
-use crate::output::reader_has_gone;
+use crate::output::{JsonArray, reader_has_gone};
 
 /// Jobs read at once: a campaign of any size takes no more memory than this.
 const PAGE: u32 = 5_000;
@@ -140,9 +138,7 @@ async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> an
         limit: PAGE,
     };
     loop {
-        let jobs = ledger
-            .jobs(campaign.id, &JobFilter::default(), page)
-            .await?;
+        let jobs = ledger.jobs(campaign.id, page).await?;
         let Some(last) = jobs.last() else { break };
         page.after = last.id;
         for job in &jobs {
@@ -154,10 +150,7 @@ async fn write(ledger: &Ledger, campaign: &Campaign, format: ExportFormat) -> an
 
 enum Writer {
     Csv(Box<csv::Writer<std::io::Stdout>>),
-    Json {
-        out: std::io::BufWriter<std::io::Stdout>,
-        any: bool,
-    },
+    Json(JsonArray),
 }
 
 impl Writer {
@@ -168,22 +161,14 @@ impl Writer {
                 writer.write_record(HEADER)?;
                 Self::Csv(Box::new(writer))
             }
-            ExportFormat::Json => {
-                let mut out = std::io::BufWriter::new(std::io::stdout());
-                out.write_all(b"[")?;
-                Self::Json { out, any: false }
-            }
+            ExportFormat::Json => Self::Json(JsonArray::begin()?),
         })
     }
 
     fn write(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
         match self {
             Self::Csv(writer) => writer.write_record(row.cells())?,
-            Self::Json { out, any } => {
-                out.write_all(if *any { b",\n" } else { b"\n" })?;
-                *any = true;
-                serde_json::to_writer(out, row)?;
-            }
+            Self::Json(array) => array.push(row)?,
         }
         Ok(())
     }
@@ -191,10 +176,7 @@ impl Writer {
     fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Csv(mut writer) => writer.flush()?,
-            Self::Json { mut out, .. } => {
-                out.write_all(b"\n]\n")?;
-                out.flush()?;
-            }
+            Self::Json(array) => array.end()?,
         }
         Ok(())
     }

@@ -1,61 +1,116 @@
-//! `jobs`: a campaign's jobs.
+//! `jobs`: what a search finds among a campaign's jobs, or all.
 
-use repilot_domain::JobId;
-use repilot_ledger::{JobFilter, Page};
+use repilot_domain::{JobCondition, JobQuery};
+use repilot_ledger::{Job, JobCursor, JobSearch, JobSort, Ledger, Seek};
 
 use crate::app::{self, App};
-use crate::args::JobsArguments;
+use crate::args::{JobOrder, JobsArguments};
 use crate::exit::Exit;
-use crate::output::{plain, print, print_json, rendered, say, table};
+use crate::output::{JsonArray, plain, print, reader_has_gone, rendered, say, table};
 
 /// As many jobs as a person looks at in a terminal.
 const SHOWN: u32 = 100;
 
+/// Jobs read at once: however many there are, they take no more memory than this.
+const PAGE: u32 = 1_000;
+
 pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
-    let campaign = app::campaign(&ledger, &arguments.campaign).await?;
-    let filter = JobFilter {
-        state: arguments.state,
-        reason: arguments.reason.clone(),
-        verification: arguments.verification,
-    };
+    let search = search(&ledger, arguments).await?;
     let limit = arguments
         .limit
         .unwrap_or(if app.json { u32::MAX } else { SHOWN });
-    let page = Page {
-        after: JobId(arguments.after),
-        limit,
-    };
-    let jobs = ledger.jobs(campaign.id, &filter, page).await?;
     if app.json {
-        print_json(&jobs)?;
-        return Ok(Exit::Done);
+        return match print_array(&ledger, search, limit).await {
+            Err(error) if reader_has_gone(&error) => Ok(Exit::Done),
+            printed => printed.map(|()| Exit::Done),
+        };
     }
-    let assigns = campaign.action.needs_user() || campaign.rolls_back.is_some();
-    let mut header = vec!["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"];
-    if assigns {
-        header.extend(["NEW USER", "STANDS"]);
-    }
-    let mut rows = table(&header);
-    for job in &jobs {
-        let mut cells = vec![
+    let mut rows = table(&["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"]);
+    let after = each(&ledger, search, limit, |job| {
+        // Where a job stands between two steps says more than what Graph said last.
+        let said = [job.stands.as_str(), job.message.as_str()];
+        let said: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
+        rows.add_row([
             job.id.to_string(),
             plain(&job.serial),
             job.state.to_string(),
             job.attempts.to_string(),
             plain(&job.reason),
-            plain(&job.message),
-        ];
-        if assigns {
-            cells.extend([plain(&job.new_user_principal_name), plain(&job.stands)]);
-        }
-        rows.add_row(cells);
-    }
+            plain(&said.join("; ")),
+        ]);
+        Ok(())
+    })
+    .await?;
     print(&rendered(&rows));
-    if jobs.len() == usize::try_from(limit).unwrap_or(usize::MAX)
-        && let Some(last) = jobs.last()
-    {
-        say(&format!("more with --after {}", last.id));
+    if let Some(after) = after {
+        say(&format!("more with --after {after}"));
     }
     Ok(Exit::Done)
+}
+
+async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<JobSearch> {
+    let (campaign, words) = match &arguments.campaign {
+        Some(name) if !arguments.everywhere => {
+            let campaign = app::campaign(ledger, name).await?;
+            (Some(campaign.id), arguments.search.clone())
+        }
+        word => (
+            None,
+            word.iter().chain(&arguments.search).cloned().collect(),
+        ),
+    };
+    let mut query = query(&words)?;
+    if let Some(state) = arguments.state {
+        query = query.and(JobCondition::State(vec![state]));
+    }
+    if let Some(reason) = &arguments.reason {
+        query = query.and(JobCondition::Reason(vec![reason.to_lowercase()]));
+    }
+    if let Some(verification) = arguments.verification {
+        query = query.and(JobCondition::Verification(vec![verification]));
+    }
+    Ok(JobSearch {
+        sort: match arguments.sort {
+            JobOrder::Job => JobSort::Job,
+            JobOrder::Serial => JobSort::Serial,
+            JobOrder::Finished => JobSort::Finished,
+        },
+        descending: arguments.reverse,
+        seek: arguments.after.map_or(Seek::Start, Seek::After),
+        ..JobSearch::first(campaign, query, PAGE)
+    })
+}
+
+/// A search from the words of a command line.
+pub(crate) fn query(words: &[String]) -> anyhow::Result<JobQuery> {
+    Ok(words.join(" ").parse()?)
+}
+
+async fn print_array(ledger: &Ledger, search: JobSearch, limit: u32) -> anyhow::Result<()> {
+    let mut array = JsonArray::begin()?;
+    each(ledger, search, limit, |job| array.push(job)).await?;
+    array.end()
+}
+
+/// Takes each job that a search finds, up to a limit; where it goes on if there is more.
+async fn each(
+    ledger: &Ledger,
+    mut search: JobSearch,
+    limit: u32,
+    mut take: impl FnMut(&Job) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<JobCursor>> {
+    let mut left = limit;
+    loop {
+        search.limit = left.min(PAGE);
+        let page = ledger.search(&search).await?;
+        for job in &page.jobs {
+            take(job)?;
+        }
+        left = left.saturating_sub(u32::try_from(page.jobs.len()).unwrap_or(left));
+        match page.after {
+            Some(after) if left > 0 => search.seek = Seek::After(after),
+            after => return Ok(after),
+        }
+    }
 }

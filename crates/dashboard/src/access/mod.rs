@@ -10,7 +10,7 @@ mod secret;
 mod sign_in;
 mod visitor;
 
-pub(crate) use act::Act;
+pub(crate) use act::{Act, is_of_this_site, is_signed};
 pub(crate) use limiter::Limiter;
 pub(crate) use link::OneTimeLink;
 pub use password::hash_password;

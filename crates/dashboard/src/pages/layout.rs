@@ -2,31 +2,84 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::done::Done;
 use crate::access::Visitor;
 use crate::assets;
+use crate::views::{Section, View};
 
 /// Which part of the dashboard a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Here {
     Campaigns,
+    Jobs,
+    Dead,
+    Lanes,
+    Workers,
+    Activity,
+    Access,
 }
 
-const PARTS: [(Here, &str, &str); 1] = [(Here::Campaigns, "/", "Campaigns")];
+const PARTS: [(Here, &str, &str); 7] = [
+    (Here::Campaigns, "/", "Campaigns"),
+    (Here::Jobs, "/jobs", "Jobs"),
+    (Here::Dead, "/dead", "Dead letters"),
+    (Here::Lanes, "/lanes", "Lanes"),
+    (Here::Workers, "/workers", "Workers"),
+    (Here::Activity, "/activity", "Activity"),
+    (Here::Access, "/access", "Access"),
+];
+
+/// A page that changes by itself.
+pub(crate) fn live(
+    visitor: &Visitor,
+    view: &View,
+    done: Option<Done>,
+    sections: &[Section],
+) -> Markup {
+    let body = html! {
+        @if let Some(done) = done { (done.in_words()) }
+        @for section in sections {
+            div.section id={ "s-" (section.name) } { (section.body) }
+        }
+    };
+    let main = Main {
+        live: Some(view.address()),
+        body: &body,
+    };
+    around(visitor, Some(view.here()), &view.title(), &main)
+}
 
 /// A page for somebody who has signed in.
 pub(crate) fn page(visitor: &Visitor, here: Option<Here>, title: &str, body: &Markup) -> Markup {
+    around(visitor, here, title, &Main { live: None, body })
+}
+
+/// What a page is about.
+struct Main<'a> {
+    /// The view that it is kept true to.
+    live: Option<String>,
+    body: &'a Markup,
+}
+
+fn around(visitor: &Visitor, here: Option<Here>, title: &str, main: &Main<'_>) -> Markup {
     let body = html! {
         a.skip href="#main" { "To the content" }
         header.top {
             a.brand href="/" { (mark()) "Repilot" }
             nav aria-label="Parts of the dashboard" {
-                @for (part, address, name) in PARTS {
+                @for (part, address, name) in PARTS.into_iter().filter(|(part, ..)| *part != Here::Access || visitor.is_operator()) {
                     a href=(address) aria-current=[(here == Some(part)).then_some("page")] { (name) }
                 }
             }
+            form.find role="search" method="get" action="/find" {
+                input type="search" name="q" aria-label="Find a device by serial, id or user" placeholder="Find a device  /" autocomplete="off" autocapitalize="none" spellcheck="false";
+            }
             (who(visitor))
         }
-        main #main tabindex="-1" { (body) }
+        main #main tabindex="-1" data-live=[&main.live] {
+            p.notice.warn #offline role="status" hidden { strong { "Not live: the dashboard does not answer." } span { "Trying again by itself." } }
+            (main.body)
+        }
     };
     document(title, &body)
 }

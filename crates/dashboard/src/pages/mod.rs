@@ -1,6 +1,7 @@
-//! The pages.
+//! What stands around pages, and pages of their own.
 
-pub(crate) mod campaigns;
+mod done;
 mod layout;
 
-pub(crate) use layout::{Here, bare, capitalised, hop, page};
+pub(crate) use done::Done;
+pub(crate) use layout::{Here, bare, capitalised, hop, live, page};

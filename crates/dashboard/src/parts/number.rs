@@ -19,6 +19,24 @@ pub(crate) fn count(number: impl Into<i64>) -> String {
     text
 }
 
+/// `1 device`, `2,000 devices`.
+pub(crate) fn devices(number: i64) -> String {
+    match number {
+        1 => "1 device".to_owned(),
+        number => format!("{} devices", count(number)),
+    }
+}
+
+/// `4.8/s`, `0.3/s`, `1,200/s`.
+pub(crate) fn per_second(rate: f64) -> String {
+    if rate >= 99.5 {
+        #[expect(clippy::cast_possible_truncation, reason = "a rate fits 64 bits")]
+        let whole = rate.round() as i64;
+        return format!("{}/s", count(whole));
+    }
+    format!("{rate:.1}/s")
+}
+
 /// A share in whole per cent that is 100 only when it is all, and 0 only when it is nothing.
 pub(crate) fn share(part: i64, whole: i64) -> String {
     match (part, whole) {
@@ -65,5 +83,11 @@ mod tests {
         assert_eq!(share(100_000, 100_000), "100 %");
         assert_eq!(share(0, 5), "0 %");
         assert_eq!(share(0, 0), "–");
+    }
+
+    #[test]
+    fn rates_show_a_tenth_while_it_matters() {
+        assert_eq!(per_second(4.84), "4.8/s");
+        assert_eq!(per_second(1_234.4), "1,234/s");
     }
 }

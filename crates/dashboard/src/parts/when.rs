@@ -3,22 +3,31 @@
 use maud::{Markup, html};
 use repilot_domain::Timestamp;
 
-pub(crate) use super::number::lasting;
+/// An instant.
+pub(crate) fn moment(instant: Timestamp) -> Markup {
+    time(instant, "moment")
+}
 
-/// An instant as the time since it, or until it; the script keeps it true.
-pub(crate) fn ago(instant: Timestamp, now: Timestamp) -> Markup {
-    let text = if instant > now {
-        format!("in {}", lasting(instant.since(now)))
-    } else {
-        format!("{} ago", lasting(now.since(instant)))
-    };
+/// An instant of today, most likely: its hour and minute once the script has seen it.
+pub(crate) fn clock(instant: Timestamp) -> Markup {
+    time(instant, "clock")
+}
+
+/// An instant that the script shows as the time since it, or until it.
+pub(crate) fn ago(instant: Timestamp) -> Markup {
+    time(instant, "ago")
+}
+
+/// The text is the same at all times, so that a page does not change by time alone.
+fn time(instant: Timestamp, shown: &'static str) -> Markup {
+    let utc = utc(instant);
     html! {
-        time datetime=(instant) title=(utc(instant)) data-relative { (text) }
+        time datetime=(instant) title=(utc) data-shown=(shown) { (utc) }
     }
 }
 
 /// `2026-03-01 08:15:30 UTC`.
-fn utc(instant: Timestamp) -> String {
+pub(crate) fn utc(instant: Timestamp) -> String {
     let text = instant.to_string();
     let (seconds, _) = text.split_once('.').unwrap_or((&text, ""));
     format!("{} UTC", seconds.replace('T', " "))
@@ -29,10 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_come_is_said_so() {
-        let now = Timestamp::from_millis(1_000_000);
-        let later = Timestamp::from_millis(1_090_000);
-        assert!(ago(later, now).into_string().contains(">in 1 min<"));
-        assert!(ago(now, later).into_string().contains(">1 min ago<"));
+    fn an_instant_reads_without_the_script_and_says_utc() {
+        let markup = moment(Timestamp::from_millis(1_772_352_930_250)).into_string();
+        assert_eq!(
+            markup,
+            "<time datetime=\"2026-03-01T08:15:30.250Z\" title=\"2026-03-01 08:15:30 UTC\" data-shown=\"moment\">2026-03-01 08:15:30 UTC</time>"
+        );
     }
 }

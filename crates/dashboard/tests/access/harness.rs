@@ -67,7 +67,7 @@ impl Bench {
         }
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);
-        let dashboard = Dashboard::bind(ledger.clone(), clock, options, stop.clone()).await?;
+        let dashboard = Dashboard::bind(ledger.clone(), clock, options, None, stop.clone()).await?;
         let url = dashboard.url();
         let link = dashboard.sign_in_link().map(String::from);
         tokio::spawn(dashboard.serve());

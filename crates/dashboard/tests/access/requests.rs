@@ -25,17 +25,22 @@ async fn status(bench: &Bench) -> CampaignStatus {
 async fn an_operator_pauses_and_a_viewer_does_not() {
     let bench = bench().await;
     let mut victor = bench.signed_in("victor").await;
-    let page = victor.get("/").await.text().await.unwrap();
+    let page = victor.get("/campaigns/spring").await.text().await.unwrap();
     assert!(!page.contains("Pause"), "{page}");
+    assert_eq!(victor.get("/campaigns/spring/pause").await.status(), 403);
     let token = csrf(&page);
-    let answer = victor.post("/campaigns/1/pause", &[("csrf", &token)]).await;
+    let answer = victor
+        .post("/campaigns/spring/pause", &[("csrf", &token)])
+        .await;
     assert_eq!(answer.status(), 403);
     assert_eq!(status(&bench).await, CampaignStatus::Active);
 
     let mut alice = bench.signed_in("alice").await;
     let page = alice.get("/").await.text().await.unwrap();
     let token = csrf(&page);
-    let answer = alice.post("/campaigns/1/pause", &[("csrf", &token)]).await;
+    let answer = alice
+        .post("/campaigns/spring/pause", &[("csrf", &token)])
+        .await;
     assert_eq!(answer.status(), 303);
     assert_eq!(status(&bench).await, CampaignStatus::Paused);
 }
@@ -48,11 +53,13 @@ async fn a_form_without_its_token_with_anothers_or_from_another_site_changes_not
     let mut alice = bench.signed_in("alice").await;
     let of_alice = csrf(&alice.get("/").await.text().await.unwrap());
     for token in ["", &of_victor] {
-        let answer = alice.post("/campaigns/1/pause", &[("csrf", token)]).await;
+        let answer = alice
+            .post("/campaigns/spring/pause", &[("csrf", token)])
+            .await;
         assert_eq!(answer.status(), 403);
     }
     let request = alice
-        .form("/campaigns/1/pause", &[("csrf", &of_alice)])
+        .form("/campaigns/spring/pause", &[("csrf", &of_alice)])
         .header("sec-fetch-site", "cross-site");
     assert_eq!(alice.send(request).await.status(), 403);
     assert_eq!(status(&bench).await, CampaignStatus::Active);

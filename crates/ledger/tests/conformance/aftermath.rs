@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use repilot_domain::{Actor, AttemptOutcome, Device, Verification};
 use repilot_ledger::{
-    AuditFilter, DeadSelection, JobFilter, LedgerError, Listing, MinuteCounts, NewList, Page,
-    Refusal,
+    AuditFilter, DeadSelection, LedgerError, Listing, MinuteCounts, NewList, Page, Refusal,
 };
 
 use crate::bench::{
@@ -115,8 +114,7 @@ async fn verdicts(bench: &Bench) -> Vec<Option<Verification>> {
         after: repilot_domain::JobId(0),
         limit: 100,
     };
-    let filter = JobFilter::default();
-    let jobs = bench.ledger.jobs(bench.campaign, &filter, page).await;
+    let jobs = bench.ledger.jobs(bench.campaign, page).await;
     jobs.unwrap().iter().map(|job| job.verification).collect()
 }
 
@@ -309,7 +307,14 @@ async fn a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals(database
     assert_eq!(minutes.points[0].counts.succeeded, 10);
     let check = ledger.check().await.unwrap();
     assert!(check.is_sound(), "{check:?}");
-    for table in ["jobs", "attempts", "refusals", "listing_pages", "audit"] {
+    for table in [
+        "jobs",
+        "job_keys",
+        "attempts",
+        "refusals",
+        "listing_pages",
+        "audit",
+    ] {
         assert!(!holds_a_user(&bench, table).await, "{table}");
     }
 
@@ -325,7 +330,10 @@ async fn a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals(database
     let round = ledger.reopen(bench.campaign, &alice(), bench.now()).await;
     assert!(matches!(round, Err(LedgerError::Forgotten(_))), "{round:?}");
     let all = DeadSelection::default();
-    assert_eq!(ledger.requeue(all, &alice(), bench.now()).await.unwrap(), 0);
+    assert_eq!(
+        ledger.requeue(&all, &alice(), bench.now()).await.unwrap(),
+        0
+    );
     ledger
         .begin_list(other, &again, &alice(), bench.now())
         .await
@@ -336,7 +344,7 @@ async fn a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals(database
 async fn holds_a_user(bench: &Bench, table: &str) -> bool {
     let pool = sqlx::AnyPool::connect(&bench.place.url()).await.unwrap();
     let columns = match table {
-        "jobs" => "user_principal_name",
+        "jobs" | "job_keys" => "user_principal_name",
         "attempts" => "COALESCE(message, '')",
         "refusals" => "value",
         "listing_pages" => "devices",
@@ -363,7 +371,7 @@ async fn a_forgetting_that_was_broken_off_goes_on(database: Database) {
     let by: Actor = as_worker("w1");
     // Half forgotten, it takes nothing back.
     let all = DeadSelection::default();
-    let requeued = bench.ledger.requeue(all, &by, bench.now()).await.unwrap();
+    let requeued = bench.ledger.requeue(&all, &by, bench.now()).await.unwrap();
     assert_eq!(requeued, 0);
     let forgotten = bench
         .ledger

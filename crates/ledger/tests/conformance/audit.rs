@@ -28,7 +28,7 @@ async fn every_step_that_steers_is_recorded_with_who_and_from_where(database: Da
         commit.settle(dead(&job)).await.unwrap();
     }
     let all = DeadSelection::default();
-    ledger.requeue(all, &alice(), bench.now()).await.unwrap();
+    ledger.requeue(&all, &alice(), bench.now()).await.unwrap();
     let (job, rest) = (
         bench.claim_one(&commit, "w1").await,
         bench.claim_one(&commit, "w1").await,
@@ -39,7 +39,7 @@ async fn every_step_that_steers_is_recorded_with_who_and_from_where(database: Da
         .pause_by_person(campaign, "lunch", &alice(), bench.now())
         .await
         .unwrap();
-    ledger.discard(all, &alice(), bench.now()).await.unwrap();
+    ledger.discard(&all, &alice(), bench.now()).await.unwrap();
     ledger
         .cancel(campaign, &alice(), bench.now())
         .await

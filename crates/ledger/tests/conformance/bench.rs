@@ -9,8 +9,8 @@ use repilot_domain::{
     WorkerId,
 };
 use repilot_ledger::{
-    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, JobFilter, LaneState, Ledger,
-    NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
+    Campaign, ClaimedJob, Dispatched, Enqueued, Gate, GroupCommit, LaneState, Ledger, NewAttempt,
+    NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
 };
 
 pub(crate) use crate::database::{Database, Place};
@@ -189,11 +189,7 @@ impl Bench {
             after: JobId(0),
             limit: 100_000,
         };
-        let jobs = self
-            .ledger
-            .jobs(self.campaign, &JobFilter::default(), page)
-            .await
-            .unwrap();
+        let jobs = self.ledger.jobs(self.campaign, page).await.unwrap();
         let count = |state| jobs.iter().filter(|job| job.state == state).count() as i64;
         let counts = &campaign.counts;
         assert_eq!(

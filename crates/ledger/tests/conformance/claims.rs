@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use repilot_domain::JobState;
+use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Database, retry, succeeded, tenant};
 
@@ -124,7 +125,33 @@ async fn many_settle_in_few_transactions_and_each_is_answered(database: Database
     );
 }
 
+async fn what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_told(
+    database: Database,
+) {
+    let bench = Bench::with_jobs(database, 2).await;
+    let commit = bench.commit_as("w1");
+    let [taken, lost] = [
+        bench.claim_one(&commit, "w1").await,
+        bench.claim_one(&commit, "w1").await,
+    ];
+    let (unsettled, mut told) = mpsc::unbounded_channel();
+    let mut stale = succeeded(&lost);
+    stale.dispatch -= 1;
+    for said in [succeeded(&taken), stale] {
+        commit.post(said, &unsettled).await.unwrap();
+    }
+    commit.flush().await.unwrap();
+    assert_eq!(bench.state_of(taken.id).await, JobState::Succeeded);
+    assert_eq!(bench.state_of(lost.id).await, JobState::Running);
+    let refused = told.try_recv().unwrap();
+    assert_eq!(refused.job, lost.id);
+    assert!(refused.failure.is_none());
+    assert!(told.try_recv().is_err());
+    bench.assert_counters_agree().await;
+}
+
 on_every_database! {
+    what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_told,
     a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it,
     a_job_counts_as_queued_from_its_dispatch_to_its_claim,
     a_second_delivery_of_the_same_dispatch_claims_nothing,

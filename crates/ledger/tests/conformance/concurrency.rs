@@ -70,7 +70,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         ..DeadSelection::default()
     };
     ledger
-        .discard(not_found, &alice(), bench.now())
+        .discard(&not_found, &alice(), bench.now())
         .await
         .unwrap();
     let row = WorkerRow {

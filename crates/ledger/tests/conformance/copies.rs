@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use repilot_domain::{JobId, WorkerId};
-use repilot_ledger::{AuditFilter, JobFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
+use repilot_ledger::{AuditFilter, Ledger, LedgerError, Page, Refusal, WorkerRow};
 
 use crate::bench::{
     Bench, Database, LEASE, START, as_worker, dead, device, lane_state, list, retry, succeeded,
@@ -74,8 +74,7 @@ async fn seen(ledger: &Ledger) -> String {
             after: JobId(0),
             limit: 100_000,
         };
-        let filter = JobFilter::default();
-        for job in ledger.jobs(campaign.id, &filter, page).await.unwrap() {
+        for job in ledger.jobs(campaign.id, page).await.unwrap() {
             seen += &serde_json::to_string(&job).unwrap();
             let attempts = ledger.attempts(job.id).await.unwrap();
             seen += &serde_json::to_string(&attempts).unwrap();

@@ -27,7 +27,7 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
     assert_eq!(
         bench
             .ledger
-            .requeue(none, &alice(), bench.now())
+            .requeue(&none, &alice(), bench.now())
             .await
             .unwrap(),
         0
@@ -39,7 +39,7 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
     assert_eq!(
         bench
             .ledger
-            .requeue(one, &alice(), bench.now())
+            .requeue(&one, &alice(), bench.now())
             .await
             .unwrap(),
         1
@@ -52,7 +52,7 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
     assert_eq!(
         bench
             .ledger
-            .discard(rest, &alice(), bench.now())
+            .discard(&rest, &alice(), bench.now())
             .await
             .unwrap(),
         2
@@ -84,7 +84,7 @@ async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at(dat
     assert_eq!(
         bench
             .ledger
-            .requeue(all, &alice(), bench.now())
+            .requeue(&all, &alice(), bench.now())
             .await
             .unwrap(),
         2

@@ -6,6 +6,7 @@
 mod database;
 
 mod access;
+mod acts;
 mod aftermath;
 mod audit;
 mod bench;
@@ -22,4 +23,5 @@ mod leases;
 mod listings;
 #[cfg(unix)]
 mod outages;
+mod search;
 mod steps;

@@ -44,7 +44,7 @@ async fn open(bench: &Bench, new: &NewCampaign) -> Result<OpenedCampaign, Ledger
 
 async fn requeue(bench: &Bench) {
     let all = DeadSelection::default();
-    let requeued = bench.ledger.requeue(all, &alice(), bench.now()).await;
+    let requeued = bench.ledger.requeue(&all, &alice(), bench.now()).await;
     assert_eq!(requeued.unwrap(), 1);
 }
 

@@ -1,0 +1,151 @@
+//! Lists that come by the dashboard: planned and enqueued as those of the command line are.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use repilot_dashboard::{ListPlan, ListRefused, Lists, UploadedList};
+use repilot_domain::{Actor, TenantName};
+use repilot_ledger::Ledger;
+use repilot_producer::{DeviceList, Selection};
+use tokio::runtime::Handle;
+
+use crate::app::App;
+use crate::args::SelectionArguments;
+use crate::failure::{Failure, hint};
+use crate::output::causes;
+use crate::planning::{self, Made, Making};
+use crate::target::Target;
+use crate::{enqueue, plan_text, tenants};
+
+/// What makes plans of lists; a rehearsal's tenant lives only as long as its run.
+pub(crate) fn lists(app: &App, ledger: &Ledger) -> Option<Arc<dyn Lists>> {
+    if app.is_simulated() {
+        return None;
+    }
+    Some(Arc::new(Planner {
+        app: app.clone(),
+        ledger: ledger.clone(),
+    }))
+}
+
+#[derive(Clone)]
+struct Planner {
+    app: App,
+    ledger: Ledger,
+}
+
+/// A list, as it was uploaded.
+struct Given {
+    list: DeviceList,
+    tenant: TenantName,
+    campaign: String,
+}
+
+impl Given {
+    fn of(uploaded: &UploadedList) -> anyhow::Result<Self> {
+        let file = std::fs::File::open(uploaded.path())?;
+        Ok(Self {
+            list: DeviceList::spool(file, &uploaded.name)?,
+            tenant: uploaded.tenant.clone(),
+            campaign: uploaded.campaign.clone(),
+        })
+    }
+}
+
+impl Planner {
+    async fn planned(&self, given: Given) -> anyhow::Result<(Target, Made)> {
+        let name = tenants::choose(&self.app.settings, Some(&given.tenant))?;
+        let tenant = tenants::build(&self.app.settings, &self.app.clock, &name)?;
+        let selection = Selection {
+            lists: vec![given.list],
+            conditions: Vec::new(),
+            except: Vec::new(),
+            by: None,
+        };
+        let target = Target {
+            selection,
+            tenant,
+            promised: None,
+            simulator: None,
+        };
+        let known = self.ledger.campaign(&given.campaign).await?;
+        let making = Making {
+            every_refusal: false,
+            campaign: known.map(|known| known.id),
+        };
+        let arguments = SelectionArguments::default();
+        let made = planning::plan(&self.app, &self.ledger, &target, &arguments, making).await?;
+        planning::accept(&self.app, &made.plan, &arguments)?;
+        Ok((target, made))
+    }
+
+    async fn shown(self, given: Given) -> anyhow::Result<ListPlan> {
+        let (target, made) = self.planned(given).await?;
+        let plan = &made.plan;
+        Ok(ListPlan {
+            text: plan_text::described(plan),
+            devices: plan.summary.planned,
+            question: planning::question(plan, &target.tenant.name),
+            fingerprint: made.devices_sha256,
+        })
+    }
+
+    async fn enqueued(self, given: Given, fingerprint: String) -> anyhow::Result<u64> {
+        let campaign = given.campaign.clone();
+        let (target, made) = self.planned(given).await?;
+        if made.devices_sha256 != fingerprint {
+            return Err(Failure::error(
+                "the inventory has changed since the plan was shown, and other devices would be meant",
+                "give the list again, and look at its new plan; nothing was enqueued",
+            ));
+        }
+        let enqueued = enqueue::enqueue(&self.app, &self.ledger, &target, &made, &campaign).await?;
+        Ok(enqueued.added)
+    }
+}
+
+impl Lists for Planner {
+    fn tenants(&self) -> Vec<TenantName> {
+        tenants::names(&self.app.settings).unwrap_or_default()
+    }
+
+    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, ListRefused>> {
+        Box::pin(async move {
+            let given = Given::of(list).map_err(|error| refused(&error))?;
+            apart(self.clone().shown(given)).await
+        })
+    }
+
+    fn enqueue<'a>(
+        &'a self,
+        list: &'a UploadedList,
+        fingerprint: &'a str,
+        by: Actor,
+    ) -> BoxFuture<'a, Result<u64, ListRefused>> {
+        Box::pin(async move {
+            let given = Given::of(list).map_err(|error| refused(&error))?;
+            let mut planner = self.clone();
+            planner.app.actor = by;
+            apart(planner.enqueued(given, fingerprint.to_owned())).await
+        })
+    }
+}
+
+/// Does it on a thread of its own: a list of a million rows keeps one busy for seconds.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> Result<T, ListRefused> {
+    let runtime = Handle::current();
+    let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
+    match done {
+        Ok(done) => done.map_err(|error| refused(&error)),
+        Err(error) => Err(refused(&error.into())),
+    }
+}
+
+fn refused(error: &anyhow::Error) -> ListRefused {
+    ListRefused {
+        why: causes(error),
+        advice: hint(error).unwrap_or_else(|| "Nothing was enqueued.".to_owned()),
+    }
+}

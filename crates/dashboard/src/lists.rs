@@ -1,0 +1,68 @@
+//! Device lists that come by upload. Who makes a plan of one knows tenants and inventories, which a
+//! dashboard does not: it is handed in.
+
+use std::path::Path;
+
+use futures::future::BoxFuture;
+use repilot_domain::{Actor, TenantName};
+use tempfile::NamedTempFile;
+
+/// A device list that somebody uploaded, and what is to become of it.
+#[derive(Debug)]
+pub struct UploadedList {
+    /// What it is called.
+    pub name: String,
+    /// Whose devices it names.
+    pub tenant: TenantName,
+    /// Into which campaign its devices go.
+    pub campaign: String,
+    pub(crate) file: NamedTempFile,
+}
+
+impl UploadedList {
+    /// Where it lies, for as long as this is there.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+/// What would be done, as the command line says it.
+#[derive(Debug, Clone)]
+pub struct ListPlan {
+    /// The plan in words, in lines.
+    pub text: String,
+    /// The devices of it.
+    pub devices: u64,
+    /// What is asked before it is done.
+    pub question: String,
+    /// Of the devices: what is enqueued later must be the same.
+    pub fingerprint: String,
+}
+
+/// Why there is no plan, or nothing was enqueued.
+#[derive(Debug, Clone)]
+pub struct ListRefused {
+    /// Why.
+    pub why: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// Makes plans of lists, and enqueues them.
+pub trait Lists: Send + Sync + 'static {
+    /// The tenants that a list may be of.
+    fn tenants(&self) -> Vec<TenantName>;
+
+    /// Holds a list against its tenant's inventory.
+    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, ListRefused>>;
+
+    /// Enqueues precisely the devices of a plan; how many jobs that made. It refuses when by now
+    /// they would be others.
+    fn enqueue<'a>(
+        &'a self,
+        list: &'a UploadedList,
+        fingerprint: &'a str,
+        by: Actor,
+    ) -> BoxFuture<'a, Result<u64, ListRefused>>;
+}

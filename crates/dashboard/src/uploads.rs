@@ -1,0 +1,251 @@
+//! A list by upload: the same plan and the same question as on the command line.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Multipart, Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use repilot_domain::{TenantName, Timestamp};
+use serde::Deserialize;
+use tempfile::NamedTempFile;
+
+use crate::access::{Act, Secret, Visitor, is_of_this_site, is_signed};
+use crate::app::App;
+use crate::error::Refusal;
+use crate::lists::{ListRefused, Lists, UploadedList};
+use crate::pages::{self, Done, Here};
+use crate::parts::{devices, encoded};
+use crate::views::campaign_address;
+
+/// A list with hardware hashes of 100,000 devices has 450 MB.
+pub(crate) const LIST_MAX_BYTES: usize = 1_000_000_000;
+
+/// How long a plan waits for its answer.
+const WAITS: Duration = Duration::from_mins(30);
+
+/// Plans that wait at once; each keeps its list on the disk.
+const WAITING_MOST: usize = 16;
+
+/// Plans that wait for their answer.
+#[derive(Default)]
+pub(crate) struct Uploads(Mutex<HashMap<String, Arc<Waiting>>>);
+
+struct Waiting {
+    list: UploadedList,
+    fingerprint: String,
+    since: Timestamp,
+}
+
+impl Uploads {
+    fn keep(&self, waiting: Waiting) -> String {
+        let id = Secret::new(rand::random()).reveal().to_owned();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = waiting.since;
+        all.retain(|_, kept| now.since(kept.since) < WAITS);
+        if all.len() >= WAITING_MOST {
+            let oldest = all.iter().min_by_key(|(_, kept)| kept.since);
+            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+                all.remove(&oldest);
+            }
+        }
+        all.insert(id.clone(), Arc::new(waiting));
+        id
+    }
+
+    /// Takes one away: what is answered once is answered.
+    fn take(&self, id: &str) -> Option<Arc<Waiting>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(id)
+    }
+}
+
+impl From<ListRefused> for Refusal {
+    fn from(refused: ListRefused) -> Self {
+        Self::List {
+            why: refused.why,
+            advice: refused.advice,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct For {
+    #[serde(default)]
+    campaign: String,
+}
+
+fn lists(app: &App, visitor: &Visitor) -> Result<Arc<dyn Lists>, Refusal> {
+    if !visitor.is_operator() {
+        return Err(Refusal::Role);
+    }
+    let none = || {
+        Refusal::Conflict(
+            "this dashboard takes no lists: it runs beside a rehearsal, or without settings"
+                .to_owned(),
+        )
+    };
+    app.lists.clone().ok_or_else(none)
+}
+
+/// Where a list is given.
+pub(crate) async fn page(
+    State(app): State<App>,
+    Query(For { campaign }): Query<For>,
+    visitor: Visitor,
+) -> Result<Markup, Refusal> {
+    let tenants = lists(&app, &visitor)?.tenants();
+    let known = app.hub.overview(&app).await?;
+    let of_campaign = known.campaign(&campaign).map(|known| known.tenant.clone());
+    let body = html! {
+        h1 { "Enqueue a list" }
+        @if tenants.is_empty() {
+            div.notice.warn { strong { "The settings have no tenant." } span { "Add one to the settings file of this dashboard and start it again." } }
+        } @else {
+            form.card.stack method="post" action="/upload" enctype="multipart/form-data" {
+                // First, so that nothing else is read of a form that is not ours.
+                input type="hidden" name="csrf" value=[&visitor.form_token];
+                label for="tenant" { "Tenant" }
+                select #tenant name="tenant" {
+                    @for tenant in &tenants {
+                        option value=(tenant) selected[of_campaign.as_ref() == Some(tenant)] { (tenant) }
+                    }
+                }
+                label for="campaign" { "Campaign" }
+                input #campaign name="campaign" required maxlength="100" value=(campaign) placeholder="spring" autocomplete="off";
+                p.hint { "A new name makes a campaign; the name of one that there is adds to it." }
+                label for="list" { "Device list" }
+                input #list name="list" type="file" required;
+                p.hint { "CSV, Excel, JSON, or serials or ids one a line; packed with gzip or not. Hardware hashes never leave their row." }
+                div.acts { button.primary type="submit" { "Show the plan" } }
+                p.hint { "Nothing is enqueued before you have seen the plan and said yes." }
+            }
+        }
+    };
+    Ok(pages::page(
+        &visitor,
+        Some(Here::Campaigns),
+        "Enqueue a list",
+        &body,
+    ))
+}
+
+/// Takes a list, and shows its plan.
+pub(crate) async fn plan(
+    State(app): State<App>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Multipart,
+) -> Result<Response, Refusal> {
+    is_of_this_site(&headers)?;
+    let lists = lists(&app, &visitor)?;
+    let list = received(&visitor, form).await?;
+    let plan = lists.plan(&list).await?;
+    let campaign = list.campaign.clone();
+    let id = app.uploads.keep(Waiting {
+        list,
+        fingerprint: plan.fingerprint,
+        since: app.now(),
+    });
+    let again = format!("/upload?campaign={}", encoded(&campaign));
+    let says = format!(
+        "Enqueue {}",
+        devices(i64::try_from(plan.devices).unwrap_or(i64::MAX))
+    );
+    let body = html! {
+        h1 { "The plan" }
+        pre.plan tabindex="0" aria-label="The plan" { (plan.text) }
+        div.card {
+            p.lead { strong { (plan.question) } }
+            form.acts method="post" action={ "/upload/" (id) } {
+                input type="hidden" name="csrf" value=[&visitor.form_token];
+                button.primary type="submit" { (says) }
+                a.button href=(again) { "No, another list" }
+            }
+        }
+    };
+    Ok(pages::page(&visitor, Some(Here::Campaigns), "The plan", &body).into_response())
+}
+
+/// Reads the form, field by field; the list goes to the disk as it comes.
+async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList, Refusal> {
+    let unclear =
+        |error: axum::extract::multipart::MultipartError| Refusal::Unclear(error.body_text());
+    let mut signed = false;
+    let (mut tenant, mut campaign) = (String::new(), String::new());
+    while let Some(mut field) = form.next_field().await.map_err(unclear)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "csrf" => {
+                is_signed(visitor, &field.text().await.map_err(unclear)?)?;
+                signed = true;
+            }
+            _ if !signed => return Err(Refusal::Foreign),
+            "tenant" => tenant = field.text().await.map_err(unclear)?,
+            "campaign" => campaign = field.text().await.map_err(unclear)?,
+            "list" => {
+                let called = field.file_name().unwrap_or_default().to_owned();
+                let kept = |error: std::io::Error| {
+                    Refusal::Conflict(format!("the list cannot be kept for its plan: {error}"))
+                };
+                // Only its owner can read it.
+                let mut file = NamedTempFile::new().map_err(kept)?;
+                while let Some(chunk) = field.chunk().await.map_err(unclear)? {
+                    file.write_all(&chunk).map_err(kept)?;
+                }
+                file.flush().map_err(kept)?;
+                return uploaded(file, &called, &tenant, &campaign);
+            }
+            _ => {}
+        }
+    }
+    Err(Refusal::Unclear("no list was given".to_owned()))
+}
+
+fn uploaded(
+    file: NamedTempFile,
+    called: &str,
+    tenant: &str,
+    campaign: &str,
+) -> Result<UploadedList, Refusal> {
+    let tenant = TenantName::new(tenant).map_err(|error| Refusal::Unclear(error.to_string()))?;
+    let campaign = campaign.trim();
+    let fits = !campaign.is_empty() && campaign.chars().count() <= 100;
+    if !fits || campaign.starts_with('-') || campaign.chars().any(char::is_control) {
+        return Err(Refusal::Unclear(
+            "a campaign's name has 1 to 100 characters and does not begin with a hyphen".to_owned(),
+        ));
+    }
+    // Some browsers send the folder as well.
+    let name = called.rsplit(['/', '\\']).next().unwrap_or_default();
+    Ok(UploadedList {
+        name: if name.is_empty() { "upload" } else { name }.to_owned(),
+        tenant,
+        campaign: campaign.to_owned(),
+        file,
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Yes {}
+
+/// Enqueues what the plan said.
+pub(crate) async fn enqueue(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Act { visitor, .. }: Act<Yes>,
+) -> Result<Redirect, Refusal> {
+    let lists = lists(&app, &visitor)?;
+    let gone = || Refusal::Missing("plan that still waits: give the list again".to_owned());
+    let waiting = app.uploads.take(&id).ok_or_else(gone)?;
+    let Waiting {
+        list, fingerprint, ..
+    } = &*waiting;
+    let added = lists.enqueue(list, fingerprint, visitor.actor()).await?;
+    app.hub.forget().await;
+    let done = Done::Enqueued(i64::try_from(added).unwrap_or(i64::MAX));
+    Ok(Redirect::to(&done.at(&campaign_address(&list.campaign))))
+}

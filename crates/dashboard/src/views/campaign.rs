@@ -1,0 +1,275 @@
+//! A campaign: the answers first, then what it is made of.
+
+use maud::{Markup, html};
+use repilot_domain::{CampaignStatus, DeadReason};
+use repilot_ledger::{AuditFilter, AuditRow, Campaign, Minutes};
+
+use super::campaigns::ending;
+use super::standing::{Standing, rate_in_words, troubles};
+use super::view::{self, campaign as address};
+use super::{Eyes, Section, activity, lanes};
+use crate::app::App;
+use crate::error::Refusal;
+use crate::live::Overview;
+use crate::parts::{Form, ago, bar, chart, chip, count, done, fact, moment, wide};
+
+/// Columns of the chart.
+const POINTS: u32 = 120;
+
+/// What was done lately.
+const STEPS_SHOWN: u32 = 12;
+
+/// What is read beyond the overview.
+pub(crate) struct Details {
+    campaign: Campaign,
+    minutes: Minutes,
+    steps: Vec<AuditRow>,
+}
+
+pub(super) async fn read(app: &App, name: &str, overview: &Overview) -> Result<Details, Refusal> {
+    let missing = || Refusal::Missing(format!("campaign `{name}`"));
+    let campaign = overview.campaign(name).cloned().ok_or_else(missing)?;
+    let filter = AuditFilter {
+        campaign: Some(campaign.id),
+    };
+    let steps = app.ledger.newest_audit(&filter, None, STEPS_SHOWN).await?;
+    let minutes = app
+        .ledger
+        .minutes(campaign.id, (None, None), POINTS)
+        .await?;
+    Ok(Details {
+        campaign,
+        minutes,
+        steps,
+    })
+}
+
+pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
+    let overview = &eyes.overview;
+    // The overview may be younger.
+    let campaign = overview
+        .campaign_of(details.campaign.id)
+        .unwrap_or(&details.campaign);
+    vec![
+        Section::new("head", head(campaign, eyes)),
+        Section::new("answers", answers(campaign, eyes)),
+        Section::new("states", states(campaign)),
+        Section::new("chart", over_time(&details.minutes)),
+        Section::new("dead", dead(campaign, eyes)),
+        Section::new("lane", lane(campaign, eyes)),
+        Section::new("lists", lists(campaign)),
+        Section::new("steps", steps(&details.steps)),
+    ]
+}
+
+fn head(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let standing = Standing::of(campaign, eyes.now);
+    html! {
+        p.crumbs { a href="/" { "Campaigns" } }
+        div.titled {
+            h1 { (campaign.name) " " (chip(standing.look(), standing.word())) }
+            (acts(campaign, eyes))
+        }
+    }
+}
+
+/// What an operator can do to it.
+fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    if !eyes.may_act() || campaign.status == CampaignStatus::Cancelled {
+        return html! {};
+    }
+    let here = address(&campaign.name);
+    let to = |act: &str| format!("{here}/{act}");
+    let form = |act: &str, says: &str, look: &str| {
+        let form = Form {
+            action: &to(act),
+            token: &eyes.form_token,
+            with: &[],
+        };
+        form.button(says, look)
+    };
+    html! {
+        div.acts {
+            @if !campaign.has_ended() {
+                @if campaign.status == CampaignStatus::Active {
+                    a.button href=(to("pause")) { "Pause" }
+                } @else {
+                    (form("resume", "Resume", "primary"))
+                }
+            }
+            a.button href={ "/upload?campaign=" (crate::parts::encoded(&campaign.name)) } { "Add a list" }
+            @if !campaign.has_ended() {
+                a.button.danger href=(to("cancel")) { "Cancel…" }
+            }
+        }
+    }
+}
+
+/// Is it going, how fast, when is it over, what is wrong, what to do.
+fn answers(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let counts = &campaign.counts;
+    let overview = &eyes.overview;
+    html! {
+        div.card {
+            (bar(counts))
+            dl.facts {
+                (fact("Done", &html! { (done(counts)) }, &html! {
+                    (count(counts.total - counts.open())) " of " (count(counts.total))
+                }))
+                (fact("Rate", &html! { (rate_in_words(campaign, overview)) }, &html! {
+                    (count(counts.calls)) " calls, " (count(counts.throttled)) " × 429"
+                }))
+                @if let Some(ended) = campaign.ended_at {
+                    (fact("Ended", &html! { (ago(ended)) }, &moment(ended)))
+                } @else {
+                    (fact("Over", &ending(campaign, eyes), &html! { (count(counts.open())) " to go" }))
+                }
+                (fact("Begun", &html! { (ago(campaign.created_at)) }, &html! {
+                    (campaign.action) ", tenant " (campaign.tenant)
+                }))
+            }
+            @for trouble in troubles(campaign, overview, eyes.now) {
+                div class={ "notice " (trouble.grade.look()) } {
+                    strong { (trouble.what) }
+                    span { (trouble.advice) }
+                }
+            }
+        }
+    }
+}
+
+/// The states as numbers that lead to their jobs.
+fn states(campaign: &Campaign) -> Markup {
+    let counts = &campaign.counts;
+    let all = [
+        ("pending", counts.pending),
+        ("queued", counts.queued),
+        ("running", counts.running),
+        ("succeeded", counts.succeeded),
+        ("dead", counts.dead),
+        ("cancelled", counts.cancelled),
+        ("skipped", counts.skipped),
+    ];
+    html! {
+        h2.unseen { "Jobs by state" }
+        ul.states {
+            @for (state, jobs) in all {
+                li { a class=(state) href=(view::jobs(&campaign.name, &format!("state:{state}"))) {
+                    b { (count(jobs)) } span { (state) }
+                } }
+            }
+        }
+    }
+}
+
+fn over_time(minutes: &Minutes) -> Markup {
+    html! {
+        @if let Some(drawn) = chart(minutes) {
+            h2.unseen { "Over time" }
+            div.card { (drawn) }
+        }
+    }
+}
+
+/// Dead letters by reason, with what to do about them.
+fn dead(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let counts = &campaign.counts;
+    if counts.dead_by_reason.is_empty() {
+        return html! {};
+    }
+    let table = html! {
+        table {
+            thead { tr { th { "Reason" } th.n { "Devices" } th { "What to do" } th { span.unseen { "Acts" } } } }
+            tbody {
+                @for (word, jobs) in &counts.dead_by_reason {
+                    (dead_row(campaign, word, *jobs, eyes))
+                }
+            }
+        }
+    };
+    html! {
+        h2 { "Dead letters" }
+        (wide("Dead letters by reason", &table))
+    }
+}
+
+fn dead_row(campaign: &Campaign, word: &str, jobs: i64, eyes: &Eyes) -> Markup {
+    let reason: Option<DeadReason> = word.parse().ok();
+    let query = format!("state:dead reason:{word}");
+    html! {
+        tr data-key=(word) {
+            td.text {
+                a href=(view::jobs(&campaign.name, &query)) { (word) }
+                div.soft { (reason.map_or("", DeadReason::meaning)) }
+            }
+            td.n { (count(jobs)) }
+            td.text { (reason.map_or("", DeadReason::advice)) }
+            td.keep {
+                @if eyes.may_act() && campaign.status != CampaignStatus::Cancelled {
+                    div.acts {
+                        a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
+                        a.button href=(bulk("discard", campaign, &query)) { "Discard…" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a bulk act on all that match is asked for.
+pub(super) fn bulk(act: &str, campaign: &Campaign, query: &str) -> String {
+    let pairs = [("campaign", campaign.name.as_str()), ("q", query)];
+    let encoded = serde_html_form::to_string(pairs).unwrap_or_default();
+    format!("/jobs/{act}?{encoded}")
+}
+
+fn lane(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let of_tenant = |lane: &&repilot_ledger::LaneState| lane.tenant == campaign.tenant;
+    let lanes: Vec<_> = eyes.overview.lanes.iter().filter(of_tenant).collect();
+    html! {
+        @if !lanes.is_empty() && Standing::of(campaign, eyes.now).is_open() {
+            h2 { "What tenant " (campaign.tenant) " grants" }
+            (lanes::table(&lanes, eyes))
+        }
+    }
+}
+
+fn lists(campaign: &Campaign) -> Markup {
+    let table = html! {
+        table {
+            thead { tr { th { "List" } th { "Begun" } th { "All in" } th { "SHA-256" } } }
+            tbody {
+                @for list in &campaign.lists {
+                    tr data-key=(list.sha256) {
+                        td.text { (list.name) }
+                        td.keep { (moment(list.begun_at)) }
+                        td.keep { @if let Some(at) = list.enqueued_at { (moment(at)) } @else { (chip("waiting", "not yet")) } }
+                        td.mono title=(list.sha256) { (list.sha256.get(..12).unwrap_or(&list.sha256)) "…" }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        @if !campaign.lists.is_empty() {
+            h2 { "Lists" }
+            (wide("Lists of this campaign", &table))
+            @if campaign.counts.refused() > 0 {
+                p.soft {
+                    (count(campaign.counts.refused())) " rows became no job:"
+                    @for (reason, rows) in &campaign.counts.refused_by_reason { " " (reason) " " (count(*rows)) }
+                    ". " code { "repilot refused " (campaign.name) } " lists them."
+                }
+            }
+        }
+    }
+}
+
+fn steps(steps: &[AuditRow]) -> Markup {
+    html! {
+        @if !steps.is_empty() {
+            h2 { "Who did what" }
+            (activity::table(steps, false))
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Jobs: found by what they are, page by page, and picked for what is to be done to them.
+
+use maud::{Markup, html};
+use repilot_domain::{JobAct, JobQuery, JobState};
+use repilot_ledger::{FoundJobs, Job, JobCount, JobCursor, JobSearch, JobSort, LedgerError, Seek};
+
+use super::view::{self, value};
+use super::{Eyes, Section};
+use crate::app::App;
+use crate::error::Refusal;
+use crate::live::Overview;
+use crate::parts::{ago, chip, count, empty, moment, wide};
+
+/// Rows a page.
+const SHOWN: u32 = 50;
+
+/// Which jobs are shown, and where the page is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct JobsAt {
+    /// Within this campaign.
+    pub(crate) campaign: Option<String>,
+    /// As it was typed.
+    pub(crate) query: String,
+    pub(crate) sort: Sort,
+    pub(crate) descending: bool,
+    pub(crate) place: Place,
+}
+
+/// What the table is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    #[default]
+    Job,
+    Serial,
+    Finished,
+}
+
+/// Where the page is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    #[default]
+    Start,
+    After(String),
+    Before(String),
+}
+
+impl Sort {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Serial => "serial",
+            Self::Finished => "finished",
+        }
+    }
+
+    const fn as_ledger(self) -> JobSort {
+        match self {
+            Self::Job => JobSort::Job,
+            Self::Serial => JobSort::Serial,
+            Self::Finished => JobSort::Finished,
+        }
+    }
+}
+
+impl JobsAt {
+    /// What a query of an address says.
+    pub(crate) fn of(query: &str) -> Self {
+        let text = |name: &str| value(query, name).filter(|text| !text.is_empty());
+        Self {
+            campaign: text("campaign"),
+            query: text("q").unwrap_or_default(),
+            sort: match text("sort").as_deref() {
+                Some("serial") => Sort::Serial,
+                Some("finished") => Sort::Finished,
+                _ => Sort::Job,
+            },
+            descending: text("order").as_deref() == Some("down"),
+            place: match (text("after"), text("before")) {
+                (Some(cursor), _) => Place::After(cursor),
+                (None, Some(cursor)) => Place::Before(cursor),
+                (None, None) => Place::Start,
+            },
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        let mut pairs = Vec::new();
+        if let Some(campaign) = &self.campaign {
+            pairs.push(("campaign", campaign.as_str()));
+        }
+        if !self.query.is_empty() {
+            pairs.push(("q", &self.query));
+        }
+        if self.sort != Sort::Job {
+            pairs.push(("sort", self.sort.word()));
+        }
+        if self.descending {
+            pairs.push(("order", "down"));
+        }
+        match &self.place {
+            Place::Start => {}
+            Place::After(cursor) => pairs.push(("after", cursor)),
+            Place::Before(cursor) => pairs.push(("before", cursor)),
+        }
+        let query = serde_html_form::to_string(pairs).unwrap_or_default();
+        match query.as_str() {
+            "" => "/jobs".to_owned(),
+            query => format!("/jobs?{query}"),
+        }
+    }
+
+    fn at(&self, place: Place) -> String {
+        let moved = Self {
+            place,
+            ..self.clone()
+        };
+        moved.address()
+    }
+
+    fn asking(&self, query: &str) -> String {
+        let asking = Self {
+            query: query.to_owned(),
+            place: Place::Start,
+            ..self.clone()
+        };
+        asking.address()
+    }
+
+    /// Sorted by something, and by the same again the other way round.
+    fn sorted(&self, sort: Sort) -> String {
+        let sorted = Self {
+            sort,
+            descending: self.sort == sort && !self.descending,
+            place: Place::Start,
+            ..self.clone()
+        };
+        sorted.address()
+    }
+}
+
+/// What is read beyond the overview.
+pub(crate) struct Details {
+    at: JobsAt,
+    /// What was found, or why it cannot be looked for.
+    found: Result<(FoundJobs, JobCount), String>,
+}
+
+pub(super) async fn read(app: &App, at: &JobsAt, overview: &Overview) -> Result<Details, Refusal> {
+    let campaign = match &at.campaign {
+        Some(name) => {
+            let missing = || Refusal::Missing(format!("campaign `{name}`"));
+            Some(overview.campaign(name).ok_or_else(missing)?.id)
+        }
+        None => None,
+    };
+    let details = |found| Details {
+        at: at.clone(),
+        found,
+    };
+    let query: JobQuery = match at.query.parse() {
+        Ok(query) => query,
+        Err(error) => return Ok(details(Err(format!("{error}")))),
+    };
+    let cursor = |text: &str| {
+        let parsed = text.parse::<JobCursor>();
+        parsed.map_err(|error| Refusal::Unclear(error.to_string()))
+    };
+    let seek = match &at.place {
+        Place::Start => Seek::Start,
+        Place::After(text) => Seek::After(cursor(text)?),
+        Place::Before(text) => Seek::Before(cursor(text)?),
+    };
+    let counted = app.ledger.count_jobs(campaign, &query).await?;
+    let search = JobSearch {
+        campaign,
+        query,
+        sort: at.sort.as_ledger(),
+        descending: at.descending,
+        seek,
+        limit: SHOWN,
+    };
+    match app.ledger.search(&search).await {
+        Ok(found) => Ok(details(Ok((found, counted)))),
+        Err(error @ LedgerError::TooManyToSort { .. }) => Ok(details(Err(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
+    vec![
+        Section::new("head", head(&details.at)),
+        Section::new("jobs", results(details, eyes)),
+    ]
+}
+
+fn head(at: &JobsAt) -> Markup {
+    html! {
+        @if let Some(campaign) = &at.campaign {
+            p.crumbs { a href="/" { "Campaigns" } " / " a href=(view::campaign(campaign)) { (campaign) } }
+        }
+        h1 { "Jobs" }
+        form.search role="search" method="get" action="/jobs" {
+            @if let Some(campaign) = &at.campaign { input type="hidden" name="campaign" value=(campaign); }
+            label.unseen for="q" { "Which jobs" }
+            input #q type="search" name="q" value=(at.query) placeholder="state:dead reason:not-found tag:STORE user:@contoso.com 0924-…" autocomplete="off" autocapitalize="none" spellcheck="false";
+            button type="submit" { "Search" }
+        }
+        p.hint.links {
+            a href=(at.asking("")) { "all" }
+            @for state in JobState::ALL {
+                " " a href=(at.asking(&format!("state:{state}"))) { (state) }
+            }
+            @if at.campaign.is_some() { " " a href=(JobsAt { campaign: None, ..at.clone() }.asking(&at.query)) { "in every campaign" } }
+        }
+        details.hint {
+            summary { "What can be asked" }
+            p {
+                "Every word must hold: " code { "state:" } " " code { "reason:" } " " code { "tag:" } " " code { "model:" } " " code { "user:" } " " code { "serial:" } " " code { "campaign:" } " "
+                code { "device:" } " " code { "job:" } ". Several values with commas, " code { "*" } " and " code { "?" } " for anything, "
+                code { "-tag:VIP" } " for all but these, " code { "tag:(none)" } " for those without, quotes around blanks. "
+                "A word by itself is a serial, an id or a user."
+            }
+        }
+    }
+}
+
+fn results(details: &Details, eyes: &Eyes) -> Markup {
+    let at = &details.at;
+    let (found, counted) = match &details.found {
+        Ok(found) => found,
+        Err(why) => {
+            return html! { div.notice.warn role="alert" { strong { (crate::pages::capitalised(why)) } } };
+        }
+    };
+    if found.jobs.is_empty() && !found.unfinished {
+        let advice = html! {
+            @if at.query.is_empty() { p { "A campaign has one job for each device of its lists." } }
+            @else { p { a href=(at.asking("")) { "Show all" } " or ask for less." } }
+        };
+        return html! { (empty("No such job", &advice)) };
+    }
+    let all = if counted.exact {
+        count(i64::try_from(counted.jobs).unwrap_or(i64::MAX))
+    } else {
+        format!(
+            "more than {}",
+            count(i64::try_from(counted.jobs).unwrap_or(i64::MAX))
+        )
+    };
+    html! {
+        form.section method="get" {
+            div.titled {
+                p { strong { (all) } " jobs" }
+                @if eyes.may_act() { (acts(at)) }
+            }
+            (table(&found.jobs, at, eyes))
+            (pages(found, at))
+        }
+    }
+}
+
+/// What can be done to those that are picked, or to all that were found.
+fn acts(at: &JobsAt) -> Markup {
+    let states = states_asked_for(&at.query);
+    let fits = |act: JobAct| {
+        let possible = JobState::sources_of(act.event());
+        states.is_none_or(|asked| possible.contains(&asked))
+    };
+    let acts = [JobAct::Requeue, JobAct::Discard, JobAct::Skip];
+    html! {
+        div.acts {
+            @for act in acts.into_iter().filter(|act| fits(*act)) {
+                button type="submit" formaction={ "/jobs/" (act) } { (crate::pages::capitalised(act.as_str())) " picked…" }
+            }
+            @if states.is_some() && at.campaign.is_some() {
+                @for act in acts.into_iter().filter(|act| fits(*act)) {
+                    a.button href=(all_that_match(act, at)) { (crate::pages::capitalised(act.as_str())) " all…" }
+                }
+            }
+        }
+    }
+}
+
+/// The one state that a query asks for, if it does.
+fn states_asked_for(query: &str) -> Option<JobState> {
+    let mut asked = query
+        .split_whitespace()
+        .filter_map(|term| term.strip_prefix("state:"));
+    let first = asked.next()?.parse().ok()?;
+    asked.next().is_none().then_some(first)
+}
+
+/// Where an act on all that match is asked for.
+fn all_that_match(act: JobAct, at: &JobsAt) -> String {
+    let campaign = at.campaign.as_deref().unwrap_or_default();
+    let pairs = [("campaign", campaign), ("q", at.query.as_str())];
+    let query = serde_html_form::to_string(pairs).unwrap_or_default();
+    format!("/jobs/{act}?{query}")
+}
+
+fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
+    let sorting = |sort: Sort, name: &str| {
+        let is_it = at.sort == sort;
+        let order = is_it.then_some(if at.descending {
+            "descending"
+        } else {
+            "ascending"
+        });
+        html! {
+            th aria-sort=[order] {
+                a href=(at.sorted(sort)) { (name) @if is_it { (if at.descending { " ↓" } else { " ↑" }) } }
+            }
+        }
+    };
+    let table = html! {
+        table {
+            thead { tr {
+                @if eyes.may_act() { th { input type="checkbox" data-all aria-label="Pick all on this page"; } }
+                (sorting(Sort::Job, "Job"))
+                (sorting(Sort::Serial, "Serial"))
+                th { "State" }
+                @if at.campaign.is_none() { th { "Campaign" } }
+                th { "Why" } th { "User when planned" } th { "Model" } th { "Tag" }
+                th.n { "Attempts" } th.n { "Status" }
+                (sorting(Sort::Finished, "Ended"))
+            } }
+            tbody { @for job in jobs { (row(job, at, eyes)) } }
+        }
+    };
+    wide("Jobs", &table)
+}
+
+fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
+    let campaign = eyes.overview.campaign_of(job.campaign);
+    html! {
+        tr data-key=(job.id) {
+            @if eyes.may_act() {
+                td { input type="checkbox" name="job" value=(job.id) aria-label={ "Pick " (job.serial) }; }
+            }
+            td.n { (job.id) }
+            td.keep { a href={ "/jobs/" (job.id) } { (job.serial) } }
+            td { (chip(job.state.as_str(), job.state.as_str())) }
+            @if at.campaign.is_none() {
+                td { @if let Some(campaign) = campaign { a href=(view::campaign(&campaign.name)) { (campaign.name) } } }
+            }
+            td.why { (job.reason) @if !job.message.is_empty() { div.soft { (job.message) } } }
+            td { (job.user_principal_name) }
+            td { (job.model) }
+            td { (job.group_tag) }
+            td.n { (count(job.attempts)) }
+            td.n { @if let Some(status) = job.last_status { (status) } }
+            td.keep {
+                @if let Some(at) = job.finished_at { (moment(at)) }
+                @else if job.not_before > eyes.now { span.soft { "next " (ago(job.not_before)) } }
+            }
+        }
+    }
+}
+
+fn pages(found: &FoundJobs, at: &JobsAt) -> Markup {
+    html! {
+        nav.pages aria-label="Pages" {
+            @if at.place != Place::Start { a.button href=(at.at(Place::Start)) { "First" } }
+            @if let Some(cursor) = found.before { a.button rel="prev" href=(at.at(Place::Before(cursor.to_string()))) { "Back" } }
+            @if let Some(cursor) = found.after { a.button rel="next" href=(at.at(Place::After(cursor.to_string()))) { "On" } }
+            @if found.unfinished {
+                span.hint { "Looked at " (count(i64::try_from(found.looked_at).unwrap_or(i64::MAX))) " jobs so far; it goes on from here." }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_of_every_search_has_an_address() {
+        let at = JobsAt {
+            campaign: Some("spring & co".to_owned()),
+            query: "state:dead tag:\"A B\"".to_owned(),
+            sort: Sort::Finished,
+            descending: true,
+            place: Place::After("12".to_owned()),
+        };
+        let address = at.address();
+        let (_, query) = address.split_once('?').unwrap();
+        assert_eq!(JobsAt::of(query), at);
+        assert_eq!(JobsAt::default().address(), "/jobs");
+    }
+
+    #[test]
+    fn a_column_that_sorts_already_turns_round() {
+        let at = JobsAt::default();
+        let first = JobsAt::of(at.sorted(Sort::Serial).split_once('?').unwrap().1);
+        assert!(!first.descending);
+        assert!(JobsAt::of(first.sorted(Sort::Serial).split_once('?').unwrap().1).descending);
+    }
+}

@@ -1,0 +1,123 @@
+//! The pages that show the ledger: an address each, read by one function and rendered by another, so
+//! that a page looks the same when it is opened and when it is live.
+
+mod activity;
+mod banner;
+mod campaign;
+mod campaigns;
+mod dead;
+mod job;
+mod jobs;
+mod lanes;
+mod standing;
+mod view;
+mod workers;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use maud::Markup;
+use repilot_domain::{Role, Timestamp};
+
+use crate::access::Visitor;
+use crate::app::App;
+use crate::error::Refusal;
+use crate::live::Overview;
+use crate::pages;
+
+pub(crate) use view::{View, campaign as campaign_address, jobs_found as jobs_address, value};
+
+/// Who looks, when, and at what.
+pub(crate) struct Eyes {
+    pub(crate) role: Role,
+    /// What their forms bring along.
+    pub(crate) form_token: String,
+    pub(crate) now: Timestamp,
+    pub(crate) overview: Arc<Overview>,
+}
+
+impl Eyes {
+    /// Whether they may act.
+    pub(crate) fn may_act(&self) -> bool {
+        self.role.covers(Role::Operator)
+    }
+}
+
+/// A part of a page that changes by itself.
+pub(crate) struct Section {
+    pub(crate) name: &'static str,
+    pub(crate) body: Markup,
+}
+
+impl Section {
+    fn new(name: &'static str, body: Markup) -> Self {
+        Self { name, body }
+    }
+}
+
+/// What a view shows beyond the overview.
+pub(crate) enum Read {
+    Campaigns,
+    Campaign(Box<campaign::Details>),
+    Job(Box<job::Details>),
+    Jobs(Box<jobs::Details>),
+    Lanes,
+    Workers,
+    Dead,
+    Activity(activity::Details),
+}
+
+/// Reads what a view shows beyond the overview.
+pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<Read, Refusal> {
+    Ok(match view {
+        View::Campaigns => Read::Campaigns,
+        View::Campaign(name) => {
+            Read::Campaign(Box::new(campaign::read(app, name, overview).await?))
+        }
+        View::Job(id) => Read::Job(Box::new(job::read(app, *id, overview).await?)),
+        View::Jobs(at) => Read::Jobs(Box::new(jobs::read(app, at, overview).await?)),
+        View::Lanes => Read::Lanes,
+        View::Workers => Read::Workers,
+        View::Dead => Read::Dead,
+        View::Activity(before) => Read::Activity(activity::read(app, *before).await?),
+    })
+}
+
+/// A view's sections, in order.
+pub(crate) fn sections(read: &Read, eyes: &Eyes) -> Vec<Section> {
+    let mut sections = vec![banner::section(eyes)];
+    sections.extend(match read {
+        Read::Campaigns => campaigns::sections(eyes),
+        Read::Campaign(details) => campaign::sections(details, eyes),
+        Read::Job(details) => job::sections(details, eyes),
+        Read::Jobs(details) => jobs::sections(details, eyes),
+        Read::Lanes => lanes::sections(eyes),
+        Read::Workers => workers::sections(eyes),
+        Read::Dead => dead::sections(eyes),
+        Read::Activity(details) => activity::sections(details, eyes),
+    });
+    sections
+}
+
+/// Any of these pages.
+pub(crate) async fn show(
+    State(app): State<App>,
+    visitor: Visitor,
+    uri: Uri,
+) -> Result<Markup, Refusal> {
+    let missing = || Refusal::Missing("page at this address".to_owned());
+    let query = uri.query().unwrap_or_default();
+    let view = View::of(uri.path(), query).ok_or_else(missing)?;
+    let overview = app.hub.overview(&app).await?;
+    let read = read(&app, &view, &overview).await?;
+    let eyes = Eyes {
+        role: visitor.role,
+        form_token: visitor.form_token.clone().unwrap_or_default(),
+        now: app.now(),
+        overview,
+    };
+    let done = pages::Done::of(query);
+    let sections = sections(&read, &eyes);
+    Ok(pages::live(&visitor, &view, done, &sections))
+}

@@ -1,0 +1,300 @@
+//! What a person does to many jobs at once: those they picked, or all that a search finds.
+//!
+//! It goes chunk by chunk, so that nobody waits for long, and what a chunk changes is in the audit
+//! by the same transaction. Of all that a search finds no more are changed than the person was told
+//! of: not what was enqueued later, and not more than were counted. A job that has moved on since is
+//! left as it is.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::{Actor, AuditEvent, CampaignId, JobAct, JobId, JobQuery, JobState, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use super::count::{Counting, JobsMeant, way};
+use super::resolve::resolve;
+use crate::counters::{Deltas, end_if_done};
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{batch, gathered};
+use crate::{Ledger, LedgerError, audit, locks};
+
+/// Jobs that one transaction changes: over in some tens of milliseconds.
+const CHUNK: usize = 2_000;
+
+/// As many of the jobs that a person picked as the audit names.
+const NAMED: usize = 20;
+
+/// The jobs that something is done to.
+#[derive(Debug, Clone)]
+pub enum JobSelection {
+    /// These.
+    These(Vec<JobId>),
+    /// All that a search finds, so far as they were counted.
+    All {
+        /// Within this campaign, or all.
+        campaign: Option<CampaignId>,
+        /// Which jobs.
+        query: JobQuery,
+        /// What was counted, and confirmed.
+        meant: JobsMeant,
+    },
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ActedOn {
+    /// Jobs that were changed.
+    pub jobs: u64,
+    /// Jobs that were meant and whose state did not allow it, or no longer.
+    pub left: u64,
+}
+
+/// A job that is to be changed: id, campaign, state, reason.
+type Meant = (i64, i64, JobState, String);
+
+/// Who does what, and when.
+#[derive(Clone, Copy)]
+struct Order<'a> {
+    act: JobAct,
+    by: &'a Actor,
+    now: Timestamp,
+    /// What the audit says of the selection.
+    selection: &'a Value,
+}
+
+impl Ledger {
+    /// Does something to jobs. Dead letters of a cancelled campaign are not requeued.
+    ///
+    /// A requeued one whose last call may have taken effect unseen is looked at first; one that was
+    /// found with another user is called at once, from its first step on: whoever requeues it means
+    /// that user, too. Any other goes on with the step at which it stopped.
+    pub async fn act(
+        &self,
+        act: JobAct,
+        selection: &JobSelection,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<ActedOn, LedgerError> {
+        match selection {
+            JobSelection::These(jobs) => {
+                let named: Vec<i64> = jobs.iter().take(NAMED).map(|job| job.0).collect();
+                let order = Order {
+                    act,
+                    by,
+                    now,
+                    selection: &json!({ "picked": jobs.len(), "ids": named }),
+                };
+                let mut jobs: Vec<i64> = jobs.iter().map(|job| job.0).collect();
+                jobs.sort_unstable();
+                jobs.dedup();
+                let mut acted_on = ActedOn::default();
+                for chunk in jobs.chunks(CHUNK) {
+                    let changed = self.change(order, chunk, chunk.len()).await?;
+                    acted_on.jobs += changed;
+                    acted_on.left += chunk.len() as u64 - changed;
+                }
+                Ok(acted_on)
+            }
+            JobSelection::All {
+                campaign,
+                query,
+                meant,
+            } => {
+                let order = Order {
+                    act,
+                    by,
+                    now,
+                    selection: &json!({ "query": query.to_string() }),
+                };
+                self.act_on_all(order, *campaign, query, *meant).await
+            }
+        }
+    }
+
+    async fn act_on_all(
+        &self,
+        order: Order<'_>,
+        campaign: Option<CampaignId>,
+        query: &JobQuery,
+        meant: JobsMeant,
+    ) -> Result<ActedOn, LedgerError> {
+        let mut counting = {
+            let mut reader = self.reader().await?;
+            let resolved = resolve(&mut reader, campaign, query).await?;
+            way(&mut reader, &resolved).await?
+        };
+        let most = usize::try_from(meant.jobs).unwrap_or(usize::MAX);
+        let mut acted_on = ActedOn::default();
+        let mut seen = 0;
+        while seen < most {
+            let (mut jobs, more) = match &mut counting {
+                Counting::Few(few) => (std::mem::take(few), false),
+                Counting::Walk(walker) => {
+                    let mut reader = self.reader().await?;
+                    let next = walker.next(&mut reader).await?;
+                    let jobs = next.found.into_iter().map(|key| key.job).collect();
+                    (jobs, next.end.is_some_and(|end| end.job < meant.up_to.0))
+                }
+            };
+            jobs.retain(|job| *job <= meant.up_to.0);
+            jobs.truncate(most - seen);
+            seen += jobs.len();
+            for chunk in jobs.chunks(CHUNK) {
+                acted_on.jobs += self.change(order, chunk, chunk.len()).await?;
+            }
+            if !more {
+                break;
+            }
+        }
+        acted_on.left = meant.jobs - acted_on.jobs;
+        Ok(acted_on)
+    }
+
+    /// Changes up to `most` of these jobs, if their states allow it, in one transaction.
+    async fn change(
+        &self,
+        order: Order<'_>,
+        jobs: &[i64],
+        most: usize,
+    ) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        locks::campaigns_of(&mut transaction, jobs.iter().map(|job| JobId(*job))).await?;
+        let mut meant = allowed(&mut transaction, order.act, jobs).await?;
+        meant.truncate(most);
+        if meant.is_empty() {
+            return Ok(0);
+        }
+        update(&mut transaction, order, &meant).await?;
+        let mut deltas = Deltas::default();
+        let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
+        for (_, campaign, state, reason) in &meant {
+            let campaign = CampaignId(*campaign);
+            deltas.moved(campaign, *state, order.act.event(), 1)?;
+            if *state == JobState::Dead {
+                deltas.add(campaign, JobState::Dead.as_str(), reason, -1);
+            }
+            *by_campaign.entry(campaign).or_default() += 1;
+        }
+        deltas.write(&mut transaction).await?;
+        for (campaign, jobs) in by_campaign {
+            match order.act {
+                JobAct::Requeue => reopen(&mut transaction, campaign).await?,
+                JobAct::Discard => {}
+                JobAct::Cancel | JobAct::Skip => {
+                    end_if_done(&mut transaction, campaign, order.by, order.now).await?;
+                }
+            }
+            let mut detail = json!({ "jobs": jobs });
+            if let (Value::Object(detail), Value::Object(selection)) =
+                (&mut detail, order.selection)
+            {
+                detail.extend(selection.clone());
+            }
+            audit::record(
+                &mut transaction,
+                order.now,
+                order.by,
+                Some(campaign),
+                event(order.act),
+                &detail,
+            )
+            .await?;
+        }
+        self.commit(transaction, "act on jobs").await?;
+        Ok(meant.len() as u64)
+    }
+}
+
+const fn event(act: JobAct) -> AuditEvent {
+    match act {
+        JobAct::Requeue => AuditEvent::Requeued,
+        JobAct::Discard => AuditEvent::Discarded,
+        JobAct::Cancel => AuditEvent::JobsCancelled,
+        JobAct::Skip => AuditEvent::JobsSkipped,
+    }
+}
+
+/// Those of these jobs whose state, and whose campaign, allows it.
+async fn allowed(
+    connection: &mut AnyConnection,
+    act: JobAct,
+    jobs: &[i64],
+) -> Result<Vec<Meant>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let states: Vec<String> = JobState::sources_of(act.event())
+        .iter()
+        .map(|state| format!("'{state}'"))
+        .collect();
+    let also = match act {
+        JobAct::Requeue => {
+            // Nor of one that was forgotten: what is left of those goes in a moment.
+            "AND jobs.campaign_id NOT IN (
+                 SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
+             )"
+        }
+        JobAct::Discard | JobAct::Cancel | JobAct::Skip => "",
+    };
+    let sql = format!(
+        "SELECT {gathered}
+         FROM {each} AS meant
+         -- In this order: those that are meant are few, the jobs are many.
+         CROSS JOIN jobs
+         WHERE jobs.id = meant.id
+           AND {state} IN ({states})
+           {also}",
+        gathered = dialect.gathered("jobs.id, jobs.campaign_id, jobs.state, jobs.reason"),
+        each = dialect.each_id(),
+        state = dialect.of_found("jobs.state"),
+        states = states.join(", ")
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?);
+    gathered(query, connection, "look for the jobs meant").await
+}
+
+async fn update(
+    connection: &mut AnyConnection,
+    order: Order<'_>,
+    jobs: &[Meant],
+) -> Result<(), LedgerError> {
+    let changes = match order.act {
+        JobAct::Requeue => {
+            "state = 'pending', attempts = 0, not_before = $2, finished_at = NULL,
+             uncertain = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE uncertain END,
+             steps_done = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE steps_done END,
+             reason = '', message = ''"
+        }
+        // It ended when it died.
+        JobAct::Discard => "state = 'skipped', finished_at = COALESCE(finished_at, $2)",
+        JobAct::Cancel => "state = 'cancelled', finished_at = $2, worker = ''",
+        JobAct::Skip => "state = 'skipped', finished_at = $2, worker = ''",
+    };
+    let sql = format!(
+        "UPDATE jobs
+         SET {changes}
+         WHERE id IN (SELECT id FROM {each} AS meant)",
+        each = Dialect::of(connection).each_id()
+    );
+    let updated = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(jobs.iter().map(|(id, ..)| *id))?)
+        .bind(order.now.as_millis())
+        .execute(connection)
+        .await
+        .doing("act on jobs")?;
+    if updated.rows_affected() == jobs.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
+    }
+}
+
+/// A campaign that has jobs to be done again has not ended.
+async fn reopen(connection: &mut AnyConnection, campaign: CampaignId) -> Result<(), LedgerError> {
+    sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
+        .bind(campaign.0)
+        .execute(connection)
+        .await
+        .doing("reopen a campaign")?;
+    Ok(())
+}

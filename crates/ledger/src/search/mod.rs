@@ -1,0 +1,32 @@
+//! Looking for jobs: pages by key, bounded whatever is asked.
+//!
+//! What is asked becomes one or a few *walks*: each goes along an index in the order of the page, a
+//! stretch at a time, and tests what the index does not bear. Where an index leads to few jobs all
+//! are gathered and sorted. A page looks at no more than `LOOKED_AT` rows: what is rarer than that
+//! comes with a cursor that says how far the search has come, and goes on from there. Indexes over
+//! what never changes are on `job_keys`, apart from the jobs, so that they cost the drain nothing.
+
+mod act;
+mod count;
+mod cursor;
+mod fill;
+mod keys;
+mod page;
+mod plan;
+mod resolve;
+mod sql;
+mod test;
+mod walk;
+
+pub use act::{ActedOn, JobSelection};
+pub use count::{JobCount, JobsMeant};
+pub use cursor::{JobCursor, JobCursorError};
+pub use page::{FoundJobs, JobSearch, JobSort, Seek};
+
+pub(crate) use keys::insert as insert_keys;
+
+/// Rows that one page looks at, at most: some 20 ms.
+const LOOKED_AT: u64 = 20_000;
+
+/// An index that leads to no more jobs than this is read to its end, and its jobs are sorted.
+const GATHERED: i64 = 10_000;
