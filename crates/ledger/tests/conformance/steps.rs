@@ -4,8 +4,8 @@ use repilot_domain::{
     Action, AttemptOutcome, AttemptStep, DeadReason, JobState, Progress, Step, Stepped, WorkerId,
 };
 use repilot_ledger::{
-    Advance, ClaimedJob, DeadSelection, JobFilter, LedgerError, NewCampaign, NewJob,
-    OpenedCampaign, Page, Task,
+    Advance, ClaimedJob, DeadSelection, LedgerError, NewCampaign, NewJob, OpenedCampaign, Page,
+    Task,
 };
 
 use crate::bench::{
@@ -134,12 +134,11 @@ async fn a_dead_letter_between_two_steps_says_so_and_goes_on_there(database: Dat
     let job = bench.claim_one(&commit, "w1").await;
     commit.advance(advance(&job)).await.unwrap();
     commit.settle(dead(&job)).await.unwrap();
-    let filter = JobFilter::default();
     let page = Page {
         after: repilot_domain::JobId(0),
         limit: 10,
     };
-    let jobs = bench.ledger.jobs(bench.campaign, &filter, page).await;
+    let jobs = bench.ledger.jobs(bench.campaign, page).await;
     let jobs = jobs.unwrap();
     assert_eq!(
         jobs[0].stands,
