@@ -12,8 +12,9 @@ mod inventory;
 mod ledgers;
 mod look;
 mod plans;
-mod searches;
 #[cfg(unix)]
+mod rollbacks;
+mod searches;
 mod shared;
 mod tenants;
 

@@ -19,6 +19,7 @@ mod planning;
 mod private;
 mod profile;
 mod progress;
+mod rollback;
 mod settings;
 mod summary;
 mod target;

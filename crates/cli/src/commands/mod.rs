@@ -15,6 +15,7 @@ mod ledger;
 mod plan;
 mod prune;
 mod refused;
+mod rollback;
 mod run;
 mod simulate;
 mod status;
@@ -60,6 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
         Command::Verify(arguments) => verify::run(&app, &arguments).await,
+        Command::Rollback(arguments) => rollback::run(&app, &arguments).await,
         Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
