@@ -27,6 +27,7 @@ async fn every_command_that_steers_says_who_and_from_where_and_the_chain_holds()
         [
             "campaign-opened",
             "list-begun",
+            "plan-accepted",
             "list-enqueued",
             "paused",
             "resumed",
@@ -37,16 +38,16 @@ async fn every_command_that_steers_says_who_and_from_where_and_the_chain_holds()
         let origin = row["origin"].as_str().unwrap();
         origin.starts_with("cli at ") && !row["actor"].as_str().unwrap().is_empty()
     };
-    assert!(rows[..5].iter().all(by_a_person), "{listed}");
-    let worker = rows[5]["actor"].as_str().unwrap();
+    assert!(rows[..6].iter().all(by_a_person), "{listed}");
+    let worker = rows[6]["actor"].as_str().unwrap();
     assert!(worker.starts_with("worker "), "{listed}");
-    assert_eq!(rows[5]["detail"]["succeeded"], 4);
+    assert_eq!(rows[6]["detail"]["succeeded"], 4);
     let shown = bench.run(&["audit", "list", "c"]).await.expect(0);
     assert!(shown.stdout.contains("change freeze"), "{shown:?}");
 
     let verified = bench.run(&["audit", "verify", "--json"]).await.expect(0);
     let head = verified.json()["head"].as_str().unwrap().to_owned();
-    assert_eq!(rows[5]["hash"], head.as_str());
+    assert_eq!(rows[6]["hash"], head.as_str());
     let kept = ["audit", "verify", "--head", &head];
     bench.run(&kept).await.expect(0);
     let other = ["audit", "verify", "--head", "00"];

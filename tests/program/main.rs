@@ -11,6 +11,7 @@ mod inventory;
 #[cfg(unix)]
 mod ledgers;
 mod look;
+mod notify;
 mod plans;
 #[cfg(unix)]
 mod rollbacks;

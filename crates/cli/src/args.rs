@@ -81,6 +81,12 @@ pub(crate) enum Command {
     /// Hold the jobs that succeeded against the inventory as it is now
     #[command(after_help = help::VERIFY_EXAMPLES)]
     Verify(VerifyArguments),
+    /// Write one page about a campaign, for the record of a change
+    #[command(after_help = help::REPORT_EXAMPLES)]
+    Report(ReportArguments),
+    /// Whoever the settings name to be told of pauses and ends: test
+    #[command(subcommand, after_help = help::NOTIFY_EXAMPLES)]
+    Notify(NotifyCommand),
     /// Make a campaign that gives each device of another back to who had it before
     #[command(after_help = help::ROLLBACK_EXAMPLES)]
     Rollback(RollbackArguments),
@@ -477,6 +483,31 @@ pub(crate) struct RollbackArguments {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("format").required(true).args(["html", "markdown"]))]
+pub(crate) struct ReportArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// As a page of HTML that needs nothing else
+    #[arg(long)]
+    pub(crate) html: bool,
+    /// As Markdown
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Write it there [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Send one message to see whether it arrives
+    Test {
+        /// To this one [default: all]
+        destination: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

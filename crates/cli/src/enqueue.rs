@@ -1,8 +1,9 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
-use repilot_domain::{Action, CampaignId};
+use repilot_domain::{Action, AuditEvent, CampaignId};
 use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal, Task};
 use repilot_producer::{DeviceList, Fingerprint, Resolution, Selection};
+use serde_json::json;
 
 use crate::app::{self, App};
 use crate::planning::{Made, PlannedDevice};
@@ -34,6 +35,17 @@ pub(crate) async fn enqueue(
     for list in &lists {
         ledger.begin_list(opened.id, list, by, app.now()).await?;
     }
+    // What a report holds the campaign against.
+    let plan = json!({
+        "devices": made.plan.summary.planned,
+        "refused": made.plan.summary.refused,
+        "plan_sha256": made.devices_sha256,
+        "inventory_sha256": made.inventory.sha256(),
+    });
+    let event = AuditEvent::PlanAccepted;
+    ledger
+        .record(by, Some(opened.id), event, &plan, app.now())
+        .await?;
     let mut total = Enqueued::default();
     for chunk in made.devices.chunks(CHUNK) {
         let job = |planned: &PlannedDevice| NewJob {

@@ -133,6 +133,18 @@ Examples:
   repilot rollback spring --run --yes           and drain it, without a question
   repilot rollback spring-rollback              take that back, too";
 
+pub(crate) const REPORT_EXAMPLES: &str = "\
+Examples:
+  repilot report spring --html --output spring.html
+  repilot report spring --markdown              into a ticket";
+
+pub(crate) const NOTIFY_EXAMPLES: &str = "\
+Examples:
+  repilot notify test                           one message to everybody in [notify]
+  repilot notify test teams --json
+
+`repilot check` says whether everything has been told, and what fails.";
+
 pub(crate) const PRUNE_EXAMPLES: &str = "\
 Examples:
   repilot prune --older-than 90d                shows what would go, and asks

@@ -7,6 +7,8 @@ use crate::words;
 pub enum AuditEvent {
     /// A campaign was made.
     CampaignOpened,
+    /// A plan was accepted: these devices and no others are to go in.
+    PlanAccepted,
     /// A device list began to go into a campaign.
     ListBegun,
     /// The whole of a device list is in.
@@ -61,6 +63,7 @@ pub enum AuditEvent {
 
 words!(AuditEvent, "audit event", {
     CampaignOpened => "campaign-opened",
+    PlanAccepted => "plan-accepted",
     ListBegun => "list-begun",
     ListEnqueued => "list-enqueued",
     Paused => "paused",

@@ -10,7 +10,7 @@ use crate::args::CheckArguments;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
-use crate::{profile, tenants};
+use crate::{notify, profile, tenants};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -67,6 +67,7 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
     for name in &names {
         tenant(app, name, &mut lines).await;
     }
+    notifications(app, &mut lines).await;
     let all_well = lines.iter().all(|line| line.ok);
     if app.json {
         print_json(&lines)?;
@@ -105,6 +106,49 @@ async fn redis(app: &App) -> Option<Line> {
         }),
         Err(error) => Some(Line::bad("redis", causes(&error), hint)),
     }
+}
+
+/// Whoever is told what happens: can they be, and have they been?
+async fn notifications(app: &App, lines: &mut Vec<Line>) {
+    let destinations = notify::destinations(&app.settings.notify);
+    if destinations.is_empty() {
+        return;
+    }
+    // That it cannot be opened is said already.
+    let Ok(ledger) = app.open_ledger().await else {
+        return;
+    };
+    let cursors = ledger.notify_cursors().await.unwrap_or_default();
+    for (name, set_up) in destinations {
+        let check = format!("notify {name}");
+        let destination = match set_up {
+            Ok(destination) => destination,
+            Err(error) => {
+                lines.push(failed(check, &error));
+                continue;
+            }
+        };
+        let place = destination.place();
+        let cursor = cursors.iter().find(|cursor| cursor.destination == name);
+        let unsent = ledger.has_unsent(vec![&name]).await.unwrap_or(false);
+        lines.push(match cursor {
+            None => Line::ok(
+                check,
+                format!("{place}; is told of what happens once a worker runs"),
+            ),
+            Some(cursor) if cursor.failures > 0 => Line::bad(
+                check,
+                format!(
+                    "{place}; its next message failed {} times: {}",
+                    cursor.failures, cursor.last_error
+                ),
+                format!("try with `repilot notify test {name}`"),
+            ),
+            Some(_) if unsent => Line::ok(check, format!("{place}; a worker has more to tell it")),
+            Some(_) => Line::ok(check, format!("{place}; everything is told")),
+        });
+    }
+    ledger.close().await;
 }
 
 fn failed(check: impl Into<String>, error: &anyhow::Error) -> Line {

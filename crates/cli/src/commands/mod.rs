@@ -1,6 +1,6 @@
 //! One module a subcommand.
 
-mod audit;
+pub(crate) mod audit;
 mod campaign;
 mod check;
 mod config;
@@ -12,9 +12,11 @@ mod inventory;
 mod job;
 mod jobs;
 mod ledger;
+mod notify;
 mod plan;
 mod prune;
 mod refused;
+mod report;
 mod rollback;
 mod run;
 mod simulate;
@@ -60,6 +62,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Refused(arguments) => refused::run(&app, &arguments).await,
         Command::Job(arguments) => job::run(&app, &arguments).await,
         Command::Dead(command) => dead::run(&app, &command).await,
+        Command::Report(arguments) => report::run(&app, &arguments).await,
+        Command::Notify(command) => notify::run(&app, &command).await,
         Command::Verify(arguments) => verify::run(&app, &arguments).await,
         Command::Rollback(arguments) => rollback::run(&app, &arguments).await,
         Command::Prune(arguments) => prune::run(&app, &arguments).await,

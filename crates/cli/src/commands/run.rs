@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output::{print, print_json, say};
 use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
-use crate::{enqueue, logging, plan_text, progress, summary};
+use crate::{enqueue, logging, notify, plan_text, progress, summary};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
@@ -30,6 +30,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     if let Some(known) = &known {
         fits(known, &target)?;
     }
+    let notifier = notify::start(app, &ledger).await;
     let has_list = known
         .as_ref()
         .is_some_and(|known| known.has_list(&target.selection.sha256()));
@@ -61,8 +62,11 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     if campaign.status == CampaignStatus::Paused {
         return finish(app, &campaign, Drained::Paused);
     }
-    let (campaign, drained) =
-        drain::campaign(app, &ledger, target.tenant.clone(), campaign).await?;
+    let drained = drain::campaign(app, &ledger, target.tenant.clone(), campaign).await;
+    if let Some(notifier) = notifier {
+        notifier.end().await;
+    }
+    let (campaign, drained) = drained?;
     ledger.close().await;
     if let Some(simulator) = target.simulator {
         simulator.shutdown().await;

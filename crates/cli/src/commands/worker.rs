@@ -14,7 +14,7 @@ use crate::args::WorkerArguments;
 use crate::exit::Exit;
 use crate::live_tenants::LiveTenants;
 use crate::output::{print, print_json, say};
-use crate::{drain, summary};
+use crate::{drain, notify, summary};
 
 /// How often `--until-empty` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -33,6 +33,7 @@ pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Resul
         ));
     }
     let worker = drain::worker(app, &ledger, Arc::clone(&tenants) as _, Attendance::All)?;
+    let notifier = notify::start(app, &ledger).await;
     let stop = CancellationToken::new();
     let mut running = tokio::spawn(worker.run(stop.clone()));
     tracing::info!(ledger = %ledger.location(), "the worker is up");
@@ -54,6 +55,9 @@ pub(crate) async fn run(app: &App, arguments: &WorkerArguments) -> anyhow::Resul
         result = empty => result,
     };
     drain::stop_patiently(&stop, running).await?;
+    if let Some(notifier) = notifier {
+        notifier.end().await;
+    }
     emptied?;
     let exit = verdict(app, &ledger, &before).await?;
     ledger.close().await;

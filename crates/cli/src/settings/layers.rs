@@ -19,6 +19,9 @@ const PREFIX: &str = "REPILOT_";
 /// The section whose keys are the user's own names.
 const TENANTS: &str = "tenants";
 
+/// The others of that kind.
+const NAMED: [&str; 2] = ["notify.webhooks", "notify.commands"];
+
 /// Where settings may come from.
 pub(crate) struct Places {
     /// `--config`.
@@ -204,7 +207,7 @@ fn check_keys(
                 known: shape.keys().cloned().collect::<Vec<_>>().join(", "),
             });
         };
-        if name == TENANTS && prefix.is_empty() {
+        if key == TENANTS || NAMED.contains(&key.as_str()) {
             continue;
         }
         if let (Value::Table(layer), Value::Table(shape)) = (value, known) {

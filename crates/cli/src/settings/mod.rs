@@ -6,6 +6,7 @@ mod duration;
 mod error;
 pub(crate) mod folders;
 mod layers;
+mod notify;
 mod tenant;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) use dashboard::DashboardSettings;
 pub(crate) use duration::{Age, Span};
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
+pub(crate) use notify::{CommandSettings, NotifySettings, WebhookSettings};
 pub(crate) use tenant::{CredentialKind, TenantSettings};
 
 /// Everything that can be set; `config/default.toml` says what each means.
@@ -36,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) retry: RetrySettings,
     pub(crate) worker: WorkerSettings,
     pub(crate) dashboard: DashboardSettings,
+    pub(crate) notify: NotifySettings,
     pub(crate) log: LogSettings,
     pub(crate) tenants: BTreeMap<TenantName, TenantSettings>,
     /// From the environment alone; never printed.

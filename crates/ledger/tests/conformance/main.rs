@@ -21,6 +21,7 @@ mod file;
 mod integrity;
 mod leases;
 mod listings;
+mod notify_cursors;
 #[cfg(unix)]
 mod outages;
 mod search;
