@@ -14,8 +14,9 @@ mod ledgers;
 mod look;
 mod notify;
 mod plans;
-mod searches;
 #[cfg(unix)]
+mod rollbacks;
+mod searches;
 mod shared;
 mod tenants;
 

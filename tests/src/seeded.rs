@@ -36,6 +36,7 @@ pub async fn seed(ledger: &Ledger, jobs: usize, drained: usize) -> Seed {
         name: "million".to_owned(),
         tenant: TenantName::new("contoso").unwrap(),
         action: Action::Unassign,
+        rolls_back: None,
     };
     let list = NewList {
         sha256: "00".repeat(32),
@@ -52,6 +53,7 @@ pub async fn seed(ledger: &Ledger, jobs: usize, drained: usize) -> Seed {
             .map(|number| NewJob {
                 device: device(number),
                 line: number as u64 + 1,
+                task: repilot_ledger::Task::default(),
             })
             .collect();
         ledger

@@ -88,6 +88,9 @@ pub(crate) enum Command {
     /// Whoever the settings name to be told of pauses and ends: test
     #[command(subcommand, after_help = help::NOTIFY_EXAMPLES)]
     Notify(NotifyCommand),
+    /// Make a campaign that gives each device of another back to who had it before
+    #[command(after_help = help::ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArguments),
     /// Forget users, jobs and attempts of campaigns that ended long ago; totals and audit stay
     #[command(after_help = help::PRUNE_EXAMPLES)]
     Prune(PruneArguments),
@@ -475,6 +478,24 @@ pub(crate) struct VerifyArguments {
     /// Then send those round again whose device is as it was before; each is looked at first
     #[arg(long)]
     pub(crate) requeue: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArguments {
+    /// The campaign to take back
+    pub(crate) campaign: String,
+    /// Drain it at once, as `run` does
+    #[arg(long)]
+    pub(crate) run: bool,
+    /// The new campaign [default: the other's name and `-rollback`]
+    #[arg(long, value_name = "NAME", value_parser = campaign_name)]
+    pub(crate) name: Option<String>,
+    /// Refuse a rollback of more devices; 0 for no limit [default: `[plan] max_devices`]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_devices: Option<u64>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
 use repilot_domain::{Action, AuditEvent, CampaignId};
-use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal};
+use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal, Task};
 use repilot_producer::{DeviceList, Fingerprint, Resolution, Selection};
 use serde_json::json;
 
@@ -26,6 +26,7 @@ pub(crate) async fn enqueue(
         name: campaign.to_owned(),
         tenant: target.tenant.name.clone(),
         action: Action::Unassign,
+        rolls_back: None,
     };
     let selection = &target.selection;
     // What was planned may have been looked at for a long time since.
@@ -56,6 +57,7 @@ pub(crate) async fn enqueue(
         let job = |planned: &PlannedDevice| NewJob {
             device: made.inventory.devices()[planned.index].clone(),
             line: planned.line,
+            task: Task::default(),
         };
         let jobs: Vec<NewJob> = chunk.iter().map(job).collect();
         let enqueued = ledger.enqueue(opened.id, &jobs, app.now()).await?;

@@ -120,9 +120,10 @@ fn of_ledger(error: &LedgerError) -> Option<String> {
         LedgerError::TooManyToSort { .. } => {
             "narrow the search, or sort by job; one campaign alone is sorted by serial at any size"
         }
-        LedgerError::OtherTenant { .. } | LedgerError::Cancelled(_) | LedgerError::Forgotten(_) => {
-            "choose another name with --campaign NAME"
-        }
+        LedgerError::OtherTenant { .. }
+        | LedgerError::OtherAction { .. }
+        | LedgerError::Cancelled(_)
+        | LedgerError::Forgotten(_) => "choose another name with --campaign NAME",
         _ if error.is_passing() => {
             "another process may be busy with the ledger; run the same command again, nothing is lost"
         }

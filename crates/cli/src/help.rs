@@ -132,6 +132,12 @@ Examples:
 
 Exits with 0 when every job is verified, 3 when some are not, 4 when some cannot be judged yet.";
 
+pub(crate) const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  repilot rollback spring                       plan, ask, enqueue; `repilot worker` drains it
+  repilot rollback spring --run --yes           and drain it, without a question
+  repilot rollback spring-rollback              take that back, too";
+
 pub(crate) const REPORT_EXAMPLES: &str = "\
 Examples:
   repilot report spring --html --output spring.html

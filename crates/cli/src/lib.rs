@@ -22,6 +22,7 @@ mod private;
 mod profile;
 mod progress;
 mod report;
+mod rollback;
 mod settings;
 mod summary;
 mod target;

@@ -5,11 +5,19 @@ use crate::words;
 /// What a campaign does to each of its devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// `unassignUserFromDevice`.
+    /// The user is unassigned.
     Unassign,
+    /// A user is assigned.
+    Assign,
+    /// The user is unassigned, and then another assigned.
+    Reassign,
 }
 
-words!(Action, "action", { Unassign => "unassign" });
+words!(Action, "action", {
+    Unassign => "unassign",
+    Assign => "assign",
+    Reassign => "reassign",
+});
 
 /// Whether a campaign's jobs may be dispatched. That it has *ended* is not a status but a count:
 /// all of its jobs are terminal.

@@ -5,16 +5,32 @@ use crate::words;
 /// What an attempt asked of Graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttemptStep {
-    /// The action itself: a write.
+    /// To unassign the user: a write. The word is from when there was no other action.
     Act,
-    /// A look at the device after an ambiguous answer: a read.
+    /// To assign a user: a write.
+    Assign,
+    /// A look at the device, where a call may have taken effect unseen or somebody else may have
+    /// come first: a read.
     Look,
 }
 
 words!(AttemptStep, "step of an attempt", {
     Act => "act",
+    Assign => "assign",
     Look => "look",
 });
+
+impl AttemptStep {
+    /// The same for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Act => "unassign",
+            Self::Assign => "assign",
+            Self::Look => "look",
+        }
+    }
+}
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -19,6 +19,8 @@ mod lane;
 mod minute_outcome;
 mod role;
 mod state;
+mod step;
+mod user;
 mod verification;
 
 pub use actor::Actor;
@@ -42,6 +44,8 @@ pub use lane::LaneKind;
 pub use minute_outcome::MinuteOutcome;
 pub use role::Role;
 pub use state::{IllegalTransition, JobEvent, JobState};
+pub use step::{Progress, Step, Stepped};
+pub use user::{UserNameError, check_user_principal_name, is_same_user};
 pub use verification::Verification;
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.

@@ -40,6 +40,8 @@ pub enum JobEvent {
     Recall,
     /// Taken by a worker that holds this dispatch number.
     Claim,
+    /// A step is done, and a further one follows at once.
+    Advance,
     /// Graph did it, or it was found done.
     Succeed,
     /// To be tried again, at once or later.
@@ -64,6 +66,7 @@ words!(JobEvent, "job event", {
     Dispatch => "dispatch",
     Recall => "recall",
     Claim => "claim",
+    Advance => "advance",
     Succeed => "succeed",
     Retry => "retry",
     Bury => "bury",
@@ -92,7 +95,7 @@ impl JobState {
         use JobState as S;
         match (self, event) {
             (S::Pending, E::Dispatch) => Ok(S::Queued),
-            (S::Queued, E::Claim) => Ok(S::Running),
+            (S::Queued, E::Claim) | (S::Running, E::Advance) => Ok(S::Running),
             (S::Running, E::Succeed) => Ok(S::Succeeded),
             (S::Running, E::Bury) => Ok(S::Dead),
             (S::Queued, E::Recall | E::Rescue)
@@ -152,6 +155,7 @@ mod tests {
                 "queued rescue pending",
                 "queued cancel cancelled",
                 "queued skip skipped",
+                "running advance running",
                 "running succeed succeeded",
                 "running retry pending",
                 "running bury dead",
@@ -186,7 +190,7 @@ mod tests {
                 }
                 if next == JobState::Succeeded {
                     prop_assert_eq!(state, JobState::Running);
-                    prop_assert_eq!(previous, Some(JobEvent::Claim));
+                    prop_assert!(matches!(previous, Some(JobEvent::Claim | JobEvent::Advance)));
                 }
                 state = next;
                 previous = Some(event);

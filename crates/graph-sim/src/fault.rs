@@ -40,9 +40,15 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
-    /// The action.
+    /// Either action.
     #[default]
     Act,
+    /// To unassign.
+    Unassign,
+    /// To assign.
+    Assign,
+    /// A user of the directory.
+    User,
     /// A look at one device.
     Look,
     /// A page of the inventory.
@@ -93,7 +99,7 @@ pub enum BodyShape {
 pub(crate) struct Occasion<'a> {
     pub(crate) on: On,
     pub(crate) serial: &'a str,
-    /// Counts this device's calls of the kind, from 1.
+    /// Counts this device's calls of its own kind, from 1.
     pub(crate) attempt: u64,
     /// Differs from device to device.
     pub(crate) device: u64,
@@ -126,7 +132,11 @@ impl Fault {
     }
 
     fn meets(&self, occasion: &Occasion<'_>, seed: u64, number: u64) -> bool {
-        let kind = self.on == On::Any || self.on == occasion.on;
+        let kind = match self.on {
+            On::Any => true,
+            On::Act => matches!(occasion.on, On::Unassign | On::Assign),
+            on => on == occasion.on,
+        };
         let early = self
             .attempts
             .is_none_or(|attempts| occasion.attempt <= attempts);

@@ -23,6 +23,9 @@ pub(crate) enum Request {
         user: String,
         name: String,
     },
+    User {
+        name: String,
+    },
 }
 
 impl Request {
@@ -34,7 +37,9 @@ impl Request {
         match self {
             Self::List { .. } | Self::Count => On::List,
             Self::Look { .. } => On::Look,
-            Self::Act { .. } | Self::Assign { .. } => On::Act,
+            Self::Act { .. } => On::Unassign,
+            Self::Assign { .. } => On::Assign,
+            Self::User { .. } => On::User,
         }
     }
 }

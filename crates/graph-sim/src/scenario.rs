@@ -19,6 +19,8 @@ pub struct Scenario {
     pub token_roles: Vec<String>,
     /// Patterns of serials that the inventory lacks.
     pub missing: Vec<String>,
+    /// Patterns of user principal names that the directory lacks.
+    pub missing_users: Vec<String>,
     /// How long an answer takes.
     pub latency: Latency,
     /// What a tenant grants.
@@ -93,6 +95,7 @@ impl Default for Scenario {
             token_expires_after_calls: None,
             token_roles: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
             missing: Vec::new(),
+            missing_users: Vec::new(),
             latency: Latency::default(),
             quota: Quota::default(),
             writes_of_tenants: Vec::new(),
@@ -142,6 +145,13 @@ impl Scenario {
             },
             ..Self::default()
         }
+    }
+
+    /// Whether the directory lacks a user.
+    pub(crate) fn lacks_user(&self, user: &str) -> bool {
+        let user = user.to_lowercase();
+        let fits = |pattern: &String| fits(&pattern.to_lowercase(), &user);
+        self.missing_users.iter().any(fits)
     }
 
     /// Whether the inventory lacks a serial.

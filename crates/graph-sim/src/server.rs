@@ -158,7 +158,8 @@ impl Server {
                 let bytes = bytes
                     .map(http_body_util::Collected::to_bytes)
                     .unwrap_or_default();
-                parse_post(path, &bytes)
+                let kind = head.headers.get(CONTENT_TYPE);
+                parse_post(path, kind.and_then(|kind| kind.to_str().ok()), &bytes)
             }
             Method::GET => parse_get(path, head.uri.query().unwrap_or_default()),
             _ => Err(Reply::error(
@@ -314,29 +315,46 @@ fn segments(path: &str) -> Result<(&str, Vec<&str>), Reply> {
     ))
 }
 
-fn parse_post(path: &str, body: &[u8]) -> Result<Request, Reply> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Assignment {
-        user_principal_name: String,
-        #[serde(default)]
-        addressable_user_name: String,
+/// The parameters of `assignUserToDevice`; what the action does not know is ignored, as the
+/// description's additional properties are.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Assignment {
+    #[serde(default)]
+    user_principal_name: Option<String>,
+    #[serde(default)]
+    addressable_user_name: Option<String>,
+}
+
+fn parse_assignment(id: &str, kind: Option<&str>, body: &[u8]) -> Result<Request, Reply> {
+    let bad = |message: String| Reply::error(400, "BadRequest", message);
+    let is_json = kind.is_some_and(|kind| kind.starts_with("application/json"));
+    if !is_json {
+        return Err(bad(
+            "Write requests must contain the Content-Type header declaration.".to_owned(),
+        ));
     }
+    let assignment: Assignment =
+        serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+    let user = assignment
+        .user_principal_name
+        .filter(|user| user.split('@').all(|part| !part.is_empty()) && user.contains('@'))
+        .ok_or_else(|| bad("userPrincipalName is no user principal name.".to_owned()))?;
+    Ok(Request::Assign {
+        id: id.to_owned(),
+        user,
+        name: assignment.addressable_user_name.unwrap_or_default(),
+    })
+}
+
+fn parse_post(path: &str, kind: Option<&str>, body: &[u8]) -> Result<Request, Reply> {
     let (version, parts) = segments(path)?;
     let plain = |action: &str| action.trim_start_matches("microsoft.graph.").to_owned();
     match parts.as_slice() {
         [id, action] if plain(action) == "unassignUserFromDevice" => Ok(Request::Act {
             id: (*id).to_owned(),
         }),
-        [id, action] if plain(action) == "assignUserToDevice" => {
-            let assignment: Assignment = serde_json::from_slice(body)
-                .map_err(|error| Reply::error(400, "BadRequest", error.to_string()))?;
-            Ok(Request::Assign {
-                id: (*id).to_owned(),
-                user: assignment.user_principal_name,
-                name: assignment.addressable_user_name,
-            })
-        }
+        [id, action] if plain(action) == "assignUserToDevice" => parse_assignment(id, kind, body),
         [id, "deploymentProfile", "assignedDevices", again, action]
             if version == "beta" && id == again && plain(action) == "unassignUserFromDevice" =>
         {
@@ -352,6 +370,9 @@ fn parse_post(path: &str, body: &[u8]) -> Result<Request, Reply> {
 }
 
 fn parse_get(path: &str, query: &str) -> Result<Request, Reply> {
+    if let Some(name) = user_of(path) {
+        return Ok(Request::User { name });
+    }
     let (_, parts) = segments(path)?;
     match parts.as_slice() {
         [] => parse_list(query),
@@ -361,6 +382,16 @@ fn parse_get(path: &str, query: &str) -> Result<Request, Reply> {
         }),
         _ => Err(Reply::fault(404, BodyShape::Graph)),
     }
+}
+
+/// The user whom a path such as `/v1.0/users/ada%40contoso.com` names.
+fn user_of(path: &str) -> Option<String> {
+    let (_version, rest) = path.trim_start_matches('/').split_once('/')?;
+    let name = rest.strip_prefix("users/")?;
+    let escaped = name.replace('+', "%2B");
+    let pair = format!("name={escaped}");
+    let (_, name) = url::form_urlencoded::parse(pair.as_bytes()).next()?;
+    Some(name.into_owned())
 }
 
 fn parse_list(query: &str) -> Result<Request, Reply> {

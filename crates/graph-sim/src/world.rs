@@ -32,8 +32,10 @@ const PAGE_MAX: usize = 1_000;
 struct Tracked {
     state: DeviceState,
     acts: u64,
+    assigns: u64,
     looks: u64,
     applied: u64,
+    assigned: u64,
     reassigned: bool,
     /// Until when a call of the action is under way.
     busy_until: Duration,
@@ -63,8 +65,10 @@ impl World {
             .map(|state| Tracked {
                 state,
                 acts: 0,
+                assigns: 0,
                 looks: 0,
                 applied: 0,
+                assigned: 0,
                 reassigned: false,
                 busy_until: Duration::ZERO,
             })
@@ -99,6 +103,12 @@ impl World {
             .devices
             .iter()
             .map(|device| device.applied)
+            .max()
+            .unwrap_or(0);
+        counters.max_assigned_per_device = self
+            .devices
+            .iter()
+            .map(|device| device.assigned)
             .max()
             .unwrap_or(0);
         counters.peak_writes_per_window = self.peak.most() as u64;
@@ -139,7 +149,12 @@ impl World {
         self.calls += 1;
         let first = *self.first_call_at.get_or_insert(now);
         match request {
-            Request::Act { .. } | Request::Assign { .. } => self.counters.acts += 1,
+            Request::Act { .. } => self.counters.acts += 1,
+            Request::Assign { .. } => {
+                self.counters.acts += 1;
+                self.counters.assigns += 1;
+            }
+            Request::User { .. } => self.counters.users += 1,
             Request::Look { .. } => self.counters.looks += 1,
             Request::List { .. } | Request::Count => self.counters.pages += 1,
         }
@@ -165,7 +180,9 @@ impl World {
     }
 
     fn note_acts_at_once(&mut self, request: &Request, now: Duration, delay: Duration) {
-        let Request::Act { id } = request else { return };
+        let (Request::Act { id } | Request::Assign { id, .. }) = request else {
+            return;
+        };
         let Some(index) = self.by_id.get(&id.to_lowercase()) else {
             return;
         };
@@ -262,12 +279,16 @@ impl World {
                     None => return Reply::fault(404, BodyShape::Graph),
                 }
             }
-            Request::List { .. } | Request::Count => None,
+            Request::List { .. } | Request::Count | Request::User { .. } => None,
         };
         let attempt = match (index, request) {
             (Some(index), Request::Look { .. }) => {
                 self.devices[index].looks += 1;
                 self.devices[index].looks
+            }
+            (Some(index), Request::Assign { .. }) => {
+                self.devices[index].assigns += 1;
+                self.devices[index].assigns
             }
             (Some(index), _) => {
                 self.devices[index].acts += 1;
@@ -275,12 +296,17 @@ impl World {
             }
             (None, _) => self.counters.pages,
         };
+        // Another draw than that of the same device's unassignment.
+        let assigning = match request {
+            Request::Assign { .. } => 1 << 32,
+            _ => 0,
+        };
         let serial = index.map_or("", |index| self.devices[index].state.serial_number.as_str());
         let occasion = Occasion {
             on: request.on(),
             serial,
             attempt,
-            device: index.map_or(0, |index| index as u64 + 1),
+            device: index.map_or(0, |index| index as u64 + 1) + assigning,
         };
         let fault = met(&self.scenario.faults, &occasion, self.scenario.seed).cloned();
         match fault {
@@ -347,12 +373,24 @@ impl World {
                 }
                 Reply::NoContent
             }
+            (Request::Assign { user, .. }, _) if self.scenario.lacks_user(user) => {
+                Reply::error(400, "BadRequest", "User not found.")
+            }
             (Request::Assign { user, name, .. }, Some(index)) => {
                 let device = &mut self.devices[index];
+                if !device.state.user_principal_name.is_empty() {
+                    self.counters.assigned_over += 1;
+                }
                 device.state.user_principal_name.clone_from(user);
                 device.state.addressable_user_name.clone_from(name);
+                device.assigned += 1;
+                self.counters.assigned += 1;
+                if device.reassigned {
+                    self.counters.reassigned_touched += 1;
+                }
                 Reply::NoContent
             }
+            (Request::User { name }, _) => self.user(name),
             (Request::Look { .. }, Some(index)) => {
                 let mut value = json!(self.devices[index].state);
                 value["@odata.context"] = json!(format!("{link_base}/$metadata"));
@@ -370,6 +408,26 @@ impl World {
             (Request::Count, _) => Reply::Text(self.devices.len().to_string()),
             (_, None) => Reply::fault(404, BodyShape::Graph),
         }
+    }
+
+    fn user(&self, name: &str) -> Reply {
+        if self.scenario.lacks_user(name) {
+            return Reply::error(
+                404,
+                "Request_ResourceNotFound",
+                format!("Resource '{name}' does not exist."),
+            );
+        }
+        let local = name.split('@').next().unwrap_or_default();
+        let words: Vec<String> = local
+            .split(['.', '_', '-'])
+            .map(|word| {
+                let mut chars = word.chars();
+                let first = chars.next().map(|first| first.to_uppercase().to_string());
+                first.unwrap_or_default() + chars.as_str()
+            })
+            .collect();
+        Reply::Json(json!({ "userPrincipalName": name, "displayName": words.join(" ") }))
     }
 
     fn page(

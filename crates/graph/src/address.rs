@@ -18,6 +18,8 @@ pub(crate) struct Addresses {
     root: GraphRoot,
     /// `{root}/{version}/deviceManagement/windowsAutopilotDeviceIdentities`.
     collection: Url,
+    /// `{root}/{version}/users`.
+    users: Url,
     route: Route,
 }
 
@@ -26,6 +28,7 @@ impl Addresses {
         let version = settings.version.as_str();
         Self {
             collection: settings.root.below(&format!("{version}/{IDENTITIES}")),
+            users: settings.root.below(&format!("{version}/users")),
             root: settings.root.clone(),
             route: settings.route,
         }
@@ -34,7 +37,7 @@ impl Addresses {
     /// `None` for an id that no path can carry.
     pub(crate) fn unassign_user(&self, device: &DeviceId) -> Option<Url> {
         let collection = self.collection.path();
-        let id = segment(device)?;
+        let id = segment(device.as_str())?;
         let path = match self.route {
             Route::Identity => format!("{collection}/{id}/unassignUserFromDevice"),
             Route::DeploymentProfile => format!(
@@ -47,9 +50,28 @@ impl Addresses {
         Some(url)
     }
 
+    /// The direct route whichever is set: the longer one is documented for unassigning alone. `None`
+    /// for an id that no path can carry.
+    pub(crate) fn assign_user(&self, device: &DeviceId) -> Option<Url> {
+        let collection = self.collection.path();
+        let id = segment(device.as_str())?;
+        let mut url = self.collection.clone();
+        url.set_path(&format!("{collection}/{id}/assignUserToDevice"));
+        Some(url)
+    }
+
+    /// `None` for a name that no path can carry.
+    pub(crate) fn user(&self, user_principal_name: &str) -> Option<String> {
+        let user = segment(user_principal_name)?;
+        Some(format!(
+            "{}/{user}?$select=userPrincipalName,displayName",
+            self.users
+        ))
+    }
+
     /// `None` for an id that no path can carry.
     pub(crate) fn device(&self, device: &DeviceId) -> Option<String> {
-        Some(format!("{}/{}", self.collection, segment(device)?))
+        Some(format!("{}/{}", self.collection, segment(device.as_str())?))
     }
 
     pub(crate) fn first_page(&self) -> String {
@@ -67,8 +89,7 @@ impl Addresses {
 ///
 /// A segment of dots leads upwards even when it is encoded, and an empty one is none: neither can
 /// be written.
-fn segment(device: &DeviceId) -> Option<String> {
-    let id = device.as_str();
+fn segment(id: &str) -> Option<String> {
     if matches!(id, "" | "." | "..") {
         return None;
     }
@@ -116,6 +137,16 @@ mod tests {
     }
 
     #[test]
+    fn a_guests_name_is_one_segment() {
+        let addresses = addresses(ApiVersion::V1, Route::Identity);
+        assert_eq!(
+            addresses.user("ada_fabrikam.com#EXT#@contoso.com").unwrap(),
+            "https://graph.microsoft.com/v1.0/users/\
+             ada%5Ffabrikam%2Ecom%23EXT%23%40contoso%2Ecom?$select=userPrincipalName,displayName"
+        );
+    }
+
+    #[test]
     fn an_id_that_no_path_can_carry_has_no_address() {
         let addresses = addresses(ApiVersion::V1, Route::Identity);
         for id in ["", ".", ".."] {
@@ -149,7 +180,8 @@ mod tests {
         #[test]
         fn no_id_leads_out_of_its_segment(id in "[./%\\\\?#]{0,5}|.{0,60}") {
             let addresses = addresses(ApiVersion::V1, Route::Identity);
-            let Some(url) = addresses.unassign_user(&DeviceId(id)) else {
+            let device = DeviceId(id);
+            let Some(url) = addresses.unassign_user(&device) else {
                 return Ok(());
             };
             let segments: Vec<&str> = url.path_segments().unwrap().collect();
@@ -158,6 +190,10 @@ mod tests {
             prop_assert_eq!(segments[4], "unassignUserFromDevice");
             prop_assert_eq!(url.query(), None);
             prop_assert_eq!(url.fragment(), None);
+            let assign = addresses.assign_user(&device).unwrap();
+            let segments: Vec<&str> = assign.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 5);
+            prop_assert_eq!(segments[4], "assignUserToDevice");
         }
     }
 }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use azure_core::http::HttpClient;
 use repilot_domain::{Clock, Device, DeviceId};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+};
 use reqwest::{IntoUrl, Method, Response};
 use secrecy::SecretString;
+use url::Url;
 
 use crate::address::Addresses;
 use crate::answer::{self, ERROR_BODY_MAX_BYTES, header, read_bounded, read_json};
 use crate::classify::{Effect, classify};
 use crate::token::{Token, TokenKeeper, TokenSource};
 use crate::{
-    Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, body, http,
-    request_id, retry_after, wire,
+    Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, User, body,
+    http, request_id, retry_after, wire,
 };
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -80,18 +83,45 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.unassign_user(device) else {
             return unaddressable();
         };
-        let (record, result) = self.inner.send(Method::POST, url).await;
+        self.inner.act(url, None).await
+    }
+
+    /// `assignUserToDevice`: the names are kept by Graph as they are given. Any 2xx is success.
+    pub async fn assign_user(
+        &self,
+        device: &DeviceId,
+        user_principal_name: &str,
+        addressable_user_name: &str,
+    ) -> Call<()> {
+        let Some(url) = self.inner.addresses.assign_user(device) else {
+            return unaddressable();
+        };
+        let assignment = wire::Assignment {
+            user_principal_name,
+            addressable_user_name,
+        };
+        match serde_json::to_vec(&assignment) {
+            Ok(body) => self.inner.act(url, Some(body)).await,
+            // Two texts always are JSON.
+            Err(_never) => unaddressable(),
+        }
+    }
+
+    /// A user of the tenant's directory; one that it does not know is [`GraphError::NotFound`]. Asks
+    /// for the permission `User.Read.All`.
+    pub async fn user(&self, user_principal_name: &str) -> Call<User> {
+        let Some(url) = self.inner.addresses.user(user_principal_name) else {
+            return unaddressable();
+        };
+        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
         let result = match result {
-            Ok(answer) => {
-                // Documented as 204, met as 200: a body that is read leaves its connection usable.
-                if answer.content_length() != Some(0) {
-                    let _unused = read_bounded(answer, ERROR_BODY_MAX_BYTES).await;
-                }
-                Ok(())
-            }
+            Ok(answer) => read_json::<wire::DirectoryUser>(answer, &mut record).await,
             Err(error) => Err(error),
         };
-        Call { record, result }
+        Call {
+            record,
+            result: result.map(User::from),
+        }
     }
 
     /// One device of the inventory.
@@ -99,7 +129,7 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.device(device) else {
             return unaddressable();
         };
-        let (mut record, result) = self.inner.send(Method::GET, url.as_str()).await;
+        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Identity>(answer, &mut record).await,
             Err(error) => Err(error),
@@ -116,7 +146,7 @@ impl GraphClient {
     /// nowhere else, and the listing would be incomplete or endless.
     pub async fn inventory_page(&self, next: Option<&NextLink>) -> Call<InventoryPage> {
         let url = next.map_or_else(|| self.inner.addresses.first_page(), |link| link.0.clone());
-        let (mut record, result) = self.inner.send(Method::GET, url.as_str()).await;
+        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
         let result = match result {
             Ok(answer) => read_json::<wire::Collection>(answer, &mut record).await,
             Err(error) => Err(error),
@@ -180,10 +210,27 @@ impl Inner {
         })
     }
 
+    /// An action: its answer has nothing to say but its status.
+    async fn act(&self, url: Url, body: Option<Vec<u8>>) -> Call<()> {
+        let (record, result) = self.send(Method::POST, url, body).await;
+        let result = match result {
+            Ok(answer) => {
+                // Documented as 204, met as 200: a body that is read leaves its connection usable.
+                if answer.content_length() != Some(0) {
+                    let _unused = read_bounded(answer, ERROR_BODY_MAX_BYTES).await;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        Call { record, result }
+    }
+
     async fn send(
         &self,
         method: Method,
         url: impl IntoUrl,
+        body: Option<Vec<u8>>,
     ) -> (CallRecord, Result<Response, GraphError>) {
         let mut record = CallRecord {
             client_request_id: request_id::fresh(),
@@ -206,9 +253,13 @@ impl Inner {
             .header(AUTHORIZATION, token.header().clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, &record.client_request_id);
-        if effect == Effect::Write {
-            request = request.header(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
+        request = match (effect, body) {
+            (_, Some(body)) => request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body),
+            (Effect::Write, None) => request.header(CONTENT_LENGTH, HeaderValue::from_static("0")),
+            (Effect::Read, None) => request,
+        };
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {

@@ -19,6 +19,7 @@ mod retry_after;
 mod root;
 mod settings;
 mod token;
+mod user;
 mod wire;
 
 pub use call::{Call, CallRecord};
@@ -30,3 +31,4 @@ pub use permissions::{Sufficiency, TokenClaims};
 pub use root::{GraphRoot, RootError};
 pub use settings::{ApiVersion, GraphSettings, Route};
 pub use token::{AzureCredential, TokenSource};
+pub use user::User;

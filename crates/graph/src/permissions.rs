@@ -13,6 +13,15 @@ const LISTED: [&str; 3] = [
     "DeviceManagementConfiguration.ReadWrite.All",
 ];
 
+/// What lets an app ask whether a user exists: the one to grant first.
+const READS_USERS: [&str; 5] = [
+    "User.Read.All",
+    "User.ReadBasic.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+];
+
 /// The claims of a token, unverified.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct TokenClaims {
@@ -72,6 +81,19 @@ impl TokenClaims {
             .map_or(Sufficiency::Missing, |permission| {
                 Sufficiency::Perhaps(permission.to_owned())
             })
+    }
+
+    /// Whether they suffice for asking whether a user exists.
+    #[must_use]
+    pub fn reads_users(&self) -> bool {
+        self.permissions()
+            .any(|permission| READS_USERS.contains(&permission))
+    }
+
+    /// The permission to ask for where users are looked up.
+    #[must_use]
+    pub const fn wanted_for_users() -> &'static str {
+        READS_USERS[0]
     }
 
     /// The permission to ask for.

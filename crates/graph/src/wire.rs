@@ -1,13 +1,41 @@
 //! Graph's wire types, as far as they are read.
 
 use repilot_domain::{Device, DeviceId, EnrollmentState, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::User;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Collection {
     pub(crate) value: Vec<Identity>,
     #[serde(default, rename = "@odata.nextLink")]
     pub(crate) next_link: Option<String>,
+}
+
+/// What `assignUserToDevice` asks for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Assignment<'a> {
+    pub(crate) user_principal_name: &'a str,
+    pub(crate) addressable_user_name: &'a str,
+}
+
+/// `user`, as far as it is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DirectoryUser {
+    user_principal_name: String,
+    #[serde(default)]
+    display_name: Option<String>,
+}
+
+impl From<DirectoryUser> for User {
+    fn from(user: DirectoryUser) -> Self {
+        Self {
+            user_principal_name: user.user_principal_name,
+            display_name: user.display_name.unwrap_or_default().trim().to_owned(),
+        }
+    }
 }
 
 /// `windowsAutopilotDeviceIdentity`; what is missing or null is empty.

@@ -40,9 +40,14 @@ pub struct NewAttempt {
 impl NewAttempt {
     /// A call that may have been made, by somebody who can no longer say.
     #[must_use]
-    pub fn lost(started_at: Timestamp, finished_at: Timestamp, message: &str) -> Self {
+    pub fn lost(
+        step: AttemptStep,
+        started_at: Timestamp,
+        finished_at: Timestamp,
+        message: &str,
+    ) -> Self {
         Self {
-            step: AttemptStep::Act,
+            step,
             outcome: AttemptOutcome::Lost,
             started_at,
             finished_at,

@@ -26,6 +26,8 @@ pub struct NewCampaign {
     pub tenant: TenantName,
     /// What is done to them.
     pub action: Action,
+    /// The campaign that this one takes back.
+    pub rolls_back: Option<CampaignId>,
 }
 
 /// What [`Ledger::open_campaign`] found or made.
@@ -46,8 +48,10 @@ pub struct Campaign {
     pub name: String,
     /// Whose devices.
     pub tenant: TenantName,
-    /// What is done to them.
+    /// What is done to them; of one that takes another back, the most that is done to any.
     pub action: Action,
+    /// The campaign that this one takes back.
+    pub rolls_back: Option<CampaignId>,
     /// Whether it may go on.
     pub status: CampaignStatus,
     /// Why it is paused or cancelled, in words.
@@ -207,6 +211,7 @@ impl Campaign {
             name: columns.get("name")?,
             tenant: columns.word("tenant")?,
             action: columns.word("action")?,
+            rolls_back: columns.get::<Option<i64>>("rolls_back")?.map(CampaignId),
             status: columns.word("status")?,
             status_reason: columns.get("status_reason")?,
             pause_cause: columns.word_if_any("pause_cause")?,
@@ -248,7 +253,8 @@ pub(crate) async fn take_ids(
 }
 
 impl Ledger {
-    /// Finds the campaign of that name or makes it. It is an error if another tenant has it.
+    /// Finds the campaign of that name or makes it. It is an error if another tenant has it, or if it
+    /// does something else.
     pub async fn open_campaign(
         &self,
         new: &NewCampaign,
@@ -266,14 +272,15 @@ impl Ledger {
         }
         sqlx::query(
             "INSERT INTO campaigns (
-                 id, name, tenant, action, status, created_at
+                 id, name, tenant, action, rolls_back, status, created_at
              )
-             VALUES ($1, $2, $3, $4, 'active', $5)",
+             VALUES ($1, $2, $3, $4, $5, 'active', $6)",
         )
         .bind(id)
         .bind(&new.name)
         .bind(new.tenant.as_str())
         .bind(new.action.as_str())
+        .bind(new.rolls_back.map(|campaign| campaign.0))
         .bind(now.as_millis())
         .execute(&mut *transaction)
         .await
@@ -343,7 +350,7 @@ async fn found(
     connection: &mut AnyConnection,
     new: &NewCampaign,
 ) -> Result<Option<CampaignId>, LedgerError> {
-    let row = sqlx::query("SELECT id, tenant FROM campaigns WHERE name = $1")
+    let row = sqlx::query("SELECT id, tenant, action, rolls_back FROM campaigns WHERE name = $1")
         .bind(&new.name)
         .fetch_optional(connection)
         .await
@@ -355,6 +362,19 @@ async fn found(
         return Err(LedgerError::OtherTenant {
             name: new.name.clone(),
             tenant,
+        });
+    }
+    let rolls_back: Option<i64> = columns.get("rolls_back")?;
+    let action: Action = columns.word("action")?;
+    // What takes another back may need more for some devices than for others.
+    let is_the_same = match new.rolls_back {
+        Some(campaign) => rolls_back == Some(campaign.0),
+        None => rolls_back.is_none() && action == new.action,
+    };
+    if !is_the_same {
+        return Err(LedgerError::OtherAction {
+            name: new.name.clone(),
+            action,
         });
     }
     Ok(Some(CampaignId(columns.get("id")?)))

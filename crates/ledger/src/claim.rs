@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{CampaignId, DeviceId, JobEvent, JobId, JobState, Timestamp};
+use repilot_domain::{
+    Action, CampaignId, DeviceId, JobEvent, JobId, JobState, Progress, Timestamp,
+};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
@@ -24,6 +26,12 @@ pub struct ClaimedJob {
     pub device: DeviceId,
     /// Who was assigned when the plan was made; empty where nobody was.
     pub previous_user: String,
+    /// What is to be done to the device, and how far that is.
+    pub progress: Progress,
+    /// Who is to be assigned; empty where nobody is.
+    pub new_user: String,
+    /// Their display name.
+    pub new_user_name: String,
     /// Attempts spent so far.
     pub attempts: u32,
     /// A call may have taken effect unseen: look first.
@@ -32,8 +40,21 @@ pub struct ClaimedJob {
     pub lease_until: Timestamp,
 }
 
-/// A job that can be claimed: id, dispatch, campaign, device, user, attempts, uncertain.
-type Claimable = (i64, i64, i64, String, String, i64, i64);
+/// A job that can be claimed: id, dispatch, campaign, device, user, attempts, uncertain; action,
+/// steps done, new user and their name.
+type Claimable = (
+    i64,
+    i64,
+    i64,
+    String,
+    String,
+    i64,
+    i64,
+    Action,
+    usize,
+    String,
+    String,
+);
 
 /// Claims those of `jobs` that are still queued under their number, and counts them.
 pub(crate) async fn claim(
@@ -80,6 +101,9 @@ pub(crate) async fn claim(
         campaign: CampaignId(row.2),
         device: DeviceId(row.3),
         previous_user: row.4,
+        progress: Progress::new(row.7, row.8),
+        new_user: row.9,
+        new_user_name: row.10,
         attempts: u32::try_from(row.5).unwrap_or(u32::MAX),
         uncertain: row.6 != 0,
         lease_until,
@@ -103,7 +127,8 @@ async fn claimable(
         state = dialect.of_found("jobs.state"),
         gathered = dialect.gathered(
             "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
-             jobs.user_principal_name, jobs.attempts, jobs.uncertain"
+             jobs.user_principal_name, jobs.attempts, jobs.uncertain, jobs.action, \
+             jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name"
         ),
         each = dialect.each_pair()
     );

@@ -365,6 +365,8 @@ async fn due(
     limit: usize,
     now: Timestamp,
 ) -> Result<Vec<(i64, i64)>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let pending = dialect.of_found("state");
     let due = if campaign.canary_is_running {
         "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
          FROM canary_jobs
@@ -375,14 +377,31 @@ async fn due(
            AND jobs.not_before <= $2
          ORDER BY jobs.not_before, jobs.id
          LIMIT $3"
+            .to_owned()
     } else {
-        "SELECT id, dispatch + 1 AS dispatch FROM due_jobs
-         WHERE campaign_id = $1
-           AND not_before <= $2
-         ORDER BY not_before, id
-         LIMIT $3"
+        format!(
+            "SELECT id, dispatch + 1 AS dispatch FROM (
+                 -- Between two steps: their devices have no user meanwhile.
+                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
+                 WHERE campaign_id = $1
+                   AND steps_done > 0
+                   AND {pending} = 'pending'
+                   AND not_before <= $2
+                 UNION ALL
+                 SELECT * FROM (
+                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
+                     WHERE campaign_id = $1
+                       AND not_before <= $2
+                     ORDER BY not_before, id
+                     LIMIT $3
+                 ) AS others
+             ) AS waiting
+             GROUP BY id, dispatch, not_before
+             ORDER BY MIN(place), not_before, id
+             LIMIT $3"
+        )
     };
-    let gathering = Dialect::of(connection).gathered("id, dispatch");
+    let gathering = dialect.gathered("id, dispatch");
     let sql = format!("SELECT {gathering} FROM ({due}) AS due");
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(campaign.id.0)

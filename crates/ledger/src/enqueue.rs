@@ -10,7 +10,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
 use crate::search::insert_keys;
-use crate::{Ledger, LedgerError, audit, canary, locks};
+use crate::{Ledger, LedgerError, Task, audit, canary, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct NewJob {
     pub device: Device,
     /// Where the list named it.
     pub line: u64,
+    /// What is to be done to it.
+    pub task: Task,
 }
 
 /// A device list that goes into a campaign.
@@ -94,7 +96,8 @@ impl Ledger {
             "INSERT INTO jobs (
                  id, campaign_id, device_id, serial, group_tag, model,
                  user_principal_name, addressable_user_name, line, not_before, created_at,
-                 state
+                 action, new_user_principal_name, new_addressable_user_name, rolls_back,
+                 uncertain, state
              )
              SELECT CAST(value->>0 AS BIGINT),
                     $2,
@@ -107,6 +110,11 @@ impl Ledger {
                     CAST(value->>7 AS BIGINT),
                     $3,
                     $3,
+                    CAST(value->>8 AS TEXT),
+                    CAST(value->>9 AS TEXT),
+                    CAST(value->>10 AS TEXT),
+                    CAST(value->>11 AS BIGINT),
+                    CAST(value->>12 AS BIGINT),
                     'pending'
              FROM {}
              -- Or SQLite takes what follows for a join's ON.
@@ -115,7 +123,7 @@ impl Ledger {
             Dialect::of(&transaction).each()
         );
         let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
-            let device = &job.device;
+            let (device, task) = (&job.device, &job.task);
             (
                 id,
                 device.id.as_str(),
@@ -125,6 +133,11 @@ impl Ledger {
                 &device.user_principal_name,
                 &device.addressable_user_name,
                 job.line,
+                task.action.as_str(),
+                &task.new_user,
+                &task.new_user_name,
+                task.rolls_back.map(|job| job.0),
+                i64::from(task.look_first),
             )
         }))?;
         let added = sqlx::query(AssertSqlSafe(sql))

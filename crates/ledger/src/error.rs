@@ -141,6 +141,14 @@ pub enum LedgerError {
         /// Whose it is.
         tenant: String,
     },
+    /// The campaign's name is taken by a campaign that does something else.
+    #[error("campaign `{name}` does something else with its devices: {action}")]
+    OtherAction {
+        /// The campaign's name.
+        name: String,
+        /// What it does.
+        action: repilot_domain::Action,
+    },
 }
 
 /// `SQLite`'s primary result codes that pass by themselves or once an operator makes room:

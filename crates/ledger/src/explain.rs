@@ -94,12 +94,12 @@ pub fn explain(
     match job.state {
         JobState::Succeeded | JobState::Cancelled | JobState::Skipped => Explanation::new(
             Blocker::Over,
-            format!("it is {}", job.state),
+            with_stand(format!("it is {}", job.state), job),
             "nothing; it is over",
         ),
         JobState::Dead => Explanation::new(
             Blocker::DeadLetter,
-            format!("it is a dead letter: {}", job.reason),
+            with_stand(format!("it is a dead letter: {}", job.reason), job),
             format!(
                 "a person: `repilot dead requeue --job {id}` or `repilot dead discard --job {id}`",
                 id = job.id
@@ -115,7 +115,19 @@ pub fn explain(
             format!("worker {} is calling Graph for it", job.worker),
             "Graph's answer",
         ),
-        JobState::Pending | JobState::Queued => waiting(job, campaign, lane, ahead, now),
+        JobState::Pending | JobState::Queued => {
+            let mut explanation = waiting(job, campaign, lane, ahead, now);
+            explanation.because = with_stand(explanation.because, job);
+            explanation
+        }
+    }
+}
+
+/// Says of a job between two steps where its device was left.
+fn with_stand(because: String, job: &Job) -> String {
+    match job.stands.as_str() {
+        "" => because,
+        stands => format!("{because}; its device is {stands}"),
     }
 }
 

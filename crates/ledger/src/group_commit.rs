@@ -18,7 +18,9 @@ use tokio::time::Instant;
 
 use crate::counters::Deltas;
 use crate::settle::Trust;
-use crate::{ClaimedJob, Ledger, LedgerError, Settlement, claim, locks, rescue, settle};
+use crate::{
+    Advance, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, locks, rescue, settle,
+};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,6 +67,10 @@ enum Command {
     },
     Settle {
         settlement: Box<Settlement>,
+        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
+    },
+    Advance {
+        advance: Box<Advance>,
         reply: oneshot::Sender<Result<bool, GroupCommitError>>,
     },
     Post {
@@ -130,6 +136,17 @@ impl GroupCommit {
         let (reply, answer) = oneshot::channel();
         let command = Command::Settle {
             settlement: Box::new(settlement),
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
+    /// Keeps that a step of a claimed job is done, before its next is called; `false` when the claim
+    /// no longer held: then the next is not to be called.
+    pub async fn advance(&self, advance: Advance) -> Result<bool, GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Advance {
+            advance: Box::new(advance),
             reply,
         };
         self.send(command, answer).await
@@ -209,6 +226,7 @@ async fn run(
 struct Batch<'a> {
     claims: Vec<(JobId, i64)>,
     settlements: Vec<&'a Settlement>,
+    advances: Vec<&'a Advance>,
     recalls: Vec<(JobId, i64)>,
 }
 
@@ -218,6 +236,7 @@ impl<'a> Batch<'a> {
         for command in commands {
             match command {
                 Command::Claim { job, dispatch, .. } => batch.claims.push((*job, *dispatch)),
+                Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
                 Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
                     batch.settlements.push(settlement.as_ref());
                 }
@@ -229,7 +248,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What a batch came to: the claims that held and the settlements that were taken.
+/// What a batch came to: the claims that held, and the jobs whose settlement or step was taken.
 type Committed = (Vec<ClaimedJob>, Vec<JobId>);
 
 async fn commit_patiently(
@@ -294,6 +313,7 @@ async fn write(
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
     let settled = batch.settlements.iter().map(|said| said.job);
+    let settled = settled.chain(batch.advances.iter().map(|said| said.job));
     let delivered = batch
         .claims
         .iter()
@@ -313,6 +333,8 @@ async fn write(
         &mut deltas,
     )
     .await?;
+    let stepped =
+        advance::advance(&mut transaction, worker, &batch.advances, now, &mut deltas).await?;
     rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
     let claimed = claim::claim(
         &mut transaction,
@@ -322,10 +344,11 @@ async fn write(
         &mut deltas,
     )
     .await?;
-    let settled = settled
+    let mut taken = settled
         .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
-    Ok((transaction, (claimed, settled)))
+    taken.extend(stepped);
+    Ok((transaction, (claimed, taken)))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
@@ -343,6 +366,9 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             }
             (Command::Settle { settlement, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&settlement.job)));
+            }
+            (Command::Advance { advance, reply }, Ok((_, settled))) => {
+                let _ = reply.send(Ok(settled.contains(&advance.job)));
             }
             (Command::Post { settlement, .. }, Ok((_, settled)))
                 if settled.contains(&settlement.job) => {}
@@ -368,7 +394,7 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
             (Command::Claim { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
-            (Command::Settle { reply, .. }, Err(error)) => {
+            (Command::Settle { reply, .. } | Command::Advance { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
         }

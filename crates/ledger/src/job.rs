@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification};
+use repilot_domain::{
+    Action, CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification,
+};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -10,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, gathered};
+use crate::rows::{Columns, batch, gathered, progress};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -32,6 +34,20 @@ pub struct Job {
     pub user_principal_name: String,
     /// Their display name.
     pub addressable_user_name: String,
+    /// What is to be done to the device.
+    pub action: Action,
+    /// Who is to be assigned; empty where nobody is.
+    pub new_user_principal_name: String,
+    /// Their display name.
+    pub new_addressable_user_name: String,
+    /// Steps that are done although the job is not.
+    pub steps_done: i64,
+    /// When the last of these was.
+    pub stepped_at: Option<Timestamp>,
+    /// Of a job between two steps: where it stands, in words; empty elsewhere.
+    pub stands: String,
+    /// The job that this one takes back.
+    pub rolls_back: Option<JobId>,
     /// Where the list named the device.
     pub line: i64,
     /// Where the job is.
@@ -103,6 +119,12 @@ pub struct Page {
 impl Job {
     fn read(row: &AnyRow) -> Result<Self, LedgerError> {
         let columns = Columns::of("jobs", row);
+        let state = columns.word("state")?;
+        let new_user: String = columns.get("new_user_principal_name")?;
+        let stands = match state {
+            JobState::Succeeded => None,
+            _ => progress(&columns)?.words(&new_user),
+        };
         Ok(Self {
             id: JobId(columns.get("id")?),
             campaign: CampaignId(columns.get("campaign_id")?),
@@ -112,8 +134,15 @@ impl Job {
             model: columns.get("model")?,
             user_principal_name: columns.get("user_principal_name")?,
             addressable_user_name: columns.get("addressable_user_name")?,
+            action: columns.word("action")?,
+            new_user_principal_name: new_user,
+            new_addressable_user_name: columns.get("new_addressable_user_name")?,
+            steps_done: columns.get("steps_done")?,
+            stepped_at: columns.time_if_any("stepped_at")?,
+            stands: stands.unwrap_or_default(),
+            rolls_back: columns.get::<Option<i64>>("rolls_back")?.map(JobId),
             line: columns.get("line")?,
-            state: columns.word("state")?,
+            state,
             dispatch: columns.get("dispatch")?,
             attempts: columns.get("attempts")?,
             uncertain: columns.get::<i64>("uncertain")? != 0,

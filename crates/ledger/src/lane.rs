@@ -4,9 +4,9 @@
 //! So a process holds the tenant's lane by a lease; another stands by and takes over when the lease
 //! runs out, knowing from the attempts which of the quota is still in use.
 
-use repilot_domain::{AttemptOutcome, AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
+use repilot_domain::{AttemptOutcome, LaneKind, TenantName, Timestamp, WorkerId};
 use serde::Serialize;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 use utoipa::ToSchema;
 
 use crate::error::QueryContext as _;
@@ -157,27 +157,31 @@ impl Ledger {
     pub async fn recent_calls(
         &self,
         tenant: &TenantName,
-        step: AttemptStep,
+        kind: LaneKind,
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<RecentCall>, LedgerError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let of_kind = match kind {
+            LaneKind::Writes => "attempts.step <> 'look'",
+            LaneKind::Reads => "attempts.step = 'look'",
+        };
+        let sql = format!(
             "SELECT attempts.finished_at, attempts.outcome
              FROM attempts
              JOIN jobs ON jobs.id = attempts.job_id
              JOIN campaigns ON campaigns.id = jobs.campaign_id
              WHERE attempts.finished_at > $1
-               AND attempts.step = $2
-               AND campaigns.tenant = $3
-             ORDER BY attempts.finished_at",
-        )
-        .bind(since.as_millis())
-        .bind(step.as_str())
-        .bind(tenant.as_str())
-        .fetch_all(&mut *reader)
-        .await
-        .doing("read recent calls")?;
+               AND {of_kind}
+               AND campaigns.tenant = $2
+             ORDER BY attempts.finished_at"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(since.as_millis())
+            .bind(tenant.as_str())
+            .fetch_all(&mut *reader)
+            .await
+            .doing("read recent calls")?;
         let mut calls = rows
             .iter()
             .map(|row| {
@@ -202,7 +206,7 @@ impl Ledger {
         .await
         .and_then(|row| row.try_get("running"))
         .doing("read recent calls")?;
-        if step == AttemptStep::Act {
+        if kind == LaneKind::Writes {
             let under_way = RecentCall {
                 ended_at: now,
                 throttled: false,

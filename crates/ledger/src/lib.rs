@@ -3,6 +3,7 @@
 //! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
+mod advance;
 mod api_token;
 mod attempt;
 mod audit;
@@ -46,11 +47,13 @@ mod search;
 mod session;
 mod settle;
 mod tables;
+mod task;
 mod user;
 mod verdict;
 mod verify;
 mod worker;
 
+pub use advance::Advance;
 pub use api_token::{ApiToken, NewApiToken};
 pub use attempt::{Attempt, NewAttempt};
 pub use audit::{AuditFilter, AuditRow};
@@ -83,6 +86,7 @@ pub use search::{
     JobsMeant, Seek,
 };
 pub use session::{Session, SignInWay};
+pub use task::Task;
 pub use user::User;
 pub use verdict::{Settlement, Verdict, WaitReason};
 pub use verify::Verifiable;

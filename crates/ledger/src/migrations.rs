@@ -34,6 +34,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0005_job_indexes.sql"),
     ),
     (
+        6,
+        "actions",
+        include_str!("../../../migrations/0006_actions.sql"),
+    ),
+    (
         7,
         "controls",
         include_str!("../../../migrations/0007_controls.sql"),

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, JobEvent, JobId, JobState, Timestamp, WorkerId};
+use repilot_domain::{
+    Actor, AttemptStep, CampaignId, JobEvent, JobId, JobState, Step, Timestamp, WorkerId,
+};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -14,7 +16,7 @@ use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, pairs};
+use crate::rows::{Columns, batch, pairs, progress};
 use crate::{Ledger, LedgerError, NewAttempt, attempt, in_hand, locks};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
@@ -246,7 +248,7 @@ impl Lost {
         let lost = self.which(connection, JobState::Running).await?;
         let dialect = Dialect::of(connection);
         let sql = format!(
-            "SELECT id, dispatch, campaign_id, worker, lease_until FROM jobs
+            "SELECT id, dispatch, campaign_id, worker, lease_until, action, steps_done FROM jobs
              WHERE {state} = 'running'
                AND (lease_until < $2 OR lease_until > $3)
                AND id IN (SELECT id FROM {each} AS lost)
@@ -279,7 +281,9 @@ impl Lost {
             .execute(&mut *connection)
             .await
             .doing("rescue a job")?;
+            let progress = progress(&columns)?;
             let lost = NewAttempt::lost(
+                progress.next().map_or(AttemptStep::Act, Step::attempt),
                 columns.time("lease_until")?.min(self.now),
                 self.now,
                 "the worker vanished; the call may have been made",

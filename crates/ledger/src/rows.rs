@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use repilot_domain::{JobId, Timestamp};
+use repilot_domain::{JobId, Progress, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -81,6 +81,13 @@ impl<'r> Columns<'r> {
             source,
         }
     }
+}
+
+/// How far a job is, by its columns `action` and `steps_done`.
+pub(crate) fn progress(columns: &Columns<'_>) -> Result<Progress, LedgerError> {
+    let done: i64 = columns.get("steps_done")?;
+    let done = usize::try_from(done).unwrap_or(0);
+    Ok(Progress::new(columns.word("action")?, done))
 }
 
 /// A text as every database can keep it: PostgreSQL's have no NUL in them.

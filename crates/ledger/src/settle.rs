@@ -180,6 +180,7 @@ async fn succeed_jobs(
     let sql = format!(
         "UPDATE jobs
          SET state = 'succeeded',
+             steps_done = 0,
              attempts = attempts + 1,
              uncertain = 0,
              not_before = 0,
@@ -267,6 +268,8 @@ async fn update_jobs(
     let sql = format!(
         "UPDATE jobs
          SET state = verdicts.state,
+             steps_done = CASE WHEN verdicts.state = 'succeeded'
+                               THEN 0 ELSE jobs.steps_done END,
              attempts = jobs.attempts + verdicts.spent,
              uncertain = verdicts.uncertain,
              not_before = verdicts.not_before,

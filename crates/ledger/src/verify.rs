@@ -221,7 +221,7 @@ impl Pass {
                AND jobs.state = 'succeeded'
                AND jobs.finished_at <= $3",
             gathered = dialect.gathered(
-                "jobs.id, jobs.verification, listed.shown, jobs.user_principal_name, CAST('' AS TEXT)"
+                "jobs.id, jobs.verification, listed.shown, jobs.user_principal_name, jobs.new_user_principal_name"
             ),
             each = dialect.each()
         );

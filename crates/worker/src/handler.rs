@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use repilot_domain::{AttemptStep, Clock, LaneKind, Timestamp};
+use repilot_domain::{
+    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
+};
 use repilot_ledger::{
-    ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
     WaitReason,
 };
 use repilot_queue::Delivery;
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::leave::Leave;
-use crate::policy::{after_act, after_look};
+use crate::policy::{Users, after_act, after_look};
 use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
@@ -88,7 +90,7 @@ impl Handler {
                 message: message.to_owned(),
                 pause: None,
             },
-            attempts: vec![NewAttempt::lost(now, now, message)],
+            attempts: vec![NewAttempt::lost(AttemptStep::Act, now, now, message)],
         };
         self.commit.settle(settlement).await.map(drop)
     }
@@ -97,7 +99,7 @@ impl Handler {
         let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
             return self.commit.recall(delivery.job, delivery.dispatch).await;
         };
-        let job = match self.commit.claim(delivery.job, delivery.dispatch).await {
+        let mut job = match self.commit.claim(delivery.job, delivery.dispatch).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
@@ -110,15 +112,56 @@ impl Handler {
             }
         };
         let mut attempts = Vec::with_capacity(1);
-        let turn = Turn {
+        let mut turn = Turn {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until: delivery.until,
+            between_steps: false,
         };
-        let decision = self.work(turn, &job, leave, &mut attempts).await;
+        let mut leave = leave;
+        let decision = loop {
+            let decision = self.work(turn, &job, leave, &mut attempts).await;
+            let Stepped::On(progress) = stepped(&decision, job.progress) else {
+                break decision;
+            };
+            let done = std::mem::take(&mut attempts);
+            if !self.advance(&mut job, progress, done).await? {
+                taken_over(&job, delivery);
+                return Ok(());
+            }
+            // A call like any other, with leave of its own; but it is waited for even when the
+            // worker stops or the window closes: the device has no user meanwhile.
+            turn.until = None;
+            turn.between_steps = true;
+            let next = self.permits(turn).await;
+            match next.and_then(|next| self.while_held(&lanes, &delivery.tenant, next)) {
+                Some(next) => leave = next,
+                None => break untried(&job),
+            }
+        };
         let settlement = self.settlement(&job, decision, attempts);
         // What was said of a job is nobody's to wait for: its slot is the next one's.
         self.commit.post(settlement, &self.unsettled).await
+    }
+
+    /// Keeps that a step is done before the next is called: whoever comes after a crash goes on
+    /// there. Whether the job is still this worker's.
+    async fn advance(
+        &self,
+        job: &mut ClaimedJob,
+        progress: Progress,
+        attempts: Vec<NewAttempt>,
+    ) -> Result<bool, GroupCommitError> {
+        let advance = Advance {
+            job: job.id,
+            dispatch: job.dispatch,
+            progress,
+            attempts,
+        };
+        job.progress = progress;
+        job.attempts = 0;
+        job.uncertain = false;
+        self.commit.advance(advance).await
     }
 
     /// Leave to call, while the tenant's lane is held and the campaign may run.
@@ -129,27 +172,46 @@ impl Handler {
             Some(rate) => Some(lanes.ceilings.lane(delivery.campaign, rate)?),
             None => None,
         };
-        let leave = self.permits(&lanes, ceiling.as_ref()).await?;
-        // The lane may have been lost while the permit was waited for, or the window closed.
+        let leave = self.permits(Turn {
+            lanes: &lanes,
+            ceiling: ceiling.as_ref(),
+            until: delivery.until,
+            between_steps: false,
+        });
+        let leave = self.while_held(&lanes, tenant, leave.await?)?;
+        // The window may have closed while the permit was waited for.
         let now = self.clock.now();
-        let still_held = self.lanes.get(tenant, now);
-        let is_over = delivery.until.is_some_and(|until| until <= now);
-        if is_over || still_held.is_none_or(|held| !Arc::ptr_eq(&held, &lanes)) {
+        if delivery.until.is_some_and(|until| until <= now) {
             leave.settle(Answer::NotSent);
             return None;
         }
         Some((lanes, ceiling, leave))
     }
 
+    /// The lane may have been lost while leave was waited for.
+    fn while_held(
+        &self,
+        lanes: &Arc<TenantLanes>,
+        tenant: &TenantName,
+        leave: Leave,
+    ) -> Option<Leave> {
+        let still_held = self.lanes.get(tenant, self.clock.now());
+        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
+            leave.settle(Answer::NotSent);
+            return None;
+        }
+        Some(leave)
+    }
+
     /// First that of the campaign's own ceiling, for which it may have to wait longer: nobody holds
     /// the tenant's meanwhile.
-    async fn permits(&self, lanes: &TenantLanes, ceiling: Option<&Lane>) -> Option<Leave> {
-        let _awaiting = Awaiting::begin(&lanes.awaiting);
-        let ceiling = match ceiling {
-            Some(ceiling) => Some(self.permit(ceiling).await?),
+    async fn permits(&self, turn: Turn<'_>) -> Option<Leave> {
+        let _awaiting = Awaiting::begin(&turn.lanes.awaiting);
+        let ceiling = match turn.ceiling {
+            Some(ceiling) => Some(self.permit(ceiling, turn).await?),
             None => None,
         };
-        let Some(tenant) = self.permit(&lanes.writes).await else {
+        let Some(tenant) = self.permit(&turn.lanes.writes, turn).await else {
             if let Some(ceiling) = ceiling {
                 ceiling.settle(Answer::NotSent);
             }
@@ -158,7 +220,10 @@ impl Handler {
         Some(Leave { tenant, ceiling })
     }
 
-    async fn permit(&self, lane: &Lane) -> Option<Permit> {
+    async fn permit(&self, lane: &Lane, turn: Turn<'_>) -> Option<Permit> {
+        if turn.between_steps {
+            return lane.acquire_within(PATIENCE).await;
+        }
         if self.stop.is_cancelled() {
             return None;
         }
@@ -178,15 +243,20 @@ impl Handler {
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
         let lanes = turn.lanes;
+        // A job whose steps are all done is settled, and not claimed.
+        let Some(step) = job.progress.next() else {
+            leave.settle(Answer::NotSent);
+            return Decision::Complete;
+        };
         if job.uncertain {
             // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
             // may have closed when it is done.
             leave.settle(Answer::NotSent);
-            let decision = self.look(lanes, job, attempts).await;
+            let decision = self.look(lanes, job, step, attempts).await;
             if decision != Decision::Act {
                 return decision;
             }
-            let Some(again) = self.permits(lanes, turn.ceiling).await else {
+            let Some(again) = self.permits(turn).await else {
                 return untried(job);
             };
             leave = again;
@@ -208,12 +278,19 @@ impl Handler {
             return untried(job);
         }
         let started_at = self.clock.now();
-        let call = lanes.tenant.client.unassign_user(&job.device).await;
+        let client = &lanes.tenant.client;
+        let call = match step {
+            Step::Unassign => client.unassign_user(&job.device).await,
+            Step::Assign => {
+                let (user, name) = (&job.new_user, &job.new_user_name);
+                client.assign_user(&job.device, user, name).await
+            }
+        };
         leave.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
         attempts.push(report::attempt(
-            AttemptStep::Act,
+            step.attempt(),
             outcome,
             (started_at, self.clock.now()),
             call.record,
@@ -225,6 +302,7 @@ impl Handler {
         &self,
         lanes: &TenantLanes,
         job: &ClaimedJob,
+        step: Step,
         attempts: &mut Vec<NewAttempt>,
     ) -> Decision {
         let Some(permit) = lanes.reads.acquire_within(LOOK_PATIENCE).await else {
@@ -236,7 +314,11 @@ impl Handler {
         let user = call.result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,
-            &job.previous_user,
+            step,
+            Users {
+                previous: &job.previous_user,
+                new: &job.new_user,
+            },
             job.attempts,
             &self.retry,
             &mut rand::rng(),
@@ -259,12 +341,12 @@ impl Handler {
     ) -> Settlement {
         let last = attempts.last();
         let message = match decision {
-            Decision::Succeed => String::new(),
+            Decision::Succeed | Decision::Complete => String::new(),
             _ => last.map(report::in_words).unwrap_or_default(),
         };
         report::log(job, &decision, last, &message);
         let verdict = match decision {
-            Decision::Succeed => Verdict::Succeeded,
+            Decision::Succeed | Decision::Complete => Verdict::Succeeded,
             Decision::Bury { reason, uncertain } => Verdict::Dead {
                 reason,
                 uncertain,
@@ -312,6 +394,8 @@ struct Turn<'a> {
     ceiling: Option<&'a Lane>,
     /// It is not called from then on.
     until: Option<Timestamp>,
+    /// Its device stands between two steps, and is waited for whatever happens.
+    between_steps: bool,
 }
 
 /// Counts a handler among those that wait for leave, however it ends.
@@ -328,6 +412,25 @@ impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a decision takes the job on to a further step.
+fn stepped(decision: &Decision, progress: Progress) -> Stepped {
+    match decision {
+        Decision::Succeed => progress.succeeded(),
+        Decision::Complete | Decision::Act | Decision::Retry { .. } | Decision::Bury { .. } => {
+            Stepped::Over
+        }
+    }
+}
+
+fn taken_over(job: &ClaimedJob, delivery: &Delivery) {
+    tracing::warn!(
+        job.id = job.id.0,
+        campaign.id = job.campaign.0,
+        tenant = %delivery.tenant,
+        "a job was taken over while it was being called; its new owner looks at the device first"
+    );
 }
 
 /// Nothing was called: the job goes back as it came.

@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{
-    AttemptStep, CampaignId, Clock, LaneKind, TenantName, Timestamp, WithCauses, WorkerId,
-};
+use repilot_domain::{CampaignId, Clock, LaneKind, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_graph::{GraphClient, GraphError};
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError, RatedCampaign, RecentCall};
 use repilot_throttle::{
@@ -337,7 +335,7 @@ fn history(ledger: &Ledger, tenant: &Tenant, clock: Arc<dyn Clock>) -> CallHisto
         let (ledger, name, now) = (ledger.clone(), name.clone(), clock.now());
         Box::pin(async move {
             let since = now.before(window);
-            let calls = ledger.recent_calls(&name, AttemptStep::Act, since, now);
+            let calls = ledger.recent_calls(&name, LaneKind::Writes, since, now);
             match calls.await {
                 Ok(calls) => Some(seeded(&calls, now)),
                 Err(error) => {
@@ -370,12 +368,12 @@ async fn begin(
     history: Option<CallHistory>,
     now: Timestamp,
 ) -> Result<Lane, LedgerError> {
-    let (settings, step) = match kind {
-        LaneKind::Writes => (tenant.writes, AttemptStep::Act),
-        LaneKind::Reads => (tenant.reads, AttemptStep::Look),
+    let settings = match kind {
+        LaneKind::Writes => tenant.writes,
+        LaneKind::Reads => tenant.reads,
     };
     let since = now.before(settings.window);
-    let recent = ledger.recent_calls(&tenant.name, step, since, now).await?;
+    let recent = ledger.recent_calls(&tenant.name, kind, since, now).await?;
     let states = ledger.lane_states().await?;
     let left = states
         .iter()

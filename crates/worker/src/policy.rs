@@ -1,9 +1,11 @@
 //! What becomes of a job after an answer: one pure function a step, and nothing else decides it.
 //!
-//! | answer | act | look |
+//! | answer | call of a step | look |
 //! |---|---|---|
-//! | done / no user | succeeded | succeeded, if somebody was assigned before |
-//! | same user | | act again, while attempts are left |
+//! | done | the step is done | |
+//! | the user who shall be assigned | | the job is done |
+//! | no user | | to unassign: done, if somebody was assigned before; to assign: call |
+//! | the user from before | | call, while attempts are left |
 //! | another user | | dead: `reassigned-meanwhile` |
 //! | throttled | again, unspent | again, unspent |
 //! | token refused | again at once, unspent | the same |
@@ -17,7 +19,7 @@
 use std::time::Duration;
 
 use rand::Rng;
-use repilot_domain::{AttemptOutcome, DeadReason};
+use repilot_domain::{AttemptOutcome, DeadReason, Step, is_same_user};
 use repilot_graph::GraphError;
 use repilot_ledger::WaitReason;
 
@@ -26,9 +28,11 @@ use crate::RetrySettings;
 /// What becomes of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It is done.
+    /// The step is done.
     Succeed,
-    /// The same user is still assigned: act, in this same turn.
+    /// The device is found as the whole job shall leave it.
+    Complete,
+    /// The device is as it was before the step: act, in this same turn.
     Act,
     /// It goes back to the ledger.
     Retry {
@@ -57,7 +61,7 @@ impl Decision {
     #[must_use]
     pub fn outcome(&self) -> AttemptOutcome {
         match self {
-            Self::Succeed => AttemptOutcome::Succeeded,
+            Self::Succeed | Self::Complete => AttemptOutcome::Succeeded,
             Self::Act => AttemptOutcome::Retried,
             Self::Bury { .. } => AttemptOutcome::Buried,
             Self::Retry { reason, .. } => match reason {
@@ -96,14 +100,26 @@ pub fn after_act(
     )
 }
 
-/// Decides after a look at a device whose last call may have taken effect unseen.
+/// Who may be found on a device, as far as its job knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a> {
+    /// Who was assigned when the plan was made; empty where nobody was.
+    pub previous: &'a str,
+    /// Who shall be assigned; empty where nobody shall.
+    pub new: &'a str,
+}
+
+/// Decides after a look at a device whose last call may have taken effect unseen, or which somebody
+/// else may have come to first.
 ///
-/// `previous_user` was assigned when the plan was made. Where nobody was, a device without a user
-/// says nothing (at some tenants no device shows one): acting again is harmless.
+/// Where nobody was assigned before, a device without a user says nothing of an unassignment (at
+/// some tenants no device shows a user): acting again is harmless. To assign anew is harmless, too,
+/// and so the user from before, whom Graph may show for a while, is no other user.
 #[must_use]
 pub fn after_look(
     answer: &Result<String, GraphError>,
-    previous_user: &str,
+    step: Step,
+    users: Users<'_>,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -115,12 +131,17 @@ pub fn after_look(
             return after_error(error, true, attempts_spent, limit, settings, rng);
         }
     };
-    let previous_user = previous_user.trim();
-    if user.is_empty() && !previous_user.is_empty() {
-        return Decision::Succeed;
+    if !user.is_empty() && is_same_user(user, users.new) {
+        return Decision::Complete;
     }
-    if user.to_lowercase() != previous_user.to_lowercase() {
-        return bury(DeadReason::ReassignedMeanwhile, false);
+    let is_as_before = is_same_user(user, users.previous);
+    match step {
+        Step::Unassign if user.is_empty() && !is_as_before => return Decision::Succeed,
+        Step::Assign if user.is_empty() => {}
+        Step::Unassign | Step::Assign if !is_as_before => {
+            return bury(DeadReason::ReassignedMeanwhile, false);
+        }
+        Step::Unassign | Step::Assign => {}
     }
     if attempts_spent >= settings.attempts {
         return bury(DeadReason::AttemptsSpent, false);
@@ -207,11 +228,21 @@ mod tests {
     }
 
     fn look(answer: Result<&str, GraphError>, previous: &str, spent: u32) -> Decision {
+        look_before(Step::Unassign, answer, (previous, ""), spent)
+    }
+
+    fn look_before(
+        step: Step,
+        answer: Result<&str, GraphError>,
+        (previous, new): (&str, &str),
+        spent: u32,
+    ) -> Decision {
         let mut rng = StdRng::seed_from_u64(1);
         let answer = answer.map(str::to_owned);
         after_look(
             &answer,
-            previous,
+            step,
+            Users { previous, new },
             spent,
             &RetrySettings::default(),
             &mut rng,
@@ -222,6 +253,7 @@ mod tests {
     fn in_short(decision: &Decision) -> String {
         match decision {
             Decision::Succeed => "succeed".to_owned(),
+            Decision::Complete => "complete".to_owned(),
             Decision::Act => "act".to_owned(),
             Decision::Bury { reason, uncertain } => {
                 let look = if *uncertain { " look" } else { "" };
@@ -314,6 +346,27 @@ mod tests {
         for (answer, previous, expected) in rows {
             let decision = look(answer.clone(), previous, 0);
             assert_eq!(in_short(&decision), expected, "{answer:?} {previous}");
+        }
+    }
+
+    #[test]
+    fn what_a_look_finds_before_a_step_of_an_assignment_has_its_row() {
+        use Step::{Assign, Unassign};
+        let rows = [
+            (Assign, "New@b ", "a@b", "complete"),
+            (Assign, "", "a@b", "act"),
+            (Assign, "A@b", "a@b", "act"),
+            (Assign, "c@d", "a@b", "bury reassigned-meanwhile"),
+            (Assign, "", "", "act"),
+            (Assign, "c@d", "", "bury reassigned-meanwhile"),
+            (Unassign, "new@b", "a@b", "complete"),
+            (Unassign, "", "a@b", "succeed"),
+            (Unassign, "a@b", "a@b", "act"),
+            (Unassign, "c@d", "a@b", "bury reassigned-meanwhile"),
+        ];
+        for (step, found, previous, expected) in rows {
+            let decision = look_before(step, Ok(found), (previous, "new@b"), 0);
+            assert_eq!(in_short(&decision), expected, "{step} {found} {previous}");
         }
     }
 

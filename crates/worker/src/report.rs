@@ -63,13 +63,15 @@ pub(crate) fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttemp
             why,
             "the tenant refuses as a whole; the campaign is paused"
         ),
-        Decision::Succeed | Decision::Act | Decision::Retry { .. } => tracing::debug!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
-            outcome = %decision.outcome(),
-            request_id,
-            message,
-            "a job was called"
-        ),
+        Decision::Succeed | Decision::Complete | Decision::Act | Decision::Retry { .. } => {
+            tracing::debug!(
+                job.id = job.id.0,
+                campaign.id = job.campaign.0,
+                outcome = %decision.outcome(),
+                request_id,
+                message,
+                "a job was called"
+            );
+        }
     }
 }

@@ -35,6 +35,10 @@ struct Row<'a> {
     verification: &'a str,
     /// When, RFC 3339, UTC.
     verified_at: String,
+    action: &'a str,
+    new_user: &'a str,
+    /// Of a job between two steps: where it stands.
+    stands: &'a str,
 }
 
 impl<'a> Row<'a> {
@@ -56,10 +60,13 @@ impl<'a> Row<'a> {
             finished_at: job.finished_at.map(|at| at.to_string()).unwrap_or_default(),
             verification: job.verification.map_or("", Verification::as_str),
             verified_at: job.verified_at.map(|at| at.to_string()).unwrap_or_default(),
+            action: job.action.as_str(),
+            new_user: &job.new_user_principal_name,
+            stands: &job.stands,
         }
     }
 
-    fn cells(&self) -> [String; 16] {
+    fn cells(&self) -> [String; 19] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -81,11 +88,14 @@ impl<'a> Row<'a> {
             self.finished_at.clone(),
             self.verification.to_owned(),
             self.verified_at.clone(),
+            self.action.to_owned(),
+            defused(self.new_user),
+            defused(self.stands),
         ]
     }
 }
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 19] = [
     "job",
     "line",
     "serial",
@@ -102,6 +112,9 @@ const HEADER: [&str; 16] = [
     "finished_at",
     "verification",
     "verified_at",
+    "action",
+    "new_user",
+    "stands",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {

@@ -26,6 +26,21 @@ pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<E
     Ok(Exit::Done)
 }
 
+/// What is to be done to its device, and where that stands.
+fn action(job: &Job) -> String {
+    let mut words = job.action.to_string();
+    if !job.new_user_principal_name.is_empty() {
+        words = format!("{words} to {}", plain(&job.new_user_principal_name));
+    }
+    if let Some(taken_back) = job.rolls_back {
+        words = format!("{words}, taking back job {taken_back}");
+    }
+    if !job.stands.is_empty() {
+        words = format!("{words}: {}", plain(&job.stands));
+    }
+    words
+}
+
 fn described(report: &JobReport) -> String {
     let JobReport {
         job, explanation, ..
@@ -47,6 +62,7 @@ fn described(report: &JobReport) -> String {
             job.line
         ),
         format!("  was        assigned to {user}"),
+        format!("  action     {}", action(job)),
         format!(
             "  attempts   {} spent, dispatched {} times",
             job.attempts, job.dispatch
@@ -63,7 +79,7 @@ fn described(report: &JobReport) -> String {
         lines.push(format!(
             "  {} {} {} in {} ({} ms), worker {}",
             moment(attempt.started_at),
-            attempt.step,
+            attempt.step.words(),
             attempt.outcome,
             lasting(took),
             took.as_millis(),

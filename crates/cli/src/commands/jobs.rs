@@ -28,13 +28,16 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
     }
     let mut rows = table(&["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"]);
     let after = each(&ledger, search, limit, |job| {
+        // Where a job stands between two steps says more than what Graph said last.
+        let said = [job.stands.as_str(), job.message.as_str()];
+        let said: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
         rows.add_row([
             job.id.to_string(),
             plain(&job.serial),
             job.state.to_string(),
             job.attempts.to_string(),
             plain(&job.reason),
-            plain(&job.message),
+            plain(&said.join("; ")),
         ]);
         Ok(())
     })

@@ -17,6 +17,7 @@ mod plan;
 mod prune;
 mod refused;
 mod report;
+mod rollback;
 mod run;
 mod simulate;
 mod status;
@@ -64,6 +65,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Report(arguments) => report::run(&app, &arguments).await,
         Command::Notify(command) => notify::run(&app, &command).await,
         Command::Verify(arguments) => verify::run(&app, &arguments).await,
+        Command::Rollback(arguments) => rollback::run(&app, &arguments).await,
         Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,

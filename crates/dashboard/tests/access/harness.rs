@@ -86,6 +86,7 @@ impl Bench {
             name: name.to_owned(),
             tenant: TenantName::new("contoso").unwrap(),
             action: Action::Unassign,
+            rolls_back: None,
         };
         self.ledger
             .open_campaign(&new, &actor(), SystemClock.now())

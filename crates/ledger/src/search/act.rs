@@ -69,7 +69,8 @@ impl Ledger {
     /// Does something to jobs. Dead letters of a cancelled campaign are not requeued.
     ///
     /// A requeued one whose last call may have taken effect unseen is looked at first; one that was
-    /// found with another user is called at once: whoever requeues it means that user, too.
+    /// found with another user is called at once, from its first step on: whoever requeues it means
+    /// that user, too. Any other goes on with the step at which it stopped.
     pub async fn act(
         &self,
         act: JobAct,
@@ -262,6 +263,7 @@ async fn update(
         JobAct::Requeue => {
             "state = 'pending', attempts = 0, not_before = $2, finished_at = NULL,
              uncertain = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE uncertain END,
+             steps_done = CASE WHEN reason = 'reassigned-meanwhile' THEN 0 ELSE steps_done END,
              reason = '', message = ''"
         }
         // It ended when it died.

@@ -91,6 +91,7 @@ impl Bench {
             .map(|number| NewJob {
                 device: device(number),
                 line: number as u64 + 1,
+                task: repilot_ledger::Task::default(),
             })
             .collect();
         self.ledger
@@ -253,6 +254,7 @@ pub(crate) fn campaign(name: &str) -> NewCampaign {
         name: name.to_owned(),
         tenant: tenant(),
         action: Action::Unassign,
+        rolls_back: None,
     }
 }
 

@@ -115,6 +115,7 @@ async fn campaigns_of_a_tenant_share_a_dispatch_fairly(database: Database) {
         .map(|number| NewJob {
             device: device(number),
             line: 1,
+            task: repilot_ledger::Task::default(),
         })
         .collect();
     bench.ledger.enqueue(second, &jobs, START).await.unwrap();

@@ -118,6 +118,7 @@ async fn who_enqueues_the_same_list_at_once_makes_each_job_once(database: Databa
                     .map(|number| NewJob {
                         device: device(number),
                         line: number as u64,
+                        task: repilot_ledger::Task::default(),
                     })
                     .collect();
                 added += ledger.enqueue(campaign, &jobs, START).await.unwrap().added;

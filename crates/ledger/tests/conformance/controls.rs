@@ -56,6 +56,7 @@ impl Bench {
                 NewJob {
                     device,
                     line: number as u64 + 1,
+                    task: repilot_ledger::Task::default(),
                 }
             })
             .collect();
@@ -400,6 +401,7 @@ async fn the_higher_priority_goes_first_and_equals_share(database: Database) {
             .map(|number| NewJob {
                 device: device(number),
                 line: 1,
+                task: repilot_ledger::Task::default(),
             })
             .collect();
         bench.ledger.enqueue(id, &jobs, bench.now()).await.unwrap();

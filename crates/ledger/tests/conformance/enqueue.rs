@@ -91,6 +91,7 @@ async fn nothing_goes_into_a_campaign_that_was_cancelled_meanwhile(database: Dat
     let late = [NewJob {
         device: device(99),
         line: 99,
+        task: repilot_ledger::Task::default(),
     }];
     let error = bench.ledger.enqueue(bench.campaign, &late, START).await;
     assert!(matches!(error, Err(LedgerError::Cancelled(_))), "{error:?}");

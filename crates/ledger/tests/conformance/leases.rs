@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, AttemptStep, JobState, LaneKind, Timestamp, WorkerId};
+use repilot_domain::{AttemptOutcome, JobState, LaneKind, Timestamp, WorkerId};
 
 use repilot_ledger::LaneState;
 
@@ -104,7 +104,7 @@ async fn who_takes_a_lane_over_knows_the_calls_that_still_count(database: Databa
     let now = START.after(Duration::from_secs(1));
     let calls = bench
         .ledger
-        .recent_calls(&tenant(), AttemptStep::Act, since, now)
+        .recent_calls(&tenant(), LaneKind::Writes, since, now)
         .await
         .unwrap();
     let ends: Vec<_> = calls.iter().map(|call| call.ended_at).collect();

@@ -27,3 +27,4 @@ mod notify_cursors;
 #[cfg(unix)]
 mod outages;
 mod search;
+mod steps;

@@ -33,7 +33,13 @@ fn varied(number: usize) -> Device {
 }
 
 async fn enqueue(bench: &Bench, campaign: CampaignId, devices: impl Iterator<Item = Device>) {
-    let jobs: Vec<NewJob> = devices.map(|device| NewJob { device, line: 1 }).collect();
+    let jobs: Vec<NewJob> = devices
+        .map(|device| NewJob {
+            device,
+            line: 1,
+            task: repilot_ledger::Task::default(),
+        })
+        .collect();
     for chunk in jobs.chunks(5_000) {
         bench
             .ledger

@@ -36,6 +36,7 @@ impl Bench {
             name: "spring".to_owned(),
             tenant: tenant(),
             action: Action::Unassign,
+            rolls_back: None,
         };
         let campaign = ledger
             .open_campaign(&campaign, &alice(), start)
@@ -93,6 +94,7 @@ fn job(number: u64) -> NewJob {
             last_contacted: None,
         },
         line: number + 1,
+        task: repilot_ledger::Task::default(),
     }
 }
 

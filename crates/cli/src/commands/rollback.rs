@@ -1,0 +1,178 @@
+//! `rollback`: a campaign that takes another one back.
+
+use repilot_domain::CampaignStatus;
+use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
+use repilot_producer::Fingerprint;
+
+use crate::app::{self, App};
+use crate::args::RollbackArguments;
+use crate::commands::run::finish;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::inventory::{self, Freshness};
+use crate::output::{moment, plain, print, print_json, say};
+use crate::rollback::{self, WayBack};
+use crate::{drain, planning, tenants};
+
+/// Jobs a transaction: fast, and soon over for whoever waits.
+const CHUNK: usize = 4_096;
+
+pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Result<Exit> {
+    let ledger = app.open_ledger_to_look().await?;
+    let campaign = app::campaign(&ledger, &arguments.campaign).await?;
+    let name = tenants::choose(&app.settings, Some(&campaign.tenant))?;
+    let tenant = tenants::build(&app.settings, &app.clock, &name)?;
+    let name = name_of(&ledger, arguments, &campaign).await?;
+    let known = ledger.campaign(&name).await?;
+    let under_way = known.filter(|known| !known.is_incomplete() && !known.has_ended());
+    let back = if let Some(under_way) = under_way {
+        say(&format!("going on with campaign {}", under_way.name));
+        under_way
+    } else {
+        let listed = inventory::obtain(app, &ledger, &tenant, Freshness::Now).await?;
+        let known = ledger.campaign(&name).await?.map(|known| known.id);
+        let busy = ledger.devices_in_hand(&campaign.tenant, known).await?;
+        let back = rollback::plan(&ledger, &campaign, &listed.inventory, &busy).await?;
+        say(&described(&campaign, &back, &moment(listed.listed_at)));
+        accept(app, arguments, &campaign, &back)?;
+        let question = format!(
+            "Give {} devices of tenant {} back to who had them before campaign {}?",
+            back.jobs.len(),
+            campaign.tenant,
+            plain(&campaign.name)
+        );
+        if !arguments.yes && !planning::agreed(&question)? {
+            return Ok(Exit::Error);
+        }
+        enqueue(app, &ledger, &campaign, &name, &back).await?
+    };
+    if !arguments.run {
+        if app.json {
+            print_json(&back)?;
+        } else {
+            print(&format!("campaign {name}: {} jobs", back.counts.total));
+            let command = app.command()?;
+            print(&format!("drain it with: {command} worker --until-empty"));
+        }
+        return Ok(Exit::Done);
+    }
+    let (back, drained) = drain::campaign(app, &ledger, tenant, back).await?;
+    ledger.close().await;
+    finish(app, &back, drained)
+}
+
+/// The campaign's name; once a way back has ended, the next has the next number.
+async fn name_of(
+    ledger: &Ledger,
+    arguments: &RollbackArguments,
+    campaign: &Campaign,
+) -> anyhow::Result<String> {
+    if let Some(name) = &arguments.name {
+        return Ok(name.clone());
+    }
+    let first = format!("{}-rollback", campaign.name);
+    let mut name = first.clone();
+    let mut number = 2;
+    while let Some(known) = ledger.campaign(&name).await? {
+        let goes_on = known.status != CampaignStatus::Cancelled && !known.has_ended();
+        if goes_on && known.rolls_back == Some(campaign.id) {
+            break;
+        }
+        name = format!("{first}-{number}");
+        number += 1;
+    }
+    Ok(name)
+}
+
+fn described(campaign: &Campaign, back: &WayBack, listed_at: &str) -> String {
+    let mut lines = vec![format!(
+        "Rollback of campaign {} in tenant {}: {} devices go back to who had them before (inventory of {listed_at})",
+        plain(&campaign.name),
+        campaign.tenant,
+        back.jobs.len()
+    )];
+    let refused: Vec<String> = back
+        .refused()
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    if !refused.is_empty() {
+        lines.push(format!("  left alone     {}", refused.join(", ")));
+    }
+    if back.nothing_done > 0 {
+        lines.push(format!(
+            "  not done       {} jobs changed nothing",
+            back.nothing_done
+        ));
+    }
+    lines.join("\n")
+}
+
+fn accept(
+    app: &App,
+    arguments: &RollbackArguments,
+    campaign: &Campaign,
+    back: &WayBack,
+) -> anyhow::Result<()> {
+    let devices = back.jobs.len() as u64;
+    if devices == 0 {
+        return Err(Failure::error(
+            format!(
+                "nothing of campaign `{}` is to be taken back",
+                campaign.name
+            ),
+            "what it changed is as it was before, or has a new user since; nothing was enqueued",
+        ));
+    }
+    let most = arguments
+        .max_devices
+        .unwrap_or(app.settings.plan.max_devices);
+    if most > 0 && devices > most {
+        return Err(Failure::error(
+            format!(
+                "the rollback has {devices} devices, and no more than {most} are allowed at once"
+            ),
+            format!(
+                "if all of them are meant, say so with --max-devices {devices}; nothing was enqueued"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+async fn enqueue(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    name: &str,
+    back: &WayBack,
+) -> anyhow::Result<Campaign> {
+    let new = NewCampaign {
+        name: name.to_owned(),
+        tenant: campaign.tenant.clone(),
+        action: back.action(),
+        rolls_back: Some(campaign.id),
+    };
+    let by = &app.actor;
+    let opened = ledger.open_campaign(&new, by, app.now()).await?;
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.part("rollback");
+    fingerprint.part(&campaign.name);
+    let list = NewList {
+        sha256: fingerprint.finish(),
+        name: format!("campaign {}", campaign.name),
+    };
+    ledger.begin_list(opened.id, &list, by, app.now()).await?;
+    for jobs in back.jobs.chunks(CHUNK) {
+        ledger.enqueue(opened.id, jobs, app.now()).await?;
+    }
+    for refusals in back.refusals.chunks(CHUNK) {
+        ledger
+            .record_refusals(opened.id, &list.sha256, refusals)
+            .await?;
+    }
+    ledger
+        .finish_list(opened.id, &list.sha256, by, app.now())
+        .await?;
+    app::campaign(ledger, name).await
+}

@@ -1,0 +1,112 @@
+//! Steps within a job: what one has done is kept before the next is called.
+//!
+//! The job stays its worker's. Whoever takes it over after a crash finds how far it was and goes on
+//! there, with a look at the device first.
+
+use repilot_domain::{AttemptOutcome, CampaignId, JobEvent, JobId, JobState, Progress, Timestamp};
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use crate::counters::{CALLS, Deltas, THROTTLED};
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{Columns, batch};
+use crate::{Ledger, LedgerError, NewAttempt, attempt};
+
+/// What a worker says of a step that is done while a further one follows.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// The job.
+    pub job: JobId,
+    /// The dispatch number of the claim.
+    pub dispatch: i64,
+    /// How far the job is now.
+    pub progress: Progress,
+    /// What was asked of Graph for the step, in order.
+    pub attempts: Vec<NewAttempt>,
+}
+
+/// Keeps how far those jobs are whose claim still holds, and says which those are. Each step has
+/// its attempts to spend.
+pub(crate) async fn advance(
+    connection: &mut AnyConnection,
+    worker: &str,
+    advances: &[&Advance],
+    now: Timestamp,
+    deltas: &mut Deltas,
+) -> Result<Vec<JobId>, LedgerError> {
+    if advances.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "UPDATE jobs
+         SET steps_done = said.steps_done,
+             stepped_at = $3,
+             attempts = 0,
+             uncertain = 0,
+             reason = '',
+             message = ''
+         FROM (
+             SELECT CAST(value->>0 AS BIGINT) AS id,
+                    CAST(value->>1 AS BIGINT) AS dispatch,
+                    CAST(value->>2 AS BIGINT) AS steps_done
+             FROM {each}
+         ) AS said
+         WHERE jobs.id = said.id
+           AND jobs.dispatch = said.dispatch
+           AND {state} = 'running'
+           AND jobs.worker = $2
+         RETURNING jobs.id, jobs.campaign_id",
+        each = dialect.each(),
+        state = dialect.of_found("jobs.state")
+    );
+    let said = batch(advances.iter().map(|said| {
+        let done = i64::try_from(said.progress.done()).unwrap_or(i64::MAX);
+        (said.job.0, said.dispatch, done)
+    }))?;
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(said)
+        .bind(worker)
+        .bind(now.as_millis())
+        .fetch_all(&mut *connection)
+        .await
+        .doing("keep steps")?;
+    let mut kept = Vec::with_capacity(rows.len());
+    let mut attempts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let columns = Columns::of("jobs", row);
+        let job = JobId(columns.get("id")?);
+        let campaign = CampaignId(columns.get("campaign_id")?);
+        deltas.moved(campaign, JobState::Running, JobEvent::Advance, 1)?;
+        kept.push(job);
+        for said in advances.iter().filter(|said| said.job == job) {
+            for attempt in &said.attempts {
+                deltas.add(campaign, CALLS, "", 1);
+                if attempt.outcome == AttemptOutcome::Throttled {
+                    deltas.add(campaign, THROTTLED, "", 1);
+                }
+                attempts.push((job, said.dispatch, attempt));
+            }
+        }
+    }
+    attempt::insert(connection, worker, &attempts).await?;
+    Ok(kept)
+}
+
+impl Ledger {
+    /// How many jobs of a campaign stand between two steps: their devices were changed, and are not
+    /// yet what they shall be.
+    pub async fn jobs_between_steps(&self, campaign: CampaignId) -> Result<u64, LedgerError> {
+        let mut reader = self.reader().await?;
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS between_steps FROM jobs
+             WHERE campaign_id = $1 AND steps_done > 0",
+        )
+        .bind(campaign.0)
+        .fetch_one(&mut *reader)
+        .await
+        .doing("count jobs between two steps")?;
+        let count: i64 = Columns::of("jobs", &row).get("between_steps")?;
+        Ok(count.unsigned_abs())
+    }
+}
