@@ -1,7 +1,7 @@
 //! `job`: one job, every attempt, and why it waits.
 
 use repilot_domain::JobId;
-use repilot_ledger::JobReport;
+use repilot_ledger::{Job, JobReport};
 
 use crate::app::App;
 use crate::args::JobArguments;

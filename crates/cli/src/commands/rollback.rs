@@ -1,6 +1,6 @@
 //! `rollback`: a campaign that takes another one back.
 
-use repilot_domain::CampaignStatus;
+use repilot_domain::{AuditEvent, CampaignStatus};
 use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
 use repilot_producer::Fingerprint;
 
@@ -20,6 +20,16 @@ const CHUNK: usize = 4_096;
 pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     let campaign = app::campaign(&ledger, &arguments.campaign).await?;
+    if let Some(at) = campaign.pruned_at {
+        return Err(Failure::error(
+            format!(
+                "what campaign `{}` did was forgotten at {}: nobody knows any more who had its devices",
+                campaign.name,
+                moment(at)
+            ),
+            "`repilot audit list` and its report are what is left of it",
+        ));
+    }
     let name = tenants::choose(&app.settings, Some(&campaign.tenant))?;
     let tenant = tenants::build(&app.settings, &app.clock, &name)?;
     let name = name_of(&ledger, arguments, &campaign).await?;
@@ -68,7 +78,15 @@ async fn name_of(
     campaign: &Campaign,
 ) -> anyhow::Result<String> {
     if let Some(name) = &arguments.name {
-        return Ok(name.clone());
+        return match ledger.campaign(name).await? {
+            Some(known) if known.rolls_back != Some(campaign.id) || known.has_ended() => {
+                Err(Failure::error(
+                    format!("there is a campaign `{name}` already"),
+                    "choose another name with --name; nothing was enqueued",
+                ))
+            }
+            _ => Ok(name.clone()),
+        };
     }
     let first = format!("{}-rollback", campaign.name);
     let mut name = first.clone();
@@ -174,5 +192,8 @@ async fn enqueue(
     ledger
         .finish_list(opened.id, &list.sha256, by, app.now())
         .await?;
+    let detail = serde_json::json!({ "campaign": name, "jobs": back.jobs.len() });
+    let (of, event) = (Some(campaign.id), AuditEvent::RolledBack);
+    ledger.record(by, of, event, &detail, app.now()).await?;
     app::campaign(ledger, name).await
 }

@@ -122,7 +122,7 @@ async fn at_work(bench: &Bench) {
     let lease = Duration::from_secs(15);
     let commit = GroupCommit::start(ledger.clone(), worker.clone(), actor(), clock, lease).unwrap();
     let wire = ledger
-        .dispatch(&tenant, &worker, 6, 0, now, now.after(lease))
+        .dispatch(&tenant, &worker, &6.into(), now, now.after(lease))
         .await
         .unwrap();
     for (number, delivery) in (0..).zip(wire) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use repilot_dashboard::Secret;
 use repilot_domain::{Clock as _, Device, DeviceId, EnrollmentState, Role, SystemClock};
-use repilot_ledger::{NewApiToken, NewJob, NewList};
+use repilot_ledger::{NewApiToken, NewJob, NewList, Task};
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 
@@ -97,6 +97,7 @@ pub(crate) async fn ten_devices() -> Bench {
         .map(|number| NewJob {
             device: device(number),
             line: number,
+            task: Task::default(),
         })
         .collect();
     let list = NewList {
