@@ -6,6 +6,7 @@ use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCa
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::breaker::Outcomes;
+use crate::call_times::Timing;
 use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{
     Aftermath, CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED, end_if_done,
@@ -22,6 +23,7 @@ pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
     tally: Tally,
+    timing: Timing,
     /// Campaigns with a job that became terminal, and what these came to.
     finished: BTreeMap<CampaignId, Outcomes<'a>>,
     /// Campaigns with a job that went back.
@@ -119,6 +121,7 @@ impl<'a> Settled<'a> {
             }
         }
         for attempt in &settlement.attempts {
+            self.timing.note(campaign, attempt);
             deltas.add(campaign, CALLS, "", 1);
             if attempt.outcome == AttemptOutcome::Throttled {
                 deltas.add(campaign, THROTTLED, "", 1);
@@ -141,6 +144,7 @@ impl<'a> Settled<'a> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
+        self.timing.write(connection).await?;
         for (campaign, outcomes) in &self.finished {
             let Some(aftermath) = Aftermath::read(connection, *campaign).await? else {
                 continue;
