@@ -14,7 +14,7 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 const HEARTBEATS_UNTIL_APALIS_LOOKS: usize = 100;
 
 /// Changes with what a parcel looks like, so that versions do not read each other's.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The queue's configuration, and the names of its keys.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::harness::{Running, connect, deliveries, ends, tenant, up};
 async fn waiting(redis: &mut redis::aio::MultiplexedConnection) -> usize {
     let (due, active): (usize, usize) = redis::pipe()
         .atomic()
-        .zcard("test:wire:1:scheduled")
-        .llen("test:wire:1:active")
+        .zcard("test:wire:2:scheduled")
+        .llen("test:wire:2:active")
         .query_async(redis)
         .await
         .unwrap();
@@ -81,9 +81,9 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
 async fn a_wedged_queue_moves_again() {
     let redis = Redis::start();
     let mut redis_cli = connect(&redis).await;
-    let config = apalis_redis::Config::default().queue("test:wire:1");
+    let config = apalis_redis::Config::default().queue("test:wire:2");
     let parcels: Vec<_> = (0..9_000)
-        .map(|job| format!(r#"{{"tenant": "contoso", "jobs": [[{job}, 1]]}}"#))
+        .map(|job| format!(r#"{{"tenant": "contoso", "jobs": [{{"j": {job}, "d": 1, "c": 7}}]}}"#))
         .map(|parcel| apalis_core::task::Task::new(parcel.into_bytes()))
         .collect();
     apalis_redis::queries::push_tasks(&mut redis_cli, &config, &parcels)

@@ -69,7 +69,7 @@ async fn a_receiver_that_stops_leaves_nothing_behind_in_redis() {
     let mut keys: Vec<String> = connect(&redis).await.keys("*").await.unwrap();
     // apalis's list of queues, and its mark that something was pushed: one each, however many
     // deliveries and workers.
-    keys.retain(|key| key != "core:apalis:queues:list" && key != "test:wire:1:signal");
+    keys.retain(|key| key != "core:apalis:queues:list" && key != "test:wire:2:signal");
     assert!(keys.is_empty(), "{keys:?}");
 }
 
@@ -102,7 +102,7 @@ async fn what_nobody_can_read_is_dropped_and_stops_nobody() {
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
     up(&wire).await;
-    let config = apalis_redis::Config::default().queue("test:wire:1");
+    let config = apalis_redis::Config::default().queue("test:wire:2");
     let strange = apalis_core::task::Task::new(br#"{"from": "the future"}"#.to_vec());
     let mut redis_cli = connect(&redis).await;
     apalis_redis::queries::push_tasks(&mut redis_cli, &config, &[strange])
@@ -115,7 +115,7 @@ async fn what_nobody_can_read_is_dropped_and_stops_nobody() {
         repilot_queue::WireHealth::Up { outages: 0 }
     );
     running.stopped().await;
-    let data: usize = redis_cli.hlen("test:wire:1:data").await.unwrap();
+    let data: usize = redis_cli.hlen("test:wire:2:data").await.unwrap();
     assert_eq!(data, 0);
 }
 
@@ -129,7 +129,7 @@ async fn a_receiver_whose_places_are_all_taken_shows_that_it_lives() {
     let mut redis_cli = connect(&redis).await;
     let mut seen = async || -> i64 {
         redis_cli
-            .zscore("test:wire:1:workers", "busy/1")
+            .zscore("test:wire:2:workers", "busy/1")
             .await
             .unwrap()
     };
