@@ -41,7 +41,7 @@ const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// Refuses hosts that are not this dashboard's, and adds what every answer says.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = if is_own_host(&request, &app.options) {
+    let mut response = if is_probe(&request) || is_own_host(&request, &app.options) {
         next.run(request).await
     } else {
         let said = "This is not a name of this dashboard. Open it by the address that it printed when it started, or set `[dashboard] public_url`.";
@@ -66,6 +66,12 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response
+}
+
+/// Probes and scrapers ask for a machine by its number. They learn nothing that a page could use:
+/// what `/metrics` says is for a token or a session alone.
+fn is_probe(request: &Request) -> bool {
+    matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics")
 }
 
 /// A page of somebody else's may give its own name this machine's address, and then read what it

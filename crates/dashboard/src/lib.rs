@@ -4,6 +4,7 @@
 
 mod access;
 mod acts;
+mod api;
 mod app;
 mod assets;
 mod bulk;
@@ -11,6 +12,7 @@ mod error;
 mod guard;
 mod lists;
 mod live;
+mod metrics;
 mod options;
 mod pages;
 mod parts;

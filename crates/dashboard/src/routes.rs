@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, assets, bulk, guard, live, people, uploads, views};
+use crate::{access, acts, api, assets, bulk, guard, live, metrics, people, uploads, views};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
@@ -45,6 +45,10 @@ pub(crate) fn all(app: App) -> Router {
         .route("/sign-in/link/{token}", get(access::by_link))
         .route("/sign-out", post(access::out))
         .route("/assets/{name}", get(assets::serve))
+        .route("/healthz", get(metrics::live))
+        .route("/readyz", get(metrics::ready))
+        .route("/metrics", get(metrics::serve))
+        .merge(api::router())
         .fallback(nothing)
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)

@@ -1,14 +1,19 @@
 //! What things are called.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A campaign's number in its ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct CampaignId(pub i64);
 
 /// A job's number in its ledger: what `repilot job` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(transparent)]
 pub struct JobId(pub i64);
 
@@ -27,7 +32,7 @@ impl std::fmt::Display for JobId {
 /// The id of a Windows Autopilot device identity: the one that Graph's route needs.
 ///
 /// Kept as Graph gave it (a GUID in lower case, so far as anybody has seen).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct DeviceId(pub String);
 
@@ -46,7 +51,7 @@ impl std::fmt::Display for DeviceId {
 }
 
 /// A worker process, for as long as it runs: host, process id and something by chance.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct WorkerId(pub String);
 
@@ -57,7 +62,7 @@ impl std::fmt::Display for WorkerId {
 }
 
 /// The name that the settings give a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct TenantName(String);
 

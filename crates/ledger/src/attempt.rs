@@ -3,6 +3,7 @@
 use repilot_domain::{AttemptOutcome, AttemptStep, JobId, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe};
+use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -57,7 +58,7 @@ impl NewAttempt {
 }
 
 /// An attempt as the ledger has it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Attempt {
     /// Under which dispatch of the job.
     pub dispatch: i64,

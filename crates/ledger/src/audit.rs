@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
+use utoipa::ToSchema;
 
 use crate::audit_chain::{BEGINNING, Link};
 use crate::campaign::take_ids;
@@ -17,7 +18,7 @@ use crate::rows::{Columns, storable};
 use crate::{Ledger, LedgerError};
 
 /// A step, as it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AuditRow {
     /// Its number, without gaps.
     pub seq: i64,

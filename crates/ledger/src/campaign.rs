@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
+use utoipa::ToSchema;
 
 use crate::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::error::QueryContext as _;
@@ -36,7 +37,7 @@ pub struct OpenedCampaign {
 }
 
 /// A campaign as the ledger has it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Campaign {
     /// Its number.
     pub id: CampaignId,
@@ -71,7 +72,7 @@ pub struct Campaign {
 }
 
 /// A device list of a campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CampaignList {
     /// Of its bytes, in hexadecimal.
     pub sha256: String,
@@ -84,7 +85,7 @@ pub struct CampaignList {
 }
 
 /// What is counted of a campaign.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CampaignCounts {
     /// Jobs in all.
     pub total: i64,

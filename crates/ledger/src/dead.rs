@@ -4,6 +4,7 @@ use repilot_domain::{
     Actor, CampaignId, DeadReason, JobAct, JobCondition, JobId, JobQuery, JobState, Timestamp,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
@@ -24,7 +25,7 @@ pub struct DeadSelection {
 }
 
 /// Dead letters of one campaign with one reason.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeadGroup {
     /// The campaign's name.
     pub campaign: String,

@@ -165,6 +165,35 @@ impl Ledger {
         }
         Ok(earliest.map(Timestamp::from_millis))
     }
+
+    /// Since when the job of each open campaign has been due that has been due longest.
+    pub async fn oldest_due(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(CampaignId, Timestamp)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT id, due FROM (
+                 SELECT id,
+                        (SELECT MIN(not_before) FROM due_jobs
+                         WHERE due_jobs.campaign_id = campaigns.id) AS due
+                 FROM campaigns
+                 WHERE ended_at IS NULL
+             ) AS waiting
+             WHERE due <= $1
+             ORDER BY id",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("look for what has been due longest")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("campaigns", row);
+                Ok((CampaignId(columns.get("id")?), columns.time("due")?))
+            })
+            .collect()
+    }
 }
 
 /// The campaigns of a tenant that may go on; takes the tenant and the time.

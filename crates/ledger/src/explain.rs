@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use repilot_domain::{CampaignStatus, JobState, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::lane::Gate;
 use crate::{Campaign, Job, LaneState};
 
 /// What stands between a job and its next step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Blocker {
     /// Nothing: the job is over.
@@ -35,7 +36,7 @@ pub enum Blocker {
 }
 
 /// Why a job waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// What blocks it.
     pub blocked_by: Blocker,

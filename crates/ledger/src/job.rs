@@ -6,6 +6,7 @@ use repilot_domain::{CampaignId, DeviceId, JobId, JobState, TenantName, Timestam
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -13,7 +14,7 @@ use crate::rows::{Columns, batch, gathered};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Job {
     /// Its number.
     pub id: JobId,

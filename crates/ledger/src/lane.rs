@@ -7,6 +7,7 @@
 use repilot_domain::{AttemptOutcome, AttemptStep, LaneKind, TenantName, Timestamp, WorkerId};
 use serde::Serialize;
 use sqlx::Row as _;
+use utoipa::ToSchema;
 
 use crate::error::QueryContext as _;
 use crate::rescue::LEASE_MAX;
@@ -32,7 +33,7 @@ pub struct RecentCall {
 }
 
 /// A lane's gate, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
     /// Calls leave as the budget allows.
@@ -66,7 +67,7 @@ impl Gate {
 }
 
 /// What a lane last said of itself.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LaneState {
     /// Whose lane.
     pub tenant: TenantName,

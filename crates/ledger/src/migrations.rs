@@ -53,6 +53,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "search",
         include_str!("../../../migrations/0011_search.sql"),
     ),
+    (
+        12,
+        "call times",
+        include_str!("../../../migrations/0012_call_times.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

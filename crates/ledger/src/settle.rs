@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::call_times::Timing;
 use crate::campaign_control::{cancel_returned, pause_within};
 use crate::counters::{CALLS, Deltas, THROTTLED, end_if_done};
 use crate::dialect::Dialect;
@@ -19,6 +20,7 @@ pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
     tally: Tally,
+    timing: Timing,
     /// Campaigns with a job that became terminal.
     finished: Vec<CampaignId>,
     /// Campaigns with a job that went back.
@@ -107,6 +109,7 @@ impl<'a> Settled<'a> {
             list.push(campaign);
         }
         for attempt in &settlement.attempts {
+            self.timing.note(campaign, attempt);
             deltas.add(campaign, CALLS, "", 1);
             if attempt.outcome == AttemptOutcome::Throttled {
                 deltas.add(campaign, THROTTLED, "", 1);
@@ -129,6 +132,7 @@ impl<'a> Settled<'a> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
+        self.timing.write(connection).await?;
         for campaign in self.finished {
             end_if_done(connection, campaign, by, now).await?;
         }

@@ -132,6 +132,16 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "call_times",
+        columns: &[
+            ("tenant", Text),
+            ("outcome", Text),
+            ("up_to_ms", Number),
+            ("calls", Number),
+            ("total_ms", Number),
+        ],
+    },
+    Table {
         name: "refusals",
         columns: &[
             ("campaign_id", Number),

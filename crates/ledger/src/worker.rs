@@ -5,6 +5,7 @@ use std::time::Duration;
 use repilot_domain::{Timestamp, WorkerId};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
+use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -15,7 +16,7 @@ use crate::{Ledger, LedgerError};
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
 
 /// A worker process.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WorkerRow {
     /// Its name in claims and attempts.
     pub id: WorkerId,

@@ -1,48 +1,22 @@
 //! `job`: one job, every attempt, and why it waits.
 
-use repilot_domain::{JobId, JobState, LaneKind};
-use repilot_ledger::{Attempt, Explanation, Job, explain};
-use serde::Serialize;
+use repilot_domain::JobId;
+use repilot_ledger::JobReport;
 
-use crate::app::{self, App};
+use crate::app::App;
 use crate::args::JobArguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{lasting, moment, plain, print, print_json};
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report {
-    campaign_name: String,
-    #[serde(flatten)]
-    job: Job,
-    explanation: Explanation,
-    history: Vec<Attempt>,
-}
-
 pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
-    let Some((job, campaign_name)) = ledger.job(JobId(arguments.id)).await? else {
+    let report = ledger.job_report(JobId(arguments.id), app.now()).await?;
+    let Some(report) = report else {
         return Err(Failure::error(
             format!("there is no job {}", arguments.id),
             "`repilot jobs CAMPAIGN` lists them",
         ));
-    };
-    let campaign = app::campaign(&ledger, &campaign_name).await?;
-    let lanes = ledger.lane_states().await?;
-    let lane = lanes
-        .iter()
-        .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);
-    let now = app.now();
-    let ahead = match job.state {
-        JobState::Pending => ledger.ahead_of(&job, now).await?,
-        _ => 0,
-    };
-    let report = Report {
-        explanation: explain(&job, &campaign, lane, ahead, now),
-        history: ledger.attempts(job.id).await?,
-        campaign_name,
-        job,
     };
     if app.json {
         print_json(&report)?;
@@ -52,8 +26,8 @@ pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<E
     Ok(Exit::Done)
 }
 
-fn described(report: &Report) -> String {
-    let Report {
+fn described(report: &JobReport) -> String {
+    let JobReport {
         job, explanation, ..
     } = report;
     let user = if job.user_principal_name.is_empty() {

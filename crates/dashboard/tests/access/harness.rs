@@ -156,6 +156,14 @@ impl Browser {
             .body(text.join("&"))
     }
 
+    pub(crate) fn json(&self, path: &str, body: &str) -> RequestBuilder {
+        self.client
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .header("origin", &self.url)
+            .body(body.to_owned())
+    }
+
     pub(crate) async fn send(&mut self, request: RequestBuilder) -> Response {
         let cookies: Vec<String> = self
             .cookies

@@ -11,6 +11,7 @@ use repilot_domain::{Actor, AuditEvent, CampaignId, JobAct, JobId, JobQuery, Job
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
+use utoipa::ToSchema;
 
 use super::count::{Counting, JobsMeant, way};
 use super::resolve::resolve;
@@ -43,7 +44,7 @@ pub enum JobSelection {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ActedOn {
     /// Jobs that were changed.
     pub jobs: u64,

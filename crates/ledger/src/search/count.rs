@@ -3,6 +3,7 @@
 use repilot_domain::{CampaignId, DeadReason, JobId, JobQuery, JobState};
 use serde::Serialize;
 use sqlx::{AnyConnection, Row as _};
+use utoipa::ToSchema;
 
 use super::fill::Walker;
 use super::page::JobSort;
@@ -21,7 +22,7 @@ const COUNTED: u64 = 10_000;
 const LOOKED_AT: u64 = 40_000;
 
 /// How many jobs a search finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobCount {
     /// So many, or more than so many.
     pub jobs: u64,
@@ -31,7 +32,7 @@ pub struct JobCount {
 
 /// Jobs that a person is shown the number of before something is done to them all: what is done
 /// then befalls no more than these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobsMeant {
     /// How many it are.
     pub jobs: u64,

@@ -10,6 +10,7 @@ mod acts;
 mod aftermath;
 mod audit;
 mod bench;
+mod call_times;
 mod campaigns;
 mod claims;
 mod concurrency;

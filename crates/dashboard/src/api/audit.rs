@@ -1,0 +1,73 @@
+//! Who did what.
+
+use axum::Json;
+use axum::extract::State;
+use repilot_ledger::{AuditFilter, AuditRow};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::Caller;
+use super::campaigns::campaign;
+use super::problem::Problem;
+use super::take::Query;
+use crate::app::App;
+
+/// Which rows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Of this campaign; all, and what concerns none, where it is left out.
+    campaign: Option<String>,
+    /// Those before this row: `next` of another page. From the newest where it is left out.
+    #[param(minimum = 1)]
+    before: Option<i64>,
+    /// At most so many; 100 where it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+/// A page of the audit, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditPage {
+    /// The rows.
+    rows: Vec<AuditRow>,
+    /// `before` of the next page, if there is one.
+    next: Option<i64>,
+}
+
+/// As many rows as a page has where nothing is said, and at most.
+const PAGE: u32 = 100;
+const PAGE_MAX: u32 = 1_000;
+
+/// Who did what, newest first
+#[utoipa::path(
+    get,
+    path = "/audit",
+    params(Which),
+    responses(
+        (status = 200, body = AuditPage),
+        (status = "default", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    _: Caller,
+    Query(which): Query<Which>,
+) -> Result<Json<AuditPage>, Problem> {
+    let limit = which.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(Problem::senseless(format!("`limit` is 1 to {PAGE_MAX}.")));
+    }
+    let campaign = match &which.campaign {
+        Some(name) => Some(campaign(&app, name).await?.id),
+        None => None,
+    };
+    let filter = AuditFilter { campaign };
+    let rows = app
+        .ledger
+        .newest_audit(&filter, which.before, limit)
+        .await?;
+    let is_full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| is_full).map(|row| row.seq);
+    Ok(Json(AuditPage { rows, next }))
+}
