@@ -299,7 +299,7 @@ pub(crate) enum TokenCommand {
         role: Role,
         /// How long it is good, as in 90d
         #[arg(long, value_name = "DURATION", default_value = "90d")]
-        expires: Span,
+        expires: Age,
     },
     /// List tokens, without what they are
     List,
@@ -657,6 +657,19 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn a_token_is_good_for_its_default_unless_something_else_is_said() {
+        let words = [
+            "repilot",
+            "token",
+            "create",
+            "monitoring",
+            "--role",
+            "viewer",
+        ];
+        assert!(Arguments::try_parse_from(words).is_ok());
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

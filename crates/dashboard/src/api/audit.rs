@@ -19,7 +19,6 @@ pub(crate) struct Which {
     /// Of this campaign; all, and what concerns none, where it is left out.
     campaign: Option<String>,
     /// Those before this row: `next` of another page. From the newest where it is left out.
-    #[param(minimum = 1)]
     before: Option<i64>,
     /// At most so many; 100 where it is left out.
     #[param(minimum = 1, maximum = 1000)]

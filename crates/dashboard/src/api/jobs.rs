@@ -38,7 +38,7 @@ pub(crate) struct Where {
     descending: bool,
     /// Those behind this place: `next` of another page, or a job's number.
     after: Option<String>,
-    /// Those before this place: `previous` of another page, or a job's number.
+    /// Those before this place: `previous` of another page, or a job's number. Not with `after`.
     before: Option<String>,
     /// At most so many; 100 where it is left out.
     #[param(minimum = 1, maximum = 1000)]
