@@ -14,7 +14,7 @@ use crate::pages::{self, Done, Here};
 use crate::parts::{Form, devices};
 use crate::views::campaign_address;
 
-async fn campaign(app: &App, name: &str) -> Result<Campaign, Refusal> {
+pub(crate) async fn campaign(app: &App, name: &str) -> Result<Campaign, Refusal> {
     let found = app.ledger.campaign(name).await?;
     found.ok_or_else(|| Refusal::Missing(format!("campaign `{name}`")))
 }

@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod assets;
 mod bulk;
+mod controls;
 mod error;
 mod guard;
 mod lists;

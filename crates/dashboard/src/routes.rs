@@ -7,7 +7,9 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::{access, acts, api, assets, bulk, guard, live, metrics, people, uploads, views};
+use crate::{
+    access, acts, api, assets, bulk, controls, guard, live, metrics, people, uploads, views,
+};
 
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
@@ -22,6 +24,10 @@ pub(crate) fn all(app: App) -> Router {
         .route(
             "/campaigns/{name}/cancel",
             get(acts::ask_cancel).post(acts::cancel),
+        )
+        .route(
+            "/campaigns/{name}/controls",
+            get(controls::page).post(controls::save),
         )
         .route("/jobs", get(views::show))
         .route("/jobs/{id}", get(bulk::ask).post(bulk::act))

@@ -235,6 +235,21 @@ impl Ledger {
         Ok(Some(Timestamp::from_millis(millis)))
     }
 
+    /// Writes a file anew without what was deleted: where an index moved rows about as it grew, what
+    /// they were stays in its pages, and no deletion finds it there. PostgreSQL does so by and by.
+    pub(crate) async fn write_anew(&self) -> Result<(), LedgerError> {
+        if self.dialect() == Dialect::Postgres {
+            return Ok(());
+        }
+        let what = "write the ledger's file anew";
+        let mut writer = self.inner.pools.writer.acquire().await.doing(what)?;
+        sqlx::query("VACUUM")
+            .execute(&mut *writer)
+            .await
+            .doing(what)?;
+        Ok(())
+    }
+
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
         let readers = &self.inner.pools.readers;
         readers.acquire().await.doing("get a connection")

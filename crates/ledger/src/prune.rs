@@ -97,6 +97,9 @@ impl Ledger {
             }
         }
         self.forget_inventories(before).await?;
+        if forgotten.jobs > 0 {
+            self.write_anew().await?;
+        }
         Ok(forgotten)
     }
 

@@ -11,6 +11,7 @@ use crate::views::value;
 pub(crate) enum Done {
     Paused,
     Resumed,
+    Controlled,
     Cancelled(i64),
     Requeued(i64),
     Discarded(i64),
@@ -24,6 +25,7 @@ impl Done {
         Some(match value(query, "did")?.as_str() {
             "paused" => Self::Paused,
             "resumed" => Self::Resumed,
+            "controlled" => Self::Controlled,
             "cancelled" => Self::Cancelled(jobs()?),
             "requeued" => Self::Requeued(jobs()?),
             "discarded" => Self::Discarded(jobs()?),
@@ -37,6 +39,7 @@ impl Done {
         let said = match self {
             Self::Paused => "paused".to_owned(),
             Self::Resumed => "resumed".to_owned(),
+            Self::Controlled => "controlled".to_owned(),
             Self::Cancelled(jobs) => format!("cancelled&jobs={jobs}"),
             Self::Requeued(jobs) => format!("requeued&jobs={jobs}"),
             Self::Discarded(jobs) => format!("discarded&jobs={jobs}"),
@@ -50,6 +53,7 @@ impl Done {
         let said = match self {
             Self::Paused => "Paused. What is in flight ends.".to_owned(),
             Self::Resumed => "It may go on.".to_owned(),
+            Self::Controlled => "Saved; in force from now on.".to_owned(),
             Self::Cancelled(jobs) => format!("Cancelled: {} will not be called.", devices(jobs)),
             Self::Requeued(0) | Self::Discarded(0) => {
                 "None fitted any more; nothing was changed.".to_owned()

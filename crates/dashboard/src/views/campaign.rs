@@ -96,6 +96,7 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
                 } @else {
                     (form("resume", "Resume", "primary"))
                 }
+                a.button href=(to("controls")) { "When and how fast" }
             }
             a.button href={ "/upload?campaign=" (crate::parts::encoded(&campaign.name)) } { "Add a list" }
             @if !campaign.has_ended() {

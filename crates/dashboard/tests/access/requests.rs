@@ -103,3 +103,30 @@ async fn every_answer_forbids_scripts_of_its_own_frames_and_keeping() {
         assert_eq!(answer.headers()["cache-control"], "no-store");
     }
 }
+
+#[tokio::test]
+async fn an_operator_changes_how_fast_a_campaign_runs_and_what_cannot_be_meant_changes_nothing() {
+    let bench = bench().await;
+    let mut alice = bench.signed_in("alice").await;
+    let page = alice.get("/campaigns/spring/controls").await;
+    let token = csrf(&page.text().await.unwrap());
+    let address = "/campaigns/spring/controls";
+    let fast = [("csrf", &*token), ("rate", "fast"), ("zone", "UTC")];
+    let answer = alice.post(address, &fast).await;
+    assert_eq!(answer.status(), 422);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("role=\"alert\""), "{page}");
+    let slow = [
+        ("csrf", &*token),
+        ("rate", "2/s"),
+        ("zone", "UTC"),
+        ("priority", "high"),
+    ];
+    assert_eq!(alice.post(address, &slow).await.status(), 303);
+    let campaign = bench.ledger.campaign("spring").await.unwrap().unwrap();
+    assert_eq!(campaign.controls.rate, Some("2/s".parse().unwrap()));
+    assert_eq!(campaign.controls.priority, "high".parse().unwrap());
+
+    let mut victor = bench.signed_in("victor").await;
+    assert_eq!(victor.get(address).await.status(), 403);
+}
