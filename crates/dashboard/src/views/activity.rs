@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_steps_details_read_as_words() {
-        let detail = json!({ "jobs": 12, "reason": "freeze", "list_name": "", "ids": [1, 2] });
+        let detail = json!({ "ids": [1, 2], "jobs": 12, "list_name": "", "reason": "freeze" });
         assert_eq!(in_words(&detail), "ids 1, 2 · jobs 12 · reason freeze");
     }
 }
