@@ -19,7 +19,7 @@ const POSTGRES_WRITE_CONNECTIONS: u32 = 4;
 /// How long a PostgreSQL server that is down is knocked at before the caller hears of it: callers
 /// know better how long they can wait, and a server that is up again is noticed within a fifth
 /// of it.
-const POSTGRES_PATIENCE: Duration = Duration::from_secs(3);
+const POSTGRES_CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A ledger's connections; those that are broken are replaced as they are used.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
             .test_before_acquire(false),
         // A server does: a connection is tried before it is used.
         Dialect::Postgres => options
-            .acquire_timeout(POSTGRES_PATIENCE)
+            .acquire_timeout(POSTGRES_CONNECT_PATIENCE)
             .test_before_acquire(true)
             // One that nobody answers would occupy its place for as long as TCP hopes.
             .after_release(|connection, _| Box::pin(is_answered(connection))),
@@ -79,7 +79,7 @@ fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
 }
 
 async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(POSTGRES_PATIENCE, connection.ping())
+    tokio::time::timeout(POSTGRES_CONNECT_PATIENCE, connection.ping())
         .await
         .unwrap_or_else(|_late| Err(unanswered()))
         .map(|()| true)
