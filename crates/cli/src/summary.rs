@@ -1,6 +1,6 @@
 //! What a campaign came to.
 
-use repilot_domain::{CampaignStatus, CanaryPhase, DeadReason, Timestamp, Verification};
+use repilot_domain::{Action, CampaignStatus, CanaryPhase, DeadReason, Timestamp, Verification};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
@@ -24,12 +24,24 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
         },
     };
     let mut lines = vec![format!("Campaign {} {state}", campaign.name)];
+    if campaign.action != Action::Unassign {
+        lines.push(format!("  action     {}", campaign.action));
+    }
     lines.push(format!(
         "  succeeded  {} of {}",
         counts.succeeded, counts.total
     ));
     if counts.open() > 0 {
         lines.push(format!("  left       {}", counts.open()));
+    }
+    if counts.between_steps > 0 {
+        let jobs = match counts.between_steps {
+            1 => "1 job".to_owned(),
+            jobs => format!("{jobs} jobs"),
+        };
+        lines.push(format!(
+            "  between    {jobs} between two steps: unassigned, and not yet assigned to the new user"
+        ));
     }
     for (label, count) in [("cancelled", counts.cancelled), ("skipped", counts.skipped)] {
         if count > 0 {
