@@ -50,7 +50,20 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn over(bench: &Bench) -> Self {
-        let mut process = bench.start(&["dashboard", "--listen", "127.0.0.1:0", "--json"]);
+        Self::by(bench.command(&Self::ARGUMENTS)).await
+    }
+
+    const ARGUMENTS: [&str; 4] = ["dashboard", "--listen", "127.0.0.1:0", "--json"];
+
+    /// By a process that knows no tenant.
+    pub(crate) async fn without_tenants(bench: &Bench) -> Self {
+        let mut command = bench.command(&Self::ARGUMENTS);
+        command.env_remove("REPILOT_GRAPH__TOKEN");
+        Self::by(command).await
+    }
+
+    async fn by(mut command: Command) -> Self {
+        let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut text = String::new();
         while let Some(line) = lines.next_line().await.unwrap() {

@@ -19,12 +19,13 @@ fn with_users(devices: usize) -> Fleet {
 
 /// A list that gives the n-th device to `new.N@contoso.example`.
 fn list(devices: &[DeviceState]) -> String {
-    let mut text = "Serial number,User principal name,New user\r\n".to_owned();
-    for (number, device) in devices.iter().enumerate() {
+    let header = "Serial number,User principal name,New user\r\n".to_owned();
+    let row = |(number, device): (usize, &DeviceState)| {
         let (serial, user) = (&device.serial_number, &device.user_principal_name);
-        text += &format!("{serial},{user},new.{number}@contoso.example\r\n");
-    }
-    text
+        format!("{serial},{user},new.{number}@contoso.example\r\n")
+    };
+    let rows = devices.iter().enumerate().map(row);
+    std::iter::once(header).chain(rows).collect()
 }
 
 async fn bench(scenario: Scenario, devices: usize) -> Bench {
@@ -162,9 +163,11 @@ async fn assigning_alone_takes_devices_without_a_user_and_leaves_the_others_alon
 
 #[tokio::test]
 async fn users_whom_the_directory_does_not_know_or_lets_in_are_refused() {
-    let mut scenario = Scenario::default();
-    scenario.missing_users = vec!["new.3@*".to_owned()];
-    scenario.disabled_users = vec!["new.4@*".to_owned()];
+    let scenario = Scenario {
+        missing_users: vec!["new.3@*".to_owned()],
+        disabled_users: vec!["new.4@*".to_owned()],
+        ..Scenario::default()
+    };
     let bench = bench(scenario, 6).await;
     let check = [
         "plan",

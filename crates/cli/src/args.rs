@@ -492,7 +492,7 @@ pub(crate) struct VerifyArguments {
     pub(crate) requeue: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct RollbackArguments {
     /// The campaign to take back
     pub(crate) campaign: String,
@@ -508,6 +508,16 @@ pub(crate) struct RollbackArguments {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+impl RollbackArguments {
+    /// Of a campaign, with nothing else said.
+    pub(crate) fn of(campaign: &str) -> Self {
+        Self {
+            campaign: campaign.to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -74,7 +74,7 @@ async fn account(tenant: &Tenant, lane: &Lane, user: String) -> anyhow::Result<(
             Err(_) => Answer::Failed,
         });
         match call.result {
-            Ok(found) => return Ok((folded(&user), known(found, &user))),
+            Ok(found) => return Ok((folded(&user), known(&found, &user))),
             // What the directory takes for no user's name is none.
             Err(GraphError::NotFound | GraphError::Rejected) => {
                 return Ok((folded(&user), Account::Unknown));
@@ -99,7 +99,7 @@ async fn account(tenant: &Tenant, lane: &Lane, user: String) -> anyhow::Result<(
 
 /// A user as the directory spells them; one without a display name is greeted by their user principal
 /// name.
-fn known(found: User, asked: &str) -> Account {
+fn known(found: &User, asked: &str) -> Account {
     if found.is_enabled == Some(false) {
         return Account::Disabled;
     }

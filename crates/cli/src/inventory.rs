@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use repilot_dashboard::Progress;
 use repilot_domain::{TenantName, Timestamp};
 use repilot_graph::{CallRecord, GraphError, NextLink};
 use repilot_ledger::{Ledger, LedgerError, Listing};
@@ -51,6 +52,7 @@ pub(crate) async fn obtain(
     ledger: &Ledger,
     tenant: &Tenant,
     freshness: Freshness,
+    progress: &Progress,
 ) -> anyhow::Result<Listed> {
     if freshness == Freshness::Setting
         && let Some(kept) = ledger
@@ -67,7 +69,7 @@ pub(crate) async fn obtain(
             return load(ledger, &kept).await;
         }
     }
-    let listing = list(app, ledger, tenant, freshness).await?;
+    let listing = list(app, ledger, tenant, freshness, progress).await?;
     load(ledger, &listing).await
 }
 
@@ -96,12 +98,13 @@ pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<L
     })
 }
 
-/// Lists every device of the tenant into the ledger.
+/// Lists every device of the tenant into the ledger; `progress` says how far it is to others.
 pub(crate) async fn list(
     app: &App,
     ledger: &Ledger,
     tenant: &Tenant,
     freshness: Freshness,
+    progress: &Progress,
 ) -> anyhow::Result<Listing> {
     let budgets = profile::budgets(app)?;
     let lane = repilot_worker::reads_lane(ledger, budgets.as_ref(), tenant, app.now()).await?;
@@ -157,6 +160,7 @@ pub(crate) async fn list(
                 }
                 let link = page.next.as_ref().map(NextLink::as_str);
                 keep(ledger, &mut listing, &page.devices, link, app.now()).await?;
+                progress.note(listing.devices);
                 spinner.show(&format!(
                     "listing the inventory: {} devices",
                     listing.devices

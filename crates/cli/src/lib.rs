@@ -1,6 +1,7 @@
 //! The program: one module a subcommand; settings become objects here and nowhere else.
 
 mod actor;
+mod afterwards;
 mod app;
 mod args;
 mod commands;
@@ -30,6 +31,7 @@ mod summary;
 mod target;
 mod tenants;
 mod uploads;
+mod verification;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use repilot_dashboard::Progress;
 use repilot_domain::{Action, CampaignId, LaneKind, TenantName, Timestamp};
 use repilot_ledger::Ledger;
 use repilot_producer::{
@@ -102,7 +103,7 @@ pub(crate) async fn plan(
     let Listed {
         inventory,
         listed_at,
-    } = inventory::obtain(app, ledger, &target.tenant, freshness).await?;
+    } = inventory::obtain(app, ledger, &target.tenant, freshness, &Progress::default()).await?;
     let busy = ledger
         .devices_in_hand(&target.tenant.name, making.campaign)
         .await?;

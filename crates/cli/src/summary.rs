@@ -7,6 +7,18 @@ use crate::app::quoted;
 use crate::output::{lasting, moment, plain};
 use crate::{control_args, progress};
 
+/// How many jobs stand between two steps, if any does.
+fn between(jobs: i64) -> Option<String> {
+    let jobs = match jobs {
+        0 => return None,
+        1 => "1 job".to_owned(),
+        jobs => format!("{jobs} jobs"),
+    };
+    Some(format!(
+        "  between    {jobs} between two steps: unassigned, and not yet assigned to the new user"
+    ))
+}
+
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
 pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
     let counts = &campaign.counts;
@@ -34,15 +46,7 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
     if counts.open() > 0 {
         lines.push(format!("  left       {}", counts.open()));
     }
-    if counts.between_steps > 0 {
-        let jobs = match counts.between_steps {
-            1 => "1 job".to_owned(),
-            jobs => format!("{jobs} jobs"),
-        };
-        lines.push(format!(
-            "  between    {jobs} between two steps: unassigned, and not yet assigned to the new user"
-        ));
-    }
+    lines.extend(between(counts.between_steps));
     for (label, count) in [("cancelled", counts.cancelled), ("skipped", counts.skipped)] {
         if count > 0 {
             lines.push(format!("  {label:9}  {count}"));

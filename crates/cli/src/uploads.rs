@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use repilot_dashboard::{ListPlan, ListRefused, Lists, UploadedList};
+use repilot_dashboard::{ListPlan, Lists, Refused, UploadedList};
 use repilot_domain::{Actor, TenantName};
 use repilot_ledger::Ledger;
 use repilot_producer::{DeviceList, Selection};
@@ -116,7 +116,7 @@ impl Lists for Planner {
         tenants::names(&self.app.settings).unwrap_or_default()
     }
 
-    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, ListRefused>> {
+    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, Refused>> {
         Box::pin(async move {
             let given = Given::of(list).map_err(|error| refused(&error))?;
             apart(self.clone().shown(given)).await
@@ -128,7 +128,7 @@ impl Lists for Planner {
         list: &'a UploadedList,
         fingerprint: &'a str,
         by: Actor,
-    ) -> BoxFuture<'a, Result<u64, ListRefused>> {
+    ) -> BoxFuture<'a, Result<u64, Refused>> {
         Box::pin(async move {
             let given = Given::of(list).map_err(|error| refused(&error))?;
             let mut planner = self.clone();
@@ -139,9 +139,9 @@ impl Lists for Planner {
 }
 
 /// Does it on a thread of its own: a list of a million rows keeps one busy for seconds.
-async fn apart<T: Send + 'static>(
+pub(crate) async fn apart<T: Send + 'static>(
     work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
-) -> Result<T, ListRefused> {
+) -> Result<T, Refused> {
     let runtime = Handle::current();
     let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
     match done {
@@ -150,8 +150,8 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-fn refused(error: &anyhow::Error) -> ListRefused {
-    ListRefused {
+pub(crate) fn refused(error: &anyhow::Error) -> Refused {
+    Refused {
         why: causes(error),
         advice: hint(error).unwrap_or_else(|| "Nothing was enqueued.".to_owned()),
     }

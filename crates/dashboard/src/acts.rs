@@ -4,6 +4,7 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
+use repilot_domain::{CanaryPhase, Verification};
 use repilot_ledger::Campaign;
 use serde::Deserialize;
 
@@ -19,24 +20,56 @@ pub(crate) async fn campaign(app: &App, name: &str) -> Result<Campaign, Refusal>
     found.ok_or_else(|| Refusal::Missing(format!("campaign `{name}`")))
 }
 
-/// A page that asks before something is done.
-fn question(
-    visitor: &Visitor,
-    campaign: &Campaign,
-    asks: &str,
-    body: &Markup,
-) -> Result<Markup, Refusal> {
-    if !visitor.is_operator() {
-        return Err(Refusal::Role);
+/// A page that asks before something is done to a campaign.
+pub(crate) struct Question<'a> {
+    pub(crate) campaign: &'a Campaign,
+    pub(crate) asks: String,
+    /// What is said, and what else is wanted to know.
+    pub(crate) body: Markup,
+    /// The answer that does it; none where it cannot be done.
+    pub(crate) yes: Option<Yes<'a>>,
+}
+
+/// The answer that does something.
+pub(crate) struct Yes<'a> {
+    /// Below the campaign's address.
+    pub(crate) act: &'a str,
+    pub(crate) says: String,
+    pub(crate) look: &'static str,
+    /// What it sends beside.
+    pub(crate) with: &'a [(&'a str, &'a str)],
+}
+
+impl Question<'_> {
+    pub(crate) fn to(self, visitor: &Visitor) -> Result<Markup, Refusal> {
+        if !visitor.is_operator() {
+            return Err(Refusal::Role);
+        }
+        let address = campaign_address(&self.campaign.name);
+        let token = visitor.form_token.clone().unwrap_or_default();
+        let body = html! {
+            p.crumbs { a href=(address) { (self.campaign.name) } }
+            h1 { (self.asks) }
+            @if let Some(yes) = &self.yes {
+                @let action = format!("{address}/{}", yes.act);
+                @let form = Form { action: &action, token: &token, with: yes.with };
+                form.card.stack method="post" action=(action) {
+                    (form.hidden())
+                    (self.body)
+                    div.acts { button class=(yes.look) type="submit" { (yes.says) } }
+                }
+            } @else {
+                div.card { (self.body) }
+            }
+            p { a href=(address) { "No, back to the campaign" } }
+        };
+        Ok(pages::page(
+            visitor,
+            Some(Here::Campaigns),
+            &self.asks,
+            &body,
+        ))
     }
-    let address = campaign_address(&campaign.name);
-    let body = html! {
-        p.crumbs { a href=(address) { (campaign.name) } }
-        h1 { (asks) }
-        (body)
-        p { a href=(address) { "No, back to the campaign" } }
-    };
-    Ok(pages::page(visitor, Some(Here::Campaigns), asks, &body))
 }
 
 pub(crate) async fn ask_pause(
@@ -45,23 +78,23 @@ pub(crate) async fn ask_pause(
     visitor: Visitor,
 ) -> Result<Markup, Refusal> {
     let campaign = campaign(&app, &name).await?;
-    let token = visitor.form_token.clone().unwrap_or_default();
-    let action = format!("{}/pause", campaign_address(&name));
-    let form = Form {
-        action: &action,
-        token: &token,
-        with: &[],
-    };
     let body = html! {
-        form.card.stack method="post" action=(action) {
-            (form.hidden())
-            p { "Nothing more leaves; " (devices(campaign.counts.running)) " in flight end first." }
-            label for="reason" { "Why, for whoever looks" }
-            input #reason name="reason" maxlength="200" placeholder="change freeze" autofocus;
-            div.acts { button.primary type="submit" { "Pause" } }
-        }
+        p { "Nothing more leaves; " (devices(campaign.counts.running)) " in flight end first." }
+        label for="reason" { "Why, for whoever looks" }
+        input #reason name="reason" maxlength="200" placeholder="change freeze" autofocus;
     };
-    question(&visitor, &campaign, &format!("Pause {name}?"), &body)
+    let question = Question {
+        campaign: &campaign,
+        asks: format!("Pause {name}?"),
+        body,
+        yes: Some(Yes {
+            act: "pause",
+            says: "Pause".to_owned(),
+            look: "primary",
+            with: &[],
+        }),
+    };
+    question.to(&visitor)
 }
 
 #[derive(Deserialize)]
@@ -87,6 +120,37 @@ pub(crate) async fn pause(
     back(&app, &name, Done::Paused).await
 }
 
+/// To let a canary pass is to let all the others go.
+pub(crate) async fn ask_pass(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    visitor: Visitor,
+) -> Result<Markup, Refusal> {
+    let campaign = campaign(&app, &name).await?;
+    let open = campaign.counts.open();
+    let is_waiting = campaign.canary_phase == CanaryPhase::Waiting;
+    let body = html! {
+        @if is_waiting {
+            p { strong { (pages::capitalised(&campaign.status_reason)) "." } }
+            p { "The other " strong { (devices(open)) } " then go out as the tenant grants." }
+        } @else {
+            p { "No canary of it waits." }
+        }
+    };
+    let question = Question {
+        campaign: &campaign,
+        asks: format!("Pass the canary of {name}?"),
+        body,
+        yes: is_waiting.then(|| Yes {
+            act: "resume",
+            says: format!("Pass the canary: go on with {}", devices(open)),
+            look: "primary",
+            with: &[],
+        }),
+    };
+    question.to(&visitor)
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Nothing {}
 
@@ -109,22 +173,23 @@ pub(crate) async fn ask_cancel(
     visitor: Visitor,
 ) -> Result<Markup, Refusal> {
     let campaign = campaign(&app, &name).await?;
-    let token = visitor.form_token.clone().unwrap_or_default();
-    let action = format!("{}/cancel", campaign_address(&name));
-    let form = Form {
-        action: &action,
-        token: &token,
-        with: &[],
-    };
     let open = campaign.counts.open();
     let body = html! {
-        div.card {
-            p { strong { (devices(open)) } " that were not called yet never will be. This cannot be undone." }
-            p { "What was done stays done: " (devices(campaign.counts.succeeded)) "." }
-            div.acts { (form.button(&format!("Cancel {} for good", devices(open)), "danger sure")) }
-        }
+        p { strong { (devices(open)) } " that were not called yet never will be. This cannot be undone." }
+        p { "What was done stays done: " (devices(campaign.counts.succeeded)) "." }
     };
-    question(&visitor, &campaign, &format!("Cancel {name}?"), &body)
+    let question = Question {
+        campaign: &campaign,
+        asks: format!("Cancel {name}?"),
+        body,
+        yes: Some(Yes {
+            act: "cancel",
+            says: format!("Cancel {} for good", devices(open)),
+            look: "danger sure",
+            with: &[],
+        }),
+    };
+    question.to(&visitor)
 }
 
 pub(crate) async fn cancel(
@@ -146,8 +211,52 @@ pub(crate) async fn cancel(
     .await
 }
 
+/// How many devices a verification found as if nothing had been done.
+pub(crate) fn unchanged(campaign: &Campaign) -> i64 {
+    let counts = &campaign.counts.verification;
+    let may = |found: &&Verification| found.may_be_done_again();
+    let of = |found: &Verification| counts.get(found.as_str());
+    Verification::ALL.iter().filter(may).filter_map(of).sum()
+}
+
+pub(crate) async fn ask_reopen(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    visitor: Visitor,
+) -> Result<Markup, Refusal> {
+    let campaign = campaign(&app, &name).await?;
+    let jobs = unchanged(&campaign);
+    let body = html! {
+        p { strong { (devices(jobs)) } " were found as if nothing had been done. They go round again; each is looked at before it is called." }
+    };
+    let question = Question {
+        campaign: &campaign,
+        asks: format!("Send {} round again?", devices(jobs)),
+        body,
+        yes: (jobs > 0).then(|| Yes {
+            act: "reopen",
+            says: format!("Send {} round again", devices(jobs)),
+            look: "primary sure",
+            with: &[],
+        }),
+    };
+    question.to(&visitor)
+}
+
+pub(crate) async fn reopen(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Act { visitor, .. }: Act<Nothing>,
+) -> Result<Redirect, Refusal> {
+    let campaign = campaign(&app, &name).await?;
+    let by = visitor.actor();
+    let jobs = app.ledger.reopen(campaign.id, &by, app.now()).await?;
+    let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+    back(&app, &name, Done::Requeued(jobs)).await
+}
+
 /// To the campaign's page, which shows what was done.
-async fn back(app: &App, name: &str, done: Done) -> Result<Redirect, Refusal> {
+pub(crate) async fn back(app: &App, name: &str, done: Done) -> Result<Redirect, Refusal> {
     app.hub.forget().await;
     Ok(Redirect::to(&done.at(&campaign_address(name))))
 }

@@ -7,10 +7,21 @@ use repilot_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Limiter, OneTimeLink};
+use crate::aftermath::Aftermath;
+use crate::errands::Errands;
 use crate::lists::Lists;
 use crate::live::Hub;
 use crate::options::Options;
 use crate::uploads::Uploads;
+
+/// Who does what takes settings and tenants, which a dashboard does not know; none where nobody can.
+#[derive(Clone, Default)]
+pub struct Hands {
+    /// Makes plans of lists, and enqueues them.
+    pub lists: Option<Arc<dyn Lists>>,
+    /// Verifies campaigns, and rolls them back.
+    pub aftermath: Option<Arc<dyn Aftermath>>,
+}
 
 /// What every request shares; cheap to clone.
 #[derive(Clone)]
@@ -26,6 +37,9 @@ pub(crate) struct Shared {
     /// Makes plans of uploaded lists, where that can be done.
     pub(crate) lists: Option<Arc<dyn Lists>>,
     pub(crate) uploads: Uploads,
+    /// Verifies campaigns and rolls them back, where that can be done.
+    pub(crate) aftermath: Option<Arc<dyn Aftermath>>,
+    pub(crate) errands: Errands,
     /// What all who look share.
     pub(crate) hub: Hub,
     /// Ends what would not end by itself.
@@ -37,7 +51,7 @@ impl App {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         options: Options,
-        lists: Option<Arc<dyn Lists>>,
+        hands: Hands,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Shared {
@@ -46,8 +60,10 @@ impl App {
             options,
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
-            lists,
+            lists: hands.lists,
             uploads: Uploads::default(),
+            aftermath: hands.aftermath,
+            errands: Errands::default(),
             hub: Hub::default(),
             stop,
         }))

@@ -4,11 +4,14 @@
 
 mod access;
 mod acts;
+mod aftermath;
+mod afterwards;
 mod api;
 mod app;
 mod assets;
 mod bulk;
 mod controls;
+mod errands;
 mod error;
 mod guard;
 mod lists;
@@ -25,7 +28,9 @@ mod uploads;
 mod views;
 
 pub use access::{Secret, hash_password};
+pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
+pub use app::Hands;
 pub use error::ServeError;
-pub use lists::{ListPlan, ListRefused, Lists, UploadedList};
+pub use lists::{ListPlan, Lists, Refused, UploadedList};
 pub use options::{Options, TlsFiles};
 pub use server::Dashboard;

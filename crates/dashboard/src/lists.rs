@@ -42,7 +42,7 @@ pub struct ListPlan {
 
 /// Why there is no plan, or nothing was enqueued.
 #[derive(Debug, Clone)]
-pub struct ListRefused {
+pub struct Refused {
     /// Why.
     pub why: String,
     /// What to do about it.
@@ -55,7 +55,7 @@ pub trait Lists: Send + Sync + 'static {
     fn tenants(&self) -> Vec<TenantName>;
 
     /// Holds a list against its tenant's inventory.
-    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, ListRefused>>;
+    fn plan<'a>(&'a self, list: &'a UploadedList) -> BoxFuture<'a, Result<ListPlan, Refused>>;
 
     /// Enqueues precisely the devices of a plan; how many jobs that made. It refuses when by now
     /// they would be others.
@@ -64,5 +64,5 @@ pub trait Lists: Send + Sync + 'static {
         list: &'a UploadedList,
         fingerprint: &'a str,
         by: Actor,
-    ) -> BoxFuture<'a, Result<u64, ListRefused>>;
+    ) -> BoxFuture<'a, Result<u64, Refused>>;
 }

@@ -8,7 +8,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::{
-    access, acts, api, assets, bulk, controls, guard, live, metrics, people, uploads, views,
+    access, acts, afterwards, api, assets, bulk, controls, guard, live, metrics, people, uploads,
+    views,
 };
 
 /// Every address.
@@ -21,6 +22,23 @@ pub(crate) fn all(app: App) -> Router {
             get(acts::ask_pause).post(acts::pause),
         )
         .route("/campaigns/{name}/resume", post(acts::resume))
+        .route("/campaigns/{name}/canary", get(acts::ask_pass))
+        .route(
+            "/campaigns/{name}/verify",
+            get(afterwards::ask_verify).post(afterwards::verify),
+        )
+        .route(
+            "/campaigns/{name}/reopen",
+            get(acts::ask_reopen).post(acts::reopen),
+        )
+        .route(
+            "/campaigns/{name}/rollback",
+            get(afterwards::ask_rollback).post(afterwards::roll_back),
+        )
+        .route(
+            "/campaigns/{name}/rollback/plan",
+            post(afterwards::plan_rollback),
+        )
         .route(
             "/campaigns/{name}/cancel",
             get(acts::ask_cancel).post(acts::cancel),

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::options::Options;
-use crate::{Lists, ServeError, routes, tls};
+use crate::{Hands, ServeError, routes, tls};
 
 /// How long answers that are under way may take once it is to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -27,12 +27,12 @@ pub struct Dashboard {
 
 impl Dashboard {
     /// Listens. It refuses where others than this machine's own users could reach it and nobody can
-    /// sign in. Lists are taken where somebody makes plans of them. It ends with `stop`.
+    /// sign in. It does what `hands` can do. It ends with `stop`.
     pub async fn bind(
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         options: Options,
-        lists: Option<Arc<dyn Lists>>,
+        hands: Hands,
         stop: CancellationToken,
     ) -> Result<Self, ServeError> {
         let wanted = options.listen;
@@ -45,7 +45,7 @@ impl Dashboard {
         };
         let listener = TcpListener::bind(wanted).map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        let app = App::new(ledger, clock, options, lists, stop);
+        let app = App::new(ledger, clock, options, hands, stop);
         Ok(Self {
             app,
             listener,

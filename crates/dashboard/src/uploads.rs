@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use crate::access::{Act, Secret, Visitor, is_of_this_site, is_signed};
 use crate::app::App;
 use crate::error::Refusal;
-use crate::lists::{ListRefused, Lists, UploadedList};
+use crate::lists::{Lists, Refused, UploadedList};
 use crate::pages::{self, Done, Here};
 use crate::parts::{devices, encoded};
 use crate::views::campaign_address;
@@ -63,8 +63,8 @@ impl Uploads {
     }
 }
 
-impl From<ListRefused> for Refusal {
-    fn from(refused: ListRefused) -> Self {
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
         Self::List {
             why: refused.why,
             advice: refused.advice,

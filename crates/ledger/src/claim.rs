@@ -40,9 +40,9 @@ pub struct ClaimedJob {
     pub lease_until: Timestamp,
 }
 
-/// A job that can be claimed: id, dispatch, campaign, device, user, attempts, uncertain; action,
+/// A job that is claimed: id, dispatch, campaign, device, user, attempts, uncertain; action,
 /// steps done, new user and their name.
-type Claimable = (
+type Claimed = (
     i64,
     i64,
     i64,
@@ -67,35 +67,22 @@ pub(crate) async fn claim(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let claimable = claimable(connection, jobs).await?;
-    let ids = batch(claimable.iter().map(|row| row.0))?;
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "UPDATE jobs
-         SET state = 'running', worker = $2, lease_until = $3
-         WHERE {state} = 'queued'
-           AND id IN (SELECT id FROM {each} AS claims)",
-        state = dialect.of_found("state"),
-        each = dialect.each_id()
-    );
-    let claimed = sqlx::query(AssertSqlSafe(sql))
-        .bind(ids)
-        .bind(worker)
-        .bind(lease_until.as_millis())
-        .execute(&mut *connection)
-        .await
-        .doing("claim jobs")?;
-    if claimed.rows_affected() != claimable.len() as u64 {
-        return Err(LedgerError::Contended);
-    }
+    let claims = pairs(jobs.iter().copied())?;
+    let claimed = if Dialect::of(connection).gathers_updates() {
+        take(connection, &claims, worker, lease_until).await?
+    } else {
+        let claimable = claimable(connection, &claims).await?;
+        mark_claimed(connection, &claimable, worker, lease_until).await?;
+        claimable
+    };
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
-    for row in &claimable {
+    for row in &claimed {
         *by_campaign.entry(CampaignId(row.2)).or_default() += 1;
     }
     for (campaign, count) in by_campaign {
         deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
     }
-    let claimed = claimable.into_iter().map(|row| ClaimedJob {
+    let claimed = claimed.into_iter().map(|row| ClaimedJob {
         id: JobId(row.0),
         dispatch: row.1,
         campaign: CampaignId(row.2),
@@ -111,10 +98,46 @@ pub(crate) async fn claim(
     Ok(claimed.collect())
 }
 
+/// What [`Claimed`] is made of.
+const COLUMNS: &str = "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
+     jobs.user_principal_name, jobs.attempts, jobs.uncertain, jobs.action, \
+     jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name";
+
+/// Claims, and gathers what was claimed.
+async fn take(
+    connection: &mut AnyConnection,
+    claims: &str,
+    worker: &str,
+    lease_until: Timestamp,
+) -> Result<Vec<Claimed>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "WITH claimed AS (
+             UPDATE jobs
+             SET state = 'running', worker = $2, lease_until = $3
+             FROM {each} AS claims
+             WHERE jobs.id = claims.id
+               AND jobs.dispatch = claims.dispatch
+               AND {state} = 'queued'
+             RETURNING jobs.*
+         )
+         SELECT {gathered} FROM claimed AS jobs",
+        each = dialect.each_pair(),
+        state = dialect.of_found("jobs.state"),
+        gathered = dialect.gathered(COLUMNS),
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(claims)
+        .bind(worker)
+        .bind(lease_until.as_millis());
+    gathered(query, connection, "claim jobs").await
+}
+
+/// Those of the claims that hold.
 async fn claimable(
     connection: &mut AnyConnection,
-    jobs: &[(JobId, i64)],
-) -> Result<Vec<Claimable>, LedgerError> {
+    claims: &str,
+) -> Result<Vec<Claimed>, LedgerError> {
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
@@ -125,14 +148,38 @@ async fn claimable(
            AND jobs.dispatch = claims.dispatch
            AND {state} = 'queued'",
         state = dialect.of_found("jobs.state"),
-        gathered = dialect.gathered(
-            "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
-             jobs.user_principal_name, jobs.attempts, jobs.uncertain, jobs.action, \
-             jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name"
-        ),
+        gathered = dialect.gathered(COLUMNS),
         each = dialect.each_pair()
     );
-    let claims = pairs(jobs.iter().copied())?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);
     gathered(query, connection, "look for claimed jobs").await
+}
+
+async fn mark_claimed(
+    connection: &mut AnyConnection,
+    claimable: &[Claimed],
+    worker: &str,
+    lease_until: Timestamp,
+) -> Result<(), LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "UPDATE jobs
+         SET state = 'running', worker = $2, lease_until = $3
+         WHERE {state} = 'queued'
+           AND id IN (SELECT id FROM {each} AS claims)",
+        state = dialect.of_found("state"),
+        each = dialect.each_id()
+    );
+    let claimed = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(claimable.iter().map(|row| row.0))?)
+        .bind(worker)
+        .bind(lease_until.as_millis())
+        .execute(connection)
+        .await
+        .doing("claim jobs")?;
+    if claimed.rows_affected() == claimable.len() as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
+    }
 }

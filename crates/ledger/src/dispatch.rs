@@ -260,6 +260,45 @@ impl Ready {
             room: usize::MAX,
         })
     }
+
+    /// Reads its due jobs with the number of their next dispatch; takes the campaign, the time and
+    /// how many.
+    fn due(&self, dialect: Dialect) -> String {
+        if self.canary_is_running {
+            return "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
+                 FROM canary_jobs
+                 CROSS JOIN jobs
+                 WHERE canary_jobs.campaign_id = $1
+                   AND jobs.id = canary_jobs.job_id
+                   AND jobs.state = 'pending'
+                   AND jobs.not_before <= $2
+                 ORDER BY jobs.not_before, jobs.id
+                 LIMIT $3"
+                .to_owned();
+        }
+        format!(
+            "SELECT id, dispatch + 1 AS dispatch FROM (
+                 -- Between two steps: their devices have no user meanwhile.
+                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
+                 WHERE campaign_id = $1
+                   AND steps_done > 0
+                   AND {pending} = 'pending'
+                   AND not_before <= $2
+                 UNION ALL
+                 SELECT * FROM (
+                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
+                     WHERE campaign_id = $1
+                       AND not_before <= $2
+                     ORDER BY not_before, id
+                     LIMIT $3
+                 ) AS others
+             ) AS waiting
+             GROUP BY id, dispatch, not_before
+             ORDER BY MIN(place), not_before, id
+             LIMIT $3",
+            pending = dialect.of_found("state")
+        )
+    }
 }
 
 /// One dispatch, and what it came to so far.
@@ -303,11 +342,16 @@ impl Round<'_> {
         campaign: &mut Ready,
         share: usize,
     ) -> Result<(), LedgerError> {
-        let due = due(connection, campaign, share, self.now).await?;
+        let due = if Dialect::of(connection).gathers_updates() {
+            self.take(connection, campaign, share).await?
+        } else {
+            let due = self.due(connection, campaign, share).await?;
+            self.mark_queued(connection, &due).await?;
+            due
+        };
         if due.is_empty() {
             return Ok(());
         }
-        mark_queued(connection, &due, self.worker, self.lease_until).await?;
         start_campaign(connection, campaign.id, self.now).await?;
         let event = JobEvent::Dispatch;
         self.deltas
@@ -323,6 +367,85 @@ impl Round<'_> {
         });
         self.dispatched.extend(queued);
         Ok(())
+    }
+
+    /// Queues due jobs, and gathers them with the number of their dispatch.
+    async fn take(
+        &self,
+        connection: &mut AnyConnection,
+        campaign: &Ready,
+        share: usize,
+    ) -> Result<Vec<(i64, i64)>, LedgerError> {
+        let dialect = Dialect::of(connection);
+        // Their ids as an array: each is found by its number, however many there may seem to be.
+        let sql = format!(
+            "WITH queued AS (
+                 UPDATE jobs
+                 SET state = 'queued', dispatch = dispatch + 1, worker = $4, lease_until = $5
+                 WHERE id = ANY (ARRAY(SELECT id FROM ({due}) AS due))
+                   AND {state} = 'pending'
+                 RETURNING id, dispatch
+             )
+             SELECT {gathering} FROM queued",
+            due = campaign.due(dialect),
+            state = dialect.of_found("state"),
+            gathering = dialect.gathered("id, dispatch"),
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(campaign.id.0)
+            .bind(self.now.as_millis())
+            .bind(i64::try_from(share).unwrap_or(i64::MAX))
+            .bind(&self.worker.0)
+            .bind(self.lease_until.as_millis());
+        gathered(query, connection, "dispatch jobs").await
+    }
+
+    /// Some of a campaign's due jobs, with the number of their next dispatch.
+    async fn due(
+        &self,
+        connection: &mut AnyConnection,
+        campaign: &Ready,
+        share: usize,
+    ) -> Result<Vec<(i64, i64)>, LedgerError> {
+        let dialect = Dialect::of(connection);
+        let gathering = dialect.gathered("id, dispatch");
+        let sql = format!("SELECT {gathering} FROM ({}) AS due", campaign.due(dialect));
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(campaign.id.0)
+            .bind(self.now.as_millis())
+            .bind(i64::try_from(share).unwrap_or(i64::MAX));
+        gathered(query, connection, "look for due jobs").await
+    }
+
+    async fn mark_queued(
+        &self,
+        connection: &mut AnyConnection,
+        due: &[(i64, i64)],
+    ) -> Result<(), LedgerError> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let dialect = Dialect::of(connection);
+        let sql = format!(
+            "UPDATE jobs
+             SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
+             WHERE {state} = 'pending'
+               AND id IN (SELECT id FROM {each} AS due)",
+            state = dialect.of_found("state"),
+            each = dialect.each_id()
+        );
+        let queued = sqlx::query(AssertSqlSafe(sql))
+            .bind(batch(due.iter().map(|(id, _)| *id))?)
+            .bind(&self.worker.0)
+            .bind(self.lease_until.as_millis())
+            .execute(connection)
+            .await
+            .doing("dispatch jobs")?;
+        if queued.rows_affected() == due.len() as u64 {
+            Ok(())
+        } else {
+            Err(LedgerError::Contended)
+        }
     }
 }
 
@@ -356,85 +479,4 @@ async fn start_campaign(
         .await
         .doing("start a campaign")?;
     Ok(())
-}
-
-/// Some of a campaign's due jobs, with the number of their next dispatch.
-async fn due(
-    connection: &mut AnyConnection,
-    campaign: &Ready,
-    limit: usize,
-    now: Timestamp,
-) -> Result<Vec<(i64, i64)>, LedgerError> {
-    let dialect = Dialect::of(connection);
-    let pending = dialect.of_found("state");
-    let due = if campaign.canary_is_running {
-        "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
-         FROM canary_jobs
-         CROSS JOIN jobs
-         WHERE canary_jobs.campaign_id = $1
-           AND jobs.id = canary_jobs.job_id
-           AND jobs.state = 'pending'
-           AND jobs.not_before <= $2
-         ORDER BY jobs.not_before, jobs.id
-         LIMIT $3"
-            .to_owned()
-    } else {
-        format!(
-            "SELECT id, dispatch + 1 AS dispatch FROM (
-                 -- Between two steps: their devices have no user meanwhile.
-                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
-                 WHERE campaign_id = $1
-                   AND steps_done > 0
-                   AND {pending} = 'pending'
-                   AND not_before <= $2
-                 UNION ALL
-                 SELECT * FROM (
-                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
-                     WHERE campaign_id = $1
-                       AND not_before <= $2
-                     ORDER BY not_before, id
-                     LIMIT $3
-                 ) AS others
-             ) AS waiting
-             GROUP BY id, dispatch, not_before
-             ORDER BY MIN(place), not_before, id
-             LIMIT $3"
-        )
-    };
-    let gathering = dialect.gathered("id, dispatch");
-    let sql = format!("SELECT {gathering} FROM ({due}) AS due");
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(campaign.id.0)
-        .bind(now.as_millis())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    gathered(query, connection, "look for due jobs").await
-}
-
-async fn mark_queued(
-    connection: &mut AnyConnection,
-    due: &[(i64, i64)],
-    worker: &WorkerId,
-    lease_until: Timestamp,
-) -> Result<(), LedgerError> {
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "UPDATE jobs
-         SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
-         WHERE {state} = 'pending'
-           AND id IN (SELECT id FROM {each} AS due)",
-        state = dialect.of_found("state"),
-        each = dialect.each_id()
-    );
-    let queued = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(due.iter().map(|(id, _)| *id))?)
-        .bind(&worker.0)
-        .bind(lease_until.as_millis())
-        .execute(connection)
-        .await
-        .doing("dispatch jobs")?;
-    if queued.rows_affected() == due.len() as u64 {
-        Ok(())
-    } else {
-        Err(LedgerError::Contended)
-    }
 }

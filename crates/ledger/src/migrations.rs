@@ -68,6 +68,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "call times",
         include_str!("../../../migrations/0012_call_times.sql"),
     ),
+    (
+        16,
+        "held jobs",
+        include_str!("../../../migrations/0016_held_jobs.sql"),
+    ),
 ];
 
 /// Brings the ledger to the shape that this program knows, or says why it cannot.

@@ -36,6 +36,9 @@ struct Survey {
     queued: HashMap<TenantName, usize>,
 }
 
+/// The most jobs that a transaction dispatches: what workers claim and settle waits for it.
+const AT_ONCE: usize = 512;
+
 /// How long what the ledger knew is good for. What has left the wire since is dispatched as much
 /// later, well before a lane runs dry.
 const SURVEY_EVERY: Duration = Duration::from_millis(100);
@@ -102,9 +105,24 @@ impl Dispatcher {
     ) -> Result<usize, DispatchError> {
         // Before the ledger is written to: it would take back what a wire that is down refuses.
         let limit = limit.min(self.wire.room().await?);
-        if limit == 0 {
-            return Ok(0);
+        let mut count = 0;
+        while count < limit {
+            let wanted = AT_ONCE.min(limit - count);
+            let dispatched = self.dispatch_some(tenant, wanted, now).await?;
+            count += dispatched;
+            if dispatched < wanted {
+                break;
+            }
         }
+        Ok(count)
+    }
+
+    async fn dispatch_some(
+        &mut self,
+        tenant: &TenantName,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, DispatchError> {
         self.turn = self.turn.wrapping_add(1);
         let room = DispatchRoom {
             jobs: limit,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
-use repilot_dashboard::{Dashboard, Options, ServeError, TlsFiles};
+use repilot_dashboard::{Dashboard, Hands, Options, ServeError, TlsFiles};
 use repilot_ledger::Ledger;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::drain;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{print, print_json, say};
-use crate::uploads;
+use crate::{afterwards, uploads};
 
 pub(crate) async fn run(app: &App, arguments: &DashboardArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger().await?;
@@ -76,8 +76,11 @@ async fn bind(
 ) -> anyhow::Result<Dashboard> {
     let options = options(app, listen)?;
     let clock = std::sync::Arc::clone(&app.clock);
-    let lists = uploads::lists(app, ledger);
-    let bound = Dashboard::bind(ledger.clone(), clock, options, lists, stop.clone()).await;
+    let hands = Hands {
+        lists: uploads::lists(app, ledger),
+        aftermath: afterwards::aftermath(app, ledger),
+    };
+    let bound = Dashboard::bind(ledger.clone(), clock, options, hands, stop.clone()).await;
     bound.map_err(|error| match &error {
         ServeError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::error(

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use repilot_dashboard::Progress;
 use repilot_domain::Device;
 use repilot_ledger::{Ledger, Listing};
 use repilot_producer::{Condition, defused};
@@ -47,7 +48,9 @@ pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result
             let name = tenants::choose(&app.settings, tenant.as_ref())?;
             let tenant = tenants::build(&app.settings, &app.clock, &name)?;
             let ledger = app.open_ledger().await?;
-            let listing = inventory::list(app, &ledger, &tenant, Freshness::Now).await?;
+            let listing =
+                inventory::list(app, &ledger, &tenant, Freshness::Now, &Progress::default())
+                    .await?;
             ledger.close().await;
             if app.json {
                 print_json(&Report {

@@ -17,7 +17,7 @@ mod plan;
 mod prune;
 mod refused;
 mod report;
-mod rollback;
+pub(crate) mod rollback;
 mod run;
 mod simulate;
 mod status;

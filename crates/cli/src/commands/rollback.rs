@@ -1,5 +1,6 @@
 //! `rollback`: a campaign that takes another one back.
 
+use repilot_dashboard::Progress;
 use repilot_domain::{AuditEvent, CampaignStatus};
 use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
 use repilot_producer::Fingerprint;
@@ -39,19 +40,14 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
         say(&format!("going on with campaign {}", under_way.name));
         under_way
     } else {
-        let listed = inventory::obtain(app, &ledger, &tenant, Freshness::Now).await?;
+        let listed =
+            inventory::obtain(app, &ledger, &tenant, Freshness::Now, &Progress::default()).await?;
         let known = ledger.campaign(&name).await?.map(|known| known.id);
         let busy = ledger.devices_in_hand(&campaign.tenant, known).await?;
         let back = rollback::plan(&ledger, &campaign, &listed.inventory, &busy).await?;
         say(&described(&campaign, &back, &moment(listed.listed_at)));
         accept(app, arguments, &campaign, &back)?;
-        let question = format!(
-            "Give {} devices of tenant {} back to who had them before campaign {}?",
-            back.jobs.len(),
-            campaign.tenant,
-            plain(&campaign.name)
-        );
-        if !arguments.yes && !planning::agreed(&question)? {
+        if !arguments.yes && !planning::agreed(&question(&campaign, &back))? {
             return Ok(Exit::Error);
         }
         enqueue(app, &ledger, &campaign, &name, &back).await?
@@ -72,7 +68,7 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
 }
 
 /// The campaign's name; once a way back has ended, the next has the next number.
-async fn name_of(
+pub(crate) async fn name_of(
     ledger: &Ledger,
     arguments: &RollbackArguments,
     campaign: &Campaign,
@@ -102,7 +98,7 @@ async fn name_of(
     Ok(name)
 }
 
-fn described(campaign: &Campaign, back: &WayBack, listed_at: &str) -> String {
+pub(crate) fn described(campaign: &Campaign, back: &WayBack, listed_at: &str) -> String {
     let mut lines = vec![format!(
         "Rollback of campaign {} in tenant {}: {} devices go back to who had them before (inventory of {listed_at})",
         plain(&campaign.name),
@@ -126,7 +122,17 @@ fn described(campaign: &Campaign, back: &WayBack, listed_at: &str) -> String {
     lines.join("\n")
 }
 
-fn accept(
+/// What is asked before it is done.
+pub(crate) fn question(campaign: &Campaign, back: &WayBack) -> String {
+    format!(
+        "Give {} devices of tenant {} back to who had them before campaign {}?",
+        back.jobs.len(),
+        campaign.tenant,
+        plain(&campaign.name)
+    )
+}
+
+pub(crate) fn accept(
     app: &App,
     arguments: &RollbackArguments,
     campaign: &Campaign,
@@ -158,7 +164,7 @@ fn accept(
     Ok(())
 }
 
-async fn enqueue(
+pub(crate) async fn enqueue(
     app: &App,
     ledger: &Ledger,
     campaign: &Campaign,

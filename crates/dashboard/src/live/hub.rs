@@ -59,6 +59,7 @@ impl Hub {
                 let open = overview.campaigns.iter().filter(|known| !known.has_ended());
                 let over = open.map(|known| (known.id, known.counts.total - known.counts.open()));
                 overview.rates = known.pace.note(over.collect(), now);
+                overview.errands = app.errands.of_late(now);
                 overview
             }
             (Err(error), Some((_, last))) => {
@@ -67,6 +68,7 @@ impl Hub {
                 }
                 Overview {
                     silent_since: last.silent_since.or(Some(now)),
+                    errands: app.errands.of_late(now),
                     ..Overview::clone(last)
                 }
             }
@@ -159,7 +161,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::Options;
+    use crate::{Hands, Options};
 
     #[tokio::test]
     async fn a_hundred_open_pages_read_the_ledger_no_more_often_than_one() {
@@ -177,7 +179,7 @@ mod tests {
         };
         let clock = Arc::new(SystemClock);
         let stop = CancellationToken::new();
-        let app = App::new(ledger, clock, options, None, stop.clone());
+        let app = App::new(ledger, clock, options, Hands::default(), stop.clone());
         let began = Instant::now();
         let mut pages: Vec<watch::Receiver<Rendered>> = Vec::new();
         for view in [View::Campaigns, View::Workers, View::Lanes, View::Dead] {

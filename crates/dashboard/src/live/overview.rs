@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use repilot_domain::{CampaignId, LaneKind, TenantName, Timestamp};
 use repilot_ledger::{Campaign, DeadGroup, LaneState, Ledger, LedgerError, WorkerRow};
 
+use crate::errands::Errand;
+
 /// A worker that says nothing for so long is lost: it speaks every few seconds.
 pub(crate) const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
 
@@ -22,6 +24,8 @@ pub(crate) struct Overview {
     pub(crate) dead: Vec<DeadGroup>,
     /// Jobs a second that came to an end, of late.
     pub(crate) rates: HashMap<CampaignId, f64>,
+    /// What is under way for campaigns in this process, and what came of it of late.
+    pub(crate) errands: HashMap<CampaignId, Errand>,
 }
 
 impl Overview {
@@ -40,6 +44,7 @@ impl Overview {
             workers,
             dead,
             rates: HashMap::new(),
+            errands: HashMap::new(),
         })
     }
 

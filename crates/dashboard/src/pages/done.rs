@@ -16,6 +16,7 @@ pub(crate) enum Done {
     Requeued(i64),
     Discarded(i64),
     Enqueued(i64),
+    Begun,
 }
 
 impl Done {
@@ -26,6 +27,7 @@ impl Done {
             "paused" => Self::Paused,
             "resumed" => Self::Resumed,
             "controlled" => Self::Controlled,
+            "begun" => Self::Begun,
             "cancelled" => Self::Cancelled(jobs()?),
             "requeued" => Self::Requeued(jobs()?),
             "discarded" => Self::Discarded(jobs()?),
@@ -40,6 +42,7 @@ impl Done {
             Self::Paused => "paused".to_owned(),
             Self::Resumed => "resumed".to_owned(),
             Self::Controlled => "controlled".to_owned(),
+            Self::Begun => "begun".to_owned(),
             Self::Cancelled(jobs) => format!("cancelled&jobs={jobs}"),
             Self::Requeued(jobs) => format!("requeued&jobs={jobs}"),
             Self::Discarded(jobs) => format!("discarded&jobs={jobs}"),
@@ -54,6 +57,7 @@ impl Done {
             Self::Paused => "Paused. What is in flight ends.".to_owned(),
             Self::Resumed => "It may go on.".to_owned(),
             Self::Controlled => "Saved; in force from now on.".to_owned(),
+            Self::Begun => "Begun; how far it is stands below.".to_owned(),
             Self::Cancelled(jobs) => format!("Cancelled: {} will not be called.", devices(jobs)),
             Self::Requeued(0) | Self::Discarded(0) => {
                 "None fitted any more; nothing was changed.".to_owned()

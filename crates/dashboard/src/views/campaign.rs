@@ -1,13 +1,13 @@
 //! A campaign: the answers first, then what it is made of.
 
 use maud::{Markup, html};
-use repilot_domain::{CampaignStatus, DeadReason};
+use repilot_domain::{CampaignStatus, CanaryPhase, DeadReason};
 use repilot_ledger::{AuditFilter, AuditRow, Campaign, Minutes};
 
 use super::campaigns::ending;
 use super::standing::{Standing, rate_in_words, troubles};
 use super::view::{self, campaign as address};
-use super::{Eyes, Section, activity, lanes};
+use super::{Eyes, Section, activity, errand, holding, lanes};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::live::Overview;
@@ -53,10 +53,12 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
     vec![
         Section::new("head", head(campaign, eyes)),
         Section::new("answers", answers(campaign, eyes)),
+        Section::new("errand", errand::section(campaign, eyes)),
         Section::new("states", states(campaign)),
         Section::new("chart", over_time(&details.minutes)),
         Section::new("dead", dead(campaign, eyes)),
         Section::new("lane", lane(campaign, eyes)),
+        Section::new("holding", holding::table(campaign)),
         Section::new("lists", lists(campaign)),
         Section::new("steps", steps(&details.steps)),
     ]
@@ -75,9 +77,12 @@ fn head(campaign: &Campaign, eyes: &Eyes) -> Markup {
 
 /// What an operator can do to it.
 fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    if !eyes.may_act() || campaign.status == CampaignStatus::Cancelled {
+    if !eyes.may_act() {
         return html! {};
     }
+    let is_cancelled = campaign.status == CampaignStatus::Cancelled;
+    // Of what was forgotten nobody knows any more who had what.
+    let has_done_something = campaign.counts.calls > 0 && campaign.pruned_at.is_none();
     let here = address(&campaign.name);
     let to = |act: &str| format!("{here}/{act}");
     let form = |act: &str, says: &str, look: &str| {
@@ -93,12 +98,20 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
             @if !campaign.has_ended() {
                 @if campaign.status == CampaignStatus::Active {
                     a.button href=(to("pause")) { "Pause" }
+                } @else if campaign.canary_phase == CanaryPhase::Waiting {
+                    a.button.primary href=(to("canary")) { "Pass the canary…" }
                 } @else {
                     (form("resume", "Resume", "primary"))
                 }
                 a.button href=(to("controls")) { "When and how fast" }
             }
-            a.button href={ "/upload?campaign=" (crate::parts::encoded(&campaign.name)) } { "Add a list" }
+            @if !is_cancelled {
+                a.button href={ "/upload?campaign=" (crate::parts::encoded(&campaign.name)) } { "Add a list" }
+            }
+            @if has_done_something {
+                a.button href=(to("verify")) { "Verify…" }
+                a.button href=(to("rollback")) { "Roll back…" }
+            }
             @if !campaign.has_ended() {
                 a.button.danger href=(to("cancel")) { "Cancel…" }
             }

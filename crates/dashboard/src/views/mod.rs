@@ -6,6 +6,8 @@ mod banner;
 mod campaign;
 mod campaigns;
 mod dead;
+mod errand;
+mod holding;
 mod job;
 mod jobs;
 mod lanes;

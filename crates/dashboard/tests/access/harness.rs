@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_dashboard::{Dashboard, Options, ServeError, hash_password};
+use repilot_dashboard::{Dashboard, Hands, Options, ServeError, hash_password};
 use repilot_domain::{Action, Actor, Clock as _, Role, SystemClock, TenantName};
 use repilot_ledger::{Ledger, LedgerLocation, NewCampaign};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -67,7 +67,14 @@ impl Bench {
         }
         let stop = CancellationToken::new();
         let clock = Arc::new(SystemClock);
-        let dashboard = Dashboard::bind(ledger.clone(), clock, options, None, stop.clone()).await?;
+        let dashboard = Dashboard::bind(
+            ledger.clone(),
+            clock,
+            options,
+            Hands::default(),
+            stop.clone(),
+        )
+        .await?;
         let url = dashboard.url();
         let link = dashboard.sign_in_link().map(String::from);
         tokio::spawn(dashboard.serve());

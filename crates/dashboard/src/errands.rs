@@ -1,0 +1,146 @@
+//! What is under way for campaigns in the background of this process, and what came of it of late.
+//! One at a time for each campaign: a second one would list the same inventory against the same quota.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use repilot_domain::{CampaignId, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::aftermath::{Progress, RollbackPlan, RolledBack, VerificationReport};
+use crate::app::App;
+use crate::error::Refusal;
+use crate::lists::Refused;
+
+/// What came of an errand is shown for so long.
+const SHOWN: Duration = Duration::from_hours(1);
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Verify,
+    PlanRollback,
+    RollBack,
+}
+
+impl Kind {
+    /// While it is under way.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Verify => "Verifying",
+            Self::PlanRollback => "Making the plan of a rollback",
+            Self::RollBack => "Rolling back",
+        }
+    }
+
+    /// What did not come to an end.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Verify => "verification",
+            Self::PlanRollback | Self::RollBack => "rollback",
+        }
+    }
+}
+
+/// What came of an errand.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Verified(VerificationReport),
+    Planned(RollbackPlan),
+    RolledBack(RolledBack),
+}
+
+/// Something under way, or what came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Errand {
+    pub(crate) kind: Kind,
+    /// Who wanted it.
+    pub(crate) by: String,
+    pub(crate) begun_at: Timestamp,
+    pub(crate) progress: Progress,
+    /// When it ended, and how; none while it is under way.
+    pub(crate) ended: Option<(Timestamp, Result<Outcome, Refused>)>,
+}
+
+impl Errand {
+    pub(crate) fn new(kind: Kind, by: &str, now: Timestamp) -> Self {
+        Self {
+            kind,
+            by: by.to_owned(),
+            begun_at: now,
+            progress: Progress::default(),
+            ended: None,
+        }
+    }
+}
+
+/// What somebody waits for who began an errand.
+pub(crate) type Awaited = oneshot::Receiver<Result<Outcome, Refused>>;
+
+/// The errands of all campaigns.
+#[derive(Default)]
+pub(crate) struct Errands(Mutex<HashMap<CampaignId, Errand>>);
+
+impl Errands {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CampaignId, Errand>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those under way, and what came of others of late.
+    pub(crate) fn of_late(&self, now: Timestamp) -> HashMap<CampaignId, Errand> {
+        let mut all = self.lock();
+        all.retain(|_, errand| {
+            let ended = errand.ended.as_ref();
+            ended.is_none_or(|(at, _)| now.since(*at) < SHOWN)
+        });
+        all.clone()
+    }
+
+    /// The plan of a rollback that waits for an answer.
+    pub(crate) fn plan(&self, campaign: CampaignId) -> Option<RollbackPlan> {
+        match &self.lock().get(&campaign)?.ended {
+            Some((_, Ok(Outcome::Planned(plan)))) => Some(plan.clone()),
+            _ => None,
+        }
+    }
+
+    /// Begins one; it goes on when nobody waits for it any more.
+    pub(crate) fn begin(
+        app: &App,
+        campaign: CampaignId,
+        errand: Errand,
+        work: BoxFuture<'static, Result<Outcome, Refused>>,
+    ) -> Result<Awaited, Refusal> {
+        {
+            let mut all = app.errands.lock();
+            let under_way = all.get(&campaign).filter(|known| known.ended.is_none());
+            if let Some(known) = under_way {
+                return Err(Refusal::Conflict(format!(
+                    "a {} of this campaign is under way, begun by {}",
+                    known.kind.noun(),
+                    known.by
+                )));
+            }
+            all.insert(campaign, errand);
+        }
+        let (done, awaited) = oneshot::channel();
+        let app = app.clone();
+        tokio::spawn(async move {
+            // Whatever becomes of the work, the campaign is free for another.
+            let outcome = tokio::spawn(work).await.unwrap_or_else(|error| {
+                Err(Refused {
+                    why: error.to_string(),
+                    advice: "The dashboard's log says more.".to_owned(),
+                })
+            });
+            if let Some(errand) = app.errands.lock().get_mut(&campaign) {
+                errand.ended = Some((app.now(), outcome.clone()));
+            }
+            app.hub.forget().await;
+            let _nobody_waits = done.send(outcome);
+        });
+        Ok(awaited)
+    }
+}

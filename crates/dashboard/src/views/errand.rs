@@ -1,0 +1,105 @@
+//! What is under way for a campaign in the background, what came of it, and what was verified.
+
+use maud::{Markup, html};
+use repilot_domain::Verification;
+use repilot_ledger::Campaign;
+
+use super::Eyes;
+use super::view::{campaign as address, jobs};
+use crate::acts::unchanged;
+use crate::errands::{Errand, Kind, Outcome};
+use crate::pages::capitalised;
+use crate::parts::{ago, count, devices, moment};
+
+pub(super) fn section(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    html! {
+        @if let Some(errand) = eyes.overview.errands.get(&campaign.id) {
+            (notice(campaign, errand, eyes))
+        }
+        (verified(campaign, eyes))
+    }
+}
+
+fn notice(campaign: &Campaign, errand: &Errand, eyes: &Eyes) -> Markup {
+    let listed = errand.progress.devices();
+    html! {
+        @match &errand.ended {
+            None => {
+                div.notice role="status" {
+                    strong { (errand.kind.words()) "…" }
+                    span {
+                        @if errand.kind == Kind::RollBack { "its jobs go in" }
+                        @else { (count(listed)) " devices of the inventory listed so far" }
+                        ", begun by " (errand.by) " " (ago(errand.begun_at))
+                    }
+                }
+            }
+            Some((at, Err(refused))) => {
+                div.notice.bad role="status" {
+                    strong { "The " (errand.kind.noun()) " came to nothing: " (refused.why) }
+                    span { (refused.advice) " Begun by " (errand.by) ", ended " (ago(*at)) "." }
+                }
+            }
+            Some((at, Ok(outcome))) => (ended(campaign, outcome, eyes, &ago(*at))),
+        }
+    }
+}
+
+fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> Markup {
+    match outcome {
+        Outcome::Verified(report) => html! {
+            div.notice.good role="status" {
+                strong { "Verified " (when) }
+                @if report.too_young > 0 {
+                    span { (devices(report.too_young)) " succeeded too short a time before; verify again later." }
+                }
+            }
+        },
+        Outcome::Planned(plan) => html! {
+            div.notice.warn role="status" {
+                strong { "The plan of a rollback waits: " (count(i64::try_from(plan.devices).unwrap_or(i64::MAX))) " devices would go back" }
+                span {
+                    "Nothing is done yet. "
+                    @if eyes.may_act() {
+                        a href={ (address(&campaign.name)) "/rollback" } { "Look at the plan" }
+                    }
+                }
+            }
+        },
+        Outcome::RolledBack(done) => html! {
+            div.notice.good role="status" {
+                strong { "Rolled back by a campaign of " (devices(done.jobs)) }
+                span { a href=(address(&done.campaign)) { (done.campaign) } " was enqueued " (when) "; a worker does it." }
+            }
+        },
+    }
+}
+
+/// What the inventory said of the jobs that succeeded.
+fn verified(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let found = &campaign.counts.verification;
+    let Some(at) = campaign.verified_at.filter(|_| !found.is_empty()) else {
+        return html! {};
+    };
+    let again = unchanged(campaign);
+    html! {
+        h2 { "Verified" }
+        div.card {
+            p.soft { "Against the inventory of " (moment(at)) "." }
+            dl.pairs {
+                @for verdict in Verification::ALL {
+                    @if let Some(jobs) = found.get(verdict.as_str()) {
+                        dt { (capitalised(verdict.words())) }
+                        dd { (count(*jobs)) }
+                    }
+                }
+            }
+            @if again > 0 && eyes.may_act() {
+                div.acts {
+                    a.button href={ (address(&campaign.name)) "/reopen" } { "Send " (devices(again)) " round again…" }
+                    a.button href=(jobs(&campaign.name, "state:succeeded")) { "Their jobs" }
+                }
+            }
+        }
+    }
+}
