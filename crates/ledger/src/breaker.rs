@@ -57,14 +57,14 @@ pub(crate) async fn arm(
 }
 
 /// Notes the dead letters of a batch, whose counters are written, and pauses the campaign where
-/// they are too many.
+/// they are too many; whether they are.
 pub(crate) async fn note(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     outcomes: &Outcomes<'_>,
     by: &Actor,
     now: Timestamp,
-) -> Result<(), LedgerError> {
+) -> Result<bool, LedgerError> {
     let row = sqlx::query("SELECT max_failures, armed_at_outcome FROM campaigns WHERE id = $1")
         .bind(campaign.0)
         .fetch_one(&mut *connection)
@@ -72,7 +72,7 @@ pub(crate) async fn note(
         .doing("read a breaker")?;
     let columns = Columns::of("campaigns", &row);
     let Some(limit) = columns.word_if_any::<MaxFailures>("max_failures")? else {
-        return Ok(());
+        return Ok(false);
     };
     let armed_at: i64 = columns.get("armed_at_outcome")?;
     let settled = settled(connection, campaign).await?;
@@ -83,12 +83,12 @@ pub(crate) async fn note(
     let recent = Recent::read(connection, campaign, recent_from.max(armed_at)).await?;
     let since_armed = u64::try_from(settled - armed_at).unwrap_or_default();
     if !limit.is_reached(recent.dead, since_armed) {
-        return Ok(());
+        return Ok(false);
     }
     let reason = recent.in_words(since_armed.min(RECENT_OUTCOMES), limit);
     let cause = (PauseCause::Breaker, reason.as_str());
     pause_within(connection, campaign, cause, by, now).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// How many outcomes a campaign has had.

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::counters::Deltas;
+use crate::halts::{Halts, Moment};
 use crate::settle::Trust;
 use crate::{
     Advance, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, locks, rescue, settle,
@@ -91,6 +92,7 @@ enum Command {
 #[derive(Clone)]
 pub struct GroupCommit {
     sender: mpsc::Sender<Command>,
+    halts: Arc<Halts>,
 }
 
 impl GroupCommit {
@@ -103,6 +105,7 @@ impl GroupCommit {
         lease: Duration,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(BATCH * 2);
+        let halts = Arc::new(Halts::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -112,8 +115,12 @@ impl GroupCommit {
         };
         std::thread::Builder::new()
             .name("group-commit".to_owned())
-            .spawn(move || runtime.block_on(run(ledger, (worker, by), clock, lease, receiver)))?;
-        Ok(Self { sender })
+            .spawn({
+                let halts = Arc::clone(&halts);
+                let by = (worker, by);
+                move || runtime.block_on(run(ledger, by, clock, lease, receiver, &halts))
+            })?;
+        Ok(Self { sender, halts })
     }
 
     /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
@@ -129,6 +136,19 @@ impl GroupCommit {
             reply,
         };
         self.send(command, answer).await
+    }
+
+    /// Now, among what this process commits: noted before a claim, for [`GroupCommit::has_stopped`].
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.halts.now()
+    }
+
+    /// Whether a campaign has stopped, over what this process settled, since a claim that was granted
+    /// was asked for: then its job is not to be called any more.
+    #[must_use]
+    pub fn has_stopped(&self, campaign: CampaignId, since: Moment) -> bool {
+        self.halts.has_stopped_since(campaign, since)
     }
 
     /// Settles a claimed job; `false` when the claim no longer held and the word was refused.
@@ -203,6 +223,7 @@ async fn run(
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
+    halts: &Halts,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut before = 0;
@@ -217,6 +238,10 @@ async fn run(
         }
         before = batch.len();
         let result = commit_patiently(&ledger, &worker, clock.as_ref(), lease, &batch).await;
+        if let Ok(committed) = &result {
+            // Before anybody is told: who waited for its word gives its slot to the next.
+            halts.note(&committed.halted);
+        }
         answer(batch.drain(..), result);
     }
 }
@@ -248,8 +273,15 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What a batch came to: the claims that held, and the jobs whose settlement or step was taken.
-type Committed = (Vec<ClaimedJob>, Vec<JobId>);
+/// What a batch came to.
+struct Committed {
+    /// The claims that held.
+    claimed: Vec<ClaimedJob>,
+    /// The jobs whose settlement or step was taken.
+    taken: Vec<JobId>,
+    /// The campaigns that stopped over it.
+    halted: Vec<CampaignId>,
+}
 
 async fn commit_patiently(
     ledger: &Ledger,
@@ -344,18 +376,23 @@ async fn write(
         &mut deltas,
     )
     .await?;
-    let mut taken = settled
+    let (mut taken, halted) = settled
         .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
     taken.extend(stepped);
-    Ok((transaction, (claimed, taken)))
+    let committed = Committed {
+        claimed,
+        taken,
+        halted,
+    };
+    Ok((transaction, committed))
 }
 
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
-    let mut result = result.map(|(claimed, settled)| {
-        let claimed: HashMap<JobId, ClaimedJob> =
-            claimed.into_iter().map(|job| (job.id, job)).collect();
-        let settled: HashSet<JobId> = settled.into_iter().collect();
+    let mut result = result.map(|committed| {
+        let claimed = committed.claimed.into_iter().map(|job| (job.id, job));
+        let claimed: HashMap<JobId, ClaimedJob> = claimed.collect();
+        let settled: HashSet<JobId> = committed.taken.into_iter().collect();
         (claimed, settled)
     });
     for command in batch {

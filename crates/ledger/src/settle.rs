@@ -28,6 +28,8 @@ pub(crate) struct Settled<'a> {
     finished: BTreeMap<CampaignId, Outcomes<'a>>,
     /// Campaigns with a job that went back.
     returned: Vec<CampaignId>,
+    /// Campaigns that stopped over what was said.
+    halted: Vec<CampaignId>,
 }
 
 /// How far a batch trusts what its settlements say.
@@ -83,6 +85,7 @@ pub(crate) async fn settle<'a>(
             {
                 let cause = (PauseCause::Tenant, reason.as_str());
                 pause_within(connection, campaign, cause, by, now).await?;
+                settled.halted.push(campaign);
             }
         }
     }
@@ -133,14 +136,15 @@ impl<'a> Settled<'a> {
     }
 
     /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
-    /// job this was, judges canaries and breakers.
+    /// job this was, judges canaries and breakers. The jobs that were settled, and the campaigns that
+    /// stopped over it.
     pub(crate) async fn finish(
-        self,
+        mut self,
         connection: &mut AnyConnection,
         (worker, by): (&str, &Actor),
         deltas: Deltas,
         now: Timestamp,
-    ) -> Result<Vec<JobId>, LedgerError> {
+    ) -> Result<(Vec<JobId>, Vec<CampaignId>), LedgerError> {
         attempt::insert(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
@@ -156,13 +160,16 @@ impl<'a> Settled<'a> {
                 canary::judge(connection, *campaign, by, now).await?;
             }
             if aftermath.has_breaker && outcomes.has_dead() {
-                breaker::note(connection, *campaign, outcomes, by, now).await?;
+                let has_tripped = breaker::note(connection, *campaign, outcomes, by, now).await?;
+                if has_tripped {
+                    self.halted.push(*campaign);
+                }
             }
         }
         for campaign in self.returned {
             cancel_returned(connection, campaign, by, now).await?;
         }
-        Ok(self.jobs)
+        Ok((self.jobs, self.halted))
     }
 }
 

@@ -10,12 +10,12 @@ use repilot_domain::{
     AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
 };
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement, Unsettled, Verdict,
-    WaitReason,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, Moment, NewAttempt, Settlement, Unsettled,
+    Verdict, WaitReason,
 };
 use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Lane, Permit};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
@@ -99,6 +99,7 @@ impl Handler {
         let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
             return self.commit.recall(delivery.job, delivery.dispatch).await;
         };
+        let before_claim = self.commit.moment();
         let mut job = match self.commit.claim(delivery.job, delivery.dispatch).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
@@ -116,13 +117,14 @@ impl Handler {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until: delivery.until,
+            claimed: before_claim,
             between_steps: false,
         };
         let mut leave = leave;
-        let decision = loop {
-            let decision = self.work(turn, &job, leave, &mut attempts).await;
+        let (decision, slot) = loop {
+            let (decision, slot) = self.work(turn, &job, leave, &mut attempts).await;
             let Stepped::On(progress) = stepped(&decision, job.progress) else {
-                break decision;
+                break (decision, slot);
             };
             let done = std::mem::take(&mut attempts);
             if !self.advance(&mut job, progress, done).await? {
@@ -136,12 +138,21 @@ impl Handler {
             let next = self.permits(turn).await;
             match next.and_then(|next| self.while_held(&lanes, &delivery.tenant, next)) {
                 Some(next) => leave = next,
-                None => break untried(&job),
+                None => break (untried(&job), None),
             }
         };
         let settlement = self.settlement(&job, decision, attempts);
-        // What was said of a job is nobody's to wait for: its slot is the next one's.
-        self.commit.post(settlement, &self.unsettled).await
+        let Some(slot) = slot else {
+            // What was said of a job is nobody's to wait for: its slot is the next one's.
+            return self.commit.post(settlement, &self.unsettled).await;
+        };
+        // But a dead letter may be the one that stops its campaign: whoever gets the slot knows.
+        let taken = self.commit.settle(settlement).await;
+        slot.free();
+        if !taken? {
+            taken_over(&job, delivery);
+        }
+        Ok(())
     }
 
     /// Keeps that a step is done before the next is called: whoever comes after a crash goes on
@@ -176,6 +187,7 @@ impl Handler {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until: delivery.until,
+            claimed: self.commit.moment(),
             between_steps: false,
         });
         let leave = self.while_held(&lanes, tenant, leave.await?)?;
@@ -241,28 +253,28 @@ impl Handler {
         job: &ClaimedJob,
         mut leave: Leave,
         attempts: &mut Vec<NewAttempt>,
-    ) -> Decision {
+    ) -> (Decision, Option<Slot<'_>>) {
         let lanes = turn.lanes;
         // A job whose steps are all done is settled, and not claimed.
         let Some(step) = job.progress.next() else {
             leave.settle(Answer::NotSent);
-            return Decision::Complete;
+            return (Decision::Complete, None);
         };
         if job.uncertain {
             // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
             // may have closed when it is done.
             leave.settle(Answer::NotSent);
-            let decision = self.look(lanes, job, step, attempts).await;
+            let (decision, slot) = self.look(turn, job, step, attempts).await;
             if decision != Decision::Act {
-                return decision;
+                return (decision, slot);
             }
             let Some(again) = self.permits(turn).await else {
-                return untried(job);
+                return (untried(job), None);
             };
             leave = again;
         }
         // Never closed.
-        let _call = self.calls.acquire().await;
+        let call_slot = self.calls.acquire().await.ok();
         let now = self.clock.now();
         if !self.lease.covers(job.lease_until, now) {
             tracing::warn!(
@@ -271,11 +283,12 @@ impl Handler {
                 "this process did not run for longer than its lease; the job is left to whoever took it over"
             );
             leave.settle(Answer::NotSent);
-            return untried(job);
+            return (untried(job), None);
         }
-        if !leave.is_valid() || turn.until.is_some_and(|until| until <= now) {
+        let is_late = turn.until.is_some_and(|until| until <= now);
+        if !leave.is_valid() || is_late || self.has_stopped(turn, job) {
             leave.settle(Answer::NotSent);
-            return untried(job);
+            return (untried(job), None);
         }
         let started_at = self.clock.now();
         let client = &lanes.tenant.client;
@@ -286,7 +299,7 @@ impl Handler {
                 client.assign_user(&job.device, user, name).await
             }
         };
-        leave.settle(lanes.heard(LaneKind::Writes, &call.result, self.clock.now()));
+        let answer = lanes.heard(LaneKind::Writes, &call.result, self.clock.now());
         let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
         let outcome = decision.outcome();
         attempts.push(report::attempt(
@@ -295,19 +308,38 @@ impl Handler {
             (started_at, self.clock.now()),
             call.record,
         ));
-        decision
+        if !matches!(decision, Decision::Bury { .. }) {
+            leave.settle(answer);
+            return (decision, None);
+        }
+        let slot = Slot {
+            _call: call_slot,
+            leave: Some((leave, answer)),
+        };
+        (decision, Some(slot))
+    }
+
+    /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on.
+    fn has_stopped(&self, turn: Turn<'_>, job: &ClaimedJob) -> bool {
+        !turn.between_steps && self.commit.has_stopped(job.campaign, turn.claimed)
     }
 
     async fn look(
         &self,
-        lanes: &TenantLanes,
+        turn: Turn<'_>,
         job: &ClaimedJob,
         step: Step,
         attempts: &mut Vec<NewAttempt>,
-    ) -> Decision {
+    ) -> (Decision, Option<Slot<'_>>) {
+        let lanes = turn.lanes;
         let Some(permit) = lanes.reads.acquire_within(LOOK_PATIENCE).await else {
-            return untried(job);
+            return (untried(job), None);
         };
+        let call_slot = self.calls.acquire().await.ok();
+        if self.has_stopped(turn, job) {
+            permit.settle(Answer::NotSent);
+            return (untried(job), None);
+        }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
         permit.settle(lanes.heard(LaneKind::Reads, &call.result, self.clock.now()));
@@ -330,7 +362,11 @@ impl Handler {
             (started_at, self.clock.now()),
             call.record,
         ));
-        decision
+        let slot = matches!(decision, Decision::Bury { .. }).then_some(Slot {
+            _call: call_slot,
+            leave: None,
+        });
+        (decision, slot)
     }
 
     fn settlement(
@@ -394,8 +430,25 @@ struct Turn<'a> {
     ceiling: Option<&'a Lane>,
     /// It is not called from then on.
     until: Option<Timestamp>,
+    /// When its claim was asked for.
+    claimed: Moment,
     /// Its device stands between two steps, and is waited for whatever happens.
     between_steps: bool,
+}
+
+/// What a call that ended in a dead letter holds until that is settled: so no more are called after
+/// the one that stops their campaign than were under way with it.
+struct Slot<'a> {
+    _call: Option<SemaphorePermit<'a>>,
+    leave: Option<(Leave, Answer)>,
+}
+
+impl Slot<'_> {
+    fn free(self) {
+        if let Some((leave, answer)) = self.leave {
+            leave.settle(answer);
+        }
+    }
 }
 
 /// Counts a handler among those that wait for leave, however it ends.

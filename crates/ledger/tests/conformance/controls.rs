@@ -276,6 +276,42 @@ async fn a_breaker_stops_at_its_number_and_counts_anew_after_a_resume(database: 
     bench.assert_counters_agree().await;
 }
 
+async fn what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_is_not(
+    database: Database,
+) {
+    let bench = Bench::with_jobs(database, 10).await;
+    bench.change(with_max_failures("2")).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 5).await;
+    let claim = async |place: usize| {
+        let delivery = wire[place];
+        let since = commit.moment();
+        let claimed = commit.claim(delivery.job, delivery.dispatch).await;
+        claimed.unwrap().map(|job| (job, since))
+    };
+    let stopped = |since| commit.has_stopped(bench.campaign, since);
+    let (first, second, waiting) = (claim(0).await, claim(1).await, claim(2).await);
+    let (first, second) = (first.unwrap().0, second.unwrap().0);
+    let (waiting, waits_since) = waiting.unwrap();
+    commit.settle(dead(&first)).await.unwrap();
+    assert!(!stopped(waits_since), "one is too few");
+    // Its word and a claim in one batch: the claim is granted or refused, but never called.
+    let (settled, beside) = tokio::join!(commit.settle(dead(&second)), claim(3));
+    assert!(settled.unwrap());
+    assert!(beside.is_none_or(|(_, since)| stopped(since)));
+    assert!(stopped(waits_since));
+    assert!(claim(4).await.is_none(), "it went back");
+    bench.resume().await;
+    commit
+        .settle(retry(&waiting, bench.now(), false, None))
+        .await
+        .unwrap();
+    assert!(stopped(waits_since), "it was claimed before");
+    let since = commit.moment();
+    bench.claim_one(&commit, "w1").await;
+    assert!(!stopped(since));
+}
+
 async fn a_batch_that_breaks_says_so_once_and_its_commonest_message(database: Database) {
     let bench = Bench::with_jobs(database, 40).await;
     bench.change(with_max_failures("20%")).await;
@@ -508,6 +544,7 @@ on_every_database! {
     a_canary_of_all_ends_the_campaign_and_one_that_is_taken_away_lets_it_go,
     a_canary_that_a_running_campaign_gets_holds_back_what_was_not_called,
     a_breaker_stops_at_its_number_and_counts_anew_after_a_resume,
+    what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_is_not,
     a_batch_that_breaks_says_so_once_and_its_commonest_message,
     a_window_that_closes_takes_back_the_wire_and_opens_again_in_time,
     nothing_goes_out_before_the_beginning_or_after_the_deadline,

@@ -1,0 +1,55 @@
+//! Campaigns that stopped over what was just settled: their breaker tripped, their canary came in,
+//! or their tenant refused them.
+//!
+//! A claim that asks later is refused, since its job went back. One that was granted in the same
+//! batch or before may still wait to be called: it asks here first. The batches of a process are
+//! counted, so that nobody needs to be told when the campaign goes on: its next claims are younger.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use repilot_domain::CampaignId;
+
+/// A moment of a process: after so many of its batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+#[derive(Debug, Default)]
+pub(crate) struct Halts {
+    batches: AtomicU64,
+    /// The last batch that stopped any campaign: nothing younger needs to look further.
+    latest: AtomicU64,
+    by_campaign: Mutex<HashMap<CampaignId, Moment>>,
+}
+
+impl Halts {
+    pub(crate) fn now(&self) -> Moment {
+        Moment(self.batches.load(Ordering::Acquire))
+    }
+
+    /// A batch is committed, over which these campaigns stopped. Told by one task alone.
+    pub(crate) fn note(&self, campaigns: &[CampaignId]) {
+        let batch = self.batches.load(Ordering::Relaxed) + 1;
+        if !campaigns.is_empty() {
+            let mut halts = self
+                .by_campaign
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            halts.extend(campaigns.iter().map(|campaign| (*campaign, Moment(batch))));
+            self.latest.store(batch, Ordering::Release);
+        }
+        self.batches.store(batch, Ordering::Release);
+    }
+
+    pub(crate) fn has_stopped_since(&self, campaign: CampaignId, moment: Moment) -> bool {
+        if self.latest.load(Ordering::Acquire) <= moment.0 {
+            return false;
+        }
+        let halts = self
+            .by_campaign
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        halts.get(&campaign).is_some_and(|halt| *halt > moment)
+    }
+}
