@@ -13,9 +13,13 @@ mod keeper;
 mod lanes;
 mod lease;
 mod leave;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod model;
 mod outage;
 mod policy;
 mod report;
+mod settlement;
 mod worker;
 
 pub use backoff::RetrySettings;
