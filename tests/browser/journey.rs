@@ -41,7 +41,10 @@ async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload(
         "before the worker"
     );
 
-    // From the reason to the devices, to one device and every word that Graph said of it.
+    // From the reason, with what Graph said, to the devices, to one device and every word of it.
+    browser
+        .until("document.querySelector('#s-dead')?.textContent.includes('“')")
+        .await;
     browser.press("not-found").await;
     browser
         .until("document.querySelectorAll('tbody tr').length === 2")

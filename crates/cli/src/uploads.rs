@@ -85,6 +85,7 @@ impl Planner {
         let plan = &made.plan;
         Ok(ListPlan {
             text: plan_text::described(plan),
+            plan: serde_json::to_value(plan)?,
             devices: plan.summary.planned,
             question: planning::question(plan, &target.tenant.name),
             fingerprint: made.devices_sha256,

@@ -32,6 +32,8 @@ impl UploadedList {
 pub struct ListPlan {
     /// The plan in words, in lines.
     pub text: String,
+    /// The same, as `plan --json` prints it.
+    pub plan: serde_json::Value,
     /// The devices of it.
     pub devices: u64,
     /// What is asked before it is done.

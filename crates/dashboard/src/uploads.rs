@@ -78,7 +78,8 @@ pub(crate) struct For {
     campaign: String,
 }
 
-fn lists(app: &App, visitor: &Visitor) -> Result<Arc<dyn Lists>, Refusal> {
+/// Who takes lists, if anybody does.
+pub(crate) fn lists(app: &App, visitor: &Visitor) -> Result<Arc<dyn Lists>, Refusal> {
     if !visitor.is_operator() {
         return Err(Refusal::Role);
     }
@@ -205,7 +206,8 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
     Err(Refusal::Unclear("no list was given".to_owned()))
 }
 
-fn uploaded(
+/// A list that has come.
+pub(crate) fn uploaded(
     file: NamedTempFile,
     called: &str,
     tenant: &str,

@@ -37,14 +37,24 @@ pub struct DeadGroup {
     pub meaning: &'static str,
     /// What to do about it.
     pub advice: &'static str,
+    /// What Graph said of the last of them, in its innermost message; empty where it said nothing.
+    pub message: String,
 }
 
 impl Ledger {
-    /// Dead letters by campaign and reason, from the counters.
+    /// Dead letters by campaign and reason, from the counters; one message of each, by its place.
     pub async fn dead_groups(&self) -> Result<Vec<DeadGroup>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
-            "SELECT campaigns.name AS campaign_name, counters.reason, counters.value
+            "SELECT campaigns.name AS campaign_name, counters.reason, counters.value,
+                    COALESCE((
+                        SELECT jobs.message FROM jobs
+                        WHERE jobs.id = (
+                            SELECT MAX(dead_jobs.id) FROM dead_jobs
+                            WHERE dead_jobs.campaign_id = counters.campaign_id
+                              AND dead_jobs.reason = counters.reason
+                        )
+                    ), '') AS message
              FROM counters JOIN campaigns ON campaigns.id = counters.campaign_id
              WHERE counters.name = 'dead'
                AND counters.reason <> ''
@@ -64,6 +74,7 @@ impl Ledger {
                     jobs: columns.get("value")?,
                     meaning: reason.meaning(),
                     advice: reason.advice(),
+                    message: columns.get("message")?,
                 })
             })
             .collect()

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
-use super::campaigns::campaign;
+use super::campaigns::id_if_any;
 use super::problem::Problem;
-use super::take::Query;
+use super::take::{Query, limit};
 use crate::app::App;
 
 /// Which rows.
@@ -34,10 +34,6 @@ pub(crate) struct AuditPage {
     next: Option<i64>,
 }
 
-/// As many rows as a page has where nothing is said, and at most.
-const PAGE: u32 = 100;
-const PAGE_MAX: u32 = 1_000;
-
 /// Who did what, newest first
 #[utoipa::path(
     get,
@@ -53,14 +49,8 @@ pub(super) async fn list(
     _: Caller,
     Query(which): Query<Which>,
 ) -> Result<Json<AuditPage>, Problem> {
-    let limit = which.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::senseless(format!("`limit` is 1 to {PAGE_MAX}.")));
-    }
-    let campaign = match &which.campaign {
-        Some(name) => Some(campaign(&app, name).await?.id),
-        None => None,
-    };
+    let limit = limit(which.limit)?;
+    let campaign = id_if_any(&app, which.campaign.as_deref()).await?;
     let filter = AuditFilter { campaign };
     let rows = app
         .ledger

@@ -48,6 +48,11 @@ impl FromRequestParts<App> for Operator {
 }
 
 impl Operator {
+    /// Who it is.
+    pub(super) fn visitor(&self) -> &Visitor {
+        &self.0
+    }
+
     /// As the audit names them.
     pub(super) fn actor(&self) -> Actor {
         self.0.actor()

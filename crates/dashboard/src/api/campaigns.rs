@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use repilot_domain::CampaignId;
 use repilot_ledger::Campaign;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -151,7 +152,19 @@ pub(super) async fn campaign(app: &App, name: &str) -> Result<Campaign, Problem>
     found.ok_or_else(|| Problem::missing(&format!("campaign `{name}`")))
 }
 
-async fn changed(app: &App, name: &str) -> Result<Json<Campaign>, Problem> {
+/// The number of the campaign of that name, where one is named.
+pub(super) async fn id_if_any(
+    app: &App,
+    name: Option<&str>,
+) -> Result<Option<CampaignId>, Problem> {
+    match name {
+        Some(name) => Ok(Some(campaign(app, name).await?.id)),
+        None => Ok(None),
+    }
+}
+
+/// The campaign as it is after something was done to it.
+pub(super) async fn changed(app: &App, name: &str) -> Result<Json<Campaign>, Problem> {
     app.hub.forget().await;
     Ok(Json(campaign(app, name).await?))
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
-use super::campaigns::campaign;
+use super::campaigns::id_if_any;
 use super::problem::Problem;
-use super::take::{Path, Query};
+use super::take::{Path, Query, limit};
 use crate::app::App;
 
 /// Which jobs.
@@ -73,10 +73,6 @@ pub(crate) struct JobsPage {
     looked_at: u64,
 }
 
-/// As many jobs as a page has where nothing is said, and at most.
-const PAGE: u32 = 100;
-const PAGE_MAX: u32 = 1_000;
-
 /// Longer searches are none.
 const SEARCH_MAX_CHARS: usize = 2_000;
 
@@ -86,10 +82,7 @@ impl Which {
         &self,
         app: &App,
     ) -> Result<(Option<CampaignId>, JobQuery), Problem> {
-        let campaign = match &self.campaign {
-            Some(name) => Some(campaign(app, name).await?.id),
-            None => None,
-        };
+        let campaign = id_if_any(app, self.campaign.as_deref()).await?;
         Ok((campaign, query(self.search.as_deref().unwrap_or_default())?))
     }
 }
@@ -119,10 +112,7 @@ pub(super) async fn list(
     Query(which): Query<Which>,
     Query(page): Query<Where>,
 ) -> Result<Json<JobsPage>, Problem> {
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::senseless(format!("`limit` is 1 to {PAGE_MAX}.")));
-    }
+    let limit = limit(page.limit)?;
     let seek = match (&page.after, &page.before) {
         (None, None) => Seek::Start,
         (Some(after), None) => Seek::After(after.parse()?),

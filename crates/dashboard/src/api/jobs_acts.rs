@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::caller::Operator;
-use super::campaigns::campaign;
+use super::campaigns::id_if_any;
 use super::jobs::query;
 use super::problem::Problem;
 use super::take::{Body, Path};
@@ -71,10 +71,7 @@ pub(super) async fn act(
     let selection = match meant {
         Meant::These(These { ids }) => JobSelection::These(ids),
         Meant::All(all) => JobSelection::All {
-            campaign: match &all.campaign {
-                Some(name) => Some(campaign(&app, name).await?.id),
-                None => None,
-            },
+            campaign: id_if_any(&app, all.campaign.as_deref()).await?,
             query: query(&all.search)?,
             meant: JobsMeant {
                 jobs: all.jobs,

@@ -2,14 +2,17 @@
 //! operators do. Its description (`OpenAPI` 3.1) is made of the same functions that answer, so that
 //! neither can be without the other.
 
+mod aftermath;
 mod audit;
 mod caller;
 mod campaigns;
+mod controls;
 mod dead;
 mod document;
 mod events;
 mod jobs;
 mod jobs_acts;
+mod lists;
 mod overview;
 mod problem;
 mod take;
@@ -29,7 +32,7 @@ use crate::app::App;
 /// Where the API is.
 pub(crate) const ROOT: &str = "/api/v1";
 
-/// Bodies are selections at most: so many ids fit.
+/// Bodies that are read at once are selections at most: so many ids fit.
 const BODY_BYTES: usize = 2 << 20;
 
 /// The API below [`ROOT`].
@@ -56,10 +59,14 @@ fn described() -> (Router<App>, OpenApi) {
     let routes = OpenApiRouter::with_openapi(document::outline())
         .routes(routes!(overview::status))
         .routes(routes!(campaigns::list))
-        .routes(routes!(campaigns::one))
+        .routes(routes!(campaigns::one, controls::patch))
         .routes(routes!(campaigns::pause))
         .routes(routes!(campaigns::resume))
         .routes(routes!(campaigns::cancel))
+        .routes(routes!(aftermath::verify))
+        .routes(routes!(aftermath::plan_rollback))
+        .routes(routes!(aftermath::roll_back))
+        .routes(routes!(lists::enqueue))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::count))
         .routes(routes!(jobs::meant))

@@ -9,6 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Refusal;
+use crate::lists::Refused;
+use crate::pages::capitalised;
 
 /// What was refused, and why (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -76,6 +78,12 @@ impl Problem {
         )
     }
 
+    /// There is more of it than is taken.
+    pub(super) fn too_large(most: usize) -> Self {
+        let detail = format!("At most {most} bytes are taken.");
+        Self::of_status(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+    }
+
     /// Nobody has said who they are.
     pub(super) fn anonymous() -> Self {
         Self::new(
@@ -133,8 +141,15 @@ impl From<Refusal> for Problem {
             ),
             Refusal::Ledger(error) => error.into(),
             Refusal::Conflict(_) => Self::conflict(detail),
-            _ => Self::unclear(detail),
+            Refusal::List { why, advice } => Refused { why, advice }.into(),
+            Refusal::Unclear(_) => Self::unclear(detail),
         }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(Refused { why, advice }: Refused) -> Self {
+        Self::conflict(format!("{}. {}", capitalised(&why), capitalised(&advice)))
     }
 }
 
@@ -144,6 +159,7 @@ impl From<LedgerError> for Problem {
             LedgerError::TooManyToSort { .. } => {
                 return Self::senseless(format!("{error}: narrow the search, or sort by job."));
             }
+            LedgerError::Control(why) => return Self::senseless(format!("{why}.")),
             LedgerError::Cancelled(_) | LedgerError::OtherTenant { .. } => {
                 return Self::conflict(error.to_string());
             }

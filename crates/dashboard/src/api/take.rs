@@ -21,6 +21,20 @@ pub(crate) struct Body<T>(pub(crate) T);
 /// A body in JSON that may be left out.
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
+/// As much as a page has where nothing is said, and at most.
+const PAGE: u32 = 100;
+const PAGE_MAX: u32 = 1_000;
+
+/// How much a page has.
+pub(super) fn limit(said: Option<u32>) -> Result<u32, Problem> {
+    let limit = said.unwrap_or(PAGE);
+    if (1..=PAGE_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::senseless(format!("`limit` is 1 to {PAGE_MAX}.")))
+    }
+}
+
 impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     type Rejection = Problem;
 

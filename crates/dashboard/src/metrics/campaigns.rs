@@ -20,12 +20,34 @@ fn measured(overview: &Overview) -> impl Iterator<Item = &Campaign> {
     })
 }
 
-pub(super) fn write(text: &mut Exposition, overview: &Overview) {
-    let name = "repilot_jobs";
-    text.metric(name, Kind::Gauge, "Jobs of a campaign by state.");
+/// A number with the labels that it has beside its campaign's.
+type Sample<'a> = (Option<(&'a str, &'a str)>, f64);
+
+/// One metric, with what each campaign has of it.
+fn metric<'a, Samples: IntoIterator<Item = Sample<'a>>>(
+    text: &mut Exposition,
+    overview: &'a Overview,
+    (name, kind, help): (&str, Kind, &str),
+    samples: impl Fn(&'a Campaign) -> Samples,
+) {
+    text.metric(name, kind, help);
     for campaign in measured(overview) {
+        for (label, value) in samples(campaign) {
+            let mut labels = vec![
+                ("campaign", campaign.name.as_str()),
+                ("tenant", campaign.tenant.as_str()),
+            ];
+            labels.extend(label);
+            text.sample(name, &labels, value);
+        }
+    }
+}
+
+pub(super) fn write(text: &mut Exposition, overview: &Overview) {
+    let jobs = ("repilot_jobs", Kind::Gauge, "Jobs of a campaign by state.");
+    metric(text, overview, jobs, |campaign| {
         let counts = &campaign.counts;
-        for (state, jobs) in [
+        [
             ("pending", counts.pending),
             ("queued", counts.queued),
             ("running", counts.running),
@@ -33,56 +55,56 @@ pub(super) fn write(text: &mut Exposition, overview: &Overview) {
             ("dead", counts.dead),
             ("cancelled", counts.cancelled),
             ("skipped", counts.skipped),
-        ] {
-            sample(text, name, campaign, &[("state", state)], jobs as f64);
-        }
-    }
-    let name = "repilot_dead_letters";
-    text.metric(name, Kind::Gauge, "Dead letters of a campaign by reason.");
-    for campaign in measured(overview) {
-        for (reason, jobs) in &campaign.counts.dead_by_reason {
-            sample(text, name, campaign, &[("reason", reason)], *jobs as f64);
-        }
-    }
-    let name = "repilot_campaign_status";
-    text.metric(
-        name,
+        ]
+        .map(|(state, jobs)| (Some(("state", state)), jobs as f64))
+    });
+    let dead = (
+        "repilot_dead_letters",
+        Kind::Gauge,
+        "Dead letters of a campaign by reason.",
+    );
+    metric(text, overview, dead, |campaign| {
+        let reasons = campaign.counts.dead_by_reason.iter();
+        reasons.map(|(reason, jobs)| (Some(("reason", reason.as_str())), *jobs as f64))
+    });
+    let status = (
+        "repilot_campaign_status",
         Kind::Gauge,
         "1 for the status that a campaign has: active, paused, cancelled or ended.",
     );
-    for campaign in measured(overview) {
-        let status = if campaign.has_ended() {
+    metric(text, overview, status, |campaign| {
+        let word = if campaign.has_ended() {
             "ended"
         } else {
             campaign.status.as_str()
         };
-        sample(text, name, campaign, &[("status", status)], 1.0);
-    }
-    let name = "repilot_campaign_jobs_per_second";
-    text.metric(
-        name,
+        [(Some(("status", word)), 1.0)]
+    });
+    let rate = (
+        "repilot_campaign_jobs_per_second",
         Kind::Gauge,
         "Jobs of a campaign a second that came to an end, of late.",
     );
-    for campaign in measured(overview) {
-        if let Some(rate) = overview.rates.get(&campaign.id) {
-            sample(text, name, campaign, &[], *rate);
-        }
-    }
-    let name = "repilot_campaign_calls_total";
-    text.metric(name, Kind::Counter, "Calls to Graph for a campaign.");
-    for campaign in measured(overview) {
-        sample(text, name, campaign, &[], campaign.counts.calls as f64);
-    }
-    let name = "repilot_campaign_throttled_calls_total";
-    text.metric(
-        name,
+    metric(text, overview, rate, |campaign| {
+        let rate = overview.rates.get(&campaign.id);
+        rate.map(|rate| (None, *rate))
+    });
+    let calls = (
+        "repilot_campaign_calls_total",
+        Kind::Counter,
+        "Calls to Graph for a campaign.",
+    );
+    metric(text, overview, calls, |campaign| {
+        [(None, campaign.counts.calls as f64)]
+    });
+    let throttled = (
+        "repilot_campaign_throttled_calls_total",
         Kind::Counter,
         "Calls to Graph for a campaign that were answered with 429.",
     );
-    for campaign in measured(overview) {
-        sample(text, name, campaign, &[], campaign.counts.throttled as f64);
-    }
+    metric(text, overview, throttled, |campaign| {
+        [(None, campaign.counts.throttled as f64)]
+    });
 }
 
 pub(super) fn write_queue_age(
@@ -91,30 +113,14 @@ pub(super) fn write_queue_age(
     oldest: &[(CampaignId, Timestamp)],
     now: Timestamp,
 ) {
-    let name = "repilot_campaign_queue_age_seconds";
-    text.metric(
-        name,
+    let age = (
+        "repilot_campaign_queue_age_seconds",
         Kind::Gauge,
         "How long the job of a campaign has been due that has been due longest.",
     );
-    for campaign in measured(overview) {
+    metric(text, overview, age, |campaign| {
         let due = oldest.iter().find(|(id, _)| *id == campaign.id);
         let age = due.map_or(0.0, |(_, due)| now.since(*due).as_secs_f64());
-        sample(text, name, campaign, &[], age);
-    }
-}
-
-fn sample(
-    text: &mut Exposition,
-    name: &str,
-    campaign: &Campaign,
-    more: &[(&str, &str)],
-    value: f64,
-) {
-    let mut labels = vec![
-        ("campaign", campaign.name.as_str()),
-        ("tenant", campaign.tenant.as_str()),
-    ];
-    labels.extend_from_slice(more);
-    text.sample(name, &labels, value);
+        [(None, age)]
+    });
 }

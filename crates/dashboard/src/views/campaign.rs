@@ -1,13 +1,13 @@
 //! A campaign: the answers first, then what it is made of.
 
 use maud::{Markup, html};
-use repilot_domain::{CampaignStatus, CanaryPhase, DeadReason};
-use repilot_ledger::{AuditFilter, AuditRow, Campaign, Minutes};
+use repilot_domain::{CampaignStatus, CanaryPhase};
+use repilot_ledger::{AuditFilter, AuditRow, Campaign, DeadGroup, Minutes};
 
 use super::campaigns::ending;
 use super::standing::{Standing, rate_in_words, troubles};
 use super::view::{self, campaign as address};
-use super::{Eyes, Section, activity, errand, holding, lanes};
+use super::{Eyes, Section, activity, dead, errand, holding, lanes};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::live::Overview;
@@ -56,7 +56,7 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
         Section::new("errand", errand::section(campaign, eyes)),
         Section::new("states", states(campaign)),
         Section::new("chart", over_time(&details.minutes)),
-        Section::new("dead", dead(campaign, eyes)),
+        Section::new("dead", letters(campaign, eyes)),
         Section::new("lane", lane(campaign, eyes)),
         Section::new("holding", holding::table(campaign)),
         Section::new("lists", lists(campaign)),
@@ -186,46 +186,13 @@ fn over_time(minutes: &Minutes) -> Markup {
 }
 
 /// Dead letters by reason, with what to do about them.
-fn dead(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    let counts = &campaign.counts;
-    if counts.dead_by_reason.is_empty() {
-        return html! {};
-    }
-    let table = html! {
-        table {
-            thead { tr { th { "Reason" } th.n { "Devices" } th { "What to do" } th { span.unseen { "Acts" } } } }
-            tbody {
-                @for (word, jobs) in &counts.dead_by_reason {
-                    (dead_row(campaign, word, *jobs, eyes))
-                }
-            }
-        }
-    };
+fn letters(campaign: &Campaign, eyes: &Eyes) -> Markup {
+    let of_campaign = |group: &&DeadGroup| group.campaign == campaign.name;
+    let groups: Vec<_> = eyes.overview.dead.iter().filter(of_campaign).collect();
     html! {
-        h2 { "Dead letters" }
-        (wide("Dead letters by reason", &table))
-    }
-}
-
-fn dead_row(campaign: &Campaign, word: &str, jobs: i64, eyes: &Eyes) -> Markup {
-    let reason: Option<DeadReason> = word.parse().ok();
-    let query = format!("state:dead reason:{word}");
-    html! {
-        tr data-key=(word) {
-            td.text {
-                a href=(view::jobs(&campaign.name, &query)) { (word) }
-                div.soft { (reason.map_or("", DeadReason::meaning)) }
-            }
-            td.n { (count(jobs)) }
-            td.text { (reason.map_or("", DeadReason::advice)) }
-            td.keep {
-                @if eyes.may_act() && campaign.status != CampaignStatus::Cancelled {
-                    div.acts {
-                        a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
-                        a.button href=(bulk("discard", campaign, &query)) { "Discard…" }
-                    }
-                }
-            }
+        @if !groups.is_empty() {
+            h2 { "Dead letters" }
+            (dead::table(&groups, false, eyes))
         }
     }
 }

@@ -10,43 +10,56 @@ use super::{Eyes, Section};
 use crate::parts::{count, empty, wide};
 
 pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
-    let groups = &eyes.overview.dead;
-    let table = html! {
-        table {
-            thead { tr {
-                th { "Campaign" } th { "Reason" } th.n { "Devices" } th { "What to do" } th { span.unseen { "Acts" } }
-            } }
-            tbody { @for group in groups { (row(group, eyes)) } }
-        }
-    };
+    let groups: Vec<_> = eyes.overview.dead.iter().collect();
     let body = html! {
         h1 { "Dead letters" }
         @if groups.is_empty() {
             (empty("No dead letters", &html! { p { "Every device was done, or still will be." } }))
         } @else {
             p.soft { "What could not be done, and why. Requeue what is mended; discard what is not to be done." }
-            (wide("Dead letters by campaign and reason", &table))
+            (table(&groups, true, eyes))
         }
     };
     vec![Section::new("dead", body)]
 }
 
-fn row(group: &DeadGroup, eyes: &Eyes) -> Markup {
+/// Groups of dead letters: what they mean, what Graph said, what to do, and the way to their devices.
+pub(super) fn table(groups: &[&DeadGroup], with_campaign: bool, eyes: &Eyes) -> Markup {
+    let table = html! {
+        table {
+            thead { tr {
+                @if with_campaign { th { "Campaign" } }
+                th { "Reason" } th.n { "Devices" } th { "What Graph said, and what to do" } th { span.unseen { "Acts" } }
+            } }
+            tbody { @for group in groups { (row(group, with_campaign, eyes)) } }
+        }
+    };
+    wide("Dead letters by reason", &table)
+}
+
+fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
     let query = format!("state:dead reason:{}", group.reason);
+    let devices = view::jobs(&group.campaign, &query);
     let campaign = eyes.overview.campaign(&group.campaign);
     let steerable = campaign.filter(|found| found.status != CampaignStatus::Cancelled);
     html! {
         tr data-key={ (group.campaign) (group.reason) } {
-            td { a href=(view::campaign(&group.campaign)) { (group.campaign) } }
+            @if with_campaign {
+                td { a href=(view::campaign(&group.campaign)) { (group.campaign) } }
+            }
             td.text {
-                a href=(view::jobs(&group.campaign, &query)) { (group.reason) }
+                a href=(devices) { (group.reason) }
                 div.soft { (group.meaning) }
             }
             td.n { (count(group.jobs)) }
-            td.text { (group.advice) }
+            td.text {
+                @if !group.message.is_empty() { div { "“" (group.message) "”" } }
+                div.soft { (group.advice) }
+            }
             td.keep {
-                @if let Some(campaign) = steerable.filter(|_| eyes.may_act()) {
-                    div.acts {
+                div.acts {
+                    a.button href=(devices) { "Devices" }
+                    @if let Some(campaign) = steerable.filter(|_| eyes.may_act()) {
                         a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
                         a.button href=(bulk("discard", campaign, &query)) { "Discard…" }
                     }

@@ -127,6 +127,68 @@ async fn an_operator_steers_and_the_audit_names_the_token() {
 }
 
 #[tokio::test]
+async fn controls_are_patched_kept_and_taken_away() {
+    let bench = ten_devices().await;
+    let program = Program::new(&bench, Role::Operator).await;
+    let patch = async |controls: Value| {
+        let body = json!({ "controls": controls }).to_string();
+        let path = "/api/v1/campaigns/spring";
+        let answer = program.call(Method::PATCH, path, Some(&body)).await;
+        let status = answer.status().as_u16();
+        let said: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        (status, said)
+    };
+    let all =
+        json!({ "rate": "2/s", "priority": "high", "zone": "Europe/Berlin", "deadline": "+2h" });
+    let (status, campaign) = patch(all).await;
+    assert_eq!(status, 200, "{campaign}");
+    let controls = &campaign["controls"];
+    assert_eq!(controls["rate"], "2/s");
+    assert!(controls["deadline"].as_i64().unwrap() > campaign["created_at"].as_i64().unwrap());
+    let (_, campaign) = patch(json!({ "rate": null, "deadline": 4_000_000_000_000_i64 })).await;
+    let controls = &campaign["controls"];
+    assert_eq!(
+        (&controls["rate"], &controls["priority"]),
+        (&Value::Null, &json!("high"))
+    );
+    assert_eq!(controls["deadline"], 4_000_000_000_000_i64);
+    for wrong in [
+        json!({ "rate": "fast" }),
+        json!({ "speed": "2/s" }),
+        json!({ "not_before": 4_000_000_000_001_i64 }),
+    ] {
+        let (status, problem) = patch(wrong).await;
+        assert_eq!(
+            (status, &problem["status"]),
+            (422, &json!(422)),
+            "{problem}"
+        );
+    }
+    let viewer = Program::new(&bench, Role::Viewer).await;
+    let answer = viewer
+        .call(
+            Method::PATCH,
+            "/api/v1/campaigns/spring",
+            Some("{\"controls\":{}}"),
+        )
+        .await;
+    assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn where_no_graph_can_be_asked_it_says_so() {
+    let bench = ten_devices().await;
+    let program = Program::new(&bench, Role::Operator).await;
+    for path in ["verify", "rollback", "rollback/plan", "lists"] {
+        let path = format!("/api/v1/campaigns/spring/{path}");
+        let (status, problem) = program.post(&path, &Value::Null).await;
+        assert_eq!(status, 409, "{path}: {problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("rehearsal"), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_acts_only_with_the_token_of_its_pages() {
     let bench = ten_devices().await;
     let mut browser = bench.browser();

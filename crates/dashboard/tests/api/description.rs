@@ -58,9 +58,14 @@ async fn every_address_is_described_and_every_description_is_an_address() {
             "GET /api/v1/lanes",
             "GET /api/v1/status",
             "GET /api/v1/workers",
+            "PATCH /api/v1/campaigns/{name}",
             "POST /api/v1/campaigns/{name}/cancel",
+            "POST /api/v1/campaigns/{name}/lists",
             "POST /api/v1/campaigns/{name}/pause",
             "POST /api/v1/campaigns/{name}/resume",
+            "POST /api/v1/campaigns/{name}/rollback",
+            "POST /api/v1/campaigns/{name}/rollback/plan",
+            "POST /api/v1/campaigns/{name}/verify",
             "POST /api/v1/jobs/acts/{act}",
         ]
     );

@@ -18,6 +18,7 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
         (groups[0].reason, groups[0].jobs),
         (DeadReason::NotFound, 3)
     );
+    assert_eq!(groups[0].message, "gone");
     bench.assert_counters_agree().await;
 
     let none = DeadSelection {

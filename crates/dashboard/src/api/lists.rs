@@ -1,0 +1,139 @@
+//! A device list into a campaign: the command line's plan, and what was enqueued of it.
+
+use std::io::Write as _;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use futures::StreamExt as _;
+use repilot_domain::TenantName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::Operator;
+use super::problem::Problem;
+use super::take::{Path, Query};
+use crate::app::App;
+use crate::lists::{ListPlan, Lists};
+use crate::uploads::{LIST_MAX_BYTES, lists, uploaded};
+
+/// What becomes of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meant {
+    /// Whose devices it names; left out, the campaign's tenant, or the only one there is.
+    tenant: Option<String>,
+    /// What the list is called.
+    #[param(example = "devices.csv")]
+    list: Option<String>,
+    /// Make the plan, and enqueue nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Enqueue precisely the devices of this plan, or none.
+    plan_sha256: Option<String>,
+}
+
+/// A plan, and what was done of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Listed {
+    /// As `repilot plan --json` prints it.
+    #[schema(value_type = Object)]
+    plan: Value,
+    /// Of its devices: what is enqueued later can be held to it.
+    plan_sha256: String,
+    /// Devices that were enqueued and were not in the campaign before; null where it is a dry run.
+    enqueued: Option<u64>,
+}
+
+/// Enqueue a device list into a campaign
+///
+/// The body is the list, as a file of any kind that the command line reads. A name that is not there
+/// yet makes a campaign.
+#[utoipa::path(
+    post,
+    path = "/campaigns/{name}/lists",
+    params(("name" = String, Path, description = "The campaign's name"), Meant),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, body = Listed),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "No plan can be made of it here and now, or the plan no longer holds"),
+        (status = "default", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(super) async fn enqueue(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    operator: Operator,
+    Query(meant): Query<Meant>,
+    body: Body,
+) -> Result<Json<Listed>, Problem> {
+    let lists = lists(&app, operator.visitor())?;
+    let tenant = tenant(&app, &*lists, &name, meant.tenant.as_deref()).await?;
+    let file = received(body).await?;
+    let called = meant.list.as_deref().unwrap_or_default();
+    let list = uploaded(file, called, tenant.as_str(), &name)?;
+    let ListPlan {
+        plan, fingerprint, ..
+    } = lists.plan(&list).await?;
+    if meant.plan_sha256.is_some_and(|shown| shown != fingerprint) {
+        return Err(Problem::conflict(
+            "The list or the inventory has changed since that plan was made; nothing was enqueued.",
+        ));
+    }
+    let enqueued = if meant.dry_run {
+        None
+    } else {
+        let by = operator.actor();
+        Some(lists.enqueue(&list, &fingerprint, by).await?)
+    };
+    app.hub.forget().await;
+    Ok(Json(Listed {
+        plan,
+        plan_sha256: fingerprint,
+        enqueued,
+    }))
+}
+
+/// Whose devices are meant.
+async fn tenant(
+    app: &App,
+    lists: &dyn Lists,
+    campaign: &str,
+    said: Option<&str>,
+) -> Result<TenantName, Problem> {
+    if let Some(said) = said {
+        return TenantName::new(said).map_err(|error| Problem::senseless(format!("{error}.")));
+    }
+    if let Some(known) = app.ledger.campaign(campaign).await? {
+        return Ok(known.tenant);
+    }
+    match lists.tenants().as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(Problem::senseless(
+            "`tenant` says whose devices are meant: the settings do not have exactly one.",
+        )),
+    }
+}
+
+/// Takes the list to the disk as it comes; only its owner can read it there.
+async fn received(body: Body) -> Result<NamedTempFile, Problem> {
+    let kept = |error: std::io::Error| {
+        Problem::conflict(format!("The list cannot be kept for its plan: {error}."))
+    };
+    let mut file = NamedTempFile::new().map_err(kept)?;
+    let mut bytes = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| Problem::unclear(format!("{error}.")))?;
+        bytes += chunk.len();
+        if bytes > LIST_MAX_BYTES {
+            return Err(Problem::too_large(LIST_MAX_BYTES));
+        }
+        file.write_all(&chunk).map_err(kept)?;
+    }
+    file.flush().map_err(kept)?;
+    Ok(file)
+}

@@ -1,0 +1,129 @@
+//! What programs do by the API that asks a tenant's Graph: a list enqueued, verified, taken back.
+
+use e2e::Bench;
+use repilot_graph_sim::Scenario;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
+
+use crate::PROGRAM;
+
+/// A dashboard, and a program that may act by it.
+struct Caller {
+    url: String,
+    token: String,
+    _dashboard: Child,
+}
+
+impl Caller {
+    async fn over(bench: &Bench) -> Self {
+        let mut dashboard = bench.start(&["dashboard", "--listen", "127.0.0.1:0", "--json"]);
+        let mut lines = BufReader::new(dashboard.stdout.take().unwrap()).lines();
+        let mut text = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let said: Value = serde_json::from_str(&text).unwrap();
+        let create = ["token", "create", "robot", "--role", "operator", "--json"];
+        let token = bench.run(&create).await.expect(0).json();
+        Self {
+            url: said["url"].as_str().unwrap().to_owned(),
+            token: token["token"].as_str().unwrap().to_owned(),
+            _dashboard: dashboard,
+        }
+    }
+
+    async fn post(&self, path: &str, kind: &str, body: String) -> (u16, Value) {
+        let answer = e2e::http()
+            .post(format!("{}/api/v1/campaigns/{path}", self.url))
+            .bearer_auth(&self.token)
+            .header("content-type", kind)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        (
+            status,
+            serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
+        )
+    }
+
+    async fn act(&self, path: &str, body: Value) -> (u16, Value) {
+        self.post(path, "application/json", body.to_string()).await
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_planned_enqueued_verified_and_taken_back_by_the_api() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 30).await;
+    let inventory = || serde_json::to_string(&bench.simulator.devices(0)).unwrap();
+    let before = inventory();
+    let caller = Caller::over(&bench).await;
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap() + "\nNOWHERE\n";
+    let enqueue = async |query: &str| {
+        let path = format!("spring/lists?list=devices.txt{query}");
+        caller.post(&path, "text/plain", list.clone()).await
+    };
+
+    // The same plan as the command line's; nothing is enqueued.
+    let (status, planned) = enqueue("&dry_run=true").await;
+    assert_eq!(status, 200, "{planned}");
+    assert_eq!(planned["enqueued"], Value::Null);
+    bench.write("given.txt", &list);
+    let plan = ["plan", "given.txt", "--json"];
+    let plan = bench.run(&plan).await.expect(0).json();
+    for key in ["planned", "refused", "inventory", "list_sha256"] {
+        assert_eq!(planned["plan"][key], plan[key], "{key}: {planned}");
+    }
+    bench.run(&["status", "spring"]).await.expect(1);
+    let (status, problem) = enqueue("&plan_sha256=another").await;
+    assert_eq!(status, 409, "{problem}");
+    let sha256 = planned["plan_sha256"].as_str().unwrap();
+    let (status, enqueued) = enqueue(&format!("&plan_sha256={sha256}")).await;
+    assert_eq!(
+        (status, &enqueued["enqueued"]),
+        (200, &json!(30)),
+        "{enqueued}"
+    );
+    let (_, again) = enqueue("").await;
+    assert_eq!(again["enqueued"], 0);
+    bench.run(&["worker", "--until-empty"]).await.expect(0);
+
+    let (status, young) = caller.act("spring/verify", Value::Null).await;
+    assert_eq!(status, 409, "{young}");
+    let now = json!({ "after_ms": 0 });
+    let (status, verified) = caller.act("spring/verify", now).await;
+    assert_eq!(status, 200, "{verified}");
+    assert_eq!(verified["verification"]["verified"], 30, "{verified}");
+
+    let (status, plan) = caller.act("spring/rollback/plan", Value::Null).await;
+    assert_eq!(status, 200, "{plan}");
+    let other = json!({ "plan_sha256": "another" });
+    let (status, _) = caller.act("spring/rollback", other).await;
+    assert_eq!(status, 409);
+    let this = json!({ "plan_sha256": plan["plan_sha256"] });
+    let (status, back) = caller.act("spring/rollback", this).await;
+    assert_eq!(
+        (status, &back["name"]),
+        (200, &json!("spring-rollback")),
+        "{back}"
+    );
+    assert_eq!(back["counts"]["total"], plan["devices"]);
+    let (status, _) = caller.act("spring/rollback", Value::Null).await;
+    assert_eq!(status, 409, "it is under way");
+    assert_ne!(inventory(), before);
+    bench.run(&["worker", "--until-empty"]).await.expect(0);
+    assert_eq!(inventory(), before);
+    let audit = bench.run(&["audit", "list", "--json"]).await.json();
+    for event in ["plan-accepted", "verified", "rolled-back"] {
+        let by_it = |row: &&Value| row["event"] == event && row["actor"] == "token robot";
+        assert!(
+            audit.as_array().unwrap().iter().any(|row| by_it(&row)),
+            "{event}"
+        );
+    }
+}
