@@ -14,7 +14,6 @@ mod lanes;
 mod lease;
 mod leave;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod model;
 mod outage;
 mod policy;

@@ -452,7 +452,7 @@ impl ReferenceStateMachine for Model {
         };
         let rescues = if state.is_lost_any() { 24 } else { 2 };
         let dead = state.places(JobState::Dead);
-        let (requeues, requeued) = if dead.is_empty() {
+        let (again, dead) = if dead.is_empty() {
             (1, job.clone().boxed())
         } else {
             (12, select(dead).boxed())
@@ -486,7 +486,7 @@ impl ReferenceStateMachine for Model {
             2 => job.clone().prop_map(Event::Recall),
             1 => Just(Event::Pause),
             4 => Just(Event::Resume),
-            requeues => requeued.prop_map(Event::Requeue),
+            again => dead.prop_map(Event::Requeue),
             1 => select(vec![
                 Event::Discard(0),
                 Event::Skip(state.jobs.len() - 1),

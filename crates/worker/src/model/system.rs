@@ -416,7 +416,10 @@ impl System {
         assert!(found.is_sound(), "{found:?}");
         let campaign = self.ledger.campaign("model").await.unwrap().unwrap();
         let rows = self.rows().await;
-        let count = |state| rows.iter().filter(|row| row.state == state).count() as i64;
+        let count = |state| {
+            let rows = rows.iter().filter(|row| row.state == state);
+            i64::try_from(rows.count()).unwrap()
+        };
         let counts = &campaign.counts;
         assert_eq!(
             [
