@@ -15,6 +15,7 @@ mod ledgers;
 mod look;
 mod notify;
 mod plans;
+mod reassign;
 #[cfg(unix)]
 mod rollbacks;
 mod searches;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use repilot_domain::{By, DeadReason, JobState, Role, TenantName, Verification};
+use repilot_domain::{Action, By, DeadReason, JobState, Role, TenantName, Verification};
 use repilot_ledger::JobCursor;
 use repilot_producer::Condition;
 
@@ -137,6 +137,18 @@ pub(crate) struct SelectionArguments {
     /// column says]
     #[arg(long, value_name = "KIND")]
     pub(crate) by: Option<By>,
+    /// What is done to them: unassign; assign, to whom the list names; or reassign, which does one
+    /// and then the other [default: unassign]
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<Action>,
+    /// The list's column that says who is to be assigned [default: one that can mean nothing else,
+    /// as `New user` or `Assign to`]
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) user_column: Option<String>,
+    /// Ask the tenant's directory for each of them: one whom it does not know, or who is disabled, is
+    /// refused
+    #[arg(long)]
+    pub(crate) check_users: bool,
     /// Tenant of the settings [default: the only one]
     #[arg(long)]
     pub(crate) tenant: Option<TenantName>,
@@ -156,7 +168,7 @@ pub(crate) struct SelectionArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) save_plan: Option<PathBuf>,
     /// Precisely this saved plan; refused when its lists or the inventory have changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "tenant"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "action", "user_column", "check_users", "tenant"])]
     pub(crate) plan: Option<PathBuf>,
 }
 

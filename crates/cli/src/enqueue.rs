@@ -25,10 +25,11 @@ pub(crate) async fn enqueue(
     let new = NewCampaign {
         name: campaign.to_owned(),
         tenant: target.tenant.name.clone(),
-        action: Action::Unassign,
+        action: target.selection.action,
         rolls_back: None,
     };
     let selection = &target.selection;
+    let action = selection.action;
     // What was planned may have been looked at for a long time since.
     selection.verify()?;
     let by = &app.actor;
@@ -43,6 +44,7 @@ pub(crate) async fn enqueue(
     }
     // What a report holds the campaign against.
     let plan = json!({
+        "action": action,
         "devices": made.plan.summary.planned,
         "refused": made.plan.summary.refused,
         "plan_sha256": made.devices_sha256,
@@ -57,7 +59,7 @@ pub(crate) async fn enqueue(
         let job = |planned: &PlannedDevice| NewJob {
             device: made.inventory.devices()[planned.index].clone(),
             line: planned.line,
-            task: Task::default(),
+            task: task(planned, action),
         };
         let jobs: Vec<NewJob> = chunk.iter().map(job).collect();
         let enqueued = ledger.enqueue(opened.id, &jobs, app.now()).await?;
@@ -75,6 +77,25 @@ pub(crate) async fn enqueue(
             .await?;
     }
     Ok(total)
+}
+
+/// What is to be done to a planned device.
+fn task(planned: &PlannedDevice, action: Action) -> Task {
+    let Some(user) = &planned.new_user else {
+        return Task {
+            action,
+            ..Task::default()
+        };
+    };
+    Task {
+        action,
+        new_user: user.user_principal_name.clone(),
+        new_user_name: user.display_name.clone(),
+        rolls_back: None,
+        // A campaign may last for hours, and whoever came since the inventory was listed would lose
+        // the device to somebody else.
+        look_first: true,
+    }
 }
 
 /// The lists that the ledger keeps of a selection: itself, and where it is more than one list as it
@@ -123,7 +144,8 @@ async fn record_refusals(
 ) -> anyhow::Result<()> {
     let mut pending: Vec<Refusal> = Vec::with_capacity(CHUNK);
     let mut of_list = 0;
-    for step in selection.steps(&made.inventory, made.plan.planned_at)? {
+    let steps = selection.steps(&made.inventory, made.plan.planned_at)?;
+    for step in steps.knowing(&made.known) {
         let step = step?;
         let Resolution::Refused(refused) = step.resolution else {
             continue;

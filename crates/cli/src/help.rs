@@ -21,6 +21,7 @@ Examples:
   repilot run devices.csv --simulate            rehearse, with a ledger of its own
   repilot run devices.csv --tenant contoso      plan, ask, unassign; again, to resume
   repilot run devices.csv --campaign spring -y  under a name, without a question
+  repilot run moves.csv --action reassign       unassign, then assign to whom each row names
   repilot run devices.csv --dashboard           with pages in the browser meanwhile
   cut -f1 list.tsv | repilot run - --yes        from standard input
   repilot run devices.csv --canary 20           20 devices first, then it waits for `campaign resume`
@@ -32,6 +33,8 @@ Examples:
   repilot plan devices.csv                      what would be done, and what refused
   repilot plan berlin.xlsx rome.json.gz         several lists of any kind
   repilot plan --where tag=KIOSK --except vip.csv
+  repilot plan moves.csv --action reassign --check-users
+  repilot plan moves.csv --action assign --user-column 'Assigned User'
   repilot plan devices.csv --save-plan plan.json --rejects refused.csv
   repilot plan devices.csv --json               the same, every refused row, for a script";
 
@@ -56,6 +59,7 @@ Examples:
   repilot enqueue devices.csv --campaign spring
   repilot enqueue more.csv --campaign spring    adds what is not in it yet
   repilot enqueue --plan plan.json --campaign spring
+  repilot enqueue moves.csv --action reassign --campaign moves
   repilot enqueue devices.csv --campaign spring --not-before 22:00 --deadline +12h
   repilot worker --until-empty                  and drain it";
 

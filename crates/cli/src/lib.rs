@@ -6,6 +6,8 @@ mod app;
 mod args;
 mod commands;
 mod control_args;
+mod deed;
+mod directory;
 mod drain;
 mod enqueue;
 mod exit;

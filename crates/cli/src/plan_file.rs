@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use repilot_domain::{By, TenantName, Timestamp};
+use repilot_domain::{Action, By, TenantName, Timestamp};
 use repilot_producer::Selection;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,13 @@ pub(crate) struct PlanFile {
     conditions: Vec<String>,
     except: Vec<PathBuf>,
     by: Option<By>,
+    #[serde(default)]
+    action: Action,
+    #[serde(default)]
+    user_column: Option<String>,
+    /// Whether the directory was asked for the users, and is to be asked again.
+    #[serde(default)]
+    pub(crate) check_users: bool,
     /// Of the lists and conditions together.
     selection_sha256: String,
     /// Of what the inventory said.
@@ -33,7 +40,7 @@ pub(crate) struct PlanFile {
     inventory_listed_at: Timestamp,
     pub(crate) made_at: Timestamp,
     devices: u64,
-    /// Of the planned devices' ids, in order.
+    /// Of the planned devices' ids and whom they are assigned to, in order.
     devices_sha256: String,
 }
 
@@ -45,6 +52,7 @@ pub(crate) struct Facts {
     pub(crate) made_at: Timestamp,
     pub(crate) devices: u64,
     pub(crate) devices_sha256: String,
+    pub(crate) check_users: bool,
 }
 
 /// Where the parts of a selection came from.
@@ -71,6 +79,9 @@ pub(crate) fn save(
             .collect(),
         except: found_again(origins.except)?,
         by: selection.by,
+        action: selection.action,
+        user_column: selection.user_column.clone(),
+        check_users: facts.check_users,
         selection_sha256: selection.sha256(),
         inventory_sha256: facts.inventory_sha256,
         inventory_listed_at: facts.inventory_listed_at,
@@ -139,6 +150,8 @@ impl PlanFile {
             conditions: conditions?,
             except: open(&self.except)?,
             by: self.by,
+            action: self.action,
+            user_column: self.user_column.clone(),
         };
         if selection.sha256() != self.selection_sha256 {
             return Err(self.outdated("a list has changed since the plan was made"));
@@ -152,7 +165,7 @@ impl PlanFile {
             return Err(self.outdated("the inventory has changed since the plan was made"));
         }
         if devices_sha256 != self.devices_sha256 {
-            return Err(self.outdated("the plan would come to other devices now"));
+            return Err(self.outdated("the plan would come to other devices or users now"));
         }
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repilot_domain::By;
-use repilot_producer::REFUSALS_SHOWN;
+use repilot_domain::{Action, By};
+use repilot_producer::{PlanSummary, REFUSALS_SHOWN};
 
+use crate::deed;
 use crate::output::{lasting, moment, plain, rendered, say, table};
 use crate::planning::Plan;
 
@@ -21,15 +22,18 @@ pub(crate) fn show(plan: &Plan) {
 pub(crate) fn described(plan: &Plan) -> String {
     let summary = &plan.summary;
     let mut lines = vec![format!(
-        "Plan for {} in tenant {}: unassign the user of {} devices (of {} in the inventory of {})",
+        "Plan for {} in tenant {}: {} (of {} in the inventory of {})",
         plain(&plan.list),
         plan.tenant,
-        summary.planned,
+        deed::planned(summary),
         plan.inventory,
         moment(plan.inventory_listed_at)
     )];
     for part in &plan.understood {
         lines.push(format!("  read as        {}", plain(part)));
+    }
+    for hint in &plan.hints {
+        lines.push(format!("  hint           {hint}"));
     }
     if summary.planned > 0 {
         let duration = Duration::from_millis(plan.duration_ms);
@@ -54,10 +58,15 @@ pub(crate) fn described(plan: &Plan) -> String {
             lines.push(format!("  {name:<14} {count} {what}"));
         }
     };
+    let without_user = match summary.action {
+        // They are as they should be.
+        Action::Assign => 0,
+        Action::Unassign | Action::Reassign => summary.without_user,
+    };
     counted(
-        summary.without_user,
+        without_user,
         "without user",
-        "have none in Intune; the call is sent for them as well",
+        "have none in Intune; the call to unassign is sent for them as well",
     );
     counted(
         summary.partly_unknown,
@@ -86,14 +95,22 @@ pub(crate) fn described(plan: &Plan) -> String {
         "name no device of the inventory, and take nothing out",
     );
     if !summary.first.is_empty() {
-        let mut first = table(&[" first devices", "model", "group tag", "user"]);
+        let mut header = vec![" first devices", "model", "group tag", "user"];
+        if summary.action.needs_user() {
+            header.push("new user");
+        }
+        let mut first = table(&header);
         for device in &summary.first {
-            first.add_row([
+            let mut cells = vec![
                 format!(" {}", plain(&device.serial)),
                 plain(&device.model),
                 plain(&device.group_tag),
                 plain(&device.user),
-            ]);
+            ];
+            if summary.action.needs_user() {
+                cells.push(plain(&device.new_user));
+            }
+            first.add_row(cells);
         }
         lines.push(rendered(&first));
     }
@@ -126,20 +143,25 @@ fn groups(lines: &mut Vec<String>, name: &str, groups: &BTreeMap<String, u64>) {
     lines.push(format!("  {name:<14} {}", words.join(", ")));
 }
 
-fn refusals(lines: &mut Vec<String>, plan: &Plan) {
-    let summary = &plan.summary;
-    if summary.refused == 0 {
-        return;
-    }
+/// Refused rows by their reason, in words.
+pub(crate) fn reasons(summary: &PlanSummary) -> String {
     let reasons: Vec<String> = summary
         .refused_by_reason
         .iter()
         .map(|(reason, count)| format!("{} {count}", reason.as_str()))
         .collect();
+    reasons.join(", ")
+}
+
+fn refusals(lines: &mut Vec<String>, plan: &Plan) {
+    let summary = &plan.summary;
+    if summary.refused == 0 {
+        return;
+    }
     lines.push(format!(
         "  refused        {} rows: {}",
         summary.refused,
-        reasons.join(", ")
+        reasons(summary)
     ));
     let several = plan.understood.len() > 1;
     let mut refused = table(&["   line", "value", "reason", "because"]);

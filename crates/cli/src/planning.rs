@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use repilot_dashboard::Progress;
-use repilot_domain::{CampaignId, TenantName, Timestamp};
+use repilot_domain::{Action, CampaignId, TenantName, Timestamp};
 use repilot_ledger::Ledger;
-use repilot_producer::{Fingerprint, Inventory, PlanSummary, Rejects, Resolution, Selection};
+use repilot_producer::{
+    Fingerprint, Foreknowledge, Inventory, NewUser, PlanSummary, Promised, Rejects, Resolution,
+    Selection,
+};
 use serde::Serialize;
 
 use crate::app::App;
@@ -19,6 +22,7 @@ use crate::plan_file::{self, Facts, Origins};
 use crate::private;
 use crate::progress::ShareBar;
 use crate::target::Target;
+use crate::{deed, directory, plan_text};
 
 /// Rows between two signs of life.
 const SHOWN_EVERY: u64 = 20_000;
@@ -43,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) duration_ms: u64,
     /// When they would end, begun now.
     pub(crate) ends_at: Timestamp,
+    /// What somebody may have meant otherwise.
+    pub(crate) hints: Vec<String>,
     #[serde(flatten)]
     pub(crate) summary: PlanSummary,
 }
@@ -51,19 +57,23 @@ pub(crate) struct Plan {
 pub(crate) struct Made {
     pub(crate) plan: Plan,
     pub(crate) inventory: Inventory,
+    /// What was known of users and devices beforehand.
+    pub(crate) known: Foreknowledge,
     /// Exactly the devices that are to be enqueued.
     pub(crate) devices: Vec<PlannedDevice>,
-    /// Of their ids, in order.
+    /// Of their ids and whom they are assigned to, in order.
     pub(crate) devices_sha256: String,
 }
 
 /// A device of a plan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct PlannedDevice {
     /// Its place in the inventory.
     pub(crate) index: usize,
     /// Where its list named it.
     pub(crate) line: u64,
+    /// Who is to be assigned; apart, for mostly there is nobody.
+    pub(crate) new_user: Option<Box<NewUser>>,
 }
 
 /// How a plan is made.
@@ -99,13 +109,16 @@ pub(crate) async fn plan(
         .await?;
     let now = app.now();
     let selection = &target.selection;
-    let resolved = resolve(
-        selection,
-        &inventory,
-        now,
-        arguments.rejects.as_deref(),
-        making,
-    )?;
+    let mut known = promised(ledger, selection.action, making.campaign).await?;
+    if target.check_users {
+        let users = {
+            let resolved = resolve(selection, &inventory, &known, now, None, making)?;
+            directory::distinct(&resolved.devices)
+        };
+        known.accounts = directory::ask(app, ledger, &target.tenant, users).await?;
+    }
+    let rejects = arguments.rejects.as_deref();
+    let resolved = resolve(selection, &inventory, &known, now, rejects, making)?;
     if let Some(promised) = &target.promised {
         promised.holds(&inventory.sha256(), &resolved.devices_sha256)?;
     }
@@ -121,6 +134,7 @@ pub(crate) async fn plan(
             made_at: now,
             devices: resolved.summary.planned,
             devices_sha256: resolved.devices_sha256.clone(),
+            check_users: target.check_users,
         };
         plan_file::save(path, selection, &origins, facts)?;
     }
@@ -129,8 +143,9 @@ pub(crate) async fn plan(
         .iter()
         .filter(|planned| busy.contains(inventory.devices()[planned.index].id.as_str()))
         .count() as u64;
+    let steps = selection.action.steps().len() as u64;
     let calls = Calls {
-        writes: resolved.summary.planned,
+        writes: resolved.summary.planned * steps,
         ..Calls::default()
     };
     let duration = least_time(app, ledger, &target.tenant.name, calls).await?;
@@ -145,14 +160,48 @@ pub(crate) async fn plan(
         in_other_campaigns,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         ends_at: now.after(duration),
+        hints: hints(&resolved.summary),
         summary: resolved.summary,
     };
     Ok(Made {
         plan,
         inventory,
+        known,
         devices: resolved.devices,
         devices_sha256: resolved.devices_sha256,
     })
+}
+
+/// Whom a campaign that there is assigns its devices to already.
+async fn promised(
+    ledger: &Ledger,
+    action: Action,
+    campaign: Option<CampaignId>,
+) -> anyhow::Result<Foreknowledge> {
+    let mut known = Foreknowledge::default();
+    let Some(campaign) = campaign.filter(|_| action.needs_user()) else {
+        return Ok(known);
+    };
+    for (device, job, user_principal_name) in ledger.devices_promised(campaign).await? {
+        let promised = Promised {
+            job,
+            user_principal_name,
+        };
+        known.promised.insert(device, promised);
+    }
+    Ok(known)
+}
+
+/// What somebody may have meant otherwise.
+fn hints(summary: &PlanSummary) -> Vec<String> {
+    let mut hints = Vec::new();
+    if summary.unread_new_users > 0 {
+        hints.push(format!(
+            "{} rows say who is to be assigned, and nobody is: --action reassign unassigns and then assigns",
+            summary.unread_new_users
+        ));
+    }
+    hints
 }
 
 /// No file is written over a list that is read.
@@ -178,19 +227,20 @@ fn spare_the_lists(arguments: &SelectionArguments) -> anyhow::Result<()> {
 struct Resolved {
     summary: PlanSummary,
     devices: Vec<PlannedDevice>,
-    /// Of their ids, in order.
+    /// Of their ids and whom they are assigned to, in order.
     devices_sha256: String,
 }
 
 fn resolve(
     selection: &Selection,
     inventory: &Inventory,
+    known: &Foreknowledge,
     now: Timestamp,
     rejects: Option<&Path>,
     making: Making,
 ) -> anyhow::Result<Resolved> {
     let bar = ShareBar::start("planning");
-    let mut steps = selection.steps(inventory, now)?;
+    let mut steps = selection.steps(inventory, now)?.knowing(known);
     if making.every_refusal {
         steps = steps.keeping_every_refusal();
     }
@@ -204,7 +254,7 @@ fn resolve(
                     "does the folder exist, and is it yours? nothing was enqueued",
                 )
             })?;
-            Some(Rejects::new(created, &selection.lists).with_context(failed)?)
+            Some(Rejects::new(created, selection).with_context(failed)?)
         }
         None => None,
     };
@@ -218,18 +268,27 @@ fn resolve(
             let message = format!("planning: {rows} rows, {} devices", devices.len());
             bar.show(steps.progress(), &message);
         }
-        match &step.resolution {
-            Resolution::Planned { index, device } => {
-                devices.push(PlannedDevice {
-                    index: *index,
-                    line: step.line,
-                });
+        match step.resolution {
+            Resolution::Planned {
+                index,
+                device,
+                new_user,
+            } => {
                 fingerprint.part(device.id.as_str());
+                if let Some(user) = &new_user {
+                    fingerprint.part(&user.user_principal_name);
+                    fingerprint.part(&user.display_name);
+                }
+                devices.push(PlannedDevice {
+                    index,
+                    line: step.line,
+                    new_user: new_user.map(Box::new),
+                });
             }
             Resolution::Merged { .. } | Resolution::LeftOut => {}
             Resolution::Refused(refused) => {
                 if let (Some(file), Some(list), Some(cells)) = (&mut file, step.list, &step.cells) {
-                    file.write(list, cells, refused)
+                    file.write(list, cells, &refused)
                         .context("cannot write the refused rows")?;
                 }
             }
@@ -248,8 +307,9 @@ fn resolve(
 /// What is asked before a plan is enqueued.
 pub(crate) fn question(plan: &Plan, tenant: &TenantName) -> String {
     format!(
-        "Enqueue {} devices of tenant {tenant} to have their users unassigned?",
-        plan.summary.planned
+        "Enqueue {} devices of tenant {tenant} {}?",
+        plan.summary.planned,
+        deed::fate(&plan.summary)
     )
 }
 
@@ -267,7 +327,13 @@ pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> 
     let summary = &plan.summary;
     if summary.planned == 0 {
         let out = summary.left_out_by_condition + summary.left_out_by_exception;
-        let message = if out > 0 {
+        let message = if out == 0 && summary.refused_for_users() > 0 {
+            let reasons = plan_text::reasons(summary);
+            format!(
+                "none of the {} rows of {} can be done: {reasons}",
+                summary.rows, plan.list
+            )
+        } else if out > 0 {
             format!(
                 "of the {} rows of {} no device of tenant `{}` is left: conditions and exceptions take out {out}",
                 summary.rows, plan.list, plan.tenant

@@ -1,11 +1,23 @@
 //! What a campaign came to.
 
-use repilot_domain::{CampaignStatus, CanaryPhase, DeadReason, Timestamp, Verification};
+use repilot_domain::{Action, CampaignStatus, CanaryPhase, DeadReason, Timestamp, Verification};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
 use crate::output::{lasting, moment, plain};
 use crate::{control_args, progress};
+
+/// How many jobs stand between two steps, if any does.
+fn between(jobs: i64) -> Option<String> {
+    let jobs = match jobs {
+        0 => return None,
+        1 => "1 job".to_owned(),
+        jobs => format!("{jobs} jobs"),
+    };
+    Some(format!(
+        "  between    {jobs} between two steps: unassigned, and not yet assigned to the new user"
+    ))
+}
 
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
 pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
@@ -24,6 +36,9 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
         },
     };
     let mut lines = vec![format!("Campaign {} {state}", campaign.name)];
+    if campaign.action != Action::Unassign {
+        lines.push(format!("  action     {}", campaign.action));
+    }
     lines.push(format!(
         "  succeeded  {} of {}",
         counts.succeeded, counts.total
@@ -31,6 +46,7 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
     if counts.open() > 0 {
         lines.push(format!("  left       {}", counts.open()));
     }
+    lines.extend(between(counts.between_steps));
     for (label, count) in [("cancelled", counts.cancelled), ("skipped", counts.skipped)] {
         if count > 0 {
             lines.push(format!("  {label:9}  {count}"));

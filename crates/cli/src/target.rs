@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use repilot_domain::CampaignStatus;
 use repilot_graph_sim::{Fleet, Scenario, Simulator};
+use repilot_ledger::Campaign;
 use repilot_producer::{DeviceList, Selection};
 use repilot_worker::Tenant;
 
@@ -19,6 +21,8 @@ const FLEET: usize = 1_000;
 pub(crate) struct Target {
     pub(crate) selection: Selection,
     pub(crate) tenant: Tenant,
+    /// Whether the directory is asked for the users who are to be assigned.
+    pub(crate) check_users: bool,
     /// What the plan file holds it to.
     pub(crate) promised: Option<plan_file::PlanFile>,
     /// Lives as long as the rehearsal.
@@ -36,12 +40,17 @@ pub(crate) async fn target(
         Some(promised) => (promised.selection()?, Some(&promised.tenant)),
         None => (selection(arguments)?, arguments.tenant.as_ref()),
     };
+    let check_users = match &promised {
+        Some(promised) => promised.check_users,
+        None => arguments.check_users,
+    };
     let Some(simulation) = simulation.filter(|simulation| simulation.simulate) else {
         let name = tenants::choose(&app.settings, tenant)?;
         let tenant = tenants::build(&app.settings, &app.clock, &name)?;
         return Ok(Target {
             selection,
             tenant,
+            check_users,
             promised,
             simulator: None,
         });
@@ -57,6 +66,7 @@ pub(crate) async fn target(
     Ok(Target {
         selection,
         tenant,
+        check_users,
         promised,
         simulator: Some(simulator),
     })
@@ -85,12 +95,66 @@ fn selection(arguments: &SelectionArguments) -> anyhow::Result<Selection> {
             paths.iter().map(|path| open_list(path)).collect();
         lists
     };
-    Ok(Selection {
+    let action = arguments.action.unwrap_or_default();
+    if !action.needs_user() && (arguments.user_column.is_some() || arguments.check_users) {
+        return Err(Failure::error(
+            format!("nobody is to be assigned: the action is {action}"),
+            "--user-column and --check-users go with --action assign or --action reassign",
+        ));
+    }
+    let selection = Selection {
         lists: open(&arguments.lists)?,
         conditions: arguments.conditions.clone(),
         except: open(&arguments.except)?,
         by: arguments.by,
-    })
+        action,
+        user_column: arguments.user_column.clone(),
+    };
+    // Before anything is asked of the tenant.
+    selection.check()?;
+    Ok(selection)
+}
+
+impl Target {
+    /// A campaign of another tenant, one that does something else, or one that was cancelled, is none
+    /// to go on with.
+    pub(crate) fn fits(&self, campaign: &Campaign) -> anyhow::Result<()> {
+        let name = &campaign.name;
+        if campaign.tenant != self.tenant.name {
+            return Err(Failure::error(
+                format!(
+                    "campaign `{name}` belongs to tenant `{}`, not to `{}`",
+                    campaign.tenant, self.tenant.name
+                ),
+                "choose another name with --campaign NAME, or its tenant with --tenant",
+            ));
+        }
+        if campaign.status == CampaignStatus::Cancelled {
+            return Err(Failure::error(
+                format!("campaign `{name}` was cancelled"),
+                "choose another name with --campaign NAME",
+            ));
+        }
+        if campaign.rolls_back.is_some() {
+            return Err(Failure::error(
+                format!("campaign `{name}` takes another one back, and takes no lists"),
+                "choose another name with --campaign NAME; nothing was enqueued",
+            ));
+        }
+        if campaign.action != self.selection.action {
+            return Err(Failure::error(
+                format!(
+                    "campaign `{name}` does something else with its devices: {}, not {}",
+                    campaign.action, self.selection.action
+                ),
+                format!(
+                    "choose another name with --campaign NAME, or say --action {}; nothing was enqueued",
+                    campaign.action
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn open_list(path: &Path) -> anyhow::Result<DeviceList> {

@@ -62,10 +62,12 @@ impl Planner {
             conditions: Vec::new(),
             except: Vec::new(),
             by: None,
+            ..Selection::default()
         };
         let target = Target {
             selection,
             tenant,
+            check_users: false,
             promised: None,
             simulator: None,
         };

@@ -3,9 +3,10 @@
 use crate::words;
 
 /// What a campaign does to each of its devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Action {
     /// The user is unassigned.
+    #[default]
     Unassign,
     /// A user is assigned.
     Assign,

@@ -21,6 +21,8 @@ pub struct Scenario {
     pub missing: Vec<String>,
     /// Patterns of user principal names that the directory lacks.
     pub missing_users: Vec<String>,
+    /// Patterns of user principal names whose accounts are disabled.
+    pub disabled_users: Vec<String>,
     /// How long an answer takes.
     pub latency: Latency,
     /// What a tenant grants.
@@ -96,6 +98,7 @@ impl Default for Scenario {
             token_roles: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
             missing: Vec::new(),
             missing_users: Vec::new(),
+            disabled_users: Vec::new(),
             latency: Latency::default(),
             quota: Quota::default(),
             writes_of_tenants: Vec::new(),
@@ -149,9 +152,12 @@ impl Scenario {
 
     /// Whether the directory lacks a user.
     pub(crate) fn lacks_user(&self, user: &str) -> bool {
-        let user = user.to_lowercase();
-        let fits = |pattern: &String| fits(&pattern.to_lowercase(), &user);
-        self.missing_users.iter().any(fits)
+        any_fits(&self.missing_users, user)
+    }
+
+    /// Whether a user's account is disabled.
+    pub(crate) fn disables_user(&self, user: &str) -> bool {
+        any_fits(&self.disabled_users, user)
     }
 
     /// Whether the inventory lacks a serial.
@@ -159,6 +165,14 @@ impl Scenario {
     pub fn lacks(&self, serial: &str) -> bool {
         self.missing.iter().any(|pattern| fits(pattern, serial))
     }
+}
+
+/// Whether any pattern fits a user, whatever their case.
+fn any_fits(patterns: &[String], user: &str) -> bool {
+    let user = user.to_lowercase();
+    patterns
+        .iter()
+        .any(|pattern| fits(&pattern.to_lowercase(), &user))
 }
 
 #[cfg(test)]

@@ -427,7 +427,11 @@ impl World {
                 first.unwrap_or_default() + chars.as_str()
             })
             .collect();
-        Reply::Json(json!({ "userPrincipalName": name, "displayName": words.join(" ") }))
+        Reply::Json(json!({
+            "userPrincipalName": name,
+            "displayName": words.join(" "),
+            "accountEnabled": !self.scenario.disables_user(name),
+        }))
     }
 
     fn page(

@@ -64,7 +64,7 @@ impl Addresses {
     pub(crate) fn user(&self, user_principal_name: &str) -> Option<String> {
         let user = segment(user_principal_name)?;
         Some(format!(
-            "{}/{user}?$select=userPrincipalName,displayName",
+            "{}/{user}?$select=userPrincipalName,displayName,accountEnabled",
             self.users
         ))
     }
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             addresses.user("ada_fabrikam.com#EXT#@contoso.com").unwrap(),
             "https://graph.microsoft.com/v1.0/users/\
-             ada%5Ffabrikam%2Ecom%23EXT%23%40contoso%2Ecom?$select=userPrincipalName,displayName"
+             ada%5Ffabrikam%2Ecom%23EXT%23%40contoso%2Ecom?$select=userPrincipalName,displayName,accountEnabled"
         );
     }
 

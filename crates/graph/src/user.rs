@@ -7,4 +7,6 @@ pub struct User {
     pub user_principal_name: String,
     /// Empty where there is none.
     pub display_name: String,
+    /// Whether they may sign in; `None` where the app may not know.
+    pub is_enabled: Option<bool>,
 }

@@ -27,6 +27,8 @@ pub(crate) struct DirectoryUser {
     user_principal_name: String,
     #[serde(default)]
     display_name: Option<String>,
+    #[serde(default)]
+    account_enabled: Option<bool>,
 }
 
 impl From<DirectoryUser> for User {
@@ -34,6 +36,7 @@ impl From<DirectoryUser> for User {
         Self {
             user_principal_name: user.user_principal_name,
             display_name: user.display_name.unwrap_or_default().trim().to_owned(),
+            is_enabled: user.account_enabled,
         }
     }
 }

@@ -3,14 +3,17 @@
 //! The job stays its worker's. Whoever takes it over after a crash finds how far it was and goes on
 //! there, with a look at the device first.
 
+use std::collections::HashMap;
+
 use repilot_domain::{AttemptOutcome, CampaignId, JobEvent, JobId, JobState, Progress, Timestamp};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::{CALLS, Deltas, THROTTLED};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
-use crate::{Ledger, LedgerError, NewAttempt, attempt};
+use crate::{LedgerError, NewAttempt, attempt};
 
 /// What a worker says of a step that is done while a further one follows.
 #[derive(Debug, Clone)]
@@ -93,20 +96,29 @@ pub(crate) async fn advance(
     Ok(kept)
 }
 
-impl Ledger {
-    /// How many jobs of a campaign stand between two steps: their devices were changed, and are not
-    /// yet what they shall be.
-    pub async fn jobs_between_steps(&self, campaign: CampaignId) -> Result<u64, LedgerError> {
-        let mut reader = self.reader().await?;
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS between_steps FROM jobs
-             WHERE campaign_id = $1 AND steps_done > 0",
-        )
-        .bind(campaign.0)
-        .fetch_one(&mut *reader)
-        .await
-        .doing("count jobs between two steps")?;
-        let count: i64 = Columns::of("jobs", &row).get("between_steps")?;
-        Ok(count.unsigned_abs())
-    }
+/// How many jobs of one campaign, or of each, stand between two steps, whatever became of them: their
+/// devices were changed, and are not yet what they shall be. Only of those that have several steps.
+pub(crate) async fn between_steps(
+    connection: &mut AnyConnection,
+    campaign: Option<CampaignId>,
+) -> Result<HashMap<CampaignId, i64>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT campaigns.id AS campaign_id, COUNT(*) AS between_steps
+         FROM campaigns
+         JOIN jobs ON jobs.campaign_id = campaigns.id
+         WHERE (campaigns.id = $1 OR $1 = 0)
+           AND campaigns.action = 'reassign'
+           AND jobs.steps_done > 0
+         GROUP BY campaigns.id",
+    )
+    .bind(campaign.map_or(0, |id| id.0))
+    .fetch_all(connection)
+    .await
+    .doing("count jobs between two steps")?;
+    let count = |row: &AnyRow| {
+        let columns = Columns::of("jobs", row);
+        let campaign = CampaignId(columns.get("campaign_id")?);
+        Ok((campaign, columns.get("between_steps")?))
+    };
+    rows.iter().map(count).collect()
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, audit, controls};
+use crate::{Ledger, LedgerError, advance, audit, controls};
 
 /// A campaign to be opened.
 #[derive(Debug, Clone)]
@@ -114,6 +114,9 @@ pub struct CampaignCounts {
     pub cancelled: i64,
     /// Jobs that a person set aside.
     pub skipped: i64,
+    /// Jobs that stand between two steps, whatever became of them: their devices were changed, and
+    /// are not yet what they shall be.
+    pub between_steps: i64,
     /// Dead letters by reason.
     pub dead_by_reason: BTreeMap<String, i64>,
     /// Rows of the list that the plan refused, by reason.
@@ -390,7 +393,7 @@ async fn counts(
          WHERE campaign_id = $1 OR $1 = 0",
     )
     .bind(campaign.map_or(0, |id| id.0))
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .doing("read counters")?;
     let mut counts: HashMap<CampaignId, CampaignCounts> = HashMap::new();
@@ -401,6 +404,9 @@ async fn counts(
             .entry(CampaignId(columns.get("campaign_id")?))
             .or_default()
             .add(&name, columns.get("reason")?, columns.get("value")?);
+    }
+    for (id, jobs) in advance::between_steps(connection, campaign).await? {
+        counts.entry(id).or_default().between_steps = jobs;
     }
     Ok(counts)
 }

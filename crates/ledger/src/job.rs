@@ -246,6 +246,23 @@ impl Ledger {
         Ok(rows.into_iter().map(|[device]| device).collect())
     }
 
+    /// The devices that a campaign has jobs for, the jobs, and whom they assign.
+    pub async fn devices_promised(
+        &self,
+        campaign: CampaignId,
+    ) -> Result<Vec<(String, JobId, String)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let sql = format!(
+            "SELECT {} FROM jobs WHERE campaign_id = $1",
+            Dialect::of(&reader).gathered("device_id, id, new_user_principal_name")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(campaign.0);
+        let rows: Vec<(String, i64, String)> =
+            gathered(query, &mut reader, "look for promised devices").await?;
+        let row = |(device, job, user)| (device, JobId(job), user);
+        Ok(rows.into_iter().map(row).collect())
+    }
+
     /// How many due jobs of its campaign go before a pending job; counted up to
     /// `AHEAD_COUNTED`.
     pub async fn ahead_of(&self, job: &Job, now: Timestamp) -> Result<u64, LedgerError> {

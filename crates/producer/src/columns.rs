@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use repilot_domain::By;
 
+use crate::user_column;
+
 /// Where a list names its devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Columns {
@@ -100,6 +102,13 @@ impl Columns {
         self.named.iter().copied()
     }
 
+    /// The columns that say who is to be assigned: the one of that name, or those whose names can
+    /// mean nothing else.
+    pub(crate) fn new_users(&self, named: Option<&str>) -> Vec<usize> {
+        let fits = |column: &usize| user_column::is_meant(&self.header[*column], named);
+        (0..self.header.len()).filter(fits).collect()
+    }
+
     /// A row's cells as they came, but for a hardware hash, which never leaves it.
     pub(crate) fn kept<'a>(&self, cells: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
         let kept = |(column, cell): (usize, Cow<'a, str>)| {
@@ -125,7 +134,10 @@ impl Columns {
 /// Whether two headers mean the same: to us, or to whoever wrote them.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     match (by_property(one), by_property(other)) {
-        (None, None) => normalise(one) == normalise(other),
+        (None, None) => {
+            let both_new = [one, other].map(|name| user_column::is_meant(name, None));
+            both_new == [true, true] || normalise(one) == normalise(other)
+        }
         (one, other) => one == other,
     }
 }
@@ -138,7 +150,7 @@ pub(crate) fn by_property(name: &str) -> Option<By> {
 }
 
 /// Without regard to case, spaces, `_` and `-`.
-fn normalise(cell: &str) -> String {
+pub(crate) fn normalise(cell: &str) -> String {
     cell.chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '\u{feff}'))
         .flat_map(char::to_lowercase)

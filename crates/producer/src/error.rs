@@ -1,5 +1,7 @@
 //! Lists that cannot be read, and what to do about them.
 
+use crate::user_column::COLUMNS_THAT_DO;
+
 /// A list that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
@@ -68,6 +70,35 @@ pub enum ListError {
         /// Why.
         why: &'static str,
     },
+    /// Who is to be assigned is in no column that can be told from the others.
+    #[error("the device list {name} has no column that says who is to be assigned")]
+    NoUserColumn {
+        /// The list.
+        name: String,
+        /// Its columns that may mean a user: perhaps whoever has the device now.
+        perhaps: String,
+    },
+    /// Several columns might say who is to be assigned.
+    #[error("in the device list {name} several columns say who is to be assigned: {columns}")]
+    SeveralUserColumns {
+        /// The list.
+        name: String,
+        /// Those.
+        columns: String,
+    },
+    /// The column that was named is not there.
+    #[error("the device list {name} has no column `{wanted}`; it has {}", if found.is_empty() { "none" } else { found })]
+    NoSuchUserColumn {
+        /// The list.
+        name: String,
+        /// What was asked for.
+        wanted: String,
+        /// Its columns.
+        found: String,
+    },
+    /// Devices without a list have nobody to be assigned to.
+    #[error("conditions alone do not say who is to be assigned to which device")]
+    NoUsers,
     /// It is not what it was when the plan was made.
     #[error("the device list {name} has changed while it was being read")]
     Changed {
@@ -90,6 +121,22 @@ impl ListError {
                 "save it as CSV or as an Excel workbook (.xlsx) and try again".to_owned()
             }
             Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
+            Self::NoUserColumn { perhaps, .. } if perhaps.is_empty() => {
+                format!("name one of the columns {COLUMNS_THAT_DO}, or say which it is with --user-column NAME")
+            }
+            Self::NoUserColumn { perhaps, .. } => format!(
+                "{perhaps} may say who has the device now, and is not taken for it: --user-column NAME says which column is meant"
+            ),
+            Self::SeveralUserColumns { .. } => {
+                "say which one is meant with --user-column NAME; one name may stand there only once"
+                    .to_owned()
+            }
+            Self::NoSuchUserColumn { .. } => {
+                "--user-column takes a header of the list, as it stands there".to_owned()
+            }
+            Self::NoUsers => format!(
+                "give a list with a column such as {COLUMNS_THAT_DO}; --where can narrow it"
+            ),
             Self::Packed { .. } => {
                 "the file is damaged or was not copied to its end: get it again".to_owned()
             }

@@ -119,6 +119,16 @@ impl Format {
         )
     }
 
+    /// The columns that say who is to be assigned.
+    pub(crate) fn new_users(&self, named: Option<&str>) -> Vec<usize> {
+        let columns = match self {
+            Self::Table(_, columns) => Some(columns),
+            Self::Workbook(sheet) => sheet.columns.as_ref(),
+            Self::Json | Self::Plain => None,
+        };
+        columns.map_or_else(Vec::new, |columns| columns.new_users(named))
+    }
+
     /// That a list of this format breaks off, where, and what to do about it.
     pub(crate) fn broken(&self, name: &str, (number, source): Broken) -> ListError {
         let (unit, hint) = match self {

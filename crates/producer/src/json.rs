@@ -5,17 +5,18 @@
 
 use std::io::BufRead as _;
 
-use repilot_domain::By;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use repilot_domain::{By, is_same_user};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::columns::by_property;
-use crate::key::{Bad, Key, Malformed, key_of, keys_of, shown};
+use crate::key::{Bad, Key, Malformed, key_of, keys_of, shown, user_of};
 use crate::reader::RowEnd;
 use crate::rows::{Broken, Bytes};
+use crate::user_column;
 
-/// An item's number, from 1, and its keys.
-type Item = (u64, Result<Vec<Key>, Bad>);
+/// An item's number, from 1, its keys, and who is to be assigned.
+type Item = (u64, Result<Vec<Key>, Bad>, Option<String>);
 
 pub(crate) struct Items {
     reader: Bytes,
@@ -28,6 +29,8 @@ pub(crate) struct Items {
     goes_on: bool,
     /// The same of the object that is being cut, should it turn out to be a page.
     page_goes_on: bool,
+    /// The property that says who is to be assigned, where it was named.
+    user_column: Option<String>,
 }
 
 /// Pages within pages: nobody writes more.
@@ -43,7 +46,7 @@ enum Within {
 }
 
 impl Items {
-    pub(crate) fn new(reader: Bytes) -> Self {
+    pub(crate) fn new(reader: Bytes, user_column: Option<&str>) -> Self {
         Self {
             reader,
             within: Vec::new(),
@@ -51,6 +54,7 @@ impl Items {
             item: Vec::new(),
             goes_on: false,
             page_goes_on: false,
+            user_column: user_column.map(str::to_owned),
         }
     }
 
@@ -60,7 +64,8 @@ impl Items {
             return Ok(None);
         }
         self.number += 1;
-        Ok(Some((self.number, keys(&self.item))))
+        let (keys, new_user) = read(&self.item, self.user_column.as_deref());
+        Ok(Some((self.number, keys, new_user)))
     }
 
     /// Cuts the next item out into `item`; whether there was one.
@@ -236,49 +241,72 @@ fn is_scalar(byte: u8) -> bool {
     )
 }
 
-fn keys(item: &[u8]) -> Result<Vec<Key>, Bad> {
-    match serde_json::from_slice(item) {
-        Ok(Content::Text(text)) => key_of(&text, None).map(|key| vec![key]),
+/// An item's keys, and who is to be assigned.
+fn read(item: &[u8], user_column: Option<&str>) -> (Result<Vec<Key>, Bad>, Option<String>) {
+    let mut deserializer = serde_json::Deserializer::from_slice(item);
+    let content = ContentOf { user_column }
+        .deserialize(&mut deserializer)
+        .and_then(|content| deserializer.end().map(|()| content));
+    match content {
+        Ok(Content::Text(text)) => (key_of(&text, None).map(|key| vec![key]), None),
         Ok(Content::Nameless { is_error }) => {
             let bad = if is_error {
                 Malformed::ErrorAnswer
             } else {
                 Malformed::Nameless
             };
-            Err((bad, String::new()))
+            (Err((bad, String::new())), None)
         }
-        Ok(Content::Properties(mut named)) => {
+        Ok(Content::Properties { mut named, users }) => {
             named.sort_by_key(|(by, _)| *by);
-            keys_of(named.iter().map(|(by, text)| (*by, text.as_str())))
+            let keys = keys_of(named.iter().map(|(by, text)| (*by, text.as_str())));
+            (keys, only(&users))
         }
         Err(_) => {
             // A hash may stand in what does not parse: a word is all that is shown.
             let is_word = item.iter().all(u8::is_ascii_alphanumeric);
             let word = if is_word { item } else { b"" };
-            Err((Malformed::Json, shown(&String::from_utf8_lossy(word))))
+            let word = shown(&String::from_utf8_lossy(word));
+            (Err((Malformed::Json, word)), None)
         }
     }
+}
+
+/// The one user whom properties name; several are none that could be assigned, and shown as they
+/// came.
+fn only(users: &[String]) -> Option<String> {
+    let mut users: Vec<String> = users.iter().map(|user| user_of(user)).collect();
+    users.dedup_by(|one, other| is_same_user(one, other));
+    (!users.is_empty()).then(|| users.join(" | "))
 }
 
 /// What an item says of its device.
 enum Content {
     /// A bare name.
     Text(String),
-    /// Every property that names devices, also where one stands twice; no other is kept.
-    Properties(Vec<(By, String)>),
+    /// Every property that names devices, also where one stands twice, and those that say who is to
+    /// be assigned; no other is kept.
+    Properties {
+        named: Vec<(By, String)>,
+        users: Vec<String>,
+    },
     /// An object without any.
     Nameless { is_error: bool },
 }
 
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
+struct ContentOf<'a> {
+    user_column: Option<&'a str>,
+}
+
+impl<'de> DeserializeSeed<'de> for ContentOf<'_> {
+    type Value = Content;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
+impl<'de> Visitor<'de> for ContentOf<'_> {
     type Value = Content;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -298,20 +326,28 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Content, A::Error> {
-        let mut named = Vec::new();
+        let (mut named, mut users) = (Vec::new(), Vec::new());
         let mut is_error = false;
         while let Some(name) = properties.next_key::<String>()? {
-            let Some(by) = by_property(&name) else {
+            let by = by_property(&name);
+            let is_user = user_column::is_meant(&name, self.user_column);
+            if by.is_none() && !is_user {
                 is_error |= name == "error";
                 properties.next_value::<IgnoredAny>()?;
                 continue;
-            };
-            named.push((by, text(properties.next_value()?)));
+            }
+            let text = text(properties.next_value()?);
+            if is_user {
+                users.push(text.clone());
+            }
+            if let Some(by) = by {
+                named.push((by, text));
+            }
         }
         Ok(if named.is_empty() {
             Content::Nameless { is_error }
         } else {
-            Content::Properties(named)
+            Content::Properties { named, users }
         })
     }
 }

@@ -91,6 +91,24 @@ pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
     Err((bad, shown(text)))
 }
 
+/// More than any user principal name has: one that is longer is seen to be none, and no more of it is
+/// kept.
+const USER_MAX_CHARS: usize = 128;
+
+/// Reads the cell of a user who is to be assigned.
+pub(crate) fn user_of(text: &str) -> String {
+    restored(text.trim()).chars().take(USER_MAX_CHARS).collect()
+}
+
+/// As much of a user as may be shown: what is too long for one may be a hardware hash.
+pub(crate) fn shown_user(user: &str) -> String {
+    if user.chars().count() >= USER_MAX_CHARS {
+        beginning(user)
+    } else {
+        user.chars().filter(|c| !c.is_control()).collect()
+    }
+}
+
 /// The usable keys among some cells; what is wrong with the first where none is.
 pub(crate) fn keys_of<'a>(cells: impl IntoIterator<Item = (By, &'a str)>) -> Result<Vec<Key>, Bad> {
     let mut keys = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! Lists are streamed, whatever their size; the inventory alone is held in memory.
 
+mod assigning;
 mod columns;
 mod condition;
 mod encoding;
@@ -24,8 +25,10 @@ mod shared_texts;
 mod source;
 mod spreadsheet;
 mod table;
+mod user_column;
 mod workbook;
 
+pub use assigning::{Account, Foreknowledge, Promised};
 pub use condition::{Condition, ConditionError};
 pub use error::ListError;
 pub use fingerprint::Fingerprint;
@@ -33,7 +36,9 @@ pub use inventory::Inventory;
 pub use key::{Bad, Key, Malformed};
 pub use list::DeviceList;
 pub use name::campaign_name;
-pub use plan::{FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution};
+pub use plan::{
+    FirstDevice, NewUser, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
+};
 pub use planner::Planner;
 pub use rejects::Rejects;
 pub use rows::{Row, Rows};

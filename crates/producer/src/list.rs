@@ -3,16 +3,23 @@
 use std::io::Read;
 use std::path::Path;
 
+use repilot_domain::Action;
+
 use crate::ListError;
+use crate::columns::shown;
 use crate::encoding::Encoding;
 use crate::format::{Format, recognise, refuse_binary};
 use crate::reader::LineEnds;
 use crate::rows::Rows;
 use crate::source::Source;
+use crate::user_column;
 use crate::workbook::{self, UNPACKED_MAX_BYTES};
 
 /// What is looked at to recognise a list.
 const START_BYTES: u64 = 64 * 1024;
+
+/// Who is to be assigned, in the header that fits JSON items.
+const NEW_USER_PROPERTY: &str = "newUser";
 
 const ZIP: [u8; 4] = *b"PK\x03\x04";
 
@@ -137,8 +144,12 @@ impl DeviceList {
     }
 
     /// The header that fits the cells of its rows.
-    pub(crate) fn header(&self) -> Vec<String> {
-        self.format.header()
+    pub(crate) fn header(&self, action: Action) -> Vec<String> {
+        let mut header = self.format.header();
+        if self.format == Format::Json && action.needs_user() {
+            header.push(NEW_USER_PROPERTY.to_owned());
+        }
+        header
     }
 
     /// How many bytes it has, as far as [`Rows::bytes_read`] counts them.
@@ -150,8 +161,53 @@ impl DeviceList {
 
     /// Reads it from the start.
     pub fn rows(&self) -> Result<Rows, ListError> {
+        self.rows_naming(None)
+    }
+
+    /// Reads it from the start; the column of that name says who is to be assigned, or else the one
+    /// whose name can mean nothing else.
+    pub(crate) fn rows_naming(&self, user_column: Option<&str>) -> Result<Rows, ListError> {
         let source = self.unpacked.as_ref().unwrap_or(&self.original);
-        Rows::new(source, self.encoding, &self.format, self.name.clone())
+        let name = self.name.clone();
+        Rows::new(source, self.encoding, &self.format, name, user_column)
+    }
+
+    /// The column that says who is to be assigned, as its header calls it; that there is none, or
+    /// that several might, is an error. Of JSON, which has no header, each item is looked at.
+    pub(crate) fn user_column(&self, named: Option<&str>) -> Result<String, ListError> {
+        let name = || self.name.clone();
+        let header = match &self.format {
+            Format::Json => return Ok(named.unwrap_or(NEW_USER_PROPERTY).to_owned()),
+            Format::Plain => Vec::new(),
+            Format::Table(..) | Format::Workbook(_) => self.format.header(),
+        };
+        let found = self.format.new_users(named);
+        match (found.as_slice(), named) {
+            ([column], _) => Ok(header[*column].trim().to_owned()),
+            ([], Some(wanted)) => Err(ListError::NoSuchUserColumn {
+                name: name(),
+                wanted: wanted.to_owned(),
+                found: shown(&header),
+            }),
+            ([], None) => {
+                let may = |column: &&String| user_column::may_be_meant(column);
+                let perhaps: Vec<String> = header.iter().filter(may).cloned().collect();
+                Err(ListError::NoUserColumn {
+                    name: name(),
+                    perhaps: shown(&perhaps),
+                })
+            }
+            (several, _) => {
+                let columns: Vec<String> = several
+                    .iter()
+                    .map(|column| header[*column].clone())
+                    .collect();
+                Err(ListError::SeveralUserColumns {
+                    name: name(),
+                    columns: shown(&columns),
+                })
+            }
+        }
     }
 
     /// Whether the bytes are still what they were when the list was opened.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{By, Device};
+use repilot_domain::{Action, By, Device};
 use serde::Serialize;
 
 /// Why a row becomes no job.
@@ -19,6 +19,22 @@ pub enum RefusalReason {
     Contradictory,
     /// It names nothing.
     Malformed,
+    /// It does not say who is to be assigned.
+    NoNewUser,
+    /// What it says is no user principal name.
+    MalformedUser,
+    /// The lists say two users for its device.
+    TwoNewUsers,
+    /// The directory has no such user.
+    UnknownUser,
+    /// The user may not sign in.
+    DisabledUser,
+    /// The user has the device already.
+    AlreadyAssigned,
+    /// Somebody else has the device, and would have to be unassigned first.
+    HasUser,
+    /// The campaign assigns the device to somebody else already.
+    OtherUserInCampaign,
 }
 
 impl RefusalReason {
@@ -31,6 +47,14 @@ impl RefusalReason {
             Self::WrongIdKind => "wrong-id-kind",
             Self::Contradictory => "contradictory",
             Self::Malformed => "malformed",
+            Self::NoNewUser => "no-new-user",
+            Self::MalformedUser => "malformed-user",
+            Self::TwoNewUsers => "two-new-users",
+            Self::UnknownUser => "unknown-user",
+            Self::DisabledUser => "disabled-user",
+            Self::AlreadyAssigned => "already-assigned",
+            Self::HasUser => "has-user",
+            Self::OtherUserInCampaign => "other-user-in-campaign",
         }
     }
 }
@@ -50,6 +74,15 @@ pub struct RefusedRow {
     pub detail: String,
 }
 
+/// Who is to be assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// By whom Graph is told.
+    pub user_principal_name: String,
+    /// What greets them at the device.
+    pub display_name: String,
+}
+
 /// What becomes of a row.
 #[derive(Debug)]
 pub enum Resolution<'a> {
@@ -59,6 +92,8 @@ pub enum Resolution<'a> {
         index: usize,
         /// The device.
         device: &'a Device,
+        /// Who is to be assigned; `None` where nobody is.
+        new_user: Option<NewUser>,
     },
     /// The same device as an earlier line's.
     Merged {
@@ -74,6 +109,8 @@ pub enum Resolution<'a> {
 /// What a plan comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PlanSummary {
+    /// What is done to the devices.
+    pub action: Action,
     /// Rows of the list.
     pub rows: u64,
     /// Devices to act on.
@@ -96,6 +133,10 @@ pub struct PlanSummary {
     pub refused: u64,
     /// The same by reason.
     pub refused_by_reason: BTreeMap<RefusalReason, u64>,
+    /// Users to whom devices are assigned.
+    pub new_users: u64,
+    /// Rows that say who is to be assigned, where nobody is.
+    pub unread_new_users: u64,
     /// Planned devices that show no user.
     pub without_user: u64,
     /// Planned devices by group tag.
@@ -106,6 +147,33 @@ pub struct PlanSummary {
     pub first: Vec<FirstDevice>,
     /// The first few refusals, or every one.
     pub refusals: Vec<RefusedRow>,
+}
+
+impl PlanSummary {
+    /// Rows that name a device of the inventory, and were refused for who is to be assigned to it.
+    #[must_use]
+    pub fn refused_for_users(&self) -> u64 {
+        let for_users = |reason: &RefusalReason| match reason {
+            RefusalReason::Unknown
+            | RefusalReason::Ambiguous
+            | RefusalReason::WrongIdKind
+            | RefusalReason::Contradictory
+            | RefusalReason::Malformed => false,
+            RefusalReason::NoNewUser
+            | RefusalReason::MalformedUser
+            | RefusalReason::TwoNewUsers
+            | RefusalReason::UnknownUser
+            | RefusalReason::DisabledUser
+            | RefusalReason::AlreadyAssigned
+            | RefusalReason::HasUser
+            | RefusalReason::OtherUserInCampaign => true,
+        };
+        let reasons = self.refused_by_reason.iter();
+        reasons
+            .filter(|(reason, _)| for_users(reason))
+            .map(|(_, count)| count)
+            .sum()
+    }
 }
 
 /// One of the first devices of a plan: a person sees whether it is the right list.
@@ -119,6 +187,8 @@ pub struct FirstDevice {
     pub group_tag: String,
     /// Who is assigned.
     pub user: String,
+    /// Who is to be assigned; empty where nobody is.
+    pub new_user: String,
 }
 
 /// As many refusals as a person reads at once.

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use repilot_domain::{By, Device};
+use repilot_domain::{Action, By, Device};
 
-use crate::Inventory;
+use crate::assigning::Assigning;
 use crate::plan::{
     FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
 };
-use crate::resolver::{Found, Resolver};
+use crate::resolver::{Found, Refusal, Resolver};
 use crate::rows::Row;
+use crate::{Foreknowledge, Inventory};
 
 /// As many devices as tell a person whether it is the right list.
 const DEVICES_SHOWN: usize = 10;
@@ -24,6 +25,7 @@ pub struct Planner<'a> {
     /// The line that first named each device; 0 where none has.
     first_lines: Vec<u64>,
     excepted: BTreeSet<usize>,
+    assigning: Assigning<'a>,
     refusals_kept: usize,
     summary: PlanSummary,
 }
@@ -40,6 +42,7 @@ impl<'a> Planner<'a> {
             },
             first_lines: vec![0; inventory.len()],
             excepted: BTreeSet::new(),
+            assigning: Assigning::default(),
             refusals_kept: REFUSALS_SHOWN,
             summary: PlanSummary::default(),
         }
@@ -49,6 +52,21 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn taking_keys_by(mut self, by: Option<By>) -> Self {
         self.resolver.by = by;
+        self
+    }
+
+    /// The same, doing this to the devices.
+    #[must_use]
+    pub fn doing(mut self, action: Action) -> Self {
+        self.assigning = Assigning::new(action, self.inventory);
+        self.summary.action = action;
+        self
+    }
+
+    /// The same, knowing this of users and devices.
+    #[must_use]
+    pub fn knowing(mut self, known: &'a Foreknowledge) -> Self {
+        self.assigning.known = Some(known);
         self
     }
 
@@ -74,6 +92,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Takes note of whom a row says for its device; of all rows, before the first is resolved.
+    pub fn note_user(&mut self, row: &Row, list: &str) {
+        let Ok(keys) = &row.keys else { return };
+        if let Ok(found) = self.resolver.find(keys) {
+            self.assigning.note(found.index, row, list);
+        }
+    }
+
     /// What becomes of the next row of a list; a device that is not meant is left out.
     pub fn resolve(
         &mut self,
@@ -82,6 +108,11 @@ impl<'a> Planner<'a> {
         is_meant: impl FnOnce(&Device) -> bool,
     ) -> Resolution<'a> {
         self.summary.rows += 1;
+        let said = row.new_user.as_deref().filter(|user| !user.is_empty());
+        let is_read = self.summary.action.needs_user();
+        if said.is_some() && !is_read {
+            self.summary.unread_new_users += 1;
+        }
         let found = match &row.keys {
             Ok(keys) => self.resolver.find(keys),
             Err((bad, shown)) => Err((
@@ -90,8 +121,12 @@ impl<'a> Planner<'a> {
                 bad.words().to_owned(),
             )),
         };
-        match found {
-            Ok(found) => self.plan(found, row.line, is_meant),
+        let planned = match found {
+            Ok(found) => self.plan(found, row.line, said, is_meant),
+            Err(refusal) => Err(refusal),
+        };
+        match planned {
+            Ok(resolution) => resolution,
             Err((reason, value, detail)) => self.refuse(RefusedRow {
                 list: list.to_owned(),
                 line: row.line,
@@ -110,15 +145,25 @@ impl<'a> Planner<'a> {
             by: By::Id,
             partly_unknown: false,
         };
-        self.plan(found, line, |_| is_meant)
+        match self.plan(found, line, None, |_| is_meant) {
+            Ok(resolution) => resolution,
+            Err((reason, value, detail)) => self.refuse(RefusedRow {
+                list: String::new(),
+                line,
+                value,
+                reason,
+                detail,
+            }),
+        }
     }
 
     fn plan(
         &mut self,
         found: Found,
         line: u64,
+        said: Option<&str>,
         is_meant: impl FnOnce(&Device) -> bool,
-    ) -> Resolution<'a> {
+    ) -> Result<Resolution<'a>, Refusal> {
         let Found {
             index,
             by,
@@ -127,18 +172,22 @@ impl<'a> Planner<'a> {
         let device = self.inventory.device(index);
         if self.excepted.contains(&index) {
             self.summary.left_out_by_exception += 1;
-            return Resolution::LeftOut;
+            return Ok(Resolution::LeftOut);
         }
         if !is_meant(device) {
             self.summary.left_out_by_condition += 1;
-            return Resolution::LeftOut;
+            return Ok(Resolution::LeftOut);
         }
+        let new_user = self.assigning.new_user(index, device, said)?;
         let first_line = self.first_lines[index];
         if first_line != 0 {
             self.summary.merged += 1;
-            return Resolution::Merged { first_line };
+            return Ok(Resolution::Merged { first_line });
         }
         self.first_lines[index] = line;
+        if let Some(user) = &new_user {
+            self.assigning.planned(user);
+        }
         let summary = &mut self.summary;
         summary.planned += 1;
         if matches!(by, By::ManagedDeviceId | By::EntraDeviceId) {
@@ -156,11 +205,19 @@ impl<'a> Planner<'a> {
                 model: device.model.clone(),
                 group_tag: device.group_tag.clone(),
                 user: device.user_principal_name.clone(),
+                new_user: new_user
+                    .as_ref()
+                    .map(|user| user.user_principal_name.clone())
+                    .unwrap_or_default(),
             });
         }
         count(&mut summary.by_group_tag, &device.group_tag);
         count(&mut summary.by_model, &device.model);
-        Resolution::Planned { index, device }
+        Ok(Resolution::Planned {
+            index,
+            device,
+            new_user,
+        })
     }
 
     fn refuse(&mut self, refused: RefusedRow) -> Resolution<'a> {
@@ -178,6 +235,7 @@ impl<'a> Planner<'a> {
     pub fn finish(self) -> PlanSummary {
         PlanSummary {
             excepted: self.excepted.len() as u64,
+            new_users: self.assigning.users(),
             ..self.summary
         }
     }

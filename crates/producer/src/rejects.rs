@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::columns::same;
-use crate::{DeviceList, RefusedRow, defused};
+use crate::{RefusedRow, Selection, defused};
 
 /// A table of refused rows.
 pub struct Rejects<W: Write> {
@@ -17,16 +17,16 @@ pub struct Rejects<W: Write> {
 const REASONS: [&str; 4] = ["Refused because", "Details", "List", "Line"];
 
 impl<W: Write> Rejects<W> {
-    /// Begins the table. Its header holds every column of every list once; columns that mean the
+    /// Begins the table for a selection's lists. Its header holds every column of every list once; columns that mean the
     /// same are one.
-    pub fn new(writer: W, lists: &[DeviceList]) -> csv::Result<Self> {
+    pub fn new(writer: W, selection: &Selection) -> csv::Result<Self> {
         // A row may have more cells than its list's header.
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(writer);
         let mut header: Vec<String> = Vec::new();
         let mut places = Vec::new();
-        for list in lists {
+        for list in &selection.lists {
             let mut own = Vec::new();
-            for name in list.header() {
+            for name in list.header(selection.action) {
                 // Two columns of one list may have one name.
                 let free = |place: &usize| same(&header[*place], &name) && !own.contains(place);
                 let place = (0..header.len()).find(free).unwrap_or_else(|| {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs_io::DecodeReaderBytes;
-use repilot_domain::By;
+use repilot_domain::{Action, By};
 
 use crate::ListError;
 use crate::columns::Columns;
 use crate::encoding::Encoding;
 use crate::format::Format;
 use crate::json::Items;
-use crate::key::{Bad, Key, Malformed, key_of, keys_of};
+use crate::key::{Bad, Key, Malformed, key_of, keys_of, user_of};
 use crate::reader::{Capped, LineEnds, RowEnd};
 use crate::source::Source;
 use crate::table::Table;
@@ -33,6 +33,8 @@ pub struct Row {
     /// What it names its device by, the most exact name first. A bad row comes with what could be
     /// shown of it.
     pub keys: Result<Vec<Key>, Bad>,
+    /// Who it says is to be assigned, as it came; `None` where it says nothing of it.
+    pub new_user: Option<String>,
 }
 
 /// The rows of a list, one by one.
@@ -55,7 +57,8 @@ enum Body {
     },
     Table(Box<Table>),
     Json(Items),
-    Workbook(SheetRows, Option<Columns>),
+    /// The columns, and which of them says who is to be assigned.
+    Workbook(SheetRows, Option<Columns>, Option<usize>),
 }
 
 impl Rows {
@@ -64,6 +67,7 @@ impl Rows {
         encoding: Encoding,
         format: &Format,
         name: String,
+        user_column: Option<&str>,
     ) -> Result<Self, ListError> {
         let (bytes, bytes_read) = source.read().map_err(|source| ListError::Read {
             name: name.clone(),
@@ -72,6 +76,7 @@ impl Rows {
         let (capped, row_end) = Capped::new(LineEnds::new(encoding.decode(bytes)));
         let reader = BufReader::new(capped);
         let broken = |broken| format.broken(&name, broken);
+        let new_user = format.new_users(user_column).first().copied();
         let body = match format {
             Format::Plain => Body::Plain {
                 reader,
@@ -79,13 +84,13 @@ impl Rows {
                 buffer: Vec::new(),
             },
             Format::Table(separator, columns) => {
-                let table = Table::new(reader, *separator, columns, &row_end).map_err(broken)?;
-                Body::Table(Box::new(table))
+                let table = Table::new(reader, *separator, columns, new_user, &row_end);
+                Body::Table(Box::new(table.map_err(broken)?))
             }
-            Format::Json => Body::Json(Items::new(reader)),
+            Format::Json => Body::Json(Items::new(reader, user_column)),
             Format::Workbook(sheet) => {
                 let rows = SheetRows::new(source.path(), sheet).map_err(broken)?;
-                Body::Workbook(rows, sheet.columns.clone())
+                Body::Workbook(rows, sheet.columns.clone(), new_user)
             }
         };
         Ok(Self {
@@ -108,14 +113,14 @@ impl Rows {
     ///
     /// Of a row without columns it is the name that it gives its device.
     #[must_use]
-    pub fn cells(&self, row: &Row) -> Vec<String> {
+    pub fn cells(&self, row: &Row, action: Action) -> Vec<String> {
         // What a runaway quote swallowed are other rows, hashes and all.
         if matches!(row.keys, Err((Malformed::Quotes, _))) {
             return Vec::new();
         }
         let columns = match &self.body {
             Body::Table(table) => return table.cells(),
-            Body::Workbook(_, columns) => columns.as_ref(),
+            Body::Workbook(_, columns, _) => columns.as_ref(),
             Body::Plain { .. } => None,
             Body::Json(_) => {
                 let mut cells = vec![String::new(); By::ALL.len()];
@@ -126,6 +131,9 @@ impl Rows {
                         cell.push_str(" | ");
                     }
                     cell.push_str(&key.text);
+                }
+                if action.needs_user() {
+                    cells.push(row.new_user.clone().unwrap_or_default());
                 }
                 return cells;
             }
@@ -150,9 +158,13 @@ impl Rows {
             Body::Table(table) => table.next_row(),
             Body::Json(items) => {
                 let item = items.next_item(&self.row_end)?;
-                Ok(item.map(|(line, keys)| Row { line, keys }))
+                Ok(item.map(|(line, keys, new_user)| Row {
+                    line,
+                    keys,
+                    new_user,
+                }))
             }
-            Body::Workbook(rows, columns) => {
+            Body::Workbook(rows, columns, new_user) => {
                 let Some((line, cells)) = rows.next_row()? else {
                     return Ok(None);
                 };
@@ -164,7 +176,11 @@ impl Rows {
                     let first = self.cells.iter().find(|cell| !cell.trim().is_empty());
                     key_of(first.map_or("", String::as_str), None).map(|key| vec![key])
                 };
-                Ok(Some(Row { line, keys }))
+                Ok(Some(Row {
+                    line,
+                    keys,
+                    new_user: new_user.map(|column| user_of(cell(column))),
+                }))
             }
         }
     }
@@ -212,6 +228,7 @@ fn next_plain(
         return Ok(Some(Row {
             line: *line,
             keys: key_of(unquoted, None).map(|key| vec![key]),
+            new_user: None,
         }));
     }
 }

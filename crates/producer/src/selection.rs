@@ -1,12 +1,12 @@
 //! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
 
-use repilot_domain::{By, Device, Timestamp};
+use repilot_domain::{Action, By, Device, Timestamp};
 
 use crate::fingerprint::Fingerprint;
 use crate::plan::{PlanSummary, Resolution};
 use crate::planner::Planner;
 use crate::rows::Rows;
-use crate::{Condition, DeviceList, Inventory, ListError, Malformed};
+use crate::{Condition, DeviceList, Foreknowledge, Inventory, ListError, Malformed};
 
 /// What a campaign is made of.
 #[derive(Debug, Default)]
@@ -19,6 +19,11 @@ pub struct Selection {
     pub except: Vec<DeviceList>,
     /// What every key is, whatever the lists say.
     pub by: Option<By>,
+    /// What is done to them.
+    pub action: Action,
+    /// The column that says who is to be assigned; without it, the one whose name can mean nothing
+    /// else.
+    pub user_column: Option<String>,
 }
 
 impl Selection {
@@ -39,11 +44,12 @@ impl Selection {
     /// What it follows from, in hexadecimal: of one list alone, the SHA-256 of its bytes.
     #[must_use]
     pub fn sha256(&self) -> String {
-        if let ([list], [], [], None) = (
+        if let ([list], [], [], None, Action::Unassign) = (
             self.lists.as_slice(),
             self.conditions.as_slice(),
             self.except.as_slice(),
             self.by,
+            self.action,
         ) {
             return list.sha256().to_owned();
         }
@@ -62,6 +68,11 @@ impl Selection {
             part("except", list.sha256());
         }
         part("by", self.by.map_or("", By::as_str));
+        // Of what was there before there were others, it is what it was.
+        if self.action != Action::Unassign {
+            part("action", self.action.as_str());
+            part("user", self.user_column.as_deref().unwrap_or_default());
+        }
         fingerprint.finish()
     }
 
@@ -70,7 +81,11 @@ impl Selection {
     pub fn described(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for list in &self.lists {
-            lines.push(format!("{}: {}", list.name(), list.described()));
+            let users = match list.user_column(self.user_column.as_deref()) {
+                Ok(column) if self.action.needs_user() => format!(", new users by `{column}`"),
+                _ => String::new(),
+            };
+            lines.push(format!("{}: {}{users}", list.name(), list.described()));
         }
         if let Some(by) = self.by {
             lines.push(format!("every key is taken for the {}", by.words()));
@@ -96,7 +111,9 @@ impl Selection {
         inventory: &'a Inventory,
         now: Timestamp,
     ) -> Result<Steps<'a>, ListError> {
-        let mut planner = Planner::new(inventory).taking_keys_by(self.by);
+        let mut planner = Planner::new(inventory)
+            .taking_keys_by(self.by)
+            .doing(self.action);
         for list in &self.except {
             let mut rows = 0;
             for row in list.rows()? {
@@ -118,6 +135,7 @@ impl Selection {
                 return Err(list.empty());
             }
         }
+        self.note_users(&mut planner)?;
         Ok(Steps {
             selection: self,
             inventory,
@@ -129,6 +147,37 @@ impl Selection {
             rows_of_list: 0,
             next_device: 0,
         })
+    }
+}
+
+impl Selection {
+    /// Whether it says who is to be assigned, where somebody is.
+    pub fn check(&self) -> Result<(), ListError> {
+        if !self.action.needs_user() {
+            return Ok(());
+        }
+        if self.lists.is_empty() {
+            return Err(ListError::NoUsers);
+        }
+        let column = self.user_column.as_deref();
+        self.lists
+            .iter()
+            .try_for_each(|list| list.user_column(column).map(drop))
+    }
+
+    /// Has each row's new user noted, where one is needed.
+    fn note_users(&self, planner: &mut Planner<'_>) -> Result<(), ListError> {
+        if !self.action.needs_user() {
+            return Ok(());
+        }
+        self.check()?;
+        let column = self.user_column.as_deref();
+        for list in &self.lists {
+            for row in list.rows_naming(column)? {
+                planner.note_user(&row?, list.name());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +212,13 @@ impl<'a> Steps<'a> {
     #[must_use]
     pub fn keeping_every_refusal(mut self) -> Self {
         self.planner = self.planner.keeping_every_refusal();
+        self
+    }
+
+    /// Knows this of users and devices.
+    #[must_use]
+    pub fn knowing(mut self, known: &'a Foreknowledge) -> Self {
+        self.planner = self.planner.knowing(known);
         self
     }
 
@@ -212,7 +268,8 @@ impl<'a> Steps<'a> {
                 let Some(list) = self.selection.lists.get(self.next_list) else {
                     return Ok(None);
                 };
-                self.rows = Some(list.rows()?);
+                let column = self.selection.user_column.as_deref();
+                self.rows = Some(list.rows_naming(column)?);
                 self.next_list += 1;
                 self.rows_of_list = 0;
                 continue;
@@ -235,7 +292,7 @@ impl<'a> Steps<'a> {
             let name = selection.lists[list].name();
             let resolution = self.planner.resolve(&row, name, is_meant);
             let refused = matches!(resolution, Resolution::Refused(_));
-            let cells = (self.keep_cells && refused).then(|| rows.cells(&row));
+            let cells = (self.keep_cells && refused).then(|| rows.cells(&row, selection.action));
             return Ok(Some(Step {
                 list: Some(list),
                 line: row.line,

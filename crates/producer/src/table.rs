@@ -10,7 +10,7 @@ use csv::ByteRecord;
 
 use crate::columns::Columns;
 use crate::format::separator_line;
-use crate::key::{Bad, Key, Malformed, keys_of};
+use crate::key::{Bad, Key, Malformed, keys_of, user_of};
 use crate::reader::RowEnd;
 use crate::rows::{Broken, Bytes, Row};
 
@@ -19,6 +19,8 @@ pub(crate) struct Table {
     record: ByteRecord,
     separator: u8,
     columns: Columns,
+    /// The column that says who is to be assigned.
+    new_user: Option<usize>,
     /// Lines before the header.
     preamble: u64,
     width: usize,
@@ -29,6 +31,7 @@ impl Table {
         mut bytes: Bytes,
         separator: u8,
         columns: &Columns,
+        new_user: Option<usize>,
         row_end: &RowEnd,
     ) -> Result<Self, Broken> {
         let mut preamble = 0;
@@ -62,6 +65,7 @@ impl Table {
             record: ByteRecord::new(),
             separator,
             columns: columns.clone(),
+            new_user,
             preamble,
             width,
         })
@@ -93,7 +97,11 @@ impl Table {
             } else {
                 self.keys()
             };
-            return Ok(Some(Row { line, keys }));
+            return Ok(Some(Row {
+                line,
+                keys,
+                new_user: self.new_user(),
+            }));
         }
     }
 
@@ -104,10 +112,19 @@ impl Table {
     }
 
     fn keys(&self) -> Result<Vec<Key>, Bad> {
-        // Decoded before, so that nothing but UTF-8 is left.
-        let cell = |column| std::str::from_utf8(self.record.get(column)?).ok();
         let named = self.columns.named();
-        keys_of(named.filter_map(|(by, column)| Some((by, cell(column)?))))
+        keys_of(named.filter_map(|(by, column)| Some((by, self.cell(column)?))))
+    }
+
+    /// A row that is too short says nothing in its missing cells.
+    fn new_user(&self) -> Option<String> {
+        let column = self.new_user?;
+        Some(user_of(self.cell(column).unwrap_or_default()))
+    }
+
+    fn cell(&self, column: usize) -> Option<&str> {
+        // Decoded before, so that nothing but UTF-8 is left.
+        std::str::from_utf8(self.record.get(column)?).ok()
     }
 
     /// Whether a row over several lines looks as if a quote had run away.

@@ -171,13 +171,16 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
             return lines.push(Line::bad(of("token"), said(&error, Some(message)), hint));
         }
     };
-    lines.push(match TokenClaims::read(token.expose_secret()) {
-        None => Line::ok(
+    match TokenClaims::read(token.expose_secret()) {
+        None => lines.push(Line::ok(
             of("token"),
             "there is one; what it carries cannot be read from outside",
-        ),
-        Some(claims) => permissions(&of("permissions"), &claims),
-    });
+        )),
+        Some(claims) => {
+            lines.push(permissions(&of("permissions"), &claims));
+            lines.push(Line::ok(of("users"), users(&claims)));
+        }
+    }
     let call = tenant.client.inventory_page(None).await;
     lines.push(match call.result {
         Ok(page) => {
@@ -218,6 +221,17 @@ fn said(error: &GraphError, message: Option<String>) -> String {
     }
 }
 
+/// Whether users can be looked up: what only some campaigns need is no fault where it is missing.
+fn users(claims: &TokenClaims) -> String {
+    if claims.reads_users() {
+        return "--check-users can ask for them".to_owned();
+    }
+    format!(
+        "--check-users cannot ask for them, and nothing else needs to: it takes {}, with admin consent",
+        TokenClaims::wanted_for_users()
+    )
+}
+
 fn permissions(check: &str, claims: &TokenClaims) -> Line {
     let wanted = TokenClaims::wanted();
     match claims.sufficiency() {
@@ -239,5 +253,21 @@ fn permissions(check: &str, claims: &TokenClaims) -> Line {
                 format!("grant the app {wanted} with admin consent"),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_users_be_looked_up_is_named_and_lacked_without_fault() {
+        let with = |role: &str| TokenClaims {
+            roles: vec![role.to_owned()],
+            ..TokenClaims::default()
+        };
+        let lacking = users(&with(TokenClaims::wanted()));
+        assert!(lacking.contains("User.Read.All"), "{lacking}");
+        assert!(users(&with("User.Read.All")).contains("can ask"));
     }
 }

@@ -25,6 +25,9 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     let ledger = app.open_ledger().await?;
     let name = &arguments.campaign;
     let known = ledger.campaign(name).await?;
+    if let Some(known) = &known {
+        target.fits(known)?;
+    }
     let meant = arguments.controls.meant(app, known.as_ref())?;
     let making = Making {
         every_refusal: app.json,

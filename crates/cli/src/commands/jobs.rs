@@ -16,7 +16,7 @@ const PAGE: u32 = 1_000;
 
 pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
-    let search = search(&ledger, arguments).await?;
+    let (search, assigns) = search(&ledger, arguments).await?;
     let limit = arguments
         .limit
         .unwrap_or(if app.json { u32::MAX } else { SHOWN });
@@ -26,19 +26,27 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
             printed => printed.map(|()| Exit::Done),
         };
     }
-    let mut rows = table(&["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"]);
+    let mut header = vec!["JOB", "SERIAL", "STATE", "ATTEMPTS", "REASON", "MESSAGE"];
+    if assigns {
+        header.push("NEW USER");
+    }
+    let mut rows = table(&header);
     let after = each(&ledger, search, limit, |job| {
         // Where a job stands between two steps says more than what Graph said last.
         let said = [job.stands.as_str(), job.message.as_str()];
         let said: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
-        rows.add_row([
+        let mut cells = vec![
             job.id.to_string(),
             plain(&job.serial),
             job.state.to_string(),
             job.attempts.to_string(),
             plain(&job.reason),
             plain(&said.join("; ")),
-        ]);
+        ];
+        if assigns {
+            cells.push(plain(&job.new_user_principal_name));
+        }
+        rows.add_row(cells);
         Ok(())
     })
     .await?;
@@ -49,14 +57,17 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<JobSearch> {
-    let (campaign, words) = match &arguments.campaign {
+/// What is searched for, and whether the campaign that it is searched in assigns users.
+async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<(JobSearch, bool)> {
+    let (campaign, assigns, words) = match &arguments.campaign {
         Some(name) if !arguments.everywhere => {
             let campaign = app::campaign(ledger, name).await?;
-            (Some(campaign.id), arguments.search.clone())
+            let assigns = campaign.action.needs_user();
+            (Some(campaign.id), assigns, arguments.search.clone())
         }
         word => (
             None,
+            false,
             word.iter().chain(&arguments.search).cloned().collect(),
         ),
     };
@@ -70,7 +81,7 @@ async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<Jo
     if let Some(verification) = arguments.verification {
         query = query.and(JobCondition::Verification(vec![verification]));
     }
-    Ok(JobSearch {
+    let search = JobSearch {
         sort: match arguments.sort {
             JobOrder::Job => JobSort::Job,
             JobOrder::Serial => JobSort::Serial,
@@ -79,7 +90,8 @@ async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<Jo
         descending: arguments.reverse,
         seek: arguments.after.map_or(Seek::Start, Seek::After),
         ..JobSearch::first(campaign, query, PAGE)
-    })
+    };
+    Ok((search, assigns))
 }
 
 /// A search from the words of a command line.

@@ -12,11 +12,10 @@ use crate::commands::dashboard;
 use crate::control_args::Meant;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::output::{print, print_json, say};
 use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
-use crate::{enqueue, logging, notify, plan_text, progress, summary};
+use crate::{deed, enqueue, logging, notify, plan_text, progress, summary};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
@@ -31,7 +30,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     let name = name(&ledger, arguments, &target).await?;
     let known = ledger.campaign(&name).await?;
     if let Some(known) = &known {
-        fits(known, &target)?;
+        target.fits(known)?;
     }
     let meant = arguments.controls.meant(app, known.as_ref())?;
     let notifier = notify::start(app, &ledger).await;
@@ -78,26 +77,6 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
         simulator.shutdown().await;
     }
     finish(app, &campaign, drained)
-}
-
-/// A campaign of another tenant, or one that was cancelled, is none to go on with.
-fn fits(campaign: &Campaign, target: &Target) -> anyhow::Result<()> {
-    if campaign.tenant != target.tenant.name {
-        return Err(Failure::error(
-            format!(
-                "campaign `{}` belongs to tenant `{}`, not to `{}`",
-                campaign.name, campaign.tenant, target.tenant.name
-            ),
-            "choose another name with --campaign NAME, or its tenant with --tenant",
-        ));
-    }
-    if campaign.status == CampaignStatus::Cancelled {
-        return Err(Failure::error(
-            format!("campaign `{}` was cancelled", campaign.name),
-            "choose another name with --campaign NAME",
-        ));
-    }
-    Ok(())
 }
 
 /// The campaign's name. A rehearsal that has ended is rehearsed anew under the next number.
@@ -179,19 +158,10 @@ async fn begin(
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
         say(&format!(
-            "  campaign {name} exists; {waiting} devices of its earlier lists are still to be done, and are unassigned as well"
+            "  campaign {name} exists; {waiting} devices of its earlier lists are still to be done, and are done as well"
         ));
     }
-    let question = format!(
-        "Unassign the users of {} devices{} in tenant {}?",
-        plan.summary.planned,
-        if waiting > 0 {
-            format!(" and of up to {waiting} from earlier lists")
-        } else {
-            String::new()
-        },
-        target.tenant.name
-    );
+    let question = deed::question(&plan.summary, waiting, &target.tenant.name);
     let may_ask = !arguments.yes && !arguments.simulation.simulate;
     if may_ask && !agreed(&question)? {
         return Ok(None);

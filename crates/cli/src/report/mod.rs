@@ -74,7 +74,7 @@ fn outcome(page: &mut (dyn Page + Send), campaign: &Campaign, now: Timestamp) ->
         lasting(until.since(started))
     });
     page.heading("Outcome")?;
-    page.facts(&[
+    let mut facts = vec![
         ("Tenant", campaign.tenant.to_string()),
         ("Action", campaign.action.to_string()),
         ("Devices", counts.total.to_string()),
@@ -90,7 +90,12 @@ fn outcome(page: &mut (dyn Page + Send), campaign: &Campaign, now: Timestamp) ->
         ("First call", when(campaign.started_at)),
         ("Ended", when(campaign.ended_at)),
         ("Took", took.unwrap_or_else(|| "–".to_owned())),
-    ])
+    ];
+    if counts.between_steps > 0 {
+        let between = counts.between_steps.to_string();
+        facts.push(("Unassigned, not yet assigned", between));
+    }
+    page.facts(&facts)
 }
 
 /// What the audit says was planned, and the lists that went in.
@@ -129,7 +134,7 @@ async fn planned(
         "Plan accepted",
         "By",
         "Devices",
-        "SHA-256 of its devices' ids",
+        "SHA-256 of its devices",
         "SHA-256 of the inventory",
     ])?;
     for row in plans {
@@ -205,7 +210,8 @@ async fn dead(
         page.paragraph("Which devices these were has been forgotten.")?;
         return Ok(());
     }
-    page.table(&[
+    let is_assigned = campaign.action.needs_user();
+    let mut header = vec![
         "Job",
         "Serial",
         "Device",
@@ -216,13 +222,17 @@ async fn dead(
         "Attempts",
         "When",
         "request-id",
-    ])?;
+    ];
+    if is_assigned {
+        header.extend(["New user", "Stands"]);
+    }
+    page.table(&header)?;
     let query = JobQuery::default().and(JobCondition::State(vec![JobState::Dead]));
     let mut search = JobSearch::first(Some(campaign.id), query, ROWS);
     loop {
         let found = ledger.search(&search).await?;
         for job in &found.jobs {
-            page.row(&[
+            let mut cells = vec![
                 job.id.to_string(),
                 job.serial.clone(),
                 job.device_id.to_string(),
@@ -233,7 +243,11 @@ async fn dead(
                 job.attempts.to_string(),
                 job.finished_at.map(moment).unwrap_or_default(),
                 job.last_request_id.clone().unwrap_or_default(),
-            ])?;
+            ];
+            if is_assigned {
+                cells.extend([job.new_user_principal_name.clone(), job.stands.clone()]);
+            }
+            page.row(&cells)?;
         }
         let Some(after) = found.after else { break };
         search.seek = Seek::After(after);

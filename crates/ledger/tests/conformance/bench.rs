@@ -30,11 +30,26 @@ impl Bench {
         Self::at(Place::of(database)).await
     }
 
+    pub(crate) async fn doing(database: Database, action: Action) -> Self {
+        Self::doing_at(Place::of(database), action).await
+    }
+
     pub(crate) async fn at(place: Place) -> Self {
+        Self::doing_at(place, Action::Unassign).await
+    }
+
+    async fn doing_at(place: Place, action: Action) -> Self {
         let ledger = place.open().await;
         let clock = Arc::new(ManualClock::at(START));
         let campaign = ledger
-            .open_campaign(&campaign("spring"), &alice(), START)
+            .open_campaign(
+                &NewCampaign {
+                    action,
+                    ..campaign("spring")
+                },
+                &alice(),
+                START,
+            )
             .await
             .unwrap()
             .id;

@@ -27,7 +27,7 @@ fn reassign(number: usize) -> NewJob {
 
 /// So many devices that are to be unassigned and assigned anew.
 pub(crate) async fn with_jobs(database: Database, count: usize) -> Bench {
-    let bench = Bench::new(database).await;
+    let bench = Bench::doing(database, Action::Reassign).await;
     let jobs: Vec<NewJob> = (0..count).map(reassign).collect();
     bench
         .ledger
@@ -78,17 +78,15 @@ async fn a_job_carries_what_is_to_be_done_and_each_step_is_kept(database: Databa
         kept.stands,
         "unassigned, not yet assigned to new0@contoso.example"
     );
-    let between = bench.ledger.jobs_between_steps(bench.campaign);
-    assert_eq!(between.await.unwrap(), 1);
+    assert_eq!(bench.spring().await.counts.between_steps, 1);
     assert!(commit.settle(succeeded(&job)).await.unwrap());
     let (over, _) = bench.ledger.job(job.id).await.unwrap().unwrap();
     assert_eq!(
         (over.state, over.stands.as_str()),
         (JobState::Succeeded, "")
     );
-    let between = bench.ledger.jobs_between_steps(bench.campaign);
-    assert_eq!(between.await.unwrap(), 0);
     let spring = bench.spring().await;
+    assert_eq!(spring.counts.between_steps, 0);
     assert!(spring.has_ended());
     assert_eq!((spring.counts.succeeded, spring.counts.calls), (1, 2));
     bench.assert_counters_agree().await;
@@ -163,6 +161,17 @@ async fn a_dead_letter_between_two_steps_says_so_and_goes_on_there(database: Dat
     assert!(!job.uncertain);
 }
 
+async fn a_campaign_says_whom_it_assigns_its_devices_to(database: Database) {
+    let bench = with_jobs(database, 2).await;
+    let promised = bench.ledger.devices_promised(bench.campaign).await.unwrap();
+    assert_eq!(promised.len(), 2);
+    for (device_id, job, user) in promised {
+        let (job, _) = bench.ledger.job(job).await.unwrap().unwrap();
+        assert_eq!(job.device_id.as_str(), device_id);
+        assert_eq!(job.new_user_principal_name, user);
+    }
+}
+
 async fn a_campaign_of_one_action_takes_no_other(database: Database) {
     let bench = Bench::new(database).await;
     let other = NewCampaign {
@@ -192,5 +201,6 @@ on_every_database! {
     a_job_that_is_rescued_between_two_steps_goes_on_at_the_second,
     jobs_between_two_steps_go_before_all_others,
     a_dead_letter_between_two_steps_says_so_and_goes_on_there,
+    a_campaign_says_whom_it_assigns_its_devices_to,
     a_campaign_of_one_action_takes_no_other,
 }

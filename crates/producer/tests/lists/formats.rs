@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use repilot_domain::Action;
 use repilot_producer::{DeviceList, ListError};
 
 use crate::support::{found, list};
@@ -217,7 +218,7 @@ fn a_workbook_is_opened_without_its_hardware_hashes() {
     let mut serials = Vec::new();
     while let Some(row) = rows.next() {
         let row = row.unwrap();
-        assert_eq!(rows.cells(&row)[2..], ["", "Sales"]);
+        assert_eq!(rows.cells(&row, Action::Unassign)[2..], ["", "Sales"]);
         serials.push(row.keys.unwrap()[0].text.clone());
     }
     assert_eq!(serials, ["PF1", "PF2", "PF3"]);

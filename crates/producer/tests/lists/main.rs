@@ -5,3 +5,4 @@ mod formats;
 mod plans;
 mod support;
 mod tables;
+mod users;

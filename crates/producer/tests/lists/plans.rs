@@ -195,7 +195,7 @@ fn conditions_and_exceptions_take_devices_out_of_lists_and_of_the_inventory() {
         lists: lists(),
         conditions: sales(),
         except: except(),
-        by: None,
+        ..Selection::default()
     };
     let (serials, summary) = plan_of(&both, &inventory());
     assert_eq!(serials, ["PF1"]);

@@ -1,0 +1,435 @@
+//! Devices that go from one user to another: whom a list says, step by step, whatever breaks off.
+
+use e2e::{Bench, Ran, ended, kill};
+use repilot_graph_sim::{DeviceState, Fault, FaultKind, Fleet, On, Scenario};
+use serde_json::Value;
+
+use crate::PROGRAM;
+
+/// Devices that all have a user: what an unassignment did can be seen.
+fn with_users(devices: usize) -> Fleet {
+    let mut fleet = Fleet::generated(devices * 2, 3);
+    fleet
+        .0
+        .retain(|device| !device.user_principal_name.is_empty());
+    fleet.0.truncate(devices);
+    assert_eq!(fleet.0.len(), devices);
+    fleet
+}
+
+/// A list that gives the n-th device to `new.N@contoso.example`.
+fn list(devices: &[DeviceState]) -> String {
+    let header = "Serial number,User principal name,New user\r\n".to_owned();
+    let row = |(number, device): (usize, &DeviceState)| {
+        let (serial, user) = (&device.serial_number, &device.user_principal_name);
+        format!("{serial},{user},new.{number}@contoso.example\r\n")
+    };
+    let rows = devices.iter().enumerate().map(row);
+    std::iter::once(header).chain(rows).collect()
+}
+
+async fn bench(scenario: Scenario, devices: usize) -> Bench {
+    let bench = Bench::with_fleet(PROGRAM, scenario, with_users(devices)).await;
+    bench.write("moves.csv", list(&bench.simulator.devices(0)));
+    bench
+}
+
+const UNTHROTTLED: [(&str, &str); 2] = [
+    ("REPILOT_THROTTLE__WRITES", "100000"),
+    ("REPILOT_THROTTLE__READS", "100000"),
+];
+
+async fn run(bench: &Bench, arguments: &[&str], code: i32) -> Ran {
+    let mut command = bench.command(arguments);
+    ended(command.envs(UNTHROTTLED).spawn().unwrap())
+        .await
+        .expect(code)
+}
+
+const REASSIGN: [&str; 7] = [
+    "run",
+    "moves.csv",
+    "--action",
+    "reassign",
+    "--campaign",
+    "moves",
+    "--yes",
+];
+
+/// Every device is its new user's, by the display name that was known.
+fn assert_moved(bench: &Bench, name: impl Fn(usize) -> String) {
+    for (number, device) in bench.simulator.devices(0).iter().enumerate() {
+        let user = format!("new.{number}@contoso.example");
+        assert_eq!(device.user_principal_name, user);
+        assert_eq!(device.addressable_user_name, name(number));
+    }
+    let counters = bench.counters();
+    assert_eq!(counters.assigned_over, 0, "{counters:?}");
+    assert_eq!(counters.acts_at_once, 0, "{counters:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_new_users_is_reassigned_and_each_view_says_so() {
+    let bench = bench(Scenario::default(), 40).await;
+    let plan = run(&bench, &["plan", "moves.csv", "--action", "reassign"], 0).await;
+    for part in [
+        "unassign and then assign 40 devices to 40 users",
+        "new users by `New user`",
+        "new.7@contoso.example",
+    ] {
+        assert!(plan.stdout.contains(part), "{part}: {plan:?}");
+    }
+    run(&bench, &[&REASSIGN[..], &["--check-users"]].concat(), 0).await;
+    assert_moved(&bench, |number| format!("New {number}"));
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (40, 40));
+    assert_eq!(counters.users, 40);
+    bench.assert_accounted("moves", 40).await;
+
+    let rows = run(&bench, &["export", "moves", "--format", "json"], 0)
+        .await
+        .json();
+    assert_eq!(rows[7]["action"], "reassign");
+    assert_eq!(rows[7]["new_user"], "new.7@contoso.example");
+    let jobs = run(&bench, &["jobs", "moves"], 0).await;
+    assert!(jobs.stdout.contains("NEW USER"), "{jobs:?}");
+    let job = run(&bench, &["job", "8"], 0).await;
+    assert!(
+        job.stdout.contains("reassign to new.7@contoso.example"),
+        "{job:?}"
+    );
+    let status = run(&bench, &["status", "moves"], 0).await;
+    assert!(status.stdout.contains("action     reassign"), "{status:?}");
+    let report = run(&bench, &["report", "moves", "--markdown"], 0).await;
+    assert!(report.stdout.contains("reassign"), "{report:?}");
+    // And back: everybody has what they had.
+    run(&bench, &["rollback", "moves", "--run", "--yes"], 0).await;
+    let before = with_users(40);
+    let users = |devices: &[DeviceState]| -> Vec<(String, String)> {
+        let user = |device: &DeviceState| {
+            (
+                device.user_principal_name.clone(),
+                device.addressable_user_name.clone(),
+            )
+        };
+        devices.iter().map(user).collect()
+    };
+    assert_eq!(users(&bench.simulator.devices(0)), users(&before.0));
+}
+
+#[tokio::test]
+async fn who_has_another_device_is_greeted_by_name_and_who_is_not_known_by_their_user_name() {
+    let bench = bench(Scenario::default(), 2).await;
+    let devices = bench.simulator.devices(0);
+    let (first, second) = (&devices[0], &devices[1]);
+    bench.write(
+        "moves.csv",
+        format!(
+            "Serial number,Assign to\n{},{}\n{},carl@contoso.example\n",
+            first.serial_number, second.user_principal_name, second.serial_number
+        ),
+    );
+    run(&bench, &REASSIGN, 0).await;
+    let now = bench.simulator.devices(0);
+    assert_eq!(now[0].user_principal_name, second.user_principal_name);
+    assert_eq!(now[0].addressable_user_name, second.addressable_user_name);
+    assert_eq!(now[1].addressable_user_name, "carl@contoso.example");
+    assert_eq!(bench.counters().users, 0, "nobody asked for them");
+}
+
+#[tokio::test]
+async fn assigning_alone_takes_devices_without_a_user_and_leaves_the_others_alone() {
+    let mut fleet = with_users(3);
+    fleet.0[0].user_principal_name.clear();
+    fleet.0[1].user_principal_name = "new.1@contoso.example".to_owned();
+    let bench = Bench::with_fleet(PROGRAM, Scenario::default(), fleet).await;
+    bench.write("moves.csv", list(&bench.simulator.devices(0)));
+    let assign = ["plan", "moves.csv", "--action", "assign", "--json"];
+    let plan = run(&bench, &assign, 0).await.json();
+    assert_eq!(plan["planned"], 1, "{plan}");
+    assert_eq!(
+        plan["refused_by_reason"],
+        serde_json::json!({ "already-assigned": 1, "has-user": 1 })
+    );
+    let assign = ["run", "moves.csv", "--action", "assign", "--yes"];
+    run(&bench, &assign, 0).await;
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (0, 1));
+    assert_eq!(
+        bench.simulator.devices(0)[0].user_principal_name,
+        "new.0@contoso.example"
+    );
+}
+
+#[tokio::test]
+async fn users_whom_the_directory_does_not_know_or_lets_in_are_refused() {
+    let scenario = Scenario {
+        missing_users: vec!["new.3@*".to_owned()],
+        disabled_users: vec!["new.4@*".to_owned()],
+        ..Scenario::default()
+    };
+    let bench = bench(scenario, 6).await;
+    let check = [
+        "plan",
+        "moves.csv",
+        "--action",
+        "reassign",
+        "--check-users",
+        "--json",
+    ];
+    let plan = run(&bench, &check, 0).await.json();
+    assert_eq!(plan["planned"], 4, "{plan}");
+    let refused = |plan: &Value| -> Vec<(u64, String)> {
+        let rows = plan["refusals"].as_array().unwrap().iter();
+        rows.map(|row| {
+            let reason = row["reason"].as_str().unwrap();
+            (row["line"].as_u64().unwrap(), reason.to_owned())
+        })
+        .collect()
+    };
+    let expected = [(5, "unknown-user"), (6, "disabled-user")];
+    let expected = expected.map(|(line, reason)| (line, reason.to_owned()));
+    assert_eq!(refused(&plan), expected);
+    // What was refused stands in the ledger, too.
+    let ran = run(&bench, &[&REASSIGN[..], &["--check-users"]].concat(), 0).await;
+    assert!(ran.stderr.contains("4 jobs enqueued"), "{ran:?}");
+    let rows = run(&bench, &["refused", "moves", "--json"], 0).await.json();
+    assert_eq!(rows[0]["reason"], "unknown-user");
+    assert_eq!(rows[1]["reason"], "disabled-user");
+}
+
+#[tokio::test]
+async fn an_app_that_may_not_read_users_is_told_which_permission_it_needs() {
+    let mut fault = Fault::status(403, 1.0);
+    fault.on = On::User;
+    let mut scenario = Scenario::default();
+    scenario.faults.push(fault);
+    let bench = bench(scenario, 2).await;
+    let ran = run(&bench, &[&REASSIGN[..], &["--check-users"]].concat(), 1).await;
+    assert!(ran.stderr.contains("User.Read.All"), "{ran:?}");
+    let campaigns = run(&bench, &["campaign", "list", "--json"], 0).await;
+    assert_eq!(campaigns.json(), serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_list_that_may_say_who_has_the_devices_is_not_taken_for_the_new_users() {
+    let bench = bench(Scenario::default(), 2).await;
+    let serial = &bench.simulator.devices(0)[0].serial_number.clone();
+    let text = format!("Serial number,Assigned User\n{serial},carl@contoso.example\n");
+    bench.write("moves.csv", text);
+    let ran = run(&bench, &REASSIGN, 1).await;
+    assert!(
+        ran.stderr
+            .contains("has no column that says who is to be assigned")
+            && ran.stderr.contains("`Assigned User`")
+            && ran.stderr.contains("--user-column"),
+        "{ran:?}"
+    );
+    let named = ["--user-column", "assigned user"];
+    run(&bench, &[&REASSIGN[..], &named].concat(), 0).await;
+    assert_eq!(
+        bench.simulator.devices(0)[0].user_principal_name,
+        "carl@contoso.example"
+    );
+    // Where nobody is assigned, it is an option without a meaning.
+    let ran = run(&bench, &["plan", "moves.csv", named[0], named[1]], 1).await;
+    assert!(ran.stderr.contains("--action reassign"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn new_users_that_would_be_ignored_are_a_hint() {
+    let bench = bench(Scenario::default(), 3).await;
+    let plan = run(&bench, &["plan", "moves.csv"], 0).await;
+    assert!(
+        plan.stdout.contains("3 rows say who is to be assigned")
+            && plan.stdout.contains("--action reassign"),
+        "{plan:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_same_list_again_adds_nothing_and_another_user_or_action_is_refused() {
+    let bench = bench(Scenario::default(), 5).await;
+    run(&bench, &REASSIGN, 0).await;
+    let enqueue = |action: &'static str| {
+        let words = ["enqueue", "moves.csv", "--action", action];
+        let rest = ["--campaign", "moves", "--yes", "--refresh", "--json"];
+        [&words[..], &rest].concat()
+    };
+    let again = run(&bench, &enqueue("reassign"), 0).await.json();
+    assert_eq!(
+        (&again["added"], &again["already_there"]),
+        (&Value::from(0), &Value::from(5)),
+        "{again}"
+    );
+    let text = std::fs::read_to_string(bench.path("moves.csv")).unwrap();
+    bench.write("moves.csv", text.replace("new.2@", "eve@"));
+    let other = run(&bench, &enqueue("reassign"), 0).await.json();
+    assert_eq!(other["added"], 0, "{other}");
+    assert_eq!(
+        other["plan"]["refused_by_reason"],
+        serde_json::json!({ "other-user-in-campaign": 1 })
+    );
+    for action in ["unassign", "assign"] {
+        let ran = run(&bench, &enqueue(action), 1).await;
+        assert!(ran.stderr.contains("does something else"), "{ran:?}");
+    }
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (5, 5));
+}
+
+#[tokio::test]
+async fn a_saved_plan_keeps_its_action_and_users_and_holds_for_no_others() {
+    let bench = bench(Scenario::default(), 4).await;
+    let save = [
+        "plan",
+        "moves.csv",
+        "--action",
+        "reassign",
+        "--check-users",
+        "--save-plan",
+        "plan.json",
+    ];
+    run(&bench, &save, 0).await;
+    let enqueue = ["enqueue", "--plan", "plan.json", "--campaign", "c", "--yes"];
+    let text = std::fs::read_to_string(bench.path("moves.csv")).unwrap();
+    bench.write("moves.csv", text.replace("new.2@", "eve@"));
+    let ran = run(&bench, &enqueue, 1).await;
+    assert!(ran.stderr.contains("a list has changed"), "{ran:?}");
+    bench.write("moves.csv", text);
+    run(&bench, &enqueue, 0).await;
+    assert_eq!(bench.counters().users, 8, "asked for again");
+    let jobs = run(&bench, &["jobs", "c", "--json"], 0).await.json();
+    assert_eq!(jobs[2]["action"], "reassign");
+    assert_eq!(jobs[2]["new_user_principal_name"], "new.2@contoso.example");
+    assert_eq!(jobs[2]["new_addressable_user_name"], "New 2");
+    let again = [&enqueue[..], &["--action", "assign"]].concat();
+    run(&bench, &again, 2).await;
+}
+
+#[tokio::test]
+async fn somebody_who_came_since_the_list_was_planned_keeps_the_device() {
+    let bench = bench(Scenario::default(), 3).await;
+    let enqueue: Vec<&str> = std::iter::once("enqueue")
+        .chain(REASSIGN.into_iter().skip(1))
+        .collect();
+    run(&bench, &enqueue, 0).await;
+    let id = bench.simulator.devices(0)[1].id.clone();
+    assert!(bench.simulator.reassign(0, &id, "eve@contoso.example"));
+    run(&bench, &["worker", "--until-empty"], 3).await;
+    let status = run(&bench, &["status", "moves", "--json"], 0).await.json();
+    let counts = &status["campaigns"][0]["counts"];
+    assert_eq!(
+        counts["dead_by_reason"],
+        serde_json::json!({ "reassigned-meanwhile": 1 })
+    );
+    assert_eq!(counts["between_steps"], 0);
+    assert_eq!(bench.counters().reassigned_touched, 0);
+    assert_eq!(
+        bench.simulator.devices(0)[1].user_principal_name,
+        "eve@contoso.example"
+    );
+}
+
+#[tokio::test]
+async fn a_device_that_stays_between_two_steps_is_said_everywhere_and_goes_on_there() {
+    let mut scenario = Scenario::default();
+    let mut fault = Fault::status(400, 1.0);
+    fault.on = On::Assign;
+    fault.attempts = Some(1);
+    fault.serial = Some(with_users(3).0[1].serial_number.clone());
+    scenario.faults.push(fault);
+    let bench = bench(scenario, 3).await;
+    let ran = run(&bench, &REASSIGN, 3).await;
+    let between = "1 job between two steps";
+    assert!(ran.stdout.contains(between), "{ran:?}");
+    let stands = "unassigned, not yet assigned to new.1@contoso.example";
+    for view in [
+        &["status", "moves"][..],
+        &["jobs", "moves", "state:dead"],
+        &["report", "moves", "--markdown"],
+        &["export", "moves"],
+        &["job", "2"],
+    ] {
+        let said = run(&bench, view, 0).await.stdout;
+        assert!(said.contains(stands) || said.contains(between), "{said}");
+    }
+    run(&bench, &["dead", "requeue", "--campaign", "moves"], 0).await;
+    run(&bench, &["worker", "--until-empty"], 0).await;
+    assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (3, 3));
+}
+
+/// Kills a reassignment of 12 devices as soon as it is where it shall be, and goes on.
+async fn killed(
+    scenario: Scenario,
+    environment: &[(&str, &str)],
+    is_there: impl AsyncFn(&Bench) -> bool,
+) -> Bench {
+    let bench = bench(scenario, 12).await;
+    let command = || {
+        let mut command = bench.command(&REASSIGN);
+        command
+            .envs(UNTHROTTLED)
+            .env("REPILOT_WORKER__CONCURRENCY", "4")
+            .env("REPILOT_RETRY__LOOK_AFTER", "50ms")
+            .envs(environment.iter().copied());
+        command
+    };
+    let running = command().spawn().unwrap();
+    while !is_there(&bench).await {
+        tokio::task::yield_now().await;
+    }
+    kill(running).await;
+    ended(command().spawn().unwrap()).await.expect(0);
+    assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
+    bench.assert_accounted("moves", 12).await;
+    bench
+}
+
+fn slow(on: On) -> Scenario {
+    let mut fault = Fault::sharing(FaultKind::Slow, 1.0);
+    fault.on = on;
+    fault.attempts = Some(1);
+    fault.delay_ms = 1_500;
+    let mut scenario = Scenario::default();
+    scenario.faults.push(fault);
+    scenario
+}
+
+#[tokio::test]
+async fn a_kill_while_a_device_is_unassigned_repeats_nothing() {
+    let is_there = async |bench: &Bench| bench.counters().applied >= 4;
+    let bench = killed(slow(On::Unassign), &[], is_there).await;
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (12, 12));
+    assert_eq!(counters.max_applied_per_device, 1);
+}
+
+#[tokio::test]
+async fn a_kill_while_a_device_is_assigned_repeats_neither_step() {
+    let is_there = async |bench: &Bench| bench.counters().assigned >= 4;
+    let bench = killed(slow(On::Assign), &[], is_there).await;
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (12, 12));
+    assert_eq!(counters.max_applied_per_device, 1);
+    assert_eq!(counters.max_assigned_per_device, 1);
+}
+
+#[tokio::test]
+async fn a_kill_between_the_steps_goes_on_with_the_second() {
+    // The first calls spend the budget, and their devices wait for the next window unassigned.
+    let narrow = [
+        ("REPILOT_THROTTLE__WRITES", "4"),
+        ("REPILOT_THROTTLE__WINDOW", "3s"),
+    ];
+    let is_there = async |bench: &Bench| {
+        let status = bench.run(&["status", "--json"]).await;
+        let status: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
+        status["campaigns"][0]["counts"]["between_steps"] == 4
+    };
+    let bench = killed(Scenario::default(), &narrow, is_there).await;
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.assigned), (12, 12));
+}
