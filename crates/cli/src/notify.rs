@@ -122,7 +122,7 @@ fn set_up_command(
 }
 
 /// What a variable or a file holds; `None` where neither is named.
-fn secret(
+pub(crate) fn secret(
     section: &str,
     what: &str,
     variable: &str,
@@ -140,7 +140,7 @@ fn secret(
         Ok(text) => Ok(Some(SecretString::from(text))),
         Err(_absent) => Err(Failure::error(
             format!("{section} {what}_env names {variable}, which is not set"),
-            format!("set {variable} where the workers run"),
+            format!("set {variable} where the program runs"),
         )),
     }
 }

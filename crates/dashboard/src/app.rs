@@ -6,7 +6,7 @@ use repilot_domain::{Clock, Timestamp};
 use repilot_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Limiter, OneTimeLink};
+use crate::access::{Limiter, OneTimeLink, Provider};
 use crate::aftermath::Aftermath;
 use crate::errands::Errands;
 use crate::lists::Lists;
@@ -23,6 +23,15 @@ pub struct Hands {
     pub aftermath: Option<Arc<dyn Aftermath>>,
 }
 
+/// How people get in.
+#[derive(Default)]
+pub(crate) struct Door {
+    /// Where they find the dashboard.
+    pub(crate) url: String,
+    /// By whom they sign in who have no password here.
+    pub(crate) oidc: Option<Provider>,
+}
+
 /// What every request shares; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -31,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Options,
+    /// How people get in.
+    pub(crate) door: Door,
     /// What signs in whoever started the dashboard.
     pub(crate) link: OneTimeLink,
     pub(crate) limiter: Limiter,
@@ -52,12 +63,14 @@ impl App {
         clock: Arc<dyn Clock>,
         options: Options,
         hands: Hands,
+        door: Door,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Shared {
             ledger,
             clock,
             options,
+            door,
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
             lists: hands.lists,

@@ -9,6 +9,7 @@ use maud::html;
 use repilot_domain::WithCauses;
 use repilot_ledger::LedgerError;
 
+use crate::access::OidcSetupError;
 use crate::pages;
 
 /// Why a dashboard cannot serve.
@@ -36,6 +37,9 @@ pub enum ServeError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The identity provider cannot be used.
+    #[error("nobody can sign in by OpenID Connect")]
+    Oidc(#[from] OidcSetupError),
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

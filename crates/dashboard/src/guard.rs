@@ -124,6 +124,7 @@ mod tests {
             tls: None,
             trusted_proxies: Vec::new(),
             session: Duration::from_hours(1),
+            oidc: None,
             version: "0",
         }
     }

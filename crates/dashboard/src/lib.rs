@@ -27,7 +27,7 @@ mod tls;
 mod uploads;
 mod views;
 
-pub use access::{Secret, hash_password};
+pub use access::{OidcOptions, OidcSetupError, Secret, hash_password};
 pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
 pub use app::Hands;
 pub use error::ServeError;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::OidcOptions;
+
 /// What can be set of a dashboard.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -20,6 +22,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// How long people stay signed in.
     pub session: Duration,
+    /// By whom people sign in who have no password here.
+    pub oidc: Option<OidcOptions>,
     /// Of the program.
     pub version: &'static str,
 }

@@ -67,6 +67,8 @@ pub(crate) fn all(app: App) -> Router {
         .route("/live", get(live::stream))
         .route("/sign-in", get(access::page).post(access::by_password))
         .route("/sign-in/link/{token}", get(access::by_link))
+        .route("/sign-in/oidc", get(access::begin_oidc))
+        .route("/sign-in/oidc/back", get(access::end_oidc))
         .route("/sign-out", post(access::out))
         .route("/assets/{name}", get(assets::serve))
         .route("/healthz", get(metrics::live))

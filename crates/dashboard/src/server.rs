@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::app::App;
+use crate::access::Provider;
+use crate::app::{App, Door};
 use crate::options::Options;
 use crate::{Hands, ServeError, routes, tls};
 
@@ -22,7 +23,6 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Dashboard {
     app: App,
     listener: TcpListener,
-    address: SocketAddr,
 }
 
 impl Dashboard {
@@ -36,7 +36,8 @@ impl Dashboard {
         stop: CancellationToken,
     ) -> Result<Self, ServeError> {
         let wanted = options.listen;
-        if !options.is_private() && ledger.users().await?.is_empty() {
+        let has_people = options.oidc.is_some() || !ledger.users().await?.is_empty();
+        if !options.is_private() && !has_people {
             return Err(ServeError::Open { address: wanted });
         }
         let listening = |source| ServeError::Listen {
@@ -45,23 +46,18 @@ impl Dashboard {
         };
         let listener = TcpListener::bind(wanted).map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        let app = App::new(ledger, clock, options, hands, stop);
-        Ok(Self {
-            app,
-            listener,
-            address,
-        })
+        let door = Door {
+            url: url(&options, address),
+            oidc: options.oidc.clone().map(Provider::new).transpose()?,
+        };
+        let app = App::new(ledger, clock, options, hands, door, stop);
+        Ok(Self { app, listener })
     }
 
     /// Where people find it.
     #[must_use]
     pub fn url(&self) -> String {
-        let options = &self.app.options;
-        match (&options.public_url, &options.tls) {
-            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
-            (None, Some(_)) => format!("https://{}", self.address),
-            (None, None) => format!("http://{}", self.address),
-        }
+        self.app.door.url.clone()
     }
 
     /// A link that signs in whoever opens it first, as an operator. None where others than this
@@ -101,5 +97,14 @@ impl Dashboard {
             }
         };
         served.map_err(ServeError::Server)
+    }
+}
+
+/// Where people find a dashboard that listens there.
+fn url(options: &Options, address: SocketAddr) -> String {
+    match (&options.public_url, &options.tls) {
+        (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+        (None, Some(_)) => format!("https://{address}"),
+        (None, None) => format!("http://{address}"),
     }
 }

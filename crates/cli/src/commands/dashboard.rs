@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
-use repilot_dashboard::{Dashboard, Hands, Options, ServeError, TlsFiles};
+use repilot_dashboard::{Dashboard, Hands, OidcOptions, Options, ServeError, TlsFiles};
 use repilot_ledger::Ledger;
+use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +15,9 @@ use crate::args::DashboardArguments;
 use crate::drain;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{print, print_json, say};
-use crate::{afterwards, uploads};
+use crate::output::{causes, print, print_json, say};
+use crate::settings::OidcSettings;
+use crate::{afterwards, notify, uploads};
 
 pub(crate) async fn run(app: &App, arguments: &DashboardArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger().await?;
@@ -88,9 +90,13 @@ async fn bind(
                 "is a dashboard running? choose another address with --listen 127.0.0.1:8701",
             )
         }
+        ServeError::Oidc(_) => Failure::error(
+            causes(&error.into()),
+            "set `[dashboard.oidc] issuer` as in https://login.microsoftonline.com/TENANT-ID/v2.0",
+        ),
         ServeError::Open { .. } => Failure::error(
             error.to_string(),
-            "make somebody who may sign in, with `repilot user add NAME --role operator`, or listen on 127.0.0.1 alone",
+            "make somebody who may sign in, with `repilot user add NAME --role operator`, set up `[dashboard.oidc]`, or listen on 127.0.0.1 alone",
         ),
         _ => error.into(),
     })
@@ -146,6 +152,44 @@ fn options(app: &App, listen: Option<SocketAddr>) -> anyhow::Result<Options> {
         tls,
         trusted_proxies,
         session: settings.session.0,
+        oidc: oidc(&settings.oidc)?,
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// By whom people sign in; nobody where no issuer is set.
+fn oidc(settings: &OidcSettings) -> anyhow::Result<Option<OidcOptions>> {
+    if settings.issuer.is_empty() {
+        return Ok(None);
+    }
+    let section = "[dashboard.oidc]";
+    let issuer = settings
+        .issuer
+        .parse()
+        .with_context(|| format!("{section} issuer is `{}`", settings.issuer))?;
+    let secret = notify::secret(
+        section,
+        "client_secret",
+        &settings.client_secret_env,
+        &settings.client_secret_file,
+    )?;
+    let Some(client_secret) = secret.filter(|_| !settings.client_id.is_empty()) else {
+        return Err(Failure::error(
+            format!("{section} has an issuer, and lacks client_id or a client secret"),
+            "set client_id, and client_secret_env or client_secret_file",
+        ));
+    };
+    if settings.operators.is_empty() && settings.viewers.is_empty() {
+        return Err(Failure::error(
+            format!("{section} lets nobody in"),
+            "name groups or app roles in operators and viewers",
+        ));
+    }
+    Ok(Some(OidcOptions {
+        issuer,
+        client_id: settings.client_id.clone(),
+        client_secret: client_secret.expose_secret().trim().to_owned().into(),
+        operators: settings.operators.clone(),
+        viewers: settings.viewers.clone(),
+    }))
 }

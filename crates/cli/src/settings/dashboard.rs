@@ -17,4 +17,21 @@ pub(crate) struct DashboardSettings {
     /// Addresses and networks, with commas between them.
     pub(crate) trusted_proxies: String,
     pub(crate) session: Span,
+    pub(crate) oidc: OidcSettings,
+}
+
+/// `[dashboard.oidc]`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcSettings {
+    /// None where it is empty.
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// The environment variable that holds the client secret.
+    pub(crate) client_secret_env: String,
+    /// The file that holds it.
+    pub(crate) client_secret_file: PathBuf,
+    /// Groups and app roles.
+    pub(crate) operators: Vec<String>,
+    pub(crate) viewers: Vec<String>,
 }

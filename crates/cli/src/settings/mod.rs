@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use address::Address;
-pub(crate) use dashboard::DashboardSettings;
+pub(crate) use dashboard::{DashboardSettings, OidcSettings};
 pub(crate) use duration::{Age, Span};
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};

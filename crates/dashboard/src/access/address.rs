@@ -82,6 +82,7 @@ mod tests {
             tls: None,
             trusted_proxies: proxies.iter().map(|text| text.parse().unwrap()).collect(),
             session: Duration::from_hours(1),
+            oidc: None,
             version: "0",
         }
     }

@@ -13,6 +13,8 @@ pub(crate) enum Cookie {
     Session,
     /// The page that a sign-in is sent from.
     SignIn,
+    /// A sign-in that is under way at an identity provider.
+    Oidc,
 }
 
 impl Cookie {
@@ -23,6 +25,8 @@ impl Cookie {
             (Self::Session, false) => "repilot",
             (Self::SignIn, true) => "__Host-repilot-sign-in",
             (Self::SignIn, false) => "repilot-sign-in",
+            (Self::Oidc, true) => "__Host-repilot-oidc",
+            (Self::Oidc, false) => "repilot-oidc",
         }
     }
 
@@ -41,9 +45,14 @@ impl Cookie {
 
     /// What a response sets; nothing and no time take it away.
     pub(crate) fn set(self, value: &str, lasts: Duration, secure: bool) -> HeaderValue {
+        // Who comes back from an identity provider was led here by another site.
+        let site = match self {
+            Self::Session | Self::SignIn => "Strict",
+            Self::Oidc => "Lax",
+        };
         let only_tls = if secure { "; Secure" } else { "" };
         let text = format!(
-            "{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{only_tls}",
+            "{}={value}; Path=/; HttpOnly; SameSite={site}; Max-Age={}{only_tls}",
             self.name(secure),
             lasts.as_secs()
         );

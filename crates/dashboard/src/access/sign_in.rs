@@ -38,7 +38,7 @@ const FORM: &str = "sign-in";
 #[derive(Deserialize)]
 pub(crate) struct Next {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +78,11 @@ async fn form(
 ) -> Result<Response, Refusal> {
     let has_users = !app.ledger.users().await?.is_empty();
     let secret = Secret::new(rand::random());
+    let by_provider = serde_html_form::to_string([("next", next)]).unwrap_or_default();
     let body = html! {
+        @if app.door.oidc.is_some() {
+            p { a.button.primary href={ "/sign-in/oidc?" (by_provider) } { "Sign in with your organisation" } }
+        }
         @if has_users {
             form.stack method="post" action="/sign-in" {
                 @if let Some(wrong) = wrong { p.notice.bad role="alert" { (wrong) } }
@@ -110,7 +114,7 @@ fn link_hint(app: &App, has_users: bool) -> Markup {
                 @if has_users { "Or open" } @else { "Open" }
                 " the link that the dashboard printed when it started. It works once; start the dashboard again for another."
             }
-            @if !has_users {
+            @if !has_users && app.door.oidc.is_none() {
                 p.hint { "To sign in by name, make a user: " code { "repilot user add NAME --role operator" } }
             }
         }
@@ -167,7 +171,7 @@ pub(crate) async fn by_password(
             app.limiter.succeeded(origin.address, name);
             let way = SignInWay::Password;
             let cookies = begin(&app, origin, &user.name, user.role, way).await?;
-            Ok((cookies, onward(next)).into_response())
+            Ok((cookies, Redirect::to(onward(next))).into_response())
         }
         _ => {
             app.limiter.failed(origin.address, name, app.now());
@@ -187,10 +191,10 @@ pub(crate) async fn by_password(
 }
 
 /// The cookie that a session has, and one that a form no longer has.
-type SessionCookies = AppendHeaders<[(HeaderName, HeaderValue); 2]>;
+pub(super) type SessionCookies = AppendHeaders<[(HeaderName, HeaderValue); 2]>;
 
 /// Begins a session.
-async fn begin(
+pub(super) async fn begin(
     app: &App,
     origin: Origin,
     name: &str,
@@ -217,13 +221,13 @@ async fn begin(
     ]))
 }
 
-/// To an address of this dashboard, wherever `next` points.
-fn onward(next: &str) -> Redirect {
+/// An address of this dashboard, wherever `next` points.
+pub(super) fn onward(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains('\\')
         && !next.contains(char::is_control);
-    Redirect::to(if is_own { next } else { "/" })
+    if is_own { next } else { "/" }
 }
 
 #[derive(Deserialize)]
@@ -257,14 +261,7 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_site_after_signing_in() {
-        let location = |next: &str| {
-            let response = onward(next).into_response();
-            response.headers()[header::LOCATION]
-                .to_str()
-                .unwrap()
-                .to_owned()
-        };
-        assert_eq!(location("/campaigns/a?x=1"), "/campaigns/a?x=1");
+        assert_eq!(onward("/campaigns/a?x=1"), "/campaigns/a?x=1");
         for elsewhere in [
             "//evil.example",
             "https://evil.example",
@@ -272,7 +269,7 @@ mod tests {
             "evil",
             "",
         ] {
-            assert_eq!(location(elsewhere), "/", "{elsewhere}");
+            assert_eq!(onward(elsewhere), "/", "{elsewhere}");
         }
     }
 }

@@ -161,6 +161,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::app::Door;
     use crate::{Hands, Options};
 
     #[tokio::test]
@@ -175,11 +176,19 @@ mod tests {
             tls: None,
             trusted_proxies: Vec::new(),
             session: Duration::from_hours(1),
+            oidc: None,
             version: "0",
         };
         let clock = Arc::new(SystemClock);
         let stop = CancellationToken::new();
-        let app = App::new(ledger, clock, options, Hands::default(), stop.clone());
+        let app = App::new(
+            ledger,
+            clock,
+            options,
+            Hands::default(),
+            Door::default(),
+            stop.clone(),
+        );
         let began = Instant::now();
         let mut pages: Vec<watch::Receiver<Rendered>> = Vec::new();
         for view in [View::Campaigns, View::Workers, View::Lanes, View::Dead] {

@@ -36,6 +36,7 @@ pub(crate) fn options(listen: &str) -> Options {
         tls: None,
         trusted_proxies: Vec::new(),
         session: Duration::from_hours(1),
+        oidc: None,
         version: "0.0.0",
     }
 }
@@ -141,6 +142,14 @@ impl Browser {
     pub(crate) async fn get(&mut self, path: &str) -> Response {
         let request = self.request(path);
         self.send(request).await
+    }
+
+    /// At any address, with the cookies of this one only where they belong.
+    pub(crate) async fn elsewhere(&mut self, url: &str) -> Response {
+        match url.strip_prefix(&self.url) {
+            Some(path) => self.get(path).await,
+            None => self.client.get(url).send().await.unwrap(),
+        }
     }
 
     pub(crate) fn request(&self, path: &str) -> RequestBuilder {

@@ -4,5 +4,7 @@
 #[expect(dead_code, reason = "the API's tests use the rest")]
 mod harness;
 mod links;
+mod oidc;
 mod passwords;
+mod provider;
 mod requests;

@@ -1,0 +1,180 @@
+//! A provider, asked: its description, its keys, and the token of a code.
+
+use std::time::Duration;
+
+use repilot_domain::{Role, Timestamp};
+use reqwest::{Client, RequestBuilder};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::RwLock;
+use url::{Host, Url};
+
+use super::claims::{Token, issuer_of};
+use super::keys::Keys;
+use super::{OidcError, OidcOptions, OidcSetupError};
+
+/// Somebody waits before an empty page meanwhile.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A provider, and what is known of it.
+pub(crate) struct Provider {
+    options: OidcOptions,
+    client: Client,
+    known: RwLock<Option<Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    description: Description,
+    keys: Keys,
+}
+
+/// What a provider says of itself.
+#[derive(Debug, Clone, Deserialize)]
+struct Description {
+    issuer: String,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+    jwks_uri: Url,
+}
+
+/// What a provider gives for a code.
+#[derive(Deserialize)]
+struct Granted {
+    id_token: String,
+}
+
+/// Why a provider gives nothing.
+#[derive(Deserialize)]
+struct Denied {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+/// What a sign-in is held to.
+pub(super) struct Expected<'a> {
+    pub(super) redirect_uri: &'a str,
+    pub(super) verifier: &'a str,
+    pub(super) nonce: &'a str,
+}
+
+impl Provider {
+    pub(crate) fn new(options: OidcOptions) -> Result<Self, OidcSetupError> {
+        let is_loopback = match options.issuer.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            _ => false,
+        };
+        let is_plain = options.issuer.scheme() != "https";
+        if is_plain && !is_loopback {
+            return Err(OidcSetupError::Plain(options.issuer));
+        }
+        // A second installation changes nothing: whoever came first chose the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .user_agent(concat!("repilot/", env!("CARGO_PKG_VERSION")))
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never());
+        if is_plain {
+            builder = builder.no_proxy().tls_certs_only([]);
+        }
+        Ok(Self {
+            client: builder.build().map_err(OidcSetupError::Client)?,
+            options,
+            known: RwLock::new(None),
+        })
+    }
+
+    /// Where a browser is sent, with what the provider is to know.
+    pub(super) async fn authorization(
+        &self,
+        parameters: &[(&str, &str)],
+    ) -> Result<Url, OidcError> {
+        let mut url = self.known().await?.description.authorization_endpoint;
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.options.client_id)
+            .extend_pairs(parameters);
+        Ok(url)
+    }
+
+    /// Who a code is of, and what they may do.
+    pub(super) async fn who(
+        &self,
+        code: &str,
+        expected: &Expected<'_>,
+        now: Timestamp,
+    ) -> Result<(String, Role), OidcError> {
+        let known = self.known().await?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", expected.redirect_uri),
+            ("client_id", &self.options.client_id),
+            ("client_secret", self.options.client_secret.expose_secret()),
+            ("code_verifier", expected.verifier),
+        ];
+        let body = serde_html_form::to_string(form).unwrap_or_default();
+        let request = self
+            .client
+            .post(known.description.token_endpoint.clone())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        let granted: Granted = asked(request, "its token endpoint").await?;
+        let token = Token::read(&granted.id_token)?;
+        // A provider changes its keys when it likes.
+        let known = if known.keys.knows(token.kid()) {
+            known
+        } else {
+            self.read().await?
+        };
+        let claims = token.believed(&known.keys, &self.options, expected.nonce, now)?;
+        Ok((claims.name(), claims.role(&self.options)?))
+    }
+
+    async fn known(&self) -> Result<Known, OidcError> {
+        if let Some(known) = &*self.known.read().await {
+            return Ok(known.clone());
+        }
+        self.read().await
+    }
+
+    /// Reads description and keys anew.
+    async fn read(&self) -> Result<Known, OidcError> {
+        let issuer = issuer_of(&self.options);
+        let address = format!("{issuer}/.well-known/openid-configuration");
+        let request = self.client.get(address);
+        let description: Description = asked(request, "its description").await?;
+        if description.issuer.trim_end_matches('/') != issuer {
+            return Err(OidcError::OtherIssuer(self.options.issuer.clone()));
+        }
+        let request = self.client.get(description.jwks_uri.clone());
+        let keys = asked(request, "its keys").await?;
+        let known = Known { description, keys };
+        *self.known.write().await = Some(known.clone());
+        Ok(known)
+    }
+}
+
+async fn asked<T: DeserializeOwned>(
+    request: RequestBuilder,
+    place: &'static str,
+) -> Result<T, OidcError> {
+    let unreachable = |error: reqwest::Error| OidcError::Unreachable {
+        place,
+        source: error.without_url(),
+    };
+    let answer = request.send().await.map_err(unreachable)?;
+    let Err(failed) = answer.error_for_status_ref() else {
+        return answer.json().await.map_err(unreachable);
+    };
+    match answer.json().await {
+        Ok(Denied {
+            error,
+            error_description,
+        }) => Err(OidcError::Refused(format!("{error} {error_description}"))),
+        Err(_no_words) => Err(unreachable(failed)),
+    }
+}
