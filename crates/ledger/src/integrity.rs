@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _, SqlSafeStr};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Chain, Ledger, LedgerError, audit_chain};
+use crate::{Chain, Ledger, LedgerError, audit_chain, migrations};
 
 /// What a check found.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +51,12 @@ impl Ledger {
     pub async fn version(&self) -> Result<i64, LedgerError> {
         let mut reader = self.reader().await?;
         version(&mut reader).await
+    }
+
+    /// Whether the ledger has the shape that this program knows. Another program may have brought it
+    /// further since it was opened.
+    pub async fn is_current(&self) -> Result<bool, LedgerError> {
+        Ok(self.version().await? == migrations::newest())
     }
 
     /// Counts everything anew, and lets the database look itself over; changes nothing.

@@ -75,6 +75,15 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     ),
 ];
 
+/// The last migration that this program knows.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS
+        .iter()
+        .map(|(version, ..)| *version)
+        .max()
+        .unwrap_or_default()
+}
+
 /// Brings the ledger to the shape that this program knows, or says why it cannot.
 pub(crate) async fn run(connection: &mut AnyConnection, location: &str) -> Result<(), LedgerError> {
     let dialect = Dialect::of(connection);

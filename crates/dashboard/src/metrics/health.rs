@@ -18,8 +18,12 @@ pub(crate) async fn live() -> &'static str {
 
 /// The ledger answers, and has the shape that this program knows.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match tokio::time::timeout(PATIENCE, app.ledger.version()).await {
-        Ok(Ok(_)) => (StatusCode::OK, "ready\n"),
+    match tokio::time::timeout(PATIENCE, app.ledger.is_current()).await {
+        Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
+        Ok(Ok(false)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the ledger has another shape than this program knows\n",
+        ),
         Ok(Err(error)) => {
             tracing::warn!(error = %WithCauses(&error), "the ledger does not answer a probe");
             (

@@ -8,3 +8,4 @@ mod oidc;
 mod passwords;
 mod provider;
 mod requests;
+mod tls;

@@ -87,7 +87,7 @@ async fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_is_in
 async fn a_newer_ledger_is_left_alone_and_named() {
     let bench = Bench::new(Database::Sqlite).await;
     let path = bench.place.folder().join("ledger.db");
-    bench.ledger.close().await;
+    assert!(bench.ledger.is_current().await.unwrap());
     let url = format!("sqlite://{}", path.display());
     sqlx::any::install_default_drivers();
     let pool = sqlx::AnyPool::connect(&url).await.unwrap();
@@ -99,6 +99,9 @@ async fn a_newer_ledger_is_left_alone_and_named() {
     .await
     .unwrap();
     pool.close().await;
+    // Whoever had opened it before is told, too.
+    assert!(!bench.ledger.is_current().await.unwrap());
+    bench.ledger.close().await;
     let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
     let error = Ledger::open(&location).await.unwrap_err();
     assert!(
