@@ -58,6 +58,42 @@ impl Caller {
 }
 
 #[tokio::test]
+async fn a_list_of_new_users_is_reassigned_by_the_api_and_keeps_its_campaigns_action() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
+    let caller = Caller::over(&bench).await;
+    let rows = bench.simulator.devices(0).into_iter().zip(0..);
+    let row = |(device, number): (repilot_graph_sim::DeviceState, usize)| {
+        format!("{},new.{number}@contoso.example\n", device.serial_number)
+    };
+    let rows: String = rows.map(row).collect();
+    let list = format!("Serial number,Owner\n{rows}");
+    let enqueue = async |query: &str| {
+        let path = format!("moves/lists?list=moves.csv{query}");
+        caller.post(&path, "text/plain", list.clone()).await
+    };
+    let (status, unclear) = enqueue("&action=reassign").await;
+    assert_eq!(status, 409, "{unclear}");
+    assert!(unclear.to_string().contains("`Owner`"), "{unclear}");
+    let (status, planned) = enqueue("&action=reassign&user_column=Owner&check_users=true").await;
+    assert_eq!(
+        (status, &planned["enqueued"]),
+        (200, &json!(3)),
+        "{planned}"
+    );
+    assert_eq!(planned["plan"]["action"], "reassign");
+    let (status, other) = enqueue("&action=unassign").await;
+    assert_eq!(status, 409, "{other}");
+    let (_, again) = enqueue("&user_column=Owner").await;
+    assert_eq!(again["enqueued"], 0, "{again}");
+    bench.run(&["worker", "--until-empty"]).await.expect(0);
+    for (device, number) in bench.simulator.devices(0).iter().zip(0..) {
+        let user = format!("new.{number}@contoso.example");
+        assert_eq!(device.user_principal_name, user);
+        assert_eq!(device.addressable_user_name, format!("New {number}"));
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_planned_enqueued_verified_and_taken_back_by_the_api() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 30).await;
     let inventory = || serde_json::to_string(&bench.simulator.devices(0)).unwrap();

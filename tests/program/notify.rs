@@ -190,6 +190,34 @@ async fn several_workers_tell_it_once_and_what_nobody_could_send_the_next_one_do
     assert!(paused.contains("lunch"), "{paused}");
 }
 
+#[tokio::test]
+async fn a_destination_that_never_answers_holds_up_no_other() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 5).await;
+    let receiver = Receiver::start(0).await;
+    // Takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hook = format!("http://{}/hook", silent.local_addr().unwrap());
+    // By its name it is told first.
+    settings(
+        &bench,
+        &receiver,
+        &format!("[notify.webhooks.a-silent]\nurl = \"{hook}\"\n"),
+    );
+    let enqueue = ["enqueue", "devices.txt", "--campaign", "c", "--yes"];
+    bench.run(&enqueue).await.expect(0);
+    let mut command = with_secret(&bench, &["worker"]);
+    let worker = command.stderr(Stdio::null()).spawn().unwrap();
+    let (mut held, _) = silent.accept().await.unwrap();
+    read(&mut held).await.unwrap();
+    let given_up = tokio::select! {
+        () = receiver.until(1) => false,
+        // The message's time limit passed.
+        _ = held.read_u8() => true,
+    };
+    assert!(!given_up, "the other waited for this one");
+    kill(worker).await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_command_gets_the_message_on_standard_input_and_no_secret() {

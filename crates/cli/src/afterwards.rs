@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use repilot_dashboard::{
     Aftermath, Progress, Refused, RollbackPlan, RolledBack, VerificationReport, Verify,
 };
-use repilot_domain::{Actor, TenantName};
+use repilot_domain::{Actor, JobQuery, TenantName};
 use repilot_ledger::{Campaign, Ledger};
 use repilot_producer::Fingerprint;
 
@@ -16,6 +16,7 @@ use crate::args::RollbackArguments;
 use crate::commands::rollback as command;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness};
+use crate::least_time::least_time;
 use crate::output::moment;
 use crate::rollback::{self, WayBack};
 use crate::uploads::{apart, refused};
@@ -98,7 +99,8 @@ impl Afterwards {
         verification::must_be_known(&campaign)?;
         let tenant = tenants::build(&self.app.settings, &self.app.clock, &campaign.tenant)?;
         let arguments = RollbackArguments::of(name);
-        let name = command::name_of(&self.ledger, &arguments, &campaign).await?;
+        let all = JobQuery::default();
+        let name = command::name_of(&self.ledger, &arguments, &campaign, &all).await?;
         let known = self.ledger.campaign(&name).await?;
         if known.as_ref().is_some_and(|known| !known.is_incomplete()) {
             return Err(Failure::error(
@@ -110,7 +112,8 @@ impl Afterwards {
             inventory::obtain(&self.app, &self.ledger, &tenant, freshness, progress).await?;
         let known = known.map(|known| known.id);
         let busy = self.ledger.devices_in_hand(&campaign.tenant, known).await?;
-        let back = rollback::plan(&self.ledger, &campaign, &listed.inventory, &busy).await?;
+        let inventory = &listed.inventory;
+        let back = rollback::plan(&self.ledger, &campaign, &all, inventory, &busy).await?;
         command::accept(&self.app, &arguments, &campaign, &back)?;
         Ok(Made {
             campaign,
@@ -130,6 +133,9 @@ impl Afterwards {
             listed_at,
         } = made;
         let refused = back.refused().into_iter();
+        let calls = back.calls();
+        let takes = least_time(&self.app, &self.ledger, &campaign.tenant, calls).await?;
+        let all = JobQuery::default();
         Ok(RollbackPlan {
             devices: back.jobs.len() as u64,
             refused: refused
@@ -138,7 +144,7 @@ impl Afterwards {
             nothing_done: back.nothing_done,
             listed_at,
             plan_sha256,
-            text: command::described(&campaign, &back, &moment(listed_at)),
+            text: command::described(&campaign, &all, &back, &moment(listed_at), takes),
             question: command::question(&campaign, &back),
             campaign: name,
         })
@@ -163,7 +169,15 @@ impl Afterwards {
             ));
         }
         let (of, name, back) = (&made.campaign, &made.name, &made.back);
-        let enqueued = command::enqueue(&self.app, &self.ledger, of, name, back).await?;
+        let enqueued = command::enqueue(
+            &self.app,
+            &self.ledger,
+            of,
+            &JobQuery::default(),
+            name,
+            back,
+        )
+        .await?;
         Ok(RolledBack {
             campaign: enqueued.name,
             jobs: enqueued.counts.total,

@@ -496,6 +496,10 @@ pub(crate) struct VerifyArguments {
 pub(crate) struct RollbackArguments {
     /// The campaign to take back
     pub(crate) campaign: String,
+    /// Only its jobs that fit, as in `tag:STORE* user:@contoso.com`; after `--` also `-tag:KIOSK`, all
+    /// but those [default: all]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
     /// Drain it at once, as `run` does
     #[arg(long)]
     pub(crate) run: bool,

@@ -140,6 +140,8 @@ pub(crate) const ROLLBACK_EXAMPLES: &str = "\
 Examples:
   repilot rollback spring                       plan, ask, enqueue; `repilot worker` drains it
   repilot rollback spring --run --yes           and drain it, without a question
+  repilot rollback spring 'tag:STORE*'          only the devices of these
+  repilot rollback spring -- -user:@contoso.com all but those of these users
   repilot rollback spring-rollback              take that back, too";
 
 pub(crate) const REPORT_EXAMPLES: &str = "\

@@ -14,6 +14,7 @@ mod exit;
 mod failure;
 mod help;
 mod inventory;
+mod least_time;
 mod live_tenants;
 mod logging;
 mod notify;

@@ -1,11 +1,10 @@
 //! From a selection to a plan.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use repilot_dashboard::Progress;
-use repilot_domain::{Action, CampaignId, LaneKind, TenantName, Timestamp};
+use repilot_domain::{Action, CampaignId, TenantName, Timestamp};
 use repilot_ledger::Ledger;
 use repilot_producer::{
     Fingerprint, Foreknowledge, Inventory, NewUser, PlanSummary, Promised, Rejects, Resolution,
@@ -17,6 +16,7 @@ use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness, Listed};
+use crate::least_time::{Calls, least_time};
 use crate::output::{ask, say};
 use crate::plan_file::{self, Facts, Origins};
 use crate::private;
@@ -144,8 +144,11 @@ pub(crate) async fn plan(
         .filter(|planned| busy.contains(inventory.devices()[planned.index].id.as_str()))
         .count() as u64;
     let steps = selection.action.steps().len() as u64;
-    let calls = resolved.summary.planned * steps;
-    let duration = duration(app, ledger, target, calls).await?;
+    let calls = Calls {
+        writes: resolved.summary.planned * steps,
+        ..Calls::default()
+    };
+    let duration = least_time(app, ledger, &target.tenant.name, calls).await?;
     let plan = Plan {
         list: selection.name(),
         list_sha256: selection.sha256(),
@@ -299,25 +302,6 @@ fn resolve(
         devices,
         devices_sha256: fingerprint.finish(),
     })
-}
-
-/// The least time for so many calls: a first window's worth at once, the rest as it is granted.
-async fn duration(
-    app: &App,
-    ledger: &Ledger,
-    target: &Target,
-    calls: u64,
-) -> anyhow::Result<Duration> {
-    let settings = &app.settings.throttle;
-    let states = ledger.lane_states().await?;
-    let learnt = states.iter().find_map(|lane| {
-        let is_it = lane.tenant == target.tenant.name && lane.kind == LaneKind::Writes;
-        is_it.then_some(lane.learnt_limit).flatten()
-    });
-    let configured = f64::from(settings.writes);
-    let granted = learnt.unwrap_or(configured).min(configured).max(1.0);
-    let windows = (calls as f64 - granted).max(0.0) / granted;
-    Ok(settings.window.0.mul_f64(windows))
 }
 
 /// What is asked before a plan is enqueued.

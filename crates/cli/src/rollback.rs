@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use repilot_domain::{Action, Device, JobId, JobState, is_same_user};
-use repilot_ledger::{Campaign, Job, Ledger, NewJob, Page, Refusal, Task};
+use repilot_domain::{Action, Device, JobQuery, JobState, is_same_user};
+use repilot_ledger::{Campaign, Job, JobSearch, Ledger, NewJob, Refusal, Seek, Task};
 use repilot_producer::Inventory;
 
+use crate::least_time::Calls;
+
 /// Jobs read at once.
-const PAGE: u32 = 5_000;
+const PAGE: u32 = 1_000;
 
 /// What is to be taken back, and what is not.
 #[derive(Default)]
@@ -37,12 +39,23 @@ impl WayBack {
             _ => Action::Reassign,
         }
     }
+
+    /// What it calls: a look before each device's first step, so that whoever came meanwhile is left
+    /// alone, and its steps.
+    pub(crate) fn calls(&self) -> Calls {
+        let steps = self.jobs.iter().map(|job| job.task.action.steps().len());
+        Calls {
+            writes: steps.sum::<usize>() as u64,
+            reads: self.jobs.len() as u64,
+        }
+    }
 }
 
-/// Holds every job of a campaign against an inventory that was listed just now.
+/// Holds the jobs of a campaign that a search finds against an inventory that was listed just now.
 pub(crate) async fn plan(
     ledger: &Ledger,
     campaign: &Campaign,
+    query: &JobQuery,
     inventory: &Inventory,
     busy: &HashSet<String>,
 ) -> anyhow::Result<WayBack> {
@@ -52,17 +65,10 @@ pub(crate) async fn plan(
         .map(|device| (device.id.as_str(), device))
         .collect();
     let mut back = WayBack::default();
-    let mut page = Page {
-        after: JobId(0),
-        limit: PAGE,
-    };
+    let mut search = JobSearch::first(Some(campaign.id), query.clone(), PAGE);
     loop {
-        let jobs = ledger.jobs(campaign.id, page).await?;
-        let Some(last) = jobs.last() else {
-            return Ok(back);
-        };
-        page.after = last.id;
-        for job in &jobs {
+        let found = ledger.search(&search).await?;
+        for job in &found.jobs {
             if job.state != JobState::Succeeded && job.steps_done == 0 {
                 back.nothing_done += 1;
                 continue;
@@ -78,6 +84,10 @@ pub(crate) async fn plan(
                 }),
             }
         }
+        let Some(after) = found.after else {
+            return Ok(back);
+        };
+        search.seek = Seek::After(after);
     }
 }
 

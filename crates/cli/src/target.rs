@@ -95,24 +95,28 @@ fn selection(arguments: &SelectionArguments) -> anyhow::Result<Selection> {
             paths.iter().map(|path| open_list(path)).collect();
         lists
     };
-    let action = arguments.action.unwrap_or_default();
-    if !action.needs_user() && (arguments.user_column.is_some() || arguments.check_users) {
-        return Err(Failure::error(
-            format!("nobody is to be assigned: the action is {action}"),
-            "--user-column and --check-users go with --action assign or --action reassign",
-        ));
-    }
     let selection = Selection {
         lists: open(&arguments.lists)?,
         conditions: arguments.conditions.clone(),
         except: open(&arguments.except)?,
         by: arguments.by,
-        action,
+        action: arguments.action.unwrap_or_default(),
         user_column: arguments.user_column.clone(),
     };
-    // Before anything is asked of the tenant.
-    selection.check()?;
+    is_plausible(&selection, arguments.check_users)?;
     Ok(selection)
+}
+
+/// Refuses what cannot be meant, before anything is asked of the tenant.
+pub(crate) fn is_plausible(selection: &Selection, check_users: bool) -> anyhow::Result<()> {
+    let action = selection.action;
+    if !action.needs_user() && (selection.user_column.is_some() || check_users) {
+        return Err(Failure::error(
+            format!("nobody is to be assigned: the action is {action}"),
+            "a column of users, or to check them, goes with --action assign or --action reassign",
+        ));
+    }
+    Ok(selection.check()?)
 }
 
 impl Target {

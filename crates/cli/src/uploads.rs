@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use repilot_dashboard::{ListPlan, Lists, Refused, UploadedList};
+use repilot_dashboard::{Deed, ListPlan, Lists, Refused, UploadedList};
 use repilot_domain::{Actor, TenantName};
 use repilot_ledger::Ledger;
 use repilot_producer::{DeviceList, Selection};
@@ -15,7 +15,7 @@ use crate::control_args::ControlArguments;
 use crate::failure::{Failure, hint};
 use crate::output::causes;
 use crate::planning::{self, Made, Making};
-use crate::target::Target;
+use crate::target::{self, Target};
 use crate::{enqueue, plan_text, tenants};
 
 /// What makes plans of lists; a rehearsal's tenant lives only as long as its run.
@@ -40,6 +40,7 @@ struct Given {
     list: DeviceList,
     tenant: TenantName,
     campaign: String,
+    deed: Deed,
 }
 
 impl Given {
@@ -49,6 +50,7 @@ impl Given {
             list: DeviceList::spool(file, &uploaded.name)?,
             tenant: uploaded.tenant.clone(),
             campaign: uploaded.campaign.clone(),
+            deed: uploaded.deed.clone(),
         })
     }
 }
@@ -59,19 +61,22 @@ impl Planner {
         let tenant = tenants::build(&self.app.settings, &self.app.clock, &name)?;
         let selection = Selection {
             lists: vec![given.list],
-            conditions: Vec::new(),
-            except: Vec::new(),
-            by: None,
+            action: given.deed.action,
+            user_column: given.deed.user_column,
             ..Selection::default()
         };
+        target::is_plausible(&selection, given.deed.check_users)?;
         let target = Target {
             selection,
             tenant,
-            check_users: false,
+            check_users: given.deed.check_users,
             promised: None,
             simulator: None,
         };
         let known = self.ledger.campaign(&given.campaign).await?;
+        if let Some(known) = &known {
+            target.fits(known)?;
+        }
         let making = Making {
             every_refusal: false,
             campaign: known.map(|known| known.id),

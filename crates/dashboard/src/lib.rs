@@ -31,6 +31,6 @@ pub use access::{OidcOptions, OidcSetupError, Secret, hash_password};
 pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
 pub use app::Hands;
 pub use error::ServeError;
-pub use lists::{ListPlan, Lists, Refused, UploadedList};
+pub use lists::{Deed, ListPlan, Lists, Refused, UploadedList};
 pub use options::{Options, TlsFiles};
 pub use server::Dashboard;

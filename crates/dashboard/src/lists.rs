@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Actor, TenantName};
+use repilot_domain::{Action, Actor, TenantName};
 use tempfile::NamedTempFile;
 
 /// A device list that somebody uploaded, and what is to become of it.
@@ -16,7 +16,20 @@ pub struct UploadedList {
     pub tenant: TenantName,
     /// Into which campaign its devices go.
     pub campaign: String,
+    /// What is done to them.
+    pub deed: Deed,
     pub(crate) file: NamedTempFile,
+}
+
+/// What is done to the devices of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Deed {
+    /// The action.
+    pub action: Action,
+    /// The list's column that says who is to be assigned, where its name does not say so.
+    pub user_column: Option<String>,
+    /// Whether the tenant's directory is asked for them.
+    pub check_users: bool,
 }
 
 impl UploadedList {

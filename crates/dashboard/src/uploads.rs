@@ -9,14 +9,14 @@ use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::{TenantName, Timestamp};
+use repilot_domain::{Action, TenantName, Timestamp, UnknownWord};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::access::{Act, Secret, Visitor, is_of_this_site, is_signed};
 use crate::app::App;
 use crate::error::Refusal;
-use crate::lists::{Lists, Refused, UploadedList};
+use crate::lists::{Deed, Lists, Refused, UploadedList};
 use crate::pages::{self, Done, Here};
 use crate::parts::{devices, encoded};
 use crate::views::campaign_address;
@@ -100,7 +100,9 @@ pub(crate) async fn page(
 ) -> Result<Markup, Refusal> {
     let tenants = lists(&app, &visitor)?.tenants();
     let known = app.hub.overview(&app).await?;
-    let of_campaign = known.campaign(&campaign).map(|known| known.tenant.clone());
+    let known = known.campaign(&campaign);
+    let of_campaign = known.map(|known| known.tenant.clone());
+    let action_of = known.map(|known| known.action).unwrap_or_default();
     let body = html! {
         h1 { "Enqueue a list" }
         @if tenants.is_empty() {
@@ -118,6 +120,16 @@ pub(crate) async fn page(
                 label for="campaign" { "Campaign" }
                 input #campaign name="campaign" required maxlength="100" value=(campaign) placeholder="spring" autocomplete="off";
                 p.hint { "A new name makes a campaign; the name of one that there is adds to it." }
+                label for="action" { "Action" }
+                select #action name="action" {
+                    @for action in Action::ALL {
+                        option value=(action) selected[*action == action_of] { (in_words(*action)) }
+                    }
+                }
+                label for="user_column" { "Column of the new users" }
+                input #user_column name="user_column" maxlength="100" placeholder="New user" autocomplete="off";
+                p.hint { "Only to assign, and only where its header could mean whoever has the device now: columns such as New user or Assign to are known." }
+                label { input type="checkbox" name="check_users" value="true"; " Ask the directory for the new users, and refuse whom it does not know" }
                 label for="list" { "Device list" }
                 input #list name="list" type="file" required;
                 p.hint { "CSV, Excel, JSON, or serials or ids one a line; packed with gzip or not. Hardware hashes never leave their row." }
@@ -132,6 +144,15 @@ pub(crate) async fn page(
         "Enqueue a list",
         &body,
     ))
+}
+
+/// What is chosen to be done.
+const fn in_words(action: Action) -> &'static str {
+    match action {
+        Action::Unassign => "Unassign the users",
+        Action::Assign => "Assign to the users in the list",
+        Action::Reassign => "Unassign, then assign to the users in the list",
+    }
 }
 
 /// Takes a list, and shows its plan.
@@ -177,6 +198,7 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
         |error: axum::extract::multipart::MultipartError| Refusal::Unclear(error.body_text());
     let mut signed = false;
     let (mut tenant, mut campaign) = (String::new(), String::new());
+    let mut deed = Deed::default();
     while let Some(mut field) = form.next_field().await.map_err(unclear)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -187,6 +209,17 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
             _ if !signed => return Err(Refusal::Foreign),
             "tenant" => tenant = field.text().await.map_err(unclear)?,
             "campaign" => campaign = field.text().await.map_err(unclear)?,
+            "action" => {
+                let word = field.text().await.map_err(unclear)?;
+                let unknown = |error: UnknownWord| Refusal::Unclear(error.to_string());
+                deed.action = word.parse().map_err(unknown)?;
+            }
+            "user_column" => {
+                let column = field.text().await.map_err(unclear)?;
+                deed.user_column = Some(column).filter(|column| !column.trim().is_empty());
+            }
+            // A box that is not ticked is not sent.
+            "check_users" => deed.check_users = true,
             "list" => {
                 let called = field.file_name().unwrap_or_default().to_owned();
                 let kept = |error: std::io::Error| {
@@ -198,7 +231,7 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                     file.write_all(&chunk).map_err(kept)?;
                 }
                 file.flush().map_err(kept)?;
-                return uploaded(file, &called, &tenant, &campaign);
+                return uploaded(file, &called, &tenant, &campaign, deed);
             }
             _ => {}
         }
@@ -212,6 +245,7 @@ pub(crate) fn uploaded(
     called: &str,
     tenant: &str,
     campaign: &str,
+    deed: Deed,
 ) -> Result<UploadedList, Refusal> {
     let tenant = TenantName::new(tenant).map_err(|error| Refusal::Unclear(error.to_string()))?;
     let campaign = campaign.trim();
@@ -227,6 +261,7 @@ pub(crate) fn uploaded(
         name: if name.is_empty() { "upload" } else { name }.to_owned(),
         tenant,
         campaign: campaign.to_owned(),
+        deed,
         file,
     })
 }

@@ -3,14 +3,14 @@
 //! A destination is told in the audit's order. Its cursor lies in the ledger and is leased to one
 //! process at a time, so that several seldom tell it the same; one that dies between a message and
 //! its cursor's move lets the next tell it again, under the same id. One that fails is tried again
-//! with growing pauses, and holds up no other. What is a day old is told to nobody.
+//! with growing pauses, and holds up no other, nor does one that hangs. What is a day old is told to nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Clock, WithCauses};
 use repilot_ledger::{AuditFilter, AuditRow, Ledger, LedgerError};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -50,19 +50,41 @@ pub struct Outbox {
 /// An outbox at work.
 pub struct Notifier {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
+    ledger: Ledger,
+    owner: String,
 }
 
 impl Notifier {
     /// Tells what happens from now on, and what was left untold, until it is ended.
     pub async fn start(outbox: Outbox) -> Self {
-        // At once, so that nothing is missed that happens in a moment.
-        if let Err(error) = outbox.open().await {
-            tracing::warn!(error = %WithCauses(&error), "cannot open the outbox; trying again");
-        }
+        let Outbox {
+            ledger,
+            clock,
+            owner,
+            destinations,
+        } = outbox;
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(outbox, stop.clone()));
-        Self { stop, task }
+        let mut tasks = JoinSet::new();
+        for destination in destinations {
+            let round = Round {
+                ledger: ledger.clone(),
+                clock: Arc::clone(&clock),
+                owner: owner.clone(),
+                destination,
+            };
+            // At once, so that nothing is missed that happens in a moment.
+            if let Err(error) = round.open().await {
+                tracing::warn!(error = %WithCauses(&error), "cannot open the outbox; trying again");
+            }
+            tasks.spawn(round.run(stop.clone()));
+        }
+        Self {
+            stop,
+            tasks,
+            ledger,
+            owner,
+        }
     }
 
     /// Tells what happened until now, within a few seconds, and ends. What does not arrive in that
@@ -70,59 +92,63 @@ impl Notifier {
     pub async fn end(self) {
         self.stop.cancel();
         // One that panicked has told nothing, and the next process will.
-        let _ = self.task.await;
+        let mut tasks = self.tasks;
+        while tasks.join_next().await.is_some() {}
+        if let Err(error) = self.ledger.release_notify_cursors(&self.owner).await {
+            tracing::debug!(error = %WithCauses(&error), "the outbox's leases run out by themselves");
+        }
     }
 }
 
-async fn run(outbox: Outbox, stop: CancellationToken) {
-    while let Err(error) = outbox.open().await {
-        tracing::warn!(error = %WithCauses(&error), "cannot open the outbox; trying again");
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-    while !stop.is_cancelled() {
-        outbox.tell_patiently().await;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-    let begun = Instant::now();
-    let farewell = async {
-        while outbox.tell_patiently().await && begun.elapsed() < FAREWELL {
-            tokio::time::sleep(BACKOFF).await;
-        }
-    };
-    // A message that hangs is broken off: it is told again.
-    let _ = tokio::time::timeout(FAREWELL, farewell).await;
-    if let Err(error) = outbox.ledger.release_notify_cursors(&outbox.owner).await {
-        tracing::debug!(error = %WithCauses(&error), "the outbox's leases run out by themselves");
-    }
+/// What one destination is told, by a task of its own: one that hangs holds up no other.
+struct Round {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    owner: String,
+    destination: Destination,
 }
 
-impl Outbox {
-    /// Makes each destination known: it is told of what happens from now on.
+impl Round {
+    async fn run(self, stop: CancellationToken) {
+        while let Err(error) = self.open().await {
+            tracing::warn!(error = %WithCauses(&error), "cannot open the outbox; trying again");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        while !stop.is_cancelled() {
+            self.tell_patiently().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+        let begun = Instant::now();
+        let farewell = async {
+            while self.tell_patiently().await && begun.elapsed() < FAREWELL {
+                tokio::time::sleep(BACKOFF).await;
+            }
+        };
+        // A message that hangs is broken off: it is told again.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+
+    /// Makes the destination known: it is told of what happens from now on.
     async fn open(&self) -> Result<(), LedgerError> {
-        for destination in &self.destinations {
-            self.ledger.open_notify_cursor(&destination.name).await?;
-        }
-        Ok(())
+        self.ledger.open_notify_cursor(&self.destination.name).await
     }
 
-    /// Tells everybody once; whether there is more to tell.
+    /// Tells what there is; whether there is more.
     async fn tell_patiently(&self) -> bool {
         let told = async {
-            let (now, owner) = (self.clock.now(), &self.owner);
-            let due = self.ledger.due_notify_cursors(owner, now).await?;
-            let is_due = |destination: &&Destination| due.contains(&destination.name);
-            let telling = self.destinations.iter().filter(is_due);
-            // One after the other: they are few, and each has its time limit.
-            for destination in telling {
-                self.tell(destination).await?;
+            let name = &self.destination.name;
+            let now = self.clock.now();
+            let due = self.ledger.due_notify_cursors(&self.owner, now).await?;
+            if due.contains(name) {
+                self.tell().await?;
             }
-            self.ledger.has_unsent(self.names()).await
+            self.ledger.has_unsent(vec![name]).await
         };
         match told.await {
             Ok(more) => more,
@@ -133,13 +159,9 @@ impl Outbox {
         }
     }
 
-    fn names(&self) -> Vec<&str> {
-        let names = self.destinations.iter().map(|one| one.name.as_str());
-        names.collect()
-    }
-
-    /// Tells one destination all that it has not been told, until it fails.
-    async fn tell(&self, destination: &Destination) -> Result<(), LedgerError> {
+    /// Tells all that it has not been told, until it fails.
+    async fn tell(&self) -> Result<(), LedgerError> {
+        let destination = &self.destination;
         let name = destination.name.as_str();
         loop {
             let now = self.clock.now();

@@ -22,6 +22,7 @@ use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::leave::Leave;
 use crate::policy::{Users, after_act, after_look};
+use crate::settlement::settlement;
 use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
@@ -141,7 +142,7 @@ impl Handler {
                 None => break (untried(&job), None),
             }
         };
-        let settlement = self.settlement(&job, decision, attempts);
+        let settlement = settlement(&job, decision, attempts, self.clock.now());
         let Some(slot) = slot else {
             // What was said of a job is nobody's to wait for: its slot is the next one's.
             return self.commit.post(settlement, &self.unsettled).await;
@@ -367,58 +368,6 @@ impl Handler {
             leave: None,
         });
         (decision, slot)
-    }
-
-    fn settlement(
-        &self,
-        job: &ClaimedJob,
-        decision: Decision,
-        attempts: Vec<NewAttempt>,
-    ) -> Settlement {
-        let last = attempts.last();
-        let message = match decision {
-            Decision::Succeed | Decision::Complete => String::new(),
-            _ => last.map(report::in_words).unwrap_or_default(),
-        };
-        report::log(job, &decision, last, &message);
-        let verdict = match decision {
-            Decision::Succeed | Decision::Complete => Verdict::Succeeded,
-            Decision::Bury { reason, uncertain } => Verdict::Dead {
-                reason,
-                uncertain,
-                message,
-            },
-            Decision::Retry {
-                delay,
-                spent,
-                uncertain,
-                reason,
-                pause,
-            } => Verdict::Retry {
-                not_before: self.clock.now().after(delay),
-                spent,
-                uncertain,
-                reason,
-                message,
-                pause,
-            },
-            // A look that says "act" is followed by the act within the same turn.
-            Decision::Act => Verdict::Retry {
-                not_before: self.clock.now(),
-                spent: false,
-                uncertain: true,
-                reason: WaitReason::Uncertain,
-                message,
-                pause: None,
-            },
-        };
-        Settlement {
-            job: job.id,
-            dispatch: job.dispatch,
-            campaign: Some(job.campaign),
-            verdict,
-            attempts,
-        }
     }
 }
 

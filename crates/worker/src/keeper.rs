@@ -165,7 +165,7 @@ impl Keeper {
             }
         };
         self.ledger.answered("renew leases", renewed).await?;
-        self.lease.renewed(until);
+        self.lease.renewed(now, until);
         Ok(())
     }
 

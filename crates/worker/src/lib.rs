@@ -13,9 +13,12 @@ mod keeper;
 mod lanes;
 mod lease;
 mod leave;
+#[cfg(test)]
+mod model;
 mod outage;
 mod policy;
 mod report;
+mod settlement;
 mod worker;
 
 pub use backoff::RetrySettings;

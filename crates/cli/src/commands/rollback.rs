@@ -1,17 +1,21 @@
 //! `rollback`: a campaign that takes another one back.
 
+use std::time::Duration;
+
 use repilot_dashboard::Progress;
-use repilot_domain::{AuditEvent, CampaignStatus};
+use repilot_domain::{AuditEvent, CampaignStatus, JobQuery};
 use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
 use repilot_producer::Fingerprint;
 
 use crate::app::{self, App};
 use crate::args::RollbackArguments;
+use crate::commands::jobs::query;
 use crate::commands::run::finish;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness};
-use crate::output::{moment, plain, print, print_json, say};
+use crate::least_time::least_time;
+use crate::output::{lasting, moment, plain, print, print_json, say};
 use crate::rollback::{self, WayBack};
 use crate::{drain, planning, tenants};
 
@@ -31,9 +35,10 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
             "`repilot audit list` and its report are what is left of it",
         ));
     }
+    let only = query(&arguments.search)?;
     let name = tenants::choose(&app.settings, Some(&campaign.tenant))?;
     let tenant = tenants::build(&app.settings, &app.clock, &name)?;
-    let name = name_of(&ledger, arguments, &campaign).await?;
+    let name = name_of(&ledger, arguments, &campaign, &only).await?;
     let known = ledger.campaign(&name).await?;
     let under_way = known.filter(|known| !known.is_incomplete() && !known.has_ended());
     let back = if let Some(under_way) = under_way {
@@ -44,13 +49,15 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
             inventory::obtain(app, &ledger, &tenant, Freshness::Now, &Progress::default()).await?;
         let known = ledger.campaign(&name).await?.map(|known| known.id);
         let busy = ledger.devices_in_hand(&campaign.tenant, known).await?;
-        let back = rollback::plan(&ledger, &campaign, &listed.inventory, &busy).await?;
-        say(&described(&campaign, &back, &moment(listed.listed_at)));
+        let back = rollback::plan(&ledger, &campaign, &only, &listed.inventory, &busy).await?;
+        let takes = least_time(app, &ledger, &campaign.tenant, back.calls()).await?;
+        let listed_at = moment(listed.listed_at);
+        say(&described(&campaign, &only, &back, &listed_at, takes));
         accept(app, arguments, &campaign, &back)?;
         if !arguments.yes && !planning::agreed(&question(&campaign, &back))? {
             return Ok(Exit::Error);
         }
-        enqueue(app, &ledger, &campaign, &name, &back).await?
+        enqueue(app, &ledger, &campaign, &only, &name, &back).await?
     };
     if !arguments.run {
         if app.json {
@@ -67,20 +74,26 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
     finish(app, &back, drained)
 }
 
-/// The campaign's name; once a way back has ended, the next has the next number.
+/// The campaign's name; once a way back has ended, the next has the next number, and so has one that
+/// takes other jobs back.
 pub(crate) async fn name_of(
     ledger: &Ledger,
     arguments: &RollbackArguments,
     campaign: &Campaign,
+    only: &JobQuery,
 ) -> anyhow::Result<String> {
+    let sha256 = fingerprint(campaign, only);
+    let is_same = |known: &Campaign| {
+        let lists = &known.lists;
+        known.rolls_back == Some(campaign.id)
+            && (lists.is_empty() || lists.iter().any(|list| list.sha256 == sha256))
+    };
     if let Some(name) = &arguments.name {
         return match ledger.campaign(name).await? {
-            Some(known) if known.rolls_back != Some(campaign.id) || known.has_ended() => {
-                Err(Failure::error(
-                    format!("there is a campaign `{name}` already"),
-                    "choose another name with --name; nothing was enqueued",
-                ))
-            }
+            Some(known) if !is_same(&known) || known.has_ended() => Err(Failure::error(
+                format!("there is a campaign `{name}` already"),
+                "choose another name with --name; nothing was enqueued",
+            )),
             _ => Ok(name.clone()),
         };
     }
@@ -89,7 +102,7 @@ pub(crate) async fn name_of(
     let mut number = 2;
     while let Some(known) = ledger.campaign(&name).await? {
         let goes_on = known.status != CampaignStatus::Cancelled && !known.has_ended();
-        if goes_on && known.rolls_back == Some(campaign.id) {
+        if goes_on && is_same(&known) {
             break;
         }
         name = format!("{first}-{number}");
@@ -98,13 +111,42 @@ pub(crate) async fn name_of(
     Ok(name)
 }
 
-pub(crate) fn described(campaign: &Campaign, back: &WayBack, listed_at: &str) -> String {
+/// Tells one way back from another, so that the same command goes on with its own.
+fn fingerprint(campaign: &Campaign, only: &JobQuery) -> String {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.part("rollback");
+    fingerprint.part(&campaign.name);
+    if *only != JobQuery::default() {
+        fingerprint.part(only.to_string());
+    }
+    fingerprint.finish()
+}
+
+pub(crate) fn described(
+    campaign: &Campaign,
+    only: &JobQuery,
+    back: &WayBack,
+    listed_at: &str,
+    takes: Duration,
+) -> String {
     let mut lines = vec![format!(
         "Rollback of campaign {} in tenant {}: {} devices go back to who had them before (inventory of {listed_at})",
         plain(&campaign.name),
         campaign.tenant,
         back.jobs.len()
     )];
+    if *only != JobQuery::default() {
+        lines.push(format!("  of the jobs    {}", plain(&only.to_string())));
+    }
+    let calls = back.calls();
+    if calls.writes > 0 {
+        lines.push(format!(
+            "  duration       at least {} at what the tenant grants, for {} looks and {} assignments",
+            lasting(takes),
+            calls.reads,
+            calls.writes
+        ));
+    }
     let refused: Vec<String> = back
         .refused()
         .iter()
@@ -168,6 +210,7 @@ pub(crate) async fn enqueue(
     app: &App,
     ledger: &Ledger,
     campaign: &Campaign,
+    only: &JobQuery,
     name: &str,
     back: &WayBack,
 ) -> anyhow::Result<Campaign> {
@@ -179,12 +222,14 @@ pub(crate) async fn enqueue(
     };
     let by = &app.actor;
     let opened = ledger.open_campaign(&new, by, app.now()).await?;
-    let mut fingerprint = Fingerprint::default();
-    fingerprint.part("rollback");
-    fingerprint.part(&campaign.name);
+    let of = if *only == JobQuery::default() {
+        format!("campaign {}", campaign.name)
+    } else {
+        format!("campaign {}: {only}", campaign.name)
+    };
     let list = NewList {
-        sha256: fingerprint.finish(),
-        name: format!("campaign {}", campaign.name),
+        sha256: fingerprint(campaign, only),
+        name: of,
     };
     ledger.begin_list(opened.id, &list, by, app.now()).await?;
     for jobs in back.jobs.chunks(CHUNK) {

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use futures::StreamExt as _;
-use repilot_domain::TenantName;
+use repilot_domain::{Action, TenantName};
+use repilot_ledger::Campaign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -16,7 +17,7 @@ use super::caller::Operator;
 use super::problem::Problem;
 use super::take::{Path, Query};
 use crate::app::App;
-use crate::lists::{ListPlan, Lists};
+use crate::lists::{Deed, ListPlan, Lists};
 use crate::uploads::{LIST_MAX_BYTES, lists, uploaded};
 
 /// What becomes of the list.
@@ -29,6 +30,13 @@ pub(crate) struct Meant {
     /// What the list is called.
     #[param(example = "devices.csv")]
     list: Option<String>,
+    /// What is done to the devices; left out, what the campaign does, or else they are unassigned.
+    action: Option<Action>,
+    /// The list's column that says who is to be assigned, where its name does not say so.
+    user_column: Option<String>,
+    /// Ask the tenant's directory for those users: whom it does not know is refused.
+    #[serde(default)]
+    check_users: bool,
     /// Make the plan, and enqueue nothing.
     #[serde(default)]
     dry_run: bool,
@@ -71,10 +79,17 @@ pub(super) async fn enqueue(
     body: Body,
 ) -> Result<Json<Listed>, Problem> {
     let lists = lists(&app, operator.visitor())?;
-    let tenant = tenant(&app, &*lists, &name, meant.tenant.as_deref()).await?;
+    let known = app.ledger.campaign(&name).await?;
+    let tenant = tenant(&*lists, known.as_ref(), meant.tenant.as_deref())?;
+    let action_of = known.map(|known| known.action).unwrap_or_default();
+    let deed = Deed {
+        action: meant.action.unwrap_or(action_of),
+        user_column: meant.user_column,
+        check_users: meant.check_users,
+    };
     let file = received(body).await?;
     let called = meant.list.as_deref().unwrap_or_default();
-    let list = uploaded(file, called, tenant.as_str(), &name)?;
+    let list = uploaded(file, called, tenant.as_str(), &name, deed)?;
     let ListPlan {
         plan, fingerprint, ..
     } = lists.plan(&list).await?;
@@ -98,17 +113,16 @@ pub(super) async fn enqueue(
 }
 
 /// Whose devices are meant.
-async fn tenant(
-    app: &App,
+fn tenant(
     lists: &dyn Lists,
-    campaign: &str,
+    known: Option<&Campaign>,
     said: Option<&str>,
 ) -> Result<TenantName, Problem> {
     if let Some(said) = said {
         return TenantName::new(said).map_err(|error| Problem::senseless(format!("{error}.")));
     }
-    if let Some(known) = app.ledger.campaign(campaign).await? {
-        return Ok(known.tenant);
+    if let Some(known) = known {
+        return Ok(known.tenant.clone());
     }
     match lists.tenants().as_slice() {
         [only] => Ok(only.clone()),

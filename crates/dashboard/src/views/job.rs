@@ -112,6 +112,9 @@ fn device(job: &Job) -> Markup {
         h2.unseen { "Device" }
         dl.facts.card {
             (fact("User when planned", &html! { span.name { (named(&job.user_principal_name)) } }, &html! { (job.addressable_user_name) }))
+            @if job.action.needs_user() {
+                (fact("New user", &html! { span.name { (job.new_user_principal_name) } }, &html! { (job.action) @if !job.stands.is_empty() { ": " (job.stands) } }))
+            }
             (fact("Model", &html! { span.name { (named(&job.model)) } }, &html! { "group tag " (named(&job.group_tag)) }))
             (fact("Autopilot id", &html! { span.name.mono { (job.device_id) } }, &html! { "line " (job.line) " of its list" }))
             (fact("Attempts spent", &html! { (count(job.attempts)) }, &html! { "job " (job.id) ", enqueued " (moment(job.created_at)) }))

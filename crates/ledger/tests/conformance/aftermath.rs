@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Actor, AttemptOutcome, Device, Verification};
+use repilot_domain::{Actor, AttemptOutcome, Device, Step, Verification};
 use repilot_ledger::{
     AuditFilter, DeadSelection, LedgerError, Listing, MinuteCounts, NewList, Page, Refusal,
 };
@@ -11,6 +11,7 @@ use crate::bench::{
     Bench, Database, START, alice, as_worker, attempt, campaign, dead, device, list, retry,
     succeeded, tenant,
 };
+use crate::steps;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -248,6 +249,46 @@ async fn who_is_still_assigned_goes_round_again_and_is_looked_at_first(database:
     assert!(ledger.verify_audit(None).await.unwrap().is_whole());
 }
 
+async fn a_reassignment_that_came_to_nothing_goes_round_again_from_its_first_step(
+    database: Database,
+) {
+    let bench = steps::with_jobs(database, 3).await;
+    let commit = bench.commit_as("w1");
+    for _ in 0..3 {
+        let job = bench.claim_one(&commit, "w1").await;
+        commit.advance(steps::advance(&job)).await.unwrap();
+        commit.settle(succeeded(&job)).await.unwrap();
+    }
+    // One shows who was there before, one nobody, one who is wanted.
+    let mut shown: Vec<Device> = (0..3).map(device).collect();
+    shown[1].user_principal_name.clear();
+    "new2@contoso.example".clone_into(&mut shown[2].user_principal_name);
+    let listing = listed(&bench, &shown).await;
+    let (ledger, now) = (&bench.ledger, bench.now());
+    ledger
+        .verify(bench.campaign, &listing, now, &alice(), now)
+        .await
+        .unwrap();
+    let expected = [
+        Verification::StillAssigned,
+        Verification::NoUser,
+        Verification::Verified,
+    ];
+    assert_eq!(verdicts(&bench).await, expected.map(Some));
+    let reopened = ledger.reopen(bench.campaign, &alice(), now).await;
+    assert_eq!(reopened.unwrap(), 2);
+    bench.attend().await;
+    for _ in 0..2 {
+        let job = bench.claim_one(&commit, "w1").await;
+        assert_eq!(job.progress.next(), Some(Step::Unassign), "each step anew");
+        assert!(job.uncertain, "and looked at first");
+        commit.advance(steps::advance(&job)).await.unwrap();
+        commit.settle(succeeded(&job)).await.unwrap();
+    }
+    assert!(bench.has_ended().await);
+    bench.assert_counters_agree().await;
+}
+
 async fn a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals(database: Database) {
     let bench = done(database).await;
     let ledger = &bench.ledger;
@@ -389,6 +430,7 @@ on_every_database! {
     a_job_that_succeeded_too_short_a_time_ago_is_not_judged_yet,
     a_listing_that_another_took_the_place_of_judges_nobody_as_missing,
     who_is_still_assigned_goes_round_again_and_is_looked_at_first,
+    a_reassignment_that_came_to_nothing_goes_round_again_from_its_first_step,
     a_campaign_that_ended_long_ago_is_forgotten_but_for_its_totals,
     a_forgetting_that_was_broken_off_goes_on,
 }

@@ -25,7 +25,8 @@ fn reassign(number: usize) -> NewJob {
     }
 }
 
-async fn with_jobs(database: Database, count: usize) -> Bench {
+/// So many devices that are to be unassigned and assigned anew.
+pub(crate) async fn with_jobs(database: Database, count: usize) -> Bench {
     let bench = Bench::doing(database, Action::Reassign).await;
     let jobs: Vec<NewJob> = (0..count).map(reassign).collect();
     bench
@@ -48,7 +49,8 @@ async fn requeue(bench: &Bench) {
     assert_eq!(requeued.unwrap(), 1);
 }
 
-fn advance(job: &ClaimedJob) -> Advance {
+/// A job's step is done, and a further one follows.
+pub(crate) fn advance(job: &ClaimedJob) -> Advance {
     let next = match job.progress.succeeded() {
         Stepped::On(progress) => Some(progress),
         Stepped::Over => None,

@@ -1,0 +1,55 @@
+//! The least time that calls take, by what the tenant is known to grant.
+
+use std::time::Duration;
+
+use repilot_domain::{LaneKind, TenantName};
+use repilot_ledger::Ledger;
+
+use crate::app::App;
+
+/// Calls by the budget that they draw on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
+}
+
+/// Of each budget a first window's worth at once, the rest as it is granted; both at a time.
+pub(crate) async fn least_time(
+    app: &App,
+    ledger: &Ledger,
+    tenant: &TenantName,
+    calls: Calls,
+) -> anyhow::Result<Duration> {
+    let settings = &app.settings.throttle;
+    let states = ledger.lane_states().await?;
+    let windows = |kind: LaneKind, configured: u32, calls: u64| {
+        let learnt = states.iter().find_map(|lane| {
+            let is_it = lane.tenant == *tenant && lane.kind == kind;
+            is_it.then_some(lane.learnt_limit).flatten()
+        });
+        windows(calls, f64::from(configured), learnt)
+    };
+    let writes = windows(LaneKind::Writes, settings.writes, calls.writes);
+    let reads = windows(LaneKind::Reads, settings.reads, calls.reads);
+    Ok(settings.window.0.mul_f64(writes.max(reads)))
+}
+
+fn windows(calls: u64, configured: f64, learnt: Option<f64>) -> f64 {
+    let granted = learnt.unwrap_or(configured).min(configured).max(1.0);
+    (calls as f64 - granted).max(0.0) / granted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_window_is_free_and_what_was_learnt_counts_where_it_is_less() {
+        let of = |calls, learnt| format!("{:.1}", windows(calls, 100.0, learnt));
+        assert_eq!(of(100, None), "0.0");
+        assert_eq!(of(250, None), "1.5");
+        assert_eq!(of(250, Some(50.0)), "4.0");
+        assert_eq!(of(250, Some(500.0)), "1.5");
+    }
+}

@@ -1,0 +1,59 @@
+//! What the ledger is told of a job, by what was decided.
+
+use repilot_domain::Timestamp;
+use repilot_ledger::{ClaimedJob, NewAttempt, Settlement, Verdict, WaitReason};
+
+use crate::{Decision, report};
+
+/// Says it in the log, too.
+pub(crate) fn settlement(
+    job: &ClaimedJob,
+    decision: Decision,
+    attempts: Vec<NewAttempt>,
+    now: Timestamp,
+) -> Settlement {
+    let last = attempts.last();
+    let message = match decision {
+        Decision::Succeed | Decision::Complete => String::new(),
+        _ => last.map(report::in_words).unwrap_or_default(),
+    };
+    report::log(job, &decision, last, &message);
+    let verdict = match decision {
+        Decision::Succeed | Decision::Complete => Verdict::Succeeded,
+        Decision::Bury { reason, uncertain } => Verdict::Dead {
+            reason,
+            uncertain,
+            message,
+        },
+        Decision::Retry {
+            delay,
+            spent,
+            uncertain,
+            reason,
+            pause,
+        } => Verdict::Retry {
+            not_before: now.after(delay),
+            spent,
+            uncertain,
+            reason,
+            message,
+            pause,
+        },
+        // A look that says "act" is followed by the act within the same turn.
+        Decision::Act => Verdict::Retry {
+            not_before: now,
+            spent: false,
+            uncertain: true,
+            reason: WaitReason::Uncertain,
+            message,
+            pause: None,
+        },
+    };
+    Settlement {
+        job: job.id,
+        dispatch: job.dispatch,
+        campaign: Some(job.campaign),
+        verdict,
+        attempts,
+    }
+}
