@@ -58,7 +58,8 @@ fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
             }
             td.keep {
                 div.acts {
-                    a.button href=(devices) { "Devices" }
+                    // A link, not an act: whoever may only look sees it, too.
+                    a href=(devices) { "Devices" }
                     @if let Some(campaign) = steerable.filter(|_| eyes.may_act()) {
                         a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
                         a.button href=(bulk("discard", campaign, &query)) { "Discard…" }
