@@ -31,12 +31,12 @@ pub struct JobCount {
 }
 
 /// Jobs that a person is shown the number of before something is done to them all: what is done
-/// then befalls no more than these.
+/// then befalls no more than so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobsMeant {
     /// How many it are.
     pub jobs: u64,
-    /// The last of them: what was enqueued later is not meant.
+    /// None of them comes after this job: what was enqueued later is not meant.
     pub up_to: JobId,
 }
 
@@ -77,7 +77,8 @@ impl Ledger {
         }
     }
 
-    /// How many jobs a query finds, exactly, however long it takes, and which is the last.
+    /// How many jobs a query finds, exactly, and up to which: at once where counters know, else
+    /// however long it takes.
     pub async fn jobs_meant(
         &self,
         campaign: Option<CampaignId>,
@@ -85,6 +86,10 @@ impl Ledger {
     ) -> Result<JobsMeant, LedgerError> {
         let mut reader = self.reader().await?;
         let resolved = resolve(&mut reader, campaign, query).await?;
+        if let Some(jobs) = counted(&mut reader, &resolved).await? {
+            let up_to = last_of(&mut reader, &resolved).await?;
+            return Ok(JobsMeant { jobs, up_to });
+        }
         let mut walker = match way(&mut reader, &resolved).await? {
             Counting::Few(jobs) => {
                 return Ok(JobsMeant {
@@ -193,4 +198,27 @@ async fn counted(
         .and_then(|row| row.try_get(0))
         .doing("count jobs")?;
     Ok(Some(jobs.unsigned_abs()))
+}
+
+/// The last job of the campaigns of a query, whether or not it is found.
+async fn last_of(
+    connection: &mut AnyConnection,
+    resolved: &Resolved,
+) -> Result<JobId, LedgerError> {
+    let campaigns = list(resolved.campaigns.iter().map(|campaign| campaign.0));
+    // One by one, each at the end of an index.
+    let sql = format!(
+        "SELECT CAST(COALESCE(MAX(last), 0) AS BIGINT) FROM (
+             SELECT (SELECT MAX(jobs.id) FROM jobs WHERE jobs.campaign_id = campaigns.id) AS last
+             FROM campaigns
+             WHERE campaigns.id IN {campaigns}
+         ) AS ends"
+    );
+    Values::default()
+        .query(sql)
+        .fetch_one(connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .doing("count jobs")
+        .map(JobId)
 }
