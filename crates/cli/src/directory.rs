@@ -2,14 +2,13 @@
 //! user, in the budget of reads.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use repilot_domain::folded;
 use repilot_graph::{CallRecord, GraphError, TokenClaims, User};
 use repilot_ledger::Ledger;
 use repilot_producer::{Account, NewUser};
-use repilot_throttle::{Answer, Lane};
+use repilot_throttle::Lane;
 use repilot_worker::Tenant;
 
 use crate::app::App;
@@ -17,15 +16,10 @@ use crate::failure::Failure;
 use crate::planning::PlannedDevice;
 use crate::profile;
 use crate::progress::Spinner;
+use crate::reading::{self, Failures, said_on_record};
 
 /// Users asked for at once: a read takes a quarter of a second, and the budget allows fifty a second.
 const AT_ONCE: usize = 16;
-
-/// A user may fail so often before the plan is given up.
-const ATTEMPTS: u32 = 6;
-
-/// The wait before a user is asked for again doubles from here.
-const BACKOFF: Duration = Duration::from_millis(500);
 
 /// Each user of a plan once, as a list says them.
 pub(crate) fn distinct(devices: &[PlannedDevice]) -> Vec<String> {
@@ -61,37 +55,19 @@ pub(crate) async fn ask(
 }
 
 async fn account(tenant: &Tenant, lane: &Lane, user: String) -> anyhow::Result<(String, Account)> {
-    let mut failures = 0;
+    let mut failures = Failures::default();
     loop {
-        let permit = lane.acquire().await;
-        let call = tenant.client.user(&user).await;
-        permit.settle(match &call.result {
-            Ok(_) => Answer::Accepted,
-            Err(GraphError::Throttled { retry_after }) => Answer::Throttled {
-                retry_after: *retry_after,
-            },
-            Err(GraphError::Unreachable) => Answer::NotSent,
-            Err(_) => Answer::Failed,
-        });
+        let call = reading::ask(lane, tenant.client.user(&user)).await;
         match call.result {
             Ok(found) => return Ok((folded(&user), known(&found, &user))),
             // What the directory takes for no user's name is none.
             Err(GraphError::NotFound | GraphError::Rejected) => {
                 return Ok((folded(&user), Account::Unknown));
             }
-            // The lane waits for as long as Graph asks.
-            Err(GraphError::Throttled { .. }) => {}
-            Err(GraphError::Unauthorized) if failures == 0 => failures += 1,
             Err(error) => {
-                failures += 1;
-                let passing = matches!(
-                    error,
-                    GraphError::Transient { .. } | GraphError::Unreachable | GraphError::Unreadable
-                );
-                if !passing || failures >= ATTEMPTS {
+                if !failures.may_pass(&error).await {
                     return Err(given_up(tenant, &error, &call.record));
                 }
-                tokio::time::sleep(BACKOFF * 2_u32.pow(failures - 1)).await;
             }
         }
     }
@@ -126,16 +102,7 @@ fn given_up(tenant: &Tenant, error: &GraphError, record: &CallRecord) -> anyhow:
         _ => "run the same command again, or leave --check-users out; nothing was enqueued"
             .to_owned(),
     };
-    let said = record.message.clone().unwrap_or_default();
-    let mut message = error.to_string();
-    // A refusal of the whole tenant has Graph's words in it already.
-    if !message.contains(&said) {
-        message = format!("{message}: {said}");
-    }
-    if let Some(request) = &record.request_id {
-        message = format!("{message} (request-id {request})");
-    }
-    Failure::error(message, hint).context(format!(
+    Failure::error(said_on_record(error, record), hint).context(format!(
         "the directory of tenant `{}` does not say which users there are",
         tenant.name
     ))

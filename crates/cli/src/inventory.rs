@@ -9,7 +9,6 @@ use repilot_domain::{TenantName, Timestamp};
 use repilot_graph::{CallRecord, GraphError, NextLink};
 use repilot_ledger::{Ledger, LedgerError, Listing};
 use repilot_producer::Inventory;
-use repilot_throttle::Answer;
 use repilot_worker::Tenant;
 
 use crate::app::App;
@@ -17,12 +16,7 @@ use crate::failure::Failure;
 use crate::output::{lasting, say};
 use crate::profile;
 use crate::progress::Spinner;
-
-/// A page may fail so often before the listing is given up.
-const PAGE_ATTEMPTS: u32 = 6;
-
-/// The wait before a page is asked for again doubles from here.
-const BACKOFF: Duration = Duration::from_millis(500);
+use crate::reading::{self, Failures, said_on_record};
 
 /// A listing that was broken off longer ago is begun anew: its link may be forgotten, and its first
 /// pages are old.
@@ -134,21 +128,13 @@ pub(crate) async fn list(
     };
     let mut from_kept_link = next.is_some();
     let mut followed = HashSet::new();
-    let mut failures = 0;
+    let mut failures = Failures::default();
     loop {
-        let permit = lane.acquire().await;
-        let call = tenant.client.inventory_page(next.as_ref()).await;
-        permit.settle(match &call.result {
-            Ok(_) => Answer::Accepted,
-            Err(GraphError::Throttled { retry_after }) => Answer::Throttled {
-                retry_after: *retry_after,
-            },
-            Err(GraphError::Unreachable) => Answer::NotSent,
-            Err(_) => Answer::Failed,
-        });
+        let page = tenant.client.inventory_page(next.as_ref());
+        let call = reading::ask(&lane, page).await;
         match call.result {
             Ok(page) => {
-                failures = 0;
+                failures = Failures::default();
                 from_kept_link = false;
                 if let Some(link) = &page.next
                     && !followed.insert(link.clone())
@@ -170,9 +156,6 @@ pub(crate) async fn list(
                 }
                 next = page.next;
             }
-            // The lane waits for as long as Graph asks.
-            Err(GraphError::Throttled { .. }) => {}
-            Err(GraphError::Unauthorized) if failures == 0 => failures += 1,
             // Graph no longer knows the link.
             Err(GraphError::Rejected | GraphError::NotFound) if from_kept_link => {
                 listing = ledger
@@ -182,15 +165,9 @@ pub(crate) async fn list(
                 from_kept_link = false;
             }
             Err(error) => {
-                failures += 1;
-                let passing = matches!(
-                    error,
-                    GraphError::Transient { .. } | GraphError::Unreachable | GraphError::Unreadable
-                );
-                if !passing || failures >= PAGE_ATTEMPTS {
+                if !failures.may_pass(&error).await {
                     return Err(given_up(tenant, &error, &call.record, listing.devices));
                 }
-                tokio::time::sleep(BACKOFF * 2_u32.pow(failures - 1)).await;
             }
         }
     }
@@ -251,15 +228,7 @@ fn given_up(
         }
         _ => "run the same command again; nothing was enqueued",
     };
-    let said = record.message.clone().unwrap_or_default();
-    let mut message = error.to_string();
-    // A refusal of the whole tenant has Graph's words in it already.
-    if !message.contains(&said) {
-        message = format!("{message}: {said}");
-    }
-    if let Some(request) = &record.request_id {
-        message = format!("{message} (request-id {request})");
-    }
+    let message = said_on_record(error, record);
     incomplete(tenant, listed, Failure::error(message, hint))
 }
 

@@ -25,6 +25,7 @@ mod planning;
 mod private;
 mod profile;
 mod progress;
+mod reading;
 mod report;
 mod rollback;
 mod settings;

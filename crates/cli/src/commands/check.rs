@@ -10,6 +10,7 @@ use crate::args::CheckArguments;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
+use crate::reading::said;
 use crate::{notify, profile, tenants};
 
 /// A line of the check.
@@ -168,7 +169,7 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
                 GraphError::Unreachable => "check the network, DNS and proxy on the way to Entra",
                 _ => "check tenant_id, client_id and the credential",
             };
-            return lines.push(Line::bad(of("token"), said(&error, Some(message)), hint));
+            return lines.push(Line::bad(of("token"), said(&error, Some(&message)), hint));
         }
     };
     match TokenClaims::read(token.expose_secret()) {
@@ -207,18 +208,13 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
                 | GraphError::Ambiguous
                 | GraphError::Unreadable => "is `[graph] root` a Microsoft Graph?",
             };
-            Line::bad(of("Graph"), said(&error, call.record.message), hint)
+            Line::bad(
+                of("Graph"),
+                said(&error, call.record.message.as_deref()),
+                hint,
+            )
         }
     });
-}
-
-/// An error with what the other side said, unless it has it in it already.
-fn said(error: &GraphError, message: Option<String>) -> String {
-    let error = error.to_string();
-    match message {
-        Some(message) if !error.contains(&message) => format!("{error}: {message}"),
-        _ => error,
-    }
 }
 
 /// Whether users can be looked up: what only some campaigns need is no fault where it is missing.

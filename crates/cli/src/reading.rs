@@ -1,0 +1,79 @@
+//! Reads that a command waits for: each in the tenant's budget of reads, and again while what fails
+//! may pass.
+
+use std::time::Duration;
+
+use repilot_graph::{Call, CallRecord, GraphError};
+use repilot_throttle::{Answer, Lane};
+
+/// What is read may fail so often before it is given up.
+const ATTEMPTS: u32 = 6;
+
+/// The wait before it is asked for again doubles from here.
+const BACKOFF: Duration = Duration::from_millis(500);
+
+/// Asks when the budget allows it, and tells the budget what came of it.
+pub(crate) async fn ask<T>(lane: &Lane, question: impl Future<Output = Call<T>>) -> Call<T> {
+    let permit = lane.acquire().await;
+    let call = question.await;
+    permit.settle(match &call.result {
+        Ok(_) => Answer::Accepted,
+        Err(GraphError::Throttled { retry_after }) => Answer::Throttled {
+            retry_after: *retry_after,
+        },
+        Err(GraphError::Unreachable) => Answer::NotSent,
+        Err(_) => Answer::Failed,
+    });
+    call
+}
+
+/// How often one thing that is read has failed.
+#[derive(Default)]
+pub(crate) struct Failures(u32);
+
+impl Failures {
+    /// Waits until it is to be asked for again; `false` where that is in vain.
+    pub(crate) async fn may_pass(&mut self, error: &GraphError) -> bool {
+        match error {
+            // The lane waits for as long as Graph asks.
+            GraphError::Throttled { .. } => true,
+            // The next call has a new token.
+            GraphError::Unauthorized if self.0 == 0 => {
+                self.0 = 1;
+                true
+            }
+            GraphError::Transient { .. } | GraphError::Unreachable | GraphError::Unreadable => {
+                self.0 += 1;
+                if self.0 >= ATTEMPTS {
+                    return false;
+                }
+                tokio::time::sleep(BACKOFF * 2_u32.pow(self.0 - 1)).await;
+                true
+            }
+            GraphError::Unauthorized
+            | GraphError::Systemic(_)
+            | GraphError::NotFound
+            | GraphError::Rejected
+            | GraphError::Ambiguous => false,
+        }
+    }
+}
+
+/// An error with what the other side said, unless it has it in it already, as a refusal of the whole
+/// tenant has.
+pub(crate) fn said(error: &GraphError, message: Option<&str>) -> String {
+    let error = error.to_string();
+    match message {
+        Some(message) if !error.contains(message) => format!("{error}: {message}"),
+        _ => error,
+    }
+}
+
+/// The same, with what Microsoft's support asks for.
+pub(crate) fn said_on_record(error: &GraphError, record: &CallRecord) -> String {
+    let said = said(error, record.message.as_deref());
+    match &record.request_id {
+        Some(request) => format!("{said} (request-id {request})"),
+        None => said,
+    }
+}
