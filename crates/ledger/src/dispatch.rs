@@ -4,17 +4,17 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use repilot_domain::{
-    CampaignId, CanaryPhase, JobEvent, JobId, JobState, Rate, TenantName, Timestamp, WorkerId,
+    CampaignId, JobEvent, JobId, JobState, Rate, TenantName, Timestamp, WorkerId,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError, controls, locks};
+use crate::ready::{DISPATCHABLE, READY, Ready};
+use crate::rows::{batch, gathered};
+use crate::{Ledger, LedgerError, locks};
 
 /// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,54 +53,6 @@ impl From<usize> for DispatchRoom {
 }
 
 impl Ledger {
-    /// Tenants with an open, attended and active campaign that may run now.
-    pub async fn tenants_with_work(&self, now: Timestamp) -> Result<Vec<TenantName>, LedgerError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT DISTINCT tenant FROM campaigns
-             WHERE ended_at IS NULL
-               AND status = 'active'
-               AND attended_until > $1
-               AND runs_from <= $1
-               AND runs_until > $1
-               AND canary_phase <> 'choosing'
-             ORDER BY tenant",
-        )
-        .bind(now.as_millis())
-        .fetch_all(&mut *reader)
-        .await
-        .doing("look for work")?;
-        rows.iter()
-            .map(|row| Columns::of("campaigns", row).word("tenant"))
-            .collect()
-    }
-
-    /// How many jobs of each tenant are dispatched and not claimed, from the counters.
-    pub async fn queued_by_tenant(&self) -> Result<HashMap<TenantName, usize>, LedgerError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT campaigns.tenant, CAST(SUM(counters.value) AS BIGINT) AS queued
-             FROM counters
-             JOIN campaigns ON campaigns.id = counters.campaign_id
-             WHERE counters.name = 'queued'
-               AND campaigns.ended_at IS NULL
-             GROUP BY campaigns.tenant",
-        )
-        .fetch_all(&mut *reader)
-        .await
-        .doing("count queued jobs")?;
-        rows.iter()
-            .map(|row| {
-                let columns = Columns::of("counters", row);
-                let queued: i64 = columns.get("queued")?;
-                Ok((
-                    columns.word("tenant")?,
-                    usize::try_from(queued).unwrap_or(0),
-                ))
-            })
-            .collect()
-    }
-
     /// Queues as many due jobs of a tenant as there is room for: those of its campaigns of the highest
     /// priority first, shared fairly among equals.
     pub async fn dispatch(
@@ -151,153 +103,6 @@ impl Ledger {
         deltas.write(&mut transaction).await?;
         self.commit(transaction, "dispatch jobs").await?;
         Ok(dispatched)
-    }
-
-    /// When the next pending job of an attended, active campaign of the tenant is due.
-    pub async fn next_due(
-        &self,
-        tenant: &TenantName,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, LedgerError> {
-        let mut reader = self.reader().await?;
-        let sql = format!("SELECT {READY} FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
-        let campaigns = sqlx::query(AssertSqlSafe(sql))
-            .bind(tenant.as_str())
-            .bind(now.as_millis())
-            .fetch_all(&mut *reader)
-            .await
-            .doing("look for campaigns")?;
-        let mut earliest: Option<i64> = None;
-        for campaign in &campaigns {
-            let campaign = Ready::read(campaign)?;
-            let sql = if campaign.canary_is_running {
-                "SELECT MIN(jobs.not_before) AS due
-                 FROM canary_jobs
-                 CROSS JOIN jobs
-                 WHERE canary_jobs.campaign_id = $1
-                   AND jobs.id = canary_jobs.job_id
-                   AND jobs.state = 'pending'"
-            } else {
-                "SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1"
-            };
-            let row = sqlx::query(sql)
-                .bind(campaign.id.0)
-                .fetch_one(&mut *reader)
-                .await
-                .doing("look for due jobs")?;
-            let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
-            earliest = match (earliest, due) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
-        }
-        Ok(earliest.map(Timestamp::from_millis))
-    }
-
-    /// Since when the job of each open campaign has been due that has been due longest.
-    pub async fn oldest_due(
-        &self,
-        now: Timestamp,
-    ) -> Result<Vec<(CampaignId, Timestamp)>, LedgerError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query(
-            "SELECT id, due FROM (
-                 SELECT id,
-                        (SELECT MIN(not_before) FROM due_jobs
-                         WHERE due_jobs.campaign_id = campaigns.id) AS due
-                 FROM campaigns
-                 WHERE ended_at IS NULL
-             ) AS waiting
-             WHERE due <= $1
-             ORDER BY id",
-        )
-        .bind(now.as_millis())
-        .fetch_all(&mut *reader)
-        .await
-        .doing("look for what has been due longest")?;
-        rows.iter()
-            .map(|row| {
-                let columns = Columns::of("campaigns", row);
-                Ok((CampaignId(columns.get("id")?), columns.time("due")?))
-            })
-            .collect()
-    }
-}
-
-/// The campaigns of a tenant that may go on; takes the tenant and the time.
-const DISPATCHABLE: &str = "tenant = $1
-           AND ended_at IS NULL
-           AND status = 'active'
-           AND attended_until > $2
-           AND runs_from <= $2
-           AND runs_until > $2
-           AND canary_phase <> 'choosing'";
-
-/// What is read of those.
-const READY: &str = "id, priority, canary_phase, rate, runs_until";
-
-/// A campaign that may go on.
-struct Ready {
-    id: CampaignId,
-    priority: i64,
-    canary_is_running: bool,
-    rate: Option<Rate>,
-    until: Option<Timestamp>,
-    /// How many of its jobs may go out.
-    room: usize,
-}
-
-impl Ready {
-    fn read(row: &AnyRow) -> Result<Self, LedgerError> {
-        let columns = Columns::of("campaigns", row);
-        let phase: CanaryPhase = columns.word("canary_phase")?;
-        Ok(Self {
-            id: CampaignId(columns.get("id")?),
-            priority: columns.get("priority")?,
-            canary_is_running: phase == CanaryPhase::Running,
-            rate: columns.word_if_any("rate")?,
-            until: controls::runs_until(&columns)?,
-            room: usize::MAX,
-        })
-    }
-
-    /// Reads its due jobs with the number of their next dispatch; takes the campaign, the time and
-    /// how many.
-    fn due(&self, dialect: Dialect) -> String {
-        if self.canary_is_running {
-            return "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
-                 FROM canary_jobs
-                 CROSS JOIN jobs
-                 WHERE canary_jobs.campaign_id = $1
-                   AND jobs.id = canary_jobs.job_id
-                   AND jobs.state = 'pending'
-                   AND jobs.not_before <= $2
-                 ORDER BY jobs.not_before, jobs.id
-                 LIMIT $3"
-                .to_owned();
-        }
-        format!(
-            "SELECT id, dispatch + 1 AS dispatch FROM (
-                 -- Between two steps: their devices have no user meanwhile.
-                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
-                 WHERE campaign_id = $1
-                   AND steps_done > 0
-                   AND {pending} = 'pending'
-                   AND not_before <= $2
-                 UNION ALL
-                 SELECT * FROM (
-                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
-                     WHERE campaign_id = $1
-                       AND not_before <= $2
-                     ORDER BY not_before, id
-                     LIMIT $3
-                 ) AS others
-             ) AS waiting
-             GROUP BY id, dispatch, not_before
-             ORDER BY MIN(place), not_before, id
-             LIMIT $3",
-            pending = dialect.of_found("state")
-        )
     }
 }
 

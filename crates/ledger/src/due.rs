@@ -1,0 +1,131 @@
+//! What there is to do: who has due jobs, how many are on their way, and when the next one is due.
+
+use std::collections::HashMap;
+
+use repilot_domain::{CampaignId, TenantName, Timestamp};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::error::QueryContext as _;
+use crate::ready::{DISPATCHABLE, READY, Ready};
+use crate::rows::Columns;
+use crate::{Ledger, LedgerError};
+
+impl Ledger {
+    /// Tenants with an open, attended and active campaign that may run now.
+    pub async fn tenants_with_work(&self, now: Timestamp) -> Result<Vec<TenantName>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT tenant FROM campaigns
+             WHERE ended_at IS NULL
+               AND status = 'active'
+               AND attended_until > $1
+               AND runs_from <= $1
+               AND runs_until > $1
+               AND canary_phase <> 'choosing'
+             ORDER BY tenant",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("look for work")?;
+        rows.iter()
+            .map(|row| Columns::of("campaigns", row).word("tenant"))
+            .collect()
+    }
+
+    /// How many jobs of each tenant are dispatched and not claimed, from the counters.
+    pub async fn queued_by_tenant(&self) -> Result<HashMap<TenantName, usize>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT campaigns.tenant, CAST(SUM(counters.value) AS BIGINT) AS queued
+             FROM counters
+             JOIN campaigns ON campaigns.id = counters.campaign_id
+             WHERE counters.name = 'queued'
+               AND campaigns.ended_at IS NULL
+             GROUP BY campaigns.tenant",
+        )
+        .fetch_all(&mut *reader)
+        .await
+        .doing("count queued jobs")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("counters", row);
+                let queued: i64 = columns.get("queued")?;
+                Ok((
+                    columns.word("tenant")?,
+                    usize::try_from(queued).unwrap_or(0),
+                ))
+            })
+            .collect()
+    }
+
+    /// When the next pending job of an attended, active campaign of the tenant is due.
+    pub async fn next_due(
+        &self,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let sql = format!("SELECT {READY} FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
+        let campaigns = sqlx::query(AssertSqlSafe(sql))
+            .bind(tenant.as_str())
+            .bind(now.as_millis())
+            .fetch_all(&mut *reader)
+            .await
+            .doing("look for campaigns")?;
+        let mut earliest: Option<i64> = None;
+        for campaign in &campaigns {
+            let campaign = Ready::read(campaign)?;
+            let sql = if campaign.canary_is_running {
+                "SELECT MIN(jobs.not_before) AS due
+                 FROM canary_jobs
+                 CROSS JOIN jobs
+                 WHERE canary_jobs.campaign_id = $1
+                   AND jobs.id = canary_jobs.job_id
+                   AND jobs.state = 'pending'"
+            } else {
+                "SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1"
+            };
+            let row = sqlx::query(sql)
+                .bind(campaign.id.0)
+                .fetch_one(&mut *reader)
+                .await
+                .doing("look for due jobs")?;
+            let due: Option<i64> = row.try_get("due").doing("look for due jobs")?;
+            earliest = match (earliest, due) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        Ok(earliest.map(Timestamp::from_millis))
+    }
+
+    /// Since when the job of each open campaign has been due that has been due longest.
+    pub async fn oldest_due(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(CampaignId, Timestamp)>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT id, due FROM (
+                 SELECT id,
+                        (SELECT MIN(not_before) FROM due_jobs
+                         WHERE due_jobs.campaign_id = campaigns.id) AS due
+                 FROM campaigns
+                 WHERE ended_at IS NULL
+             ) AS waiting
+             WHERE due <= $1
+             ORDER BY id",
+        )
+        .bind(now.as_millis())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("look for what has been due longest")?;
+        rows.iter()
+            .map(|row| {
+                let columns = Columns::of("campaigns", row);
+                Ok((CampaignId(columns.get("id")?), columns.time("due")?))
+            })
+            .collect()
+    }
+}
