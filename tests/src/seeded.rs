@@ -94,11 +94,7 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
         let handled = wire.into_iter().map(|delivery| {
             let (commit, clock) = (commit.clone(), clock.clone());
             tokio::spawn(async move {
-                let job = commit
-                    .claim(delivery.job, delivery.dispatch)
-                    .await
-                    .unwrap()
-                    .unwrap();
+                let job = commit.claim(delivery.queued()).await.unwrap().unwrap();
                 let (verdict, outcome) = match job.id.0 % 100 {
                     1 => {
                         let reason = match job.id.0 % 300 {
@@ -130,7 +126,7 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
                 let said = Settlement {
                     job: job.id,
                     dispatch: job.dispatch,
-                    campaign: Some(job.campaign),
+                    campaign: job.campaign,
                     verdict,
                     attempts: vec![NewAttempt {
                         step: AttemptStep::Act,

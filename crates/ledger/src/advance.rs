@@ -22,6 +22,8 @@ pub struct Advance {
     pub job: JobId,
     /// The dispatch number of the claim.
     pub dispatch: i64,
+    /// Its campaign, as the claim named it.
+    pub campaign: CampaignId,
     /// How far the job is now.
     pub progress: Progress,
     /// What was asked of Graph for the step, in order.

@@ -7,11 +7,11 @@ use repilot_domain::{
 };
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::LedgerError;
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{batch, gathered, pairs};
+use crate::{LedgerError, QueuedJob};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
@@ -60,14 +60,14 @@ type Claimed = (
 pub(crate) async fn claim(
     connection: &mut AnyConnection,
     worker: &str,
-    jobs: &[(JobId, i64)],
+    jobs: &[QueuedJob],
     lease_until: Timestamp,
     deltas: &mut Deltas,
 ) -> Result<Vec<ClaimedJob>, LedgerError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let claims = pairs(jobs.iter().copied())?;
+    let claims = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
     let claimed = if Dialect::of(connection).gathers_updates() {
         take(connection, &claims, worker, lease_until).await?
     } else {

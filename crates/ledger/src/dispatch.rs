@@ -14,7 +14,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::ready::{DISPATCHABLE, READY, Ready};
 use crate::rows::{batch, gathered};
-use crate::{Ledger, LedgerError, locks};
+use crate::{Ledger, LedgerError, QueuedJob, locks};
 
 /// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,18 @@ pub struct DispatchRoom {
     /// So many of each campaign that has a ceiling of its own, on the wire at once; none of one that
     /// is not here.
     pub rated: HashMap<CampaignId, usize>,
+}
+
+impl Dispatched {
+    /// What a claim of it names.
+    #[must_use]
+    pub const fn queued(&self) -> QueuedJob {
+        QueuedJob {
+            campaign: self.campaign,
+            job: self.job,
+            dispatch: self.dispatch,
+        }
+    }
 }
 
 impl From<usize> for DispatchRoom {
@@ -192,7 +204,7 @@ impl Round<'_> {
                  RETURNING id, dispatch
              )
              SELECT {gathering} FROM queued",
-            due = campaign.due(dialect),
+            due = campaign.due(),
             state = dialect.of_found("state"),
             gathering = dialect.gathered("id, dispatch"),
         );
@@ -214,7 +226,7 @@ impl Round<'_> {
     ) -> Result<Vec<(i64, i64)>, LedgerError> {
         let dialect = Dialect::of(connection);
         let gathering = dialect.gathered("id, dispatch");
-        let sql = format!("SELECT {gathering} FROM ({}) AS due", campaign.due(dialect));
+        let sql = format!("SELECT {gathering} FROM ({}) AS due", campaign.due());
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(campaign.id.0)
             .bind(self.now.as_millis())

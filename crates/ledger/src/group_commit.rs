@@ -7,7 +7,7 @@
 //! out, and the devices are looked at before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
 //! fence refuses it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::counters::Deltas;
 use crate::halts::{Halts, Moment};
 use crate::settle::Trust;
 use crate::{
-    Advance, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, locks, rescue, settle,
+    Advance, ClaimedJob, Ledger, LedgerError, QueuedJob, Settlement, advance, claim, halts, rescue,
+    settle,
 };
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
@@ -55,15 +56,14 @@ pub struct Unsettled {
     /// The job.
     pub job: JobId,
     /// Its campaign, as the claim named it.
-    pub campaign: Option<CampaignId>,
+    pub campaign: CampaignId,
     /// What failed; nothing did where the claim no longer held and the word was refused.
     pub failure: Option<GroupCommitError>,
 }
 
 enum Command {
     Claim {
-        job: JobId,
-        dispatch: i64,
+        queued: QueuedJob,
         reply: oneshot::Sender<Result<Option<ClaimedJob>, GroupCommitError>>,
     },
     Settle {
@@ -79,8 +79,7 @@ enum Command {
         unsettled: mpsc::UnboundedSender<Unsettled>,
     },
     Recall {
-        job: JobId,
-        dispatch: i64,
+        queued: QueuedJob,
         reply: oneshot::Sender<Result<(), GroupCommitError>>,
     },
     Flush {
@@ -124,18 +123,9 @@ impl GroupCommit {
     }
 
     /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
-    pub async fn claim(
-        &self,
-        job: JobId,
-        dispatch: i64,
-    ) -> Result<Option<ClaimedJob>, GroupCommitError> {
+    pub async fn claim(&self, queued: QueuedJob) -> Result<Option<ClaimedJob>, GroupCommitError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Claim {
-            job,
-            dispatch,
-            reply,
-        };
-        self.send(command, answer).await
+        self.send(Command::Claim { queued, reply }, answer).await
     }
 
     /// Now, among what this process commits: noted before a claim, for [`GroupCommit::has_stopped`].
@@ -144,8 +134,8 @@ impl GroupCommit {
         self.halts.now()
     }
 
-    /// Whether a campaign has stopped, over what this process settled, since a claim that was granted
-    /// was asked for: then its job is not to be called any more.
+    /// Whether a campaign is known to have stopped since a claim that was granted was asked for: then
+    /// its job is not to be called any more.
     #[must_use]
     pub fn has_stopped(&self, campaign: CampaignId, since: Moment) -> bool {
         self.halts.has_stopped_since(campaign, since)
@@ -195,14 +185,9 @@ impl GroupCommit {
     }
 
     /// Puts a queued job back: its turn came, but its lane had closed.
-    pub async fn recall(&self, job: JobId, dispatch: i64) -> Result<(), GroupCommitError> {
+    pub async fn recall(&self, queued: QueuedJob) -> Result<(), GroupCommitError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Recall {
-            job,
-            dispatch,
-            reply,
-        };
-        self.send(command, answer).await
+        self.send(Command::Recall { queued, reply }, answer).await
     }
 
     async fn send<T>(
@@ -249,10 +234,10 @@ async fn run(
 /// A batch's commands by their kind.
 #[derive(Default)]
 struct Batch<'a> {
-    claims: Vec<(JobId, i64)>,
+    claims: Vec<QueuedJob>,
     settlements: Vec<&'a Settlement>,
     advances: Vec<&'a Advance>,
-    recalls: Vec<(JobId, i64)>,
+    recalls: Vec<QueuedJob>,
 }
 
 impl<'a> Batch<'a> {
@@ -260,16 +245,25 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         for command in commands {
             match command {
-                Command::Claim { job, dispatch, .. } => batch.claims.push((*job, *dispatch)),
+                Command::Claim { queued, .. } => batch.claims.push(*queued),
                 Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
                 Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
                     batch.settlements.push(settlement.as_ref());
                 }
                 Command::Flush { .. } => {}
-                Command::Recall { job, dispatch, .. } => batch.recalls.push((*job, *dispatch)),
+                Command::Recall { queued, .. } => batch.recalls.push(*queued),
             }
         }
         batch
+    }
+
+    /// The campaigns of its jobs.
+    fn campaigns(&self) -> BTreeSet<CampaignId> {
+        let settled = self.settlements.iter().map(|said| said.campaign);
+        let advanced = self.advances.iter().map(|said| said.campaign);
+        let queued = self.claims.iter().chain(&self.recalls);
+        let queued = queued.map(|queued| queued.campaign);
+        settled.chain(advanced).chain(queued).collect()
     }
 }
 
@@ -279,7 +273,7 @@ struct Committed {
     claimed: Vec<ClaimedJob>,
     /// The jobs whose settlement or step was taken.
     taken: Vec<JobId>,
-    /// The campaigns that stopped over it.
+    /// The campaigns that stopped over it, or had before.
     halted: Vec<CampaignId>,
 }
 
@@ -344,14 +338,7 @@ async fn write(
 ) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
-    let settled = batch.settlements.iter().map(|said| said.job);
-    let settled = settled.chain(batch.advances.iter().map(|said| said.job));
-    let delivered = batch
-        .claims
-        .iter()
-        .chain(&batch.recalls)
-        .map(|(job, _)| *job);
-    locks::campaigns_of(&mut transaction, settled.chain(delivered)).await?;
+    let mut halted = halts::of(&mut transaction, batch.campaigns()).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
     let lease_until = now.after(lease);
@@ -376,10 +363,11 @@ async fn write(
         &mut deltas,
     )
     .await?;
-    let (mut taken, halted) = settled
+    let (mut taken, just_halted) = settled
         .finish(&mut transaction, (worker, by), deltas, now)
         .await?;
     taken.extend(stepped);
+    halted.extend(just_halted);
     let committed = Committed {
         claimed,
         taken,
@@ -398,8 +386,8 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
     for command in batch {
         // Whoever stopped waiting has no use for the answer.
         match (command, &mut result) {
-            (Command::Claim { job, reply, .. }, Ok((claimed, _))) => {
-                let _ = reply.send(Ok(claimed.remove(&job)));
+            (Command::Claim { queued, reply }, Ok((claimed, _))) => {
+                let _ = reply.send(Ok(claimed.remove(&queued.job)));
             }
             (Command::Settle { settlement, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&settlement.job)));

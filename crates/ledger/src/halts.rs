@@ -1,19 +1,53 @@
-//! Campaigns that stopped over what was just settled: their breaker tripped, their canary came in,
-//! or their tenant refused them.
+//! Campaigns that stopped: their breaker tripped, their canary came in, their tenant refused them,
+//! somebody paused or cancelled them.
 //!
 //! A claim that asks later is refused, since its job went back. One that was granted in the same
-//! batch or before may still wait to be called: it asks here first. The batches of a process are
+//! batch or before may still wait to be called: it asks here first. What this process settles is
+//! known with its own batch; what others did, with the next batch that has a job of the campaign in
+//! it. The batches of a process are
 //! counted, so that nobody needs to be told when the campaign goes on: its next claims are younger.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use repilot_domain::CampaignId;
+use repilot_domain::{CampaignId, CampaignStatus};
+use sqlx::AnyConnection;
+
+use crate::dialect::Dialect;
+use crate::rows::{Columns, batch};
+use crate::{LedgerError, locks};
 
 /// A moment of a process: after so many of its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
+
+/// Locks campaigns, and says which of them have stopped before.
+pub(crate) async fn of(
+    connection: &mut AnyConnection,
+    campaigns: BTreeSet<CampaignId>,
+) -> Result<Vec<CampaignId>, LedgerError> {
+    let condition = format!(
+        "id IN (SELECT id FROM {} AS named)",
+        Dialect::of(connection).each_id()
+    );
+    let named = batch(campaigns.iter().map(|campaign| campaign.0))?;
+    let rows = locks::campaign_rows_where(connection, "id, status", &condition, |query| {
+        query.bind(named)
+    })
+    .await?;
+    let mut stopped = Vec::new();
+    for row in &rows {
+        let columns = Columns::of("campaigns", row);
+        match columns.word("status")? {
+            CampaignStatus::Active => {}
+            CampaignStatus::Paused | CampaignStatus::Cancelled => {
+                stopped.push(CampaignId(columns.get("id")?));
+            }
+        }
+    }
+    Ok(stopped)
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Halts {

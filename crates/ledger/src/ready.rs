@@ -1,9 +1,8 @@
 //! Campaigns that may go on, and where their due jobs are.
 
-use repilot_domain::{CampaignId, CanaryPhase, Rate, Timestamp};
+use repilot_domain::{Action, CampaignId, CanaryPhase, Rate, Timestamp};
 use sqlx::any::AnyRow;
 
-use crate::dialect::Dialect;
 use crate::rows::Columns;
 use crate::{LedgerError, controls};
 
@@ -17,13 +16,15 @@ pub(crate) const DISPATCHABLE: &str = "tenant = $1
            AND canary_phase <> 'choosing'";
 
 /// What is read of those.
-pub(crate) const READY: &str = "id, priority, canary_phase, rate, runs_until";
+pub(crate) const READY: &str = "id, action, priority, canary_phase, rate, runs_until";
 
 /// A campaign that may go on.
 pub(crate) struct Ready {
     pub(crate) id: CampaignId,
     pub(crate) priority: i64,
     pub(crate) canary_is_running: bool,
+    /// Its jobs may stand between two steps.
+    pub(crate) has_steps: bool,
     pub(crate) rate: Option<Rate>,
     pub(crate) until: Option<Timestamp>,
     /// How many of its jobs may go out.
@@ -33,11 +34,13 @@ pub(crate) struct Ready {
 impl Ready {
     pub(crate) fn read(row: &AnyRow) -> Result<Self, LedgerError> {
         let columns = Columns::of("campaigns", row);
+        let action: Action = columns.word("action")?;
         let phase: CanaryPhase = columns.word("canary_phase")?;
         Ok(Self {
             id: CampaignId(columns.get("id")?),
             priority: columns.get("priority")?,
             canary_is_running: phase == CanaryPhase::Running,
+            has_steps: action.steps().len() > 1,
             rate: columns.word_if_any("rate")?,
             until: controls::runs_until(&columns)?,
             room: usize::MAX,
@@ -46,7 +49,7 @@ impl Ready {
 
     /// Reads its due jobs with the number of their next dispatch; takes the campaign, the time and
     /// how many.
-    pub(crate) fn due(&self, dialect: Dialect) -> String {
+    pub(crate) const fn due(&self) -> &'static str {
         if self.canary_is_running {
             return "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
                  FROM canary_jobs
@@ -56,30 +59,76 @@ impl Ready {
                    AND jobs.state = 'pending'
                    AND jobs.not_before <= $2
                  ORDER BY jobs.not_before, jobs.id
-                 LIMIT $3"
-                .to_owned();
+                 LIMIT $3";
         }
-        format!(
-            "SELECT id, dispatch + 1 AS dispatch FROM (
-                 -- Between two steps: their devices have no user meanwhile.
-                 SELECT id, dispatch, not_before, 0 AS place FROM jobs
-                 WHERE campaign_id = $1
-                   AND steps_done > 0
-                   AND {pending} = 'pending'
-                   AND not_before <= $2
-                 UNION ALL
-                 SELECT * FROM (
-                     SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
-                     WHERE campaign_id = $1
-                       AND not_before <= $2
-                     ORDER BY not_before, id
-                     LIMIT $3
-                 ) AS others
-             ) AS waiting
-             GROUP BY id, dispatch, not_before
-             ORDER BY MIN(place), not_before, id
-             LIMIT $3",
-            pending = dialect.of_found("state")
-        )
+        if self.has_steps {
+            return DUE_BY_STEPS;
+        }
+        "SELECT id, dispatch + 1 AS dispatch FROM due_jobs
+         WHERE campaign_id = $1
+           AND not_before <= $2
+         ORDER BY not_before, id
+         LIMIT $3"
+    }
+}
+
+/// First those that stand between two steps: their devices have no user meanwhile.
+const DUE_BY_STEPS: &str = "SELECT id, dispatch + 1 AS dispatch FROM (
+         -- They are few: looked for by their state, all that are pending would be looked at.
+         SELECT id, dispatch, not_before, 0 AS place FROM jobs
+         WHERE campaign_id = $1
+           AND steps_done > 0
+           AND (state || '') = 'pending'
+           AND not_before <= $2
+         UNION ALL
+         SELECT * FROM (
+             SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
+             WHERE campaign_id = $1
+               AND not_before <= $2
+             ORDER BY not_before, id
+             LIMIT $3
+         ) AS others
+     ) AS waiting
+     GROUP BY id, dispatch, not_before
+     ORDER BY MIN(place), not_before, id
+     LIMIT $3";
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::{Ledger, LedgerLocation};
+
+    /// However many jobs are pending: a dispatch that looked at all of them would cost the more the
+    /// larger the backlog is.
+    #[tokio::test]
+    async fn jobs_between_two_steps_are_not_looked_for_among_all_that_are_pending() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let mut reader = ledger.reader().await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {DUE_BY_STEPS}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(1)
+            .bind(1)
+            .bind(10)
+            .fetch_all(&mut *reader)
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let places: Vec<&String> = plan.iter().filter(|line| line.contains(" jobs ")).collect();
+        let [between, others] = places[..] else {
+            panic!("{plan:?}")
+        };
+        assert!(
+            between.contains("SEARCH jobs USING INDEX jobs_between (campaign_id=?)"),
+            "{plan:?}"
+        );
+        assert!(
+            others.contains("INDEX jobs_pending (campaign_id=? AND not_before<?)"),
+            "{plan:?}"
+        );
     }
 }

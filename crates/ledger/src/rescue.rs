@@ -17,7 +17,7 @@ use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, pairs, progress};
-use crate::{Ledger, LedgerError, NewAttempt, attempt, in_hand, locks};
+use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, attempt, in_hand, locks};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -339,7 +339,7 @@ const HELD: &str = "id IN (
 /// Takes single jobs back that are still queued under their number.
 pub(crate) async fn recall(
     connection: &mut AnyConnection,
-    jobs: &[(JobId, i64)],
+    jobs: &[QueuedJob],
     deltas: &mut Deltas,
 ) -> Result<(), LedgerError> {
     if jobs.is_empty() {
@@ -357,7 +357,7 @@ pub(crate) async fn recall(
         state = dialect.of_found("jobs.state"),
         each = dialect.each_pair()
     );
-    let recalls = pairs(jobs.iter().copied())?;
+    let recalls = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(recalls)
         .fetch_all(&mut *connection)

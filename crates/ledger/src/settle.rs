@@ -57,14 +57,14 @@ pub(crate) async fn settle<'a>(
     let mut plain = Vec::new();
     let mut other = Vec::new();
     for said in settlements.iter().copied() {
-        match (trust, said.campaign, &said.verdict) {
-            (Trust::Plain, Some(campaign), Verdict::Succeeded) => plain.push((said, campaign)),
+        match (trust, &said.verdict) {
+            (Trust::Plain, Verdict::Succeeded) => plain.push(said),
             _ => other.push(said),
         }
     }
     succeed_jobs(connection, worker, &plain, now).await?;
-    for (settlement, campaign) in plain {
-        settled.note(settlement, campaign, deltas)?;
+    for settlement in plain {
+        settled.note(settlement, settlement.campaign, deltas)?;
     }
     if !other.is_empty() {
         let mut held_by: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(other.len());
@@ -177,7 +177,7 @@ impl<'a> Settled<'a> {
 async fn succeed_jobs(
     connection: &mut AnyConnection,
     worker: &str,
-    settlements: &[(&Settlement, CampaignId)],
+    settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
     if settlements.is_empty() {
@@ -202,11 +202,7 @@ async fn succeed_jobs(
         state = dialect.of_found("jobs.state"),
         each = dialect.each_pair()
     );
-    let said = pairs(
-        settlements
-            .iter()
-            .map(|(said, _)| (said.job, said.dispatch)),
-    )?;
+    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let updated = sqlx::query(AssertSqlSafe(sql))
         .bind(said)
         .bind(worker)

@@ -68,8 +68,8 @@ pub struct Settlement {
     pub job: JobId,
     /// The dispatch number of the claim.
     pub dispatch: i64,
-    /// Its campaign, as the claim named it; looked up where it is not known.
-    pub campaign: Option<CampaignId>,
+    /// Its campaign, as the claim named it.
+    pub campaign: CampaignId,
     /// What becomes of it.
     pub verdict: Verdict,
     /// What was asked of Graph for it, in order.

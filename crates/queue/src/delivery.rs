@@ -1,6 +1,7 @@
 //! What travels on the wire.
 
 use repilot_domain::{CampaignId, JobId, Rate, TenantName, Timestamp};
+use repilot_ledger::QueuedJob;
 
 /// A job's turn. Delivered at least once: the claim decides whether it is still meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,4 +18,16 @@ pub struct Delivery {
     pub until: Option<Timestamp>,
     /// The campaign's own ceiling, which it needs leave of, too.
     pub rate: Option<Rate>,
+}
+
+impl Delivery {
+    /// What a claim of it names.
+    #[must_use]
+    pub const fn queued(&self) -> QueuedJob {
+        QueuedJob {
+            campaign: self.campaign,
+            job: self.job,
+            dispatch: self.dispatch,
+        }
+    }
 }

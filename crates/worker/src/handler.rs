@@ -62,7 +62,7 @@ impl Handler {
             // Whoever listens is told once; after that nobody does.
             let _ = self.unsettled.send(Unsettled {
                 job: delivery.job,
-                campaign: None,
+                campaign: delivery.campaign,
                 failure: Some(failure),
             });
         }
@@ -76,13 +76,13 @@ impl Handler {
             tenant = %delivery.tenant,
             "a handler panicked; its job goes back and is looked at first"
         );
-        self.commit.recall(delivery.job, delivery.dispatch).await?;
+        self.commit.recall(delivery.queued()).await?;
         let now = self.clock.now();
         let message = "the program failed while it handled this job; the call may have been made";
         let settlement = Settlement {
             job: delivery.job,
             dispatch: delivery.dispatch,
-            campaign: None,
+            campaign: delivery.campaign,
             verdict: Verdict::Retry {
                 not_before: now.after(AGAIN_AFTER),
                 spent: true,
@@ -98,10 +98,10 @@ impl Handler {
 
     async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
         let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
-            return self.commit.recall(delivery.job, delivery.dispatch).await;
+            return self.commit.recall(delivery.queued()).await;
         };
         let before_claim = self.commit.moment();
-        let mut job = match self.commit.claim(delivery.job, delivery.dispatch).await {
+        let mut job = match self.commit.claim(delivery.queued()).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
@@ -167,6 +167,7 @@ impl Handler {
         let advance = Advance {
             job: job.id,
             dispatch: job.dispatch,
+            campaign: job.campaign,
             progress,
             attempts,
         };

@@ -52,7 +52,7 @@ pub(crate) fn settlement(
     Settlement {
         job: job.id,
         dispatch: job.dispatch,
-        campaign: Some(job.campaign),
+        campaign: job.campaign,
         verdict,
         attempts,
     }

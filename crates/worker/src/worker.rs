@@ -205,13 +205,13 @@ async fn hear_unsettled(
         match said.failure {
             None => tracing::warn!(
                 job.id = said.job.0,
-                campaign.id = said.campaign.map(|campaign| campaign.0),
+                campaign.id = said.campaign.0,
                 "a job was taken over while it was being called; its new owner looks at the device first"
             ),
             Some(failure) => {
                 tracing::error!(
                     job.id = said.job.0,
-                    campaign.id = said.campaign.map(|campaign| campaign.0),
+                    campaign.id = said.campaign.0,
                     error = %WithCauses(&failure),
                     "the ledger does not take what became of a job; its device is looked at before it is called again"
                 );

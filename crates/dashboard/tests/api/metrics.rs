@@ -126,7 +126,7 @@ async fn at_work(bench: &Bench) {
         .await
         .unwrap();
     for (number, delivery) in (0..).zip(wire) {
-        let job = commit.claim(delivery.job, delivery.dispatch).await.unwrap();
+        let job = commit.claim(delivery.queued()).await.unwrap();
         let job = job.unwrap();
         let throttled = number < 2;
         let outcome = if throttled {
@@ -150,7 +150,7 @@ async fn at_work(bench: &Bench) {
         let said = Settlement {
             job: job.id,
             dispatch: job.dispatch,
-            campaign: Some(job.campaign),
+            campaign: job.campaign,
             verdict,
             attempts: vec![NewAttempt {
                 step: AttemptStep::Act,

@@ -89,7 +89,7 @@ async fn a_job_that_was_taken_back_is_not_called_and_the_last_ends_its_campaign(
     assert!(bench.has_ended().await);
     let commit = bench.commit_as("w1");
     for delivery in wire {
-        let claimed = commit.claim(delivery.job, delivery.dispatch).await.unwrap();
+        let claimed = commit.claim(delivery.queued()).await.unwrap();
         assert!(claimed.is_none());
     }
 }

@@ -159,10 +159,7 @@ impl Bench {
                 .await
                 .unwrap();
             let handled = wire.iter().map(|delivery| async {
-                let job = commit
-                    .claim(delivery.job, delivery.dispatch)
-                    .await
-                    .unwrap()?;
+                let job = commit.claim(delivery.queued()).await.unwrap()?;
                 assert_eq!((job.id, job.dispatch), (delivery.job, delivery.dispatch));
                 let said = match job.id.0 {
                     id if id % 5 == 0 && job.attempts == 0 => retry(&job, START, true, None),
@@ -184,11 +181,7 @@ impl Bench {
 
     pub(crate) async fn claim_one(&self, commit: &GroupCommit, worker: &str) -> ClaimedJob {
         let dispatched = self.dispatch(worker, 1).await;
-        commit
-            .claim(dispatched[0].job, dispatched[0].dispatch)
-            .await
-            .unwrap()
-            .unwrap()
+        commit.claim(dispatched[0].queued()).await.unwrap().unwrap()
     }
 
     pub(crate) async fn state_of(&self, job: JobId) -> JobState {
@@ -321,7 +314,7 @@ pub(crate) fn settlement(
     Settlement {
         job: job.id,
         dispatch: job.dispatch,
-        campaign: Some(job.campaign),
+        campaign: job.campaign,
         verdict,
         attempts: vec![attempt(outcome, START)],
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use repilot_domain::JobState;
+use repilot_ledger::QueuedJob;
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Database, retry, succeeded, tenant};
@@ -31,7 +32,7 @@ async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim(database: Databas
     let wire = bench.dispatch("w1", 3).await;
     let queued = bench.ledger.queued_by_tenant().await.unwrap();
     assert_eq!(queued.get(&tenant()), Some(&3));
-    commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    commit.claim(wire[0].queued()).await.unwrap();
     let queued = bench.ledger.queued_by_tenant().await.unwrap();
     assert_eq!(queued.get(&tenant()), Some(&2));
 }
@@ -41,16 +42,14 @@ async fn a_second_delivery_of_the_same_dispatch_claims_nothing(database: Databas
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 5).await;
     assert_eq!(wire.len(), 1);
-    let first = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
-    let second = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let first = commit.claim(wire[0].queued()).await.unwrap();
+    let second = commit.claim(wire[0].queued()).await.unwrap();
     assert!(first.is_some() && second.is_none());
-    assert!(
-        commit
-            .claim(wire[0].job, wire[0].dispatch + 1)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let later = QueuedJob {
+        dispatch: wire[0].dispatch + 1,
+        ..wire[0].queued()
+    };
+    assert!(commit.claim(later).await.unwrap().is_none());
 }
 
 async fn a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt(database: Database) {
@@ -86,9 +85,9 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(dat
     let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 1).await;
-    commit.recall(wire[0].job, wire[0].dispatch).await.unwrap();
+    commit.recall(wire[0].queued()).await.unwrap();
     assert_eq!(bench.state_of(wire[0].job).await, JobState::Pending);
-    let late = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let late = commit.claim(wire[0].queued()).await.unwrap();
     assert!(late.is_none());
     let again = bench.dispatch("w1", 1).await;
     assert_eq!(again[0].dispatch, wire[0].dispatch + 1);
@@ -104,11 +103,7 @@ async fn many_settle_in_few_transactions_and_each_is_answered(database: Database
         .map(|dispatched| {
             let commit = commit.clone();
             tokio::spawn(async move {
-                let job = commit
-                    .claim(dispatched.job, dispatched.dispatch)
-                    .await
-                    .unwrap()
-                    .unwrap();
+                let job = commit.claim(dispatched.queued()).await.unwrap().unwrap();
                 assert_eq!(job.id, dispatched.job);
                 commit.settle(succeeded(&job)).await.unwrap()
             })

@@ -76,7 +76,7 @@ impl Bench {
         verdict: impl Fn(&ClaimedJob) -> Settlement,
     ) {
         for delivery in wire {
-            let claimed = commit.claim(delivery.job, delivery.dispatch).await.unwrap();
+            let claimed = commit.claim(delivery.queued()).await.unwrap();
             let Some(job) = claimed else { continue };
             assert!(commit.settle(verdict(&job)).await.unwrap());
         }
@@ -176,7 +176,7 @@ async fn a_canary_whose_worker_vanished_is_the_same_canary(database: Database) {
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 100).await;
     let first: BTreeSet<_> = wire.iter().map(|queued| queued.job).collect();
-    commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    commit.claim(wire[0].queued()).await.unwrap();
     bench.clock.advance(LEASE + Duration::from_secs(1));
     bench
         .ledger
@@ -221,7 +221,7 @@ async fn a_canary_that_a_running_campaign_gets_holds_back_what_was_not_called(da
     let called = bench.claim_one(&commit, "w1").await;
     let wire = bench.dispatch("w1", 10).await;
     bench.change(with_canary("2")).await;
-    let late = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let late = commit.claim(wire[0].queued()).await.unwrap();
     assert!(late.is_none(), "it went back");
     let canary = bench.dispatch("w1", 100).await;
     assert_eq!(canary.len(), 2);
@@ -254,7 +254,7 @@ async fn a_breaker_stops_at_its_number_and_counts_anew_after_a_resume(database: 
             CampaignStatus::Active,
             "9 are too few"
         );
-        let last = commit.claim(wire[11].job, wire[11].dispatch).await.unwrap();
+        let last = commit.claim(wire[11].queued()).await.unwrap();
         bench.dispatch("w1", 5).await;
         commit.settle(dead(&last.unwrap())).await.unwrap();
         let spring = bench.spring().await;
@@ -286,7 +286,7 @@ async fn what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_
     let claim = async |place: usize| {
         let delivery = wire[place];
         let since = commit.moment();
-        let claimed = commit.claim(delivery.job, delivery.dispatch).await;
+        let claimed = commit.claim(delivery.queued()).await;
         claimed.unwrap().map(|job| (job, since))
     };
     let stopped = |since| commit.has_stopped(bench.campaign, since);
@@ -312,13 +312,39 @@ async fn what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_
     assert!(!stopped(since));
 }
 
+async fn a_stop_that_another_process_made_is_known_with_the_next_batch(database: Database) {
+    let bench = Bench::with_jobs(database, 10).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 3).await;
+    let waits_since = commit.moment();
+    let mut waiting = Vec::new();
+    for delivery in &wire {
+        waiting.push(commit.claim(delivery.queued()).await.unwrap().unwrap());
+    }
+    let stopped = |since| commit.has_stopped(bench.campaign, since);
+    assert!(!stopped(waits_since));
+    let (by, now) = (alice(), bench.now());
+    let paused = bench.ledger.pause(bench.campaign, "wait", &by, now).await;
+    assert!(paused.unwrap());
+    commit.settle(succeeded(&waiting[0])).await.unwrap();
+    assert!(stopped(waits_since), "its own settlement said so");
+    bench.resume().await;
+    let since = commit.moment();
+    commit.settle(succeeded(&waiting[1])).await.unwrap();
+    assert!(!stopped(since), "it goes on");
+    assert!(
+        stopped(waits_since),
+        "but what was claimed before went back"
+    );
+}
+
 async fn a_batch_that_breaks_says_so_once_and_its_commonest_message(database: Database) {
     let bench = Bench::with_jobs(database, 40).await;
     bench.change(with_max_failures("20%")).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 30).await;
     let settled = wire.iter().map(|delivery| async {
-        let job = commit.claim(delivery.job, delivery.dispatch).await.unwrap();
+        let job = commit.claim(delivery.queued()).await.unwrap();
         let mut said = dead(&job.unwrap());
         if let repilot_ledger::Verdict::Dead { message, .. } = &mut said.verdict {
             let kind = if said.job.0 % 3 == 0 {
@@ -355,7 +381,7 @@ async fn a_window_that_closes_takes_back_the_wire_and_opens_again_in_time(databa
     assert!(idle.is_empty());
     bench.turn().await;
     assert_eq!(bench.spring().await.counts.queued, 0);
-    let late = commit.claim(wire[0].job, wire[0].dispatch).await.unwrap();
+    let late = commit.claim(wire[0].queued()).await.unwrap();
     assert!(late.is_none(), "it went back");
     assert!(
         commit.settle(succeeded(&job)).await.unwrap(),
@@ -545,6 +571,7 @@ on_every_database! {
     a_canary_that_a_running_campaign_gets_holds_back_what_was_not_called,
     a_breaker_stops_at_its_number_and_counts_anew_after_a_resume,
     what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_is_not,
+    a_stop_that_another_process_made_is_known_with_the_next_batch,
     a_batch_that_breaks_says_so_once_and_its_commonest_message,
     a_window_that_closes_takes_back_the_wire_and_opens_again_in_time,
     nothing_goes_out_before_the_beginning_or_after_the_deadline,

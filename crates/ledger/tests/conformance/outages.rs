@@ -87,7 +87,7 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
 
     let wired = bench.dispatch("w1", 1).await;
     wire.lose_next_commit();
-    let claimed = commit.claim(wired[0].job, wired[0].dispatch).await;
+    let claimed = commit.claim(wired[0].queued()).await;
     assert!(claimed.unwrap().is_some());
     assert!(wire.has_lost_it());
     bench.assert_counters_agree().await;

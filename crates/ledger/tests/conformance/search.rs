@@ -65,7 +65,7 @@ async fn varied_bench(database: Database) -> (Bench, Vec<Job>) {
     bench.attend().await;
     let commit = bench.commit_as("w1");
     for wire in bench.dispatch("w1", 60).await.into_iter().take(50) {
-        let Some(job) = commit.claim(wire.job, wire.dispatch).await.unwrap() else {
+        let Some(job) = commit.claim(wire.queued()).await.unwrap() else {
             continue;
         };
         let bury = |reason| {

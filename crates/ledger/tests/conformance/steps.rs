@@ -58,6 +58,7 @@ pub(crate) fn advance(job: &ClaimedJob) -> Advance {
     Advance {
         job: job.id,
         dispatch: job.dispatch,
+        campaign: job.campaign,
         progress: next.unwrap(),
         attempts: vec![attempt(AttemptOutcome::Succeeded, START)],
     }

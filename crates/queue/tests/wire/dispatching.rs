@@ -173,7 +173,12 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
         LEASE,
     )
     .unwrap();
-    let claimed = commit.claim(repilot_domain::JobId(1), 1).await.unwrap();
+    let first = repilot_ledger::QueuedJob {
+        campaign: repilot_domain::CampaignId(1),
+        job: repilot_domain::JobId(1),
+        dispatch: 1,
+    };
+    let claimed = commit.claim(first).await.unwrap();
     assert!(claimed.is_some());
     bench.clock.advance(Duration::from_secs(1));
     second.survey(bench.clock.now()).await.unwrap();

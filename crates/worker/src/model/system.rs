@@ -13,7 +13,7 @@ use repilot_domain::{
 use repilot_graph::{GraphError, SystemicReason};
 use repilot_ledger::{
     Advance, ClaimedJob, GroupCommit, Job, JobSelection, Ledger, LedgerLocation, NewAttempt,
-    NewCampaign, NewJob, NewList, Page, Settlement, Task,
+    NewCampaign, NewJob, NewList, Page, QueuedJob, Settlement, Task,
 };
 use tokio::runtime::Runtime;
 
@@ -207,12 +207,20 @@ impl System {
         self.ledger.jobs(self.campaign, page).await.unwrap()
     }
 
+    /// A job under its newest number.
+    async fn queued(&self, place: usize) -> QueuedJob {
+        QueuedJob {
+            campaign: self.campaign,
+            job: self.jobs[place],
+            dispatch: self.rows().await[place].dispatch,
+        }
+    }
+
     async fn claim(&mut self, worker: usize, place: usize, stale: bool) {
-        let job = self.jobs[place];
-        let newest = self.rows().await[place].dispatch;
-        let dispatch = newest - i64::from(stale);
+        let mut queued = self.queued(place).await;
+        queued.dispatch -= i64::from(stale);
         let commit = &self.processes[worker].commit;
-        if let Some(job) = commit.claim(job, dispatch).await.unwrap() {
+        if let Some(job) = commit.claim(queued).await.unwrap() {
             self.hands.push(Hand {
                 worker,
                 job,
@@ -300,6 +308,7 @@ impl System {
             let advance = Advance {
                 job: job.id,
                 dispatch: job.dispatch,
+                campaign: job.campaign,
                 progress,
                 attempts,
             };
@@ -336,9 +345,8 @@ impl System {
             }
             Event::Claim { worker, job, stale } => self.claim(worker, job, stale).await,
             Event::Recall(place) => {
-                let dispatch = self.rows().await[place].dispatch;
-                let commit = &self.processes[0].commit;
-                commit.recall(self.jobs[place], dispatch).await.unwrap();
+                let queued = self.queued(place).await;
+                self.processes[0].commit.recall(queued).await.unwrap();
             }
             Event::Call(hand, answer) => self.call(hand, answer).await,
             Event::Say(hand) => self.say(hand).await,
