@@ -114,9 +114,18 @@ impl Ledger {
         self.inner.dialect
     }
 
-    /// Closes the ledger's connections; what was committed stays.
+    /// Closes the ledger's connections; what was committed stays. One that is never answered is not
+    /// waited for.
     pub async fn close(&self) {
-        self.inner.pools.close().await;
+        let closing = self.inner.pools.close();
+        match self.inner.dialect.patience() {
+            Some(patience) => {
+                if tokio::time::timeout(patience, closing).await.is_err() {
+                    tracing::warn!("a connection to the ledger is not answered; it is given up");
+                }
+            }
+            None => closing.await,
+        }
     }
 
     /// Begins a transaction that will write; [`Ledger::commit`] ends it.
@@ -284,5 +293,21 @@ fn url(location: &LedgerLocation) -> String {
     match location {
         LedgerLocation::File(path) => file::url(path),
         LedgerLocation::Postgres(url) => url.reveal().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_ledger_closes_though_one_of_its_connections_never_comes_back() {
+        let server = servers::Postgres::start();
+        let location = LedgerLocation::parse(&server.create_database()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let kept = ledger.reader().await.unwrap();
+        ledger.close().await;
+        assert!(ledger.reader().await.is_err(), "it is closed");
+        drop(kept);
     }
 }

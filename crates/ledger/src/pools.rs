@@ -16,6 +16,10 @@ const READ_CONNECTIONS: u32 = 4;
 const SQLITE_WRITE_CONNECTIONS: u32 = 1;
 const POSTGRES_WRITE_CONNECTIONS: u32 = 4;
 
+/// Opened in the place of connections that a server, or the way to it, lost without a word: before a
+/// pool takes a connection back it asks for a sign of life, and waits as long as TCP hopes.
+const POSTGRES_SPARE_CONNECTIONS: u32 = 4;
+
 /// How long a PostgreSQL server that is down is knocked at before the caller hears of it: callers
 /// know better how long they can wait, and a server that is up again is noticed within a fifth
 /// of it.
@@ -33,14 +37,14 @@ impl Pools {
     pub(crate) async fn connect(dialect: Dialect, url: &str) -> Result<Self, sqlx::Error> {
         Ok(Self {
             writer: options(dialect, writers(dialect)).connect(url).await?,
-            readers: options(dialect, READ_CONNECTIONS).connect(url).await?,
+            readers: options(dialect, readers(dialect)).connect(url).await?,
         })
     }
 
     /// The same, with a writer to a PostgreSQL server that is opened by the runtime that calls.
     pub(crate) fn with_own_writer(&self, url: &str) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            writer: options(Dialect::Postgres, 1).connect_lazy(url)?,
+            writer: options(Dialect::Postgres, 1 + POSTGRES_SPARE_CONNECTIONS).connect_lazy(url)?,
             readers: self.readers.clone(),
         })
     }
@@ -54,7 +58,14 @@ impl Pools {
 const fn writers(dialect: Dialect) -> u32 {
     match dialect {
         Dialect::Sqlite => SQLITE_WRITE_CONNECTIONS,
-        Dialect::Postgres => POSTGRES_WRITE_CONNECTIONS,
+        Dialect::Postgres => POSTGRES_WRITE_CONNECTIONS + POSTGRES_SPARE_CONNECTIONS,
+    }
+}
+
+const fn readers(dialect: Dialect) -> u32 {
+    match dialect {
+        Dialect::Sqlite => READ_CONNECTIONS,
+        Dialect::Postgres => READ_CONNECTIONS + POSTGRES_SPARE_CONNECTIONS,
     }
 }
 

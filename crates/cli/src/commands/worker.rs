@@ -105,7 +105,8 @@ fn moves(campaign: &Campaign, tenants: &dyn TenantDirectory) -> bool {
 async fn verdict(app: &App, ledger: &Ledger, before: &[Campaign]) -> anyhow::Result<Exit> {
     let mut after = Vec::with_capacity(before.len());
     for campaign in before {
-        after.extend(ledger.campaign(&campaign.name).await?);
+        let asked = ledger.campaign(&campaign.name);
+        after.extend(ledger.answered("read a campaign", asked).await?);
     }
     if app.json {
         print_json(&after)?;
