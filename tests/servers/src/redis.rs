@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 use crate::process::{Process, Server};
 use crate::{PATIENCE, free_port};
 
+/// What is started as a Redis server: `REPILOT_REDIS_SERVER` names another, as `valkey-server`.
+pub(crate) fn program() -> String {
+    std::env::var("REPILOT_REDIS_SERVER").unwrap_or_else(|_unset| "redis-server".to_owned())
+}
+
 /// A Redis server with nothing in it; it keeps nothing on disk.
 #[derive(Debug)]
 pub struct Redis {
@@ -61,8 +66,9 @@ impl Redis {
     pub fn resume(&mut self) {
         let port = self.port.to_string();
         let folder = self.folder.path().to_str().unwrap();
+        let program = program();
         let command = [
-            "redis-server",
+            program.as_str(),
             "--port",
             &port,
             "--bind",
@@ -84,7 +90,7 @@ impl Redis {
         while self.try_command("PING").as_deref() != Some("+PONG") {
             assert!(
                 started.elapsed() < PATIENCE,
-                "redis-server does not come up: is it installed?"
+                "{program} does not come up: is it installed?"
             );
             std::thread::sleep(Duration::from_millis(10));
         }

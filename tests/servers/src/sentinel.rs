@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::process::{Process, Server};
-use crate::{PATIENCE, Redis, free_port};
+use crate::{PATIENCE, Redis, free_port, redis};
 
 /// A Sentinel that knows one Redis as the master `spring`.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ impl Sentinel {
             ),
         )
         .unwrap();
-        let command = ["redis-server", config.to_str().unwrap(), "--sentinel"];
+        let program = redis::program();
+        let command = [program.as_str(), config.to_str().unwrap(), "--sentinel"];
         let server = Server {
             command: &command,
             end: "KILL",
