@@ -116,7 +116,7 @@ struct Bench {
 
 impl Bench {
     async fn new(jobs: usize) -> Self {
-        let server = Server::start(PROGRAM, jobs).await;
+        let server = Server::start(PROGRAM, jobs, Duration::ZERO).await;
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("devices.txt");
         std::fs::write(&list, server.ids().await.join("\n")).unwrap();

@@ -3,7 +3,8 @@
 //! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS BACKLOG]`. A round is the bare loop, the
 //! same devices through the embedded profile and through the shared one (PostgreSQL and Redis of the
 //! benchmark's own), each against a simulated Graph in a process of its own, at the same concurrency;
-//! what counts is the ratio. At the end a backlog of BACKLOG drains beside one of 10,000, before and
+//! what counts is the ratio. First it answers at once, so that all of it is the machine's work; then
+//! as late as Graph does, so that it is what a tenant would see. At the end a backlog of BACKLOG drains beside one of 10,000, before and
 //! after it. Drains are timed by the server: from the first write that arrived to the last that was
 //! answered.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -19,6 +20,12 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 const CONCURRENCY: usize = 64;
+
+/// As long as Graph takes to answer, or less.
+const GRAPH_LATENCY: Duration = Duration::from_millis(100);
+
+/// Devices of a round against a Graph that takes so long.
+const SLOW_DEVICES: usize = 3_000;
 
 /// The backlog that a large one is compared with.
 const SMALL: usize = 10_000;
@@ -45,12 +52,31 @@ async fn main() {
     let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
     let (devices, rounds, backlog) = (number(0, 20_000), number(1, 3), number(2, 1_000_000));
     println!("{devices} devices, {CONCURRENCY} calls at once, {rounds} rounds\n");
+    compare(devices, rounds, Duration::ZERO).await;
+    println!("{SLOW_DEVICES} devices, answers after {GRAPH_LATENCY:?}\n");
+    compare(SLOW_DEVICES, rounds, GRAPH_LATENCY).await;
+    println!("profile   {SMALL:>9}/s {backlog:>11}/s    ratio");
+    for name in ["embedded", "shared"] {
+        let profile = || match name {
+            "embedded" => Profile::Embedded,
+            _ => Profile::shared(),
+        };
+        let (before, _) = drain(&profile(), SMALL, Duration::ZERO).await;
+        let (large, _) = drain(&profile(), backlog, Duration::ZERO).await;
+        let (after, _) = drain(&profile(), SMALL, Duration::ZERO).await;
+        let small = f64::midpoint(before, after);
+        println!("{name:8}  {small:11.0} {large:13.0} {:8.2}", large / small);
+    }
+}
+
+/// The bare loop, and the same through either profile.
+async fn compare(devices: usize, rounds: usize, latency: Duration) {
     println!("round   bare loop/s  embedded/s    ratio    shared/s    ratio   enqueue/s");
     let mut ratios = [Vec::new(), Vec::new()];
     for round in 1..=rounds {
-        let bare = bare_loop(devices).await;
-        let (embedded, enqueue) = drain(&Profile::Embedded, devices).await;
-        let (shared, _) = drain(&Profile::shared(), devices).await;
+        let bare = bare_loop(devices, latency).await;
+        let (embedded, enqueue) = drain(&Profile::Embedded, devices, latency).await;
+        let (shared, _) = drain(&Profile::shared(), devices, latency).await;
         let [of_embedded, of_shared] = [embedded / bare, shared / bare];
         println!(
             "{round:5}  {bare:12.0} {embedded:11.0} {of_embedded:8.2} {shared:11.0} {of_shared:8.2} {enqueue:11.0}"
@@ -60,18 +86,6 @@ async fn main() {
     }
     let [of_embedded, of_shared] = ratios.map(median);
     println!("\nmedian ratio: embedded {of_embedded:.2}, shared {of_shared:.2}\n");
-    println!("profile   {SMALL:>9}/s {backlog:>11}/s    ratio");
-    for name in ["embedded", "shared"] {
-        let profile = || match name {
-            "embedded" => Profile::Embedded,
-            _ => Profile::shared(),
-        };
-        let (before, _) = drain(&profile(), SMALL).await;
-        let (large, _) = drain(&profile(), backlog).await;
-        let (after, _) = drain(&profile(), SMALL).await;
-        let small = f64::midpoint(before, after);
-        println!("{name:8}  {small:11.0} {large:13.0} {:8.2}", large / small);
-    }
 }
 
 fn median(mut ratios: Vec<f64>) -> f64 {
@@ -84,8 +98,9 @@ fn rate(devices: usize, took: Duration) -> f64 {
 }
 
 /// Calls a second of a loop that does nothing else.
-async fn bare_loop(devices: usize) -> f64 {
-    let server = Server::start(env!("CARGO_BIN_EXE_repilot-under-test"), devices).await;
+async fn bare_loop(devices: usize, latency: Duration) -> f64 {
+    let program = env!("CARGO_BIN_EXE_repilot-under-test");
+    let server = Server::start(program, devices, latency).await;
     let ids = server.ids().await;
     let client = e2e::http();
     let queue = std::sync::Arc::new(std::sync::Mutex::new(ids.into_iter()));
@@ -115,9 +130,9 @@ async fn bare_loop(devices: usize) -> f64 {
 }
 
 /// Devices a second of a drain, and of the enqueue before it.
-async fn drain(profile: &Profile, devices: usize) -> (f64, f64) {
+async fn drain(profile: &Profile, devices: usize, latency: Duration) -> (f64, f64) {
     let program = env!("CARGO_BIN_EXE_repilot-under-test");
-    let server = Server::start(program, devices).await;
+    let server = Server::start(program, devices, latency).await;
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("devices.txt");
     std::fs::write(&list, server.ids().await.join("\n")).unwrap();

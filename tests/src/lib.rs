@@ -10,6 +10,7 @@ pub mod seeded;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use repilot_graph_sim::{Counters, DeviceState, Fleet, Scenario, Simulator};
 use serde::de::DeserializeOwned;
@@ -216,19 +217,26 @@ pub fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
 }
 
-/// The simulated Graph as a process of its own, unthrottled, without latency.
+/// The simulated Graph as a process of its own, unthrottled.
 pub struct Server {
     /// Its root.
     pub url: String,
     _process: Child,
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
-    /// Serves so many made-up devices.
-    pub async fn start(program: &str, devices: usize) -> Self {
+    /// Serves so many made-up devices, each answer after so long.
+    pub async fn start(program: &str, devices: usize, latency: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = folder.path().join("scenario.toml");
+        let latency = format!("latency.fixed_ms = {}\n", latency.as_millis());
+        std::fs::write(&scenario, latency).unwrap();
         let mut process = Command::new(program)
             .args(["simulate", "--listen", "127.0.0.1:0", "--devices"])
             .arg(devices.to_string())
+            .arg("--scenario")
+            .arg(&scenario)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -241,6 +249,7 @@ impl Server {
         Self {
             url: url.to_owned(),
             _process: process,
+            _folder: folder,
         }
     }
 
