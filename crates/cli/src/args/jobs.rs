@@ -1,0 +1,117 @@
+//! Single jobs and dead letters.
+
+use clap::{Args, Subcommand, ValueEnum};
+use repilot_domain::{DeadReason, JobState, Verification};
+use repilot_ledger::JobCursor;
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArguments {
+    /// Campaign
+    #[arg(required_unless_present = "everywhere")]
+    pub(crate) campaign: Option<String>,
+    /// Those that fit, as in `state:dead tag:STORE*` [default: all]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
+    /// Of all campaigns; then every word is searched for
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+    /// Those in this state
+    #[arg(long)]
+    pub(crate) state: Option<JobState>,
+    /// Those that wait or died for this reason
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Those of which the inventory said this: verified, still-assigned, no-user, someone-new or
+    /// not-listed
+    #[arg(long)]
+    pub(crate) verification: Option<Verification>,
+    /// At most so many [default: 100; with --json all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Those after this job
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<JobCursor>,
+    /// In this order
+    #[arg(long, value_enum, default_value = "job")]
+    pub(crate) sort: JobOrder,
+    /// In the opposite order
+    #[arg(long)]
+    pub(crate) reverse: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JobOrder {
+    /// By number
+    Job,
+    /// By serial number
+    Serial,
+    /// By when they ended, where no more than 10,000 fit
+    Finished,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefusedArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobArguments {
+    /// Job
+    pub(crate) id: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadListArguments {
+    /// Each one that fits, as in `tag:STORE*` [default: none, but their counts]
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
+    /// Those of this campaign
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+    /// Those with this reason
+    #[arg(long)]
+    pub(crate) reason: Option<DeadReason>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct DeadArguments {
+    /// Those that fit, as in `tag:STORE*`
+    #[arg(value_name = "SEARCH")]
+    pub(crate) search: Vec<String>,
+    /// Those of this campaign
+    #[arg(long, value_name = "NAME")]
+    pub(crate) campaign: Option<String>,
+    /// Those with this reason
+    #[arg(long)]
+    pub(crate) reason: Option<DeadReason>,
+    /// This one
+    #[arg(long, value_name = "ID")]
+    pub(crate) job: Option<i64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadCommand {
+    /// Count dead letters by campaign and reason, with what to do about them
+    List(DeadListArguments),
+    /// Send dead letters round again
+    Requeue(DeadArguments),
+    /// Set dead letters aside for good
+    Discard(DeadArguments),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Campaign
+    pub(crate) campaign: String,
+    /// Format [default: csv; with --json json]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportFormat>,
+}

@@ -1,0 +1,145 @@
+//! What makes a campaign of a list.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use repilot_domain::{Action, By, TenantName};
+use repilot_producer::Condition;
+
+use super::ExportFormat;
+use crate::control_args::ControlArguments;
+
+/// Which devices are meant.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SelectionArguments {
+    /// Device lists of any kind (CSV, Excel, JSON, serials or ids one a line, packed or not); `-` for
+    /// standard input
+    #[arg(value_name = "LIST")]
+    pub(crate) lists: Vec<PathBuf>,
+    /// Only devices that meet this, as in tag=KIOSK*, user=@contoso.com, silent>90d, has-user; again
+    /// for more conditions; without a list, over the whole inventory
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<Condition>,
+    /// Not the devices on this list; again for more lists
+    #[arg(long, value_name = "LIST")]
+    pub(crate) except: Vec<PathBuf>,
+    /// What every key is: id, serial, managed-device-id, entra-device-id or name [default: what its
+    /// column says]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) by: Option<By>,
+    /// What is done to them: unassign; assign, to whom the list names; or reassign, which does one
+    /// and then the other [default: unassign]
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<Action>,
+    /// The list's column that says who is to be assigned [default: one that can mean nothing else,
+    /// as `New user` or `Assign to`]
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) user_column: Option<String>,
+    /// Ask the tenant's directory for each of them: one whom it does not know, or who is disabled, is
+    /// refused
+    #[arg(long)]
+    pub(crate) check_users: bool,
+    /// Tenant of the settings [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<TenantName>,
+    /// List the inventory anew, however fresh it is
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// Refuse the whole plan when any row is refused
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Refuse a plan of more devices; 0 for no limit [default: `[plan] max_devices`]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_devices: Option<u64>,
+    /// Write the refused rows as they came, with the reason, ready to be mended and read again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Write the plan, for `--plan`
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) save_plan: Option<PathBuf>,
+    /// Precisely this saved plan; refused when its lists or the inventory have changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "action", "user_column", "check_users", "tenant"])]
+    pub(crate) plan: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulationArguments {
+    /// Rehearse against a simulated Graph, with a ledger of its own
+    #[arg(long)]
+    pub(crate) simulate: bool,
+    /// What the simulated Graph does (TOML) [default: the built-in demonstration]
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub(crate) scenario: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(crate) simulation: SimulationArguments,
+    /// Campaign [default: the list's name and a part of its fingerprint]
+    #[arg(long, value_name = "NAME", value_parser = super::campaign_name)]
+    pub(crate) campaign: Option<String>,
+    #[command(flatten)]
+    pub(crate) controls: ControlArguments,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Serve the dashboard meanwhile
+    #[arg(long)]
+    pub(crate) dashboard: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(crate) simulation: SimulationArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnqueueArguments {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    /// Campaign
+    #[arg(long, value_name = "NAME", value_parser = super::campaign_name)]
+    pub(crate) campaign: String,
+    #[command(flatten)]
+    pub(crate) controls: ControlArguments,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// Which devices of an inventory to show.
+#[derive(Debug, Args)]
+pub(crate) struct InventoryFilter {
+    /// Tenant of the settings [default: the only one]
+    #[arg(long)]
+    pub(crate) tenant: Option<TenantName>,
+    /// Only devices that meet this; again for more conditions
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InventoryCommand {
+    /// List it from Graph into the ledger; goes on with a listing that was broken off
+    Sync {
+        /// Tenant of the settings [default: the only one]
+        #[arg(long)]
+        tenant: Option<TenantName>,
+    },
+    /// Show the devices that were listed last
+    List(InventoryFilter),
+    /// Write them to stdout: a device list to choose from
+    Export {
+        #[command(flatten)]
+        filter: InventoryFilter,
+        /// Format [default: csv; with --json json]
+        #[arg(long, value_enum)]
+        format: Option<ExportFormat>,
+    },
+}
