@@ -20,6 +20,8 @@ mod reassign;
 mod rollbacks;
 mod searches;
 mod shared;
+#[cfg(unix)]
+mod shared_controls;
 mod tenants;
 
 /// The program under test.
