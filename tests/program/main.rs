@@ -16,6 +16,7 @@ mod look;
 mod notify;
 mod plans;
 mod reassign;
+mod reassign_breaks;
 #[cfg(unix)]
 mod rollbacks;
 mod searches;
