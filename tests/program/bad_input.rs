@@ -180,6 +180,7 @@ async fn an_inventory_that_breaks_off_is_an_error_and_one_that_stumbles_is_not()
     bench.run(&["run", "--yes", "devices.txt"]).await.expect(0);
     let failing = Fault {
         attempts: None,
+        after: None,
         status: Some(400),
         ..stumbling
     };

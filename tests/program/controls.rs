@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{Bench, Ran, ended, kill};
 use repilot_domain::{Clock as _, SystemClock, Timestamp};
-use repilot_graph_sim::{Fault, Quota, Scenario};
+use repilot_graph_sim::{Fault, Scenario};
 
 use crate::PROGRAM;
 
@@ -316,29 +316,4 @@ async fn what_cannot_be_meant_is_said_before_anything_is_planned() {
         assert!(ran.stderr.contains(complaint), "{complaint}: {ran:?}");
     }
     assert_eq!(bench.counters().pages, 0);
-}
-
-/// A ceiling is held by all processes together, as the tenant's own budget is.
-#[cfg(unix)]
-#[tokio::test]
-async fn two_processes_together_keep_a_campaigns_ceiling() {
-    let scenario = Scenario {
-        // Grants everything; only says over which window it counts.
-        quota: Quota {
-            window_ms: 2_000,
-            ..Quota::default()
-        },
-        ..scenario(40)
-    };
-    let deployment = e2e::Deployment::with_campaign(PROGRAM, scenario, 80).await;
-    let set = ["campaign", "set", "c", "--rate", "20/2s"];
-    deployment.run(&set).await.expect(0);
-    let workers = [deployment.worker(), deployment.worker()];
-    for worker in workers {
-        ended(worker).await.expect(0);
-    }
-    let counters = deployment.bench.counters();
-    assert!(counters.peak_writes_per_window <= 20, "{counters:?}");
-    assert!(counters.peak_writes_per_window >= 15, "used: {counters:?}");
-    deployment.assert_done(80, 0).await;
 }

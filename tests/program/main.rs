@@ -16,10 +16,13 @@ mod look;
 mod notify;
 mod plans;
 mod reassign;
+mod reassign_breaks;
 #[cfg(unix)]
 mod rollbacks;
 mod searches;
 mod shared;
+#[cfg(unix)]
+mod shared_controls;
 mod tenants;
 
 /// The program under test.

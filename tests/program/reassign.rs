@@ -1,13 +1,13 @@
-//! Devices that go from one user to another: whom a list says, step by step, whatever breaks off.
+//! Devices that go from one user to another: whom a list says, and what is seen of it.
 
-use e2e::{Bench, Ran, ended, kill};
-use repilot_graph_sim::{DeviceState, Fault, FaultKind, Fleet, On, Scenario};
+use e2e::{Bench, Ran, ended};
+use repilot_graph_sim::{DeviceState, Fault, Fleet, On, Scenario};
 use serde_json::Value;
 
 use crate::PROGRAM;
 
 /// Devices that all have a user: what an unassignment did can be seen.
-fn with_users(devices: usize) -> Fleet {
+pub(crate) fn with_users(devices: usize) -> Fleet {
     let mut fleet = Fleet::generated(devices * 2, 3);
     fleet
         .0
@@ -28,25 +28,25 @@ fn list(devices: &[DeviceState]) -> String {
     std::iter::once(header).chain(rows).collect()
 }
 
-async fn bench(scenario: Scenario, devices: usize) -> Bench {
+pub(crate) async fn bench(scenario: Scenario, devices: usize) -> Bench {
     let bench = Bench::with_fleet(PROGRAM, scenario, with_users(devices)).await;
     bench.write("moves.csv", list(&bench.simulator.devices(0)));
     bench
 }
 
-const UNTHROTTLED: [(&str, &str); 2] = [
+pub(crate) const UNTHROTTLED: [(&str, &str); 2] = [
     ("REPILOT_THROTTLE__WRITES", "100000"),
     ("REPILOT_THROTTLE__READS", "100000"),
 ];
 
-async fn run(bench: &Bench, arguments: &[&str], code: i32) -> Ran {
+pub(crate) async fn run(bench: &Bench, arguments: &[&str], code: i32) -> Ran {
     let mut command = bench.command(arguments);
     ended(command.envs(UNTHROTTLED).spawn().unwrap())
         .await
         .expect(code)
 }
 
-const REASSIGN: [&str; 7] = [
+pub(crate) const REASSIGN: [&str; 7] = [
     "run",
     "moves.csv",
     "--action",
@@ -57,7 +57,7 @@ const REASSIGN: [&str; 7] = [
 ];
 
 /// Every device is its new user's, by the display name that was known.
-fn assert_moved(bench: &Bench, name: impl Fn(usize) -> String) {
+pub(crate) fn assert_moved(bench: &Bench, name: impl Fn(usize) -> String) {
     for (number, device) in bench.simulator.devices(0).iter().enumerate() {
         let user = format!("new.{number}@contoso.example");
         assert_eq!(device.user_principal_name, user);
@@ -359,77 +359,4 @@ async fn a_device_that_stays_between_two_steps_is_said_everywhere_and_goes_on_th
     assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
     let counters = bench.counters();
     assert_eq!((counters.applied, counters.assigned), (3, 3));
-}
-
-/// Kills a reassignment of 12 devices as soon as it is where it shall be, and goes on.
-async fn killed(
-    scenario: Scenario,
-    environment: &[(&str, &str)],
-    is_there: impl AsyncFn(&Bench) -> bool,
-) -> Bench {
-    let bench = bench(scenario, 12).await;
-    let command = || {
-        let mut command = bench.command(&REASSIGN);
-        command
-            .envs(UNTHROTTLED)
-            .env("REPILOT_WORKER__CONCURRENCY", "4")
-            .env("REPILOT_RETRY__LOOK_AFTER", "50ms")
-            .envs(environment.iter().copied());
-        command
-    };
-    let running = command().spawn().unwrap();
-    while !is_there(&bench).await {
-        tokio::task::yield_now().await;
-    }
-    kill(running).await;
-    ended(command().spawn().unwrap()).await.expect(0);
-    assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
-    bench.assert_accounted("moves", 12).await;
-    bench
-}
-
-fn slow(on: On) -> Scenario {
-    let mut fault = Fault::sharing(FaultKind::Slow, 1.0);
-    fault.on = on;
-    fault.attempts = Some(1);
-    fault.delay_ms = 1_500;
-    let mut scenario = Scenario::default();
-    scenario.faults.push(fault);
-    scenario
-}
-
-#[tokio::test]
-async fn a_kill_while_a_device_is_unassigned_repeats_nothing() {
-    let is_there = async |bench: &Bench| bench.counters().applied >= 4;
-    let bench = killed(slow(On::Unassign), &[], is_there).await;
-    let counters = bench.counters();
-    assert_eq!((counters.applied, counters.assigned), (12, 12));
-    assert_eq!(counters.max_applied_per_device, 1);
-}
-
-#[tokio::test]
-async fn a_kill_while_a_device_is_assigned_repeats_neither_step() {
-    let is_there = async |bench: &Bench| bench.counters().assigned >= 4;
-    let bench = killed(slow(On::Assign), &[], is_there).await;
-    let counters = bench.counters();
-    assert_eq!((counters.applied, counters.assigned), (12, 12));
-    assert_eq!(counters.max_applied_per_device, 1);
-    assert_eq!(counters.max_assigned_per_device, 1);
-}
-
-#[tokio::test]
-async fn a_kill_between_the_steps_goes_on_with_the_second() {
-    // The first calls spend the budget, and their devices wait for the next window unassigned.
-    let narrow = [
-        ("REPILOT_THROTTLE__WRITES", "4"),
-        ("REPILOT_THROTTLE__WINDOW", "3s"),
-    ];
-    let is_there = async |bench: &Bench| {
-        let status = bench.run(&["status", "--json"]).await;
-        let status: Value = serde_json::from_str(&status.stdout).unwrap_or_default();
-        status["campaigns"][0]["counts"]["between_steps"] == 4
-    };
-    let bench = killed(Scenario::default(), &narrow, is_there).await;
-    let counters = bench.counters();
-    assert_eq!((counters.applied, counters.assigned), (12, 12));
 }

@@ -1,9 +1,10 @@
 //! The way back: what a campaign did is undone, and only that.
 
 use e2e::Bench;
-use repilot_graph_sim::{DeviceState, Fault, FaultKind, On, Scenario};
+use repilot_graph_sim::{DeviceState, Fault, On, Scenario};
 
 use crate::PROGRAM;
+use crate::reassign_breaks::stumbling_assignments;
 
 fn unthrottled(bench: &Bench, arguments: &[&str]) -> tokio::process::Command {
     let mut command = bench.command(arguments);
@@ -91,30 +92,6 @@ async fn a_rollback_takes_back_what_a_search_finds_and_another_the_rest() {
     assert_eq!(now(bench.simulator.devices(0)), now(before));
     assert_eq!(bench.counters().max_assigned_per_device, 1);
     run(&bench, &["audit", "verify"], 0).await;
-}
-
-/// Every way in which an assignment's answer gets lost or comes wrong, and then comes right.
-fn stumbling_assignments() -> Scenario {
-    let first = |kind| Fault {
-        on: On::Assign,
-        attempts: Some(2),
-        ..Fault::sharing(kind, 0.25)
-    };
-    let status = |status| Fault {
-        status: Some(status),
-        ..first(FaultKind::Status)
-    };
-    Scenario {
-        faults: vec![
-            first(FaultKind::Applied504),
-            first(FaultKind::ResetAfter),
-            first(FaultKind::ResetBefore),
-            status(429),
-            status(503),
-            status(504),
-        ],
-        ..Scenario::default()
-    }
 }
 
 #[tokio::test]

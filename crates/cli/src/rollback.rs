@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use repilot_domain::{Action, Device, JobQuery, JobState, is_same_user};
+use repilot_domain::{Action, Device, JobQuery, NoWayBack, Past};
 use repilot_ledger::{Campaign, Job, JobSearch, Ledger, NewJob, Refusal, Seek, Task};
 use repilot_producer::Inventory;
 
@@ -69,19 +69,11 @@ pub(crate) async fn plan(
     loop {
         let found = ledger.search(&search).await?;
         for job in &found.jobs {
-            if job.state != JobState::Succeeded && job.steps_done == 0 {
-                back.nothing_done += 1;
-                continue;
-            }
             let device = devices.get(job.device_id.as_str()).copied();
             match of_job(job, device, busy) {
                 Ok(new) => back.jobs.push(new),
-                Err((reason, detail)) => back.refusals.push(Refusal {
-                    line: job.id.0.unsigned_abs(),
-                    value: job.serial.clone(),
-                    reason: reason.to_owned(),
-                    detail,
-                }),
+                Err(NoWayBack::NothingDone) => back.nothing_done += 1,
+                Err(why) => back.refusals.push(refusal(job, why, device)),
             }
         }
         let Some(after) = found.after else {
@@ -92,53 +84,60 @@ pub(crate) async fn plan(
 }
 
 /// The way back of one job, or why there is none.
-fn of_job(
-    job: &Job,
-    device: Option<&Device>,
-    busy: &HashSet<String>,
-) -> Result<NewJob, (&'static str, String)> {
-    let refused = |reason, detail: &str| Err((reason, detail.to_owned()));
-    let former = job.user_principal_name.trim();
-    // Between two steps nobody is assigned.
-    let left_with = match job.state {
-        JobState::Succeeded => job.new_user_principal_name.trim(),
-        _ => "",
+fn of_job(job: &Job, device: Option<&Device>, busy: &HashSet<String>) -> Result<NewJob, NoWayBack> {
+    let past = Past {
+        state: job.state,
+        action: job.action,
+        steps_done: usize::try_from(job.steps_done).unwrap_or_default(),
+        // What was to be looked at first, and was never on its way, has called nothing.
+        is_unknown: job.uncertain && job.dispatch > 0,
+        previous: &job.user_principal_name,
+        wanted: &job.new_user_principal_name,
     };
-    if job.state == JobState::Pending || job.state == JobState::Queued {
-        return refused("busy", "the job is not over");
+    let shown = device.map(|device| device.user_principal_name.as_str());
+    let action = past.way_back(shown);
+    if busy.contains(job.device_id.as_str()) && action != Err(NoWayBack::NothingDone) {
+        return Err(NoWayBack::NotOver);
     }
-    if job.state == JobState::Running || busy.contains(job.device_id.as_str()) {
-        return refused("busy", "the device is still to be done in an open campaign");
-    }
-    if former.is_empty() && left_with.is_empty() {
-        return refused("no-former-user", "nobody was assigned before");
-    }
-    let Some(device) = device else {
-        return refused("unknown", "the inventory has no such device any more");
-    };
-    let now = device.user_principal_name.trim();
-    if is_same_user(now, former) {
-        return refused("already-assigned", "the device is as it was before");
-    }
-    if !now.is_empty() && !is_same_user(now, left_with) {
-        let detail = format!("the device was assigned to {now} since, and is left alone");
-        return Err(("new-user-since", detail));
-    }
-    let action = match (now.is_empty(), former.is_empty()) {
-        (true, _) => Action::Assign,
-        (false, true) => Action::Unassign,
-        (false, false) => Action::Reassign,
-    };
+    let action = action?;
+    let device = device.ok_or(NoWayBack::Unknown)?;
     Ok(NewJob {
         device: device.clone(),
         line: job.id.0.unsigned_abs(),
         task: Task {
             action,
-            new_user: former.to_owned(),
+            new_user: job.user_principal_name.trim().to_owned(),
             new_user_name: job.addressable_user_name.clone(),
             rolls_back: Some(job.id),
             // The listing is older than the call: whoever came meanwhile is left alone.
             look_first: true,
         },
     })
+}
+
+fn refusal(job: &Job, why: NoWayBack, device: Option<&Device>) -> Refusal {
+    let (reason, detail) = match why {
+        NoWayBack::NothingDone => ("nothing-done", "the job changed nothing"),
+        NoWayBack::NotOver if job.state.is_terminal() => {
+            ("busy", "the device is still to be done in an open campaign")
+        }
+        NoWayBack::NotOver => ("busy", "the job is not over"),
+        NoWayBack::NobodyBefore => ("no-former-user", "nobody was assigned before"),
+        NoWayBack::Unknown => ("unknown", "the inventory has no such device any more"),
+        NoWayBack::AsBefore => ("already-assigned", "the device is as it was before"),
+        NoWayBack::NewUser => ("new-user-since", ""),
+    };
+    let detail = match device {
+        Some(device) if why == NoWayBack::NewUser => format!(
+            "the device was assigned to {} since, and is left alone",
+            device.user_principal_name.trim()
+        ),
+        _ => detail.to_owned(),
+    };
+    Refusal {
+        line: job.id.0.unsigned_abs(),
+        value: job.serial.clone(),
+        reason: reason.to_owned(),
+        detail,
+    }
 }

@@ -22,6 +22,7 @@ mod state;
 mod step;
 mod user;
 mod verification;
+mod way_back;
 
 pub use actor::Actor;
 pub use audit_event::AuditEvent;
@@ -47,6 +48,7 @@ pub use state::{IllegalTransition, JobEvent, JobState};
 pub use step::{Progress, Step, Stepped};
 pub use user::{UserNameError, check_user_principal_name, is_same_user};
 pub use verification::Verification;
+pub use way_back::{NoWayBack, Past};
 
 /// A word that the ledger or a caller used for one of the enumerations here, and that none of them knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -20,6 +20,9 @@ pub struct Fault {
     /// The first so many calls of a device alone.
     #[serde(default)]
     pub attempts: Option<u64>,
+    /// Not the first so many calls of a device.
+    #[serde(default)]
+    pub after: Option<u64>,
     /// What happens.
     pub kind: FaultKind,
     /// The status of kind `status`.
@@ -114,6 +117,7 @@ impl Fault {
             serial: None,
             on: On::Act,
             attempts: None,
+            after: None,
             kind,
             status: None,
             body: BodyShape::Graph,
@@ -140,6 +144,7 @@ impl Fault {
         let early = self
             .attempts
             .is_none_or(|attempts| occasion.attempt <= attempts);
+        let begun = self.after.is_none_or(|calls| occasion.attempt > calls);
         let named = self
             .serial
             .as_deref()
@@ -149,7 +154,7 @@ impl Fault {
                 chance(&[seed, number, occasion.device, occasion.attempt]) < share
             })
         };
-        kind && early && named && drawn()
+        kind && early && begun && named && drawn()
     }
 }
 

@@ -34,13 +34,19 @@ pub struct ClaimedJob {
     pub new_user_name: String,
     /// Attempts spent so far.
     pub attempts: u32,
-    /// A call may have taken effect unseen: look first.
+    /// A call may have taken effect unseen, or somebody else may have come first: look first.
     pub uncertain: bool,
+    /// A call of it was lost, and may still arrive; not so where it only looks first.
+    pub lost: bool,
     /// Until when the claim holds.
     pub lease_until: Timestamp,
 }
 
-/// A job that is claimed: id, dispatch, campaign, device, user, attempts, uncertain; action,
+/// How much is not known of a job: nothing, whether somebody came first, what its last calls did.
+const CERTAIN: i64 = 0;
+const LOST: i64 = 2;
+
+/// A job that is claimed: id, dispatch, campaign, device, user, attempts, how uncertain; action,
 /// steps done, new user and their name.
 type Claimed = (
     i64,
@@ -92,16 +98,24 @@ pub(crate) async fn claim(
         new_user: row.9,
         new_user_name: row.10,
         attempts: u32::try_from(row.5).unwrap_or(u32::MAX),
-        uncertain: row.6 != 0,
+        uncertain: row.6 != CERTAIN,
+        lost: row.6 == LOST,
         lease_until,
     });
     Ok(claimed.collect())
 }
 
-/// What [`Claimed`] is made of.
+/// What [`Claimed`] is made of. The few that are uncertain have their attempts looked up.
 const COLUMNS: &str = "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
-     jobs.user_principal_name, jobs.attempts, jobs.uncertain, jobs.action, \
-     jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name";
+     jobs.user_principal_name, jobs.attempts, \
+     CASE \
+         WHEN jobs.uncertain = 1 AND EXISTS ( \
+             SELECT 1 FROM attempts \
+             WHERE attempts.job_id = jobs.id AND attempts.outcome IN ('ambiguous', 'lost') \
+         ) THEN 2 \
+         ELSE jobs.uncertain \
+     END, \
+     jobs.action, jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name";
 
 /// Claims, and gathers what was claimed.
 async fn take(

@@ -104,6 +104,21 @@ const COLUMNS: &str = "jobs.*,
                  LIMIT 1
              ) AS last_request_id";
 
+/// Whether another open campaign has still to do the device of `jobs`.
+pub(crate) const IS_ELSEWHERE: &str = "EXISTS (
+                 SELECT 1
+                 FROM campaigns AS own
+                 JOIN campaigns AS other
+                   ON other.tenant = own.tenant
+                  AND other.id <> own.id
+                  AND other.ended_at IS NULL
+                 JOIN jobs AS elsewhere
+                   ON elsewhere.campaign_id = other.id
+                  AND elsewhere.device_id = jobs.device_id
+                 WHERE own.id = jobs.campaign_id
+                   AND elsewhere.state IN ('pending', 'queued', 'running')
+             )";
+
 /// Beyond this many, "when" is a guess anyway, and counting takes longer than a page may.
 const AHEAD_COUNTED: i64 = 100_000;
 

@@ -13,6 +13,7 @@ use crate::campaign::must_take_jobs;
 use crate::counters::{Deltas, VERIFIED};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::job::IS_ELSEWHERE;
 use crate::rows::{Columns, batch, gathered};
 use crate::{Ledger, LedgerError, Listing, audit, locks};
 
@@ -157,6 +158,9 @@ impl Ledger {
 
     /// Sends the jobs round again whose device a verification found as if nothing had been done, and
     /// which nobody else has touched; how many it were. Each device is looked at before it is called.
+    ///
+    /// What was taken back is as if nothing had been done, and stays so; and a device that another open
+    /// campaign has still to do is left to it.
     pub async fn reopen(
         &self,
         campaign: CampaignId,
@@ -313,6 +317,17 @@ impl Pass {
     }
 }
 
+/// Whether a campaign that takes back that of `jobs` has done so with its device.
+const IS_TAKEN_BACK: &str = "EXISTS (
+                 SELECT 1
+                 FROM campaigns AS back
+                 JOIN jobs AS taken
+                   ON taken.campaign_id = back.id
+                  AND taken.device_id = jobs.device_id
+                 WHERE back.rolls_back = jobs.campaign_id
+                   AND taken.state = 'succeeded'
+             )";
+
 async fn reopen_chunk(
     connection: &mut AnyConnection,
     campaign: CampaignId,
@@ -325,26 +340,31 @@ async fn reopen_chunk(
             continue;
         }
         // Whoever did it once without effect looks first: meanwhile it may have come to one.
-        let jobs = sqlx::query(
+        let sql = format!(
             "UPDATE jobs
              SET state = 'pending', attempts = 0, not_before = $3, finished_at = NULL,
                  uncertain = 1, reason = '', message = '',
                  verification = '', verified_at = NULL
              WHERE id IN (
                  SELECT id FROM jobs
-                 WHERE campaign_id = $1 AND verification = $2 AND verification <> ''
+                 WHERE campaign_id = $1
+                   AND verification = $2
+                   AND verification <> ''
+                   AND NOT {IS_TAKEN_BACK}
+                   AND NOT {IS_ELSEWHERE}
                  ORDER BY id
                  LIMIT $4
-             )",
-        )
-        .bind(campaign.0)
-        .bind(found.as_str())
-        .bind(now.as_millis())
-        .bind(REOPEN_CHUNK)
-        .execute(&mut *connection)
-        .await
-        .doing("requeue jobs")?
-        .rows_affected();
+             )"
+        );
+        let jobs = sqlx::query(AssertSqlSafe(sql))
+            .bind(campaign.0)
+            .bind(found.as_str())
+            .bind(now.as_millis())
+            .bind(REOPEN_CHUNK)
+            .execute(&mut *connection)
+            .await
+            .doing("requeue jobs")?
+            .rows_affected();
         deltas.moved(campaign, JobState::Succeeded, JobEvent::Reopen, jobs)?;
         let count = i64::try_from(jobs).unwrap_or(i64::MAX);
         deltas.add(campaign, VERIFIED, found.as_str(), -count);

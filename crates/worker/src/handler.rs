@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::leave::Leave;
-use crate::policy::{Users, after_act, after_look};
+use crate::policy::{Doubt, Users, after_act, after_look};
 use crate::settlement::settlement;
 use crate::{Decision, RetrySettings, report};
 
@@ -173,7 +173,7 @@ impl Handler {
         };
         job.progress = progress;
         job.attempts = 0;
-        job.uncertain = false;
+        (job.uncertain, job.lost) = (false, false);
         self.commit.advance(advance).await
     }
 
@@ -302,7 +302,12 @@ impl Handler {
             }
         };
         let answer = lanes.heard(LaneKind::Writes, &call.result, self.clock.now());
-        let decision = after_act(&call.result, job.attempts, &self.retry, &mut rand::rng());
+        let doubt = Doubt {
+            look_first: job.uncertain,
+            lost: job.lost,
+        };
+        let rng = &mut rand::rng();
+        let decision = after_act(&call.result, doubt, job.attempts, &self.retry, rng);
         let outcome = decision.outcome();
         attempts.push(report::attempt(
             step.attempt(),
@@ -353,6 +358,7 @@ impl Handler {
                 previous: &job.previous_user,
                 new: &job.new_user,
             },
+            job.lost,
             job.attempts,
             &self.retry,
             &mut rand::rng(),

@@ -25,5 +25,5 @@ pub use backoff::RetrySettings;
 pub use directory::TenantDirectory;
 pub use keeper::Attendance;
 pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
-pub use policy::{Decision, Users, after_act, after_look};
+pub use policy::{Decision, Doubt, Users, after_act, after_look};
 pub use worker::{Links, Worker, WorkerError, WorkerSettings};

@@ -15,6 +15,9 @@
 //! | passing fault | again with backoff, spent | the same |
 //! | ambiguous | a look, spent | cannot be: a look changes nothing |
 //! | unreachable | again with backoff, unspent: nothing was sent | the same |
+//!
+//! What was lost may arrive late. From an ambiguous answer on a look precedes each further call of the
+//! step, and a job that is given up says that it is uncertain.
 
 use std::time::Duration;
 
@@ -78,10 +81,22 @@ impl Decision {
 /// worth knowing even of a job that will not be called again.
 const LOOK_ATTEMPTS_FACTOR: u32 = 2;
 
+/// What is not known of a device when its job is called.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doubt {
+    /// It was looked at before this call, and is before each further one.
+    pub look_first: bool,
+    /// An earlier call was lost: it may still arrive, whatever came of this one.
+    pub lost: bool,
+}
+
 /// Decides after the action was called.
+///
+/// The job stays uncertain until its step is done; one that is given up says so if a call was lost.
 #[must_use]
 pub fn after_act(
     answer: &Result<(), GraphError>,
+    doubt: Doubt,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -92,7 +107,7 @@ pub fn after_act(
     };
     after_error(
         error,
-        false,
+        doubt,
         attempts_spent,
         settings.attempts,
         settings,
@@ -109,6 +124,12 @@ pub struct Users<'a> {
     pub new: &'a str,
 }
 
+/// A look that came to nothing.
+const UNSEEN: Doubt = Doubt {
+    look_first: true,
+    lost: true,
+};
+
 /// Decides after a look at a device whose last call may have taken effect unseen, or which somebody
 /// else may have come to first.
 ///
@@ -120,6 +141,7 @@ pub fn after_look(
     answer: &Result<String, GraphError>,
     step: Step,
     users: Users<'_>,
+    lost: bool,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -128,7 +150,7 @@ pub fn after_look(
         Ok(user) => user.trim(),
         Err(error) => {
             let limit = settings.attempts.saturating_mul(LOOK_ATTEMPTS_FACTOR);
-            return after_error(error, true, attempts_spent, limit, settings, rng);
+            return after_error(error, UNSEEN, attempts_spent, limit, settings, rng);
         }
     };
     if !user.is_empty() && is_same_user(user, users.new) {
@@ -144,7 +166,7 @@ pub fn after_look(
         Step::Unassign | Step::Assign => {}
     }
     if attempts_spent >= settings.attempts {
-        return bury(DeadReason::AttemptsSpent, false);
+        return bury(DeadReason::AttemptsSpent, lost);
     }
     Decision::Act
 }
@@ -155,7 +177,7 @@ const fn bury(reason: DeadReason, uncertain: bool) -> Decision {
 
 fn after_error(
     error: &GraphError,
-    uncertain: bool,
+    doubt: Doubt,
     attempts_spent: u32,
     limit: u32,
     settings: &RetrySettings,
@@ -164,7 +186,7 @@ fn after_error(
     let again = |delay, spent, reason| Decision::Retry {
         delay,
         spent,
-        uncertain,
+        uncertain: doubt.look_first,
         reason,
         pause: None,
     };
@@ -177,12 +199,12 @@ fn after_error(
         GraphError::Systemic(reason) => Decision::Retry {
             delay: Duration::ZERO,
             spent: false,
-            uncertain,
+            uncertain: doubt.look_first,
             reason: WaitReason::Returned,
             pause: Some(reason.to_string()),
         },
-        GraphError::NotFound => bury(DeadReason::NotFound, uncertain),
-        GraphError::Rejected => bury(DeadReason::Rejected, uncertain),
+        GraphError::NotFound => bury(DeadReason::NotFound, doubt.lost),
+        GraphError::Rejected => bury(DeadReason::Rejected, doubt.lost),
         GraphError::Ambiguous => Decision::Retry {
             delay: settings
                 .delay(attempts_spent, None, rng)
@@ -199,7 +221,7 @@ fn after_error(
         GraphError::Transient { .. } | GraphError::Unreadable
             if attempts_spent.saturating_add(1) >= limit =>
         {
-            bury(DeadReason::AttemptsSpent, uncertain)
+            bury(DeadReason::AttemptsSpent, doubt.lost)
         }
         GraphError::Transient { retry_after } => {
             let delay = settings.delay(attempts_spent, *retry_after, rng);
@@ -224,7 +246,13 @@ mod tests {
 
     fn act(answer: &Result<(), GraphError>, spent: u32) -> Decision {
         let mut rng = StdRng::seed_from_u64(1);
-        after_act(answer, spent, &RetrySettings::default(), &mut rng)
+        after_act(
+            answer,
+            Doubt::default(),
+            spent,
+            &RetrySettings::default(),
+            &mut rng,
+        )
     }
 
     fn look(answer: Result<&str, GraphError>, previous: &str, spent: u32) -> Decision {
@@ -243,6 +271,7 @@ mod tests {
             &answer,
             step,
             Users { previous, new },
+            true,
             spent,
             &RetrySettings::default(),
             &mut rng,
@@ -390,7 +419,7 @@ mod tests {
         assert_eq!(in_short(&look(Ok(""), "a@b", limit)), "succeed");
         assert_eq!(
             in_short(&look(Ok("a@b"), "a@b", limit)),
-            "bury attempts-spent"
+            "bury attempts-spent look"
         );
         let transient = || Err(GraphError::Transient { retry_after: None });
         assert_eq!(
@@ -401,6 +430,36 @@ mod tests {
             in_short(&look(transient(), "a@b", limit * 2 - 1)),
             "bury attempts-spent look"
         );
+    }
+
+    #[test]
+    fn a_lost_call_may_still_arrive_whatever_is_heard_of_the_next() {
+        let mut rng = StdRng::seed_from_u64(1);
+        for (answer, expected, if_lost) in [
+            (Ok(()), "succeed", ""),
+            (
+                Err(GraphError::Throttled { retry_after: None }),
+                "retry unspent throttled look",
+                "",
+            ),
+            (
+                Err(GraphError::Transient { retry_after: None }),
+                "retry spent backoff look",
+                "",
+            ),
+            (Err(GraphError::NotFound), "bury not-found", " look"),
+            (Err(GraphError::Rejected), "bury rejected", " look"),
+        ] {
+            for (lost, also) in [(false, ""), (true, if_lost)] {
+                let doubt = Doubt {
+                    look_first: true,
+                    lost,
+                };
+                let settings = RetrySettings::default();
+                let decision = after_act(&answer, doubt, 1, &settings, &mut rng);
+                assert_eq!(in_short(&decision), format!("{expected}{also}"));
+            }
+        }
     }
 
     #[test]

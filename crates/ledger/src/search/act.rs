@@ -18,6 +18,7 @@ use super::resolve::resolve;
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::job::IS_ELSEWHERE;
 use crate::rows::{batch, gathered};
 use crate::{Ledger, LedgerError, audit, locks};
 
@@ -66,7 +67,8 @@ struct Order<'a> {
 }
 
 impl Ledger {
-    /// Does something to jobs. Dead letters of a cancelled campaign are not requeued.
+    /// Does something to jobs. Dead letters of a cancelled campaign are not requeued, nor those whose
+    /// device another open campaign has still to do: two would call it at once.
     ///
     /// A requeued one whose last call may have taken effect unseen is looked at first; one that was
     /// found with another user is called at once, from its first step on: whoever requeues it means
@@ -231,11 +233,14 @@ async fn allowed(
     let also = match act {
         JobAct::Requeue => {
             // Nor of one that was forgotten: what is left of those goes in a moment.
-            "AND jobs.campaign_id NOT IN (
-                 SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
-             )"
+            format!(
+                "AND jobs.campaign_id NOT IN (
+                     SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
+                 )
+                 AND NOT {IS_ELSEWHERE}"
+            )
         }
-        JobAct::Discard | JobAct::Cancel | JobAct::Skip => "",
+        JobAct::Discard | JobAct::Cancel | JobAct::Skip => String::new(),
     };
     let sql = format!(
         "SELECT {gathered}

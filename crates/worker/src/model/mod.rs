@@ -3,11 +3,24 @@
 //! its job says that this is unknown.
 //!
 //! The model knows nothing of SQL, batches or the policy's code: `reference` says in its own words what
-//! must become of each job and each device; `system` does the same things to a ledger in `SQLite`, with
-//! this crate's policy, leases and settlements.
+//! must become of each `job` and each device by an `event`, and `turn` what a worker does with it; how
+//! often events come is `choice`. `system` does the same things to `campaigns` of a ledger in `SQLite`,
+//! with this crate's policy, leases and settlements, before a `world` of devices; `agreement` holds the
+//! two against each other.
+//!
+//! A call that is given up for lost may take effect later. Until its step is done the job says that
+//! this is unknown. What comes after that no job can know, nor that somebody else assigned a device:
+//! it is astray then, and a verification tells.
 
+mod agreement;
+mod campaigns;
+mod choice;
+mod event;
+mod job;
 mod reference;
 mod system;
+mod turn;
+mod world;
 
 use proptest_state_machine::prop_state_machine;
 
@@ -15,7 +28,7 @@ use system::System;
 
 prop_state_machine! {
     #![proptest_config(proptest::test_runner::Config {
-        cases: 40,
+        cases: 80,
         // A failure names its steps; nothing is kept in a file beside it.
         failure_persistence: None,
         max_shrink_iters: 400,

@@ -3,27 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest_state_machine::StateMachineTest;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use repilot_domain::{
-    Action, Actor, AttemptStep, CampaignId, Clock as _, Device, DeviceId, EnrollmentState, JobAct,
-    JobId, JobState, ManualClock, Step, Stepped, TenantName, Timestamp, WorkerId,
+    Actor, AttemptStep, CampaignId, Clock as _, DeviceId, JobAct, JobId, JobState, ManualClock,
+    Stepped, Timestamp, WorkerId,
 };
-use repilot_graph::{GraphError, SystemicReason};
 use repilot_ledger::{
     Advance, ClaimedJob, GroupCommit, Job, JobSelection, Ledger, LedgerLocation, NewAttempt,
-    NewCampaign, NewJob, NewList, Page, QueuedJob, Settlement, Task,
+    NewJob, Page, QueuedJob, Settlement,
 };
 use tokio::runtime::Runtime;
 
-use super::reference::{ATTEMPTS, Answer, Event, Model, Status, User, WORKERS};
+use super::campaigns::{self, by, tenant};
+use super::event::{Answer, Event};
+use super::reference::{ATTEMPTS, Model, WORKERS};
+use super::world::{World, name_of};
 use crate::lease::{LEASE, Lease};
-use crate::policy::{Users, after_act, after_look};
+use crate::policy::{Doubt, Users, after_act, after_look};
 use crate::settlement::settlement;
 use crate::{Decision, RetrySettings};
 
-const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
+pub(super) const START: Timestamp = Timestamp::from_millis(1_772_352_930_250);
 
 /// Nothing waits: all that is pending is due.
 const RETRY: RetrySettings = RetrySettings {
@@ -43,85 +44,28 @@ struct Process {
 struct Hand {
     worker: usize,
     job: ClaimedJob,
+    has_looked: bool,
     decision: Option<Decision>,
     attempts: Vec<NewAttempt>,
 }
 
-struct SimulatedDevice {
-    user: String,
-    /// Somebody else assigned it after the last call of ours that was done.
-    is_astray: bool,
-}
-
 pub(super) struct System {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     _folder: tempfile::TempDir,
     clock: Arc<ManualClock>,
-    campaign: CampaignId,
+    pub(super) campaigns: Vec<CampaignId>,
     new_jobs: Vec<NewJob>,
-    jobs: Vec<JobId>,
-    devices: Vec<SimulatedDevice>,
+    devices: Vec<DeviceId>,
+    pub(super) world: World,
     processes: Vec<Process>,
     born: u32,
     hands: Vec<Hand>,
     last_said: Option<(GroupCommit, Settlement)>,
-    runtime: Arc<Runtime>,
-}
-
-fn before(place: usize) -> String {
-    format!("before{place}@contoso.example")
-}
-
-fn new(place: usize) -> String {
-    format!("new{place}@contoso.example")
-}
-
-fn other() -> String {
-    "other@contoso.example".to_owned()
-}
-
-fn by() -> Actor {
-    Actor::new("alice", "model")
-}
-
-fn device(place: usize, user: &str) -> Device {
-    Device {
-        id: DeviceId(format!("00000000-0000-0000-0000-{place:012}")),
-        serial: format!("SN-{place}"),
-        user_principal_name: user.to_owned(),
-        addressable_user_name: String::new(),
-        group_tag: String::new(),
-        manufacturer: String::new(),
-        model: String::new(),
-        display_name: String::new(),
-        managed_device_id: String::new(),
-        entra_device_id: String::new(),
-        enrollment_state: EnrollmentState::Enrolled,
-        last_contacted: None,
-    }
-}
-
-fn tenant() -> TenantName {
-    TenantName::new("contoso").unwrap()
-}
-
-fn error(answer: Answer) -> GraphError {
-    match answer {
-        Answer::Done | Answer::DoneUnheard | Answer::LostUndone => GraphError::Ambiguous,
-        Answer::Throttled => GraphError::Throttled { retry_after: None },
-        Answer::Fault => GraphError::Transient { retry_after: None },
-        Answer::Unreachable => GraphError::Unreachable,
-        Answer::TokenRefused => GraphError::Unauthorized,
-        Answer::TenantRefuses => {
-            GraphError::Systemic(SystemicReason::Forbidden("Forbidden".to_owned()))
-        }
-        Answer::NotFound => GraphError::NotFound,
-        Answer::Refused => GraphError::Rejected,
-    }
+    pub(super) runtime: Arc<Runtime>,
 }
 
 impl System {
-    fn of(model: &Model) -> Self {
+    pub(super) fn of(model: &Model) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -129,43 +73,27 @@ impl System {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ledger.db");
         let location = LedgerLocation::parse(file.to_str().unwrap()).unwrap();
-        let user = |(place, job): (usize, &super::reference::Job)| {
-            if job.had_user {
-                before(place)
-            } else {
-                String::new()
-            }
+        let devices = model.devices.iter().enumerate();
+        let users = devices.map(|(place, device)| name_of(device.user, place));
+        let world = World::of(users.collect());
+        let devices = world.listed();
+        let new_jobs = campaigns::first(model, &devices);
+        let opened = async {
+            let ledger = Ledger::open(&location).await.unwrap();
+            let opened = campaigns::open(&ledger, (model.action, None), &new_jobs, START);
+            let campaign = opened.await;
+            (ledger, campaign)
         };
-        let users: Vec<String> = model.jobs.iter().enumerate().map(user).collect();
-        let needs_user = model.action.needs_user();
-        let new_jobs = users.iter().enumerate().map(|(place, user)| NewJob {
-            device: device(place, user),
-            line: place as u64 + 1,
-            task: Task {
-                action: model.action,
-                new_user: if needs_user {
-                    new(place)
-                } else {
-                    String::new()
-                },
-                ..Task::default()
-            },
-        });
-        let new_jobs: Vec<NewJob> = new_jobs.collect();
-        let (ledger, campaign, jobs) = runtime.block_on(opened(&location, model.action, &new_jobs));
-        let devices = users.into_iter().map(|user| SimulatedDevice {
-            user,
-            is_astray: false,
-        });
+        let (ledger, campaign) = runtime.block_on(opened);
         let mut system = Self {
             runtime: Arc::new(runtime),
             ledger,
             _folder: folder,
             clock: Arc::new(ManualClock::at(START)),
-            campaign,
+            campaigns: vec![campaign],
             new_jobs,
-            jobs,
-            devices: devices.collect(),
+            devices: devices.into_iter().map(|device| device.id).collect(),
+            world,
             processes: Vec::new(),
             born: 0,
             hands: Vec::new(),
@@ -195,24 +123,30 @@ impl System {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    async fn rows(&self) -> Vec<Job> {
-        let page = Page {
-            after: JobId(0),
-            limit: 100,
-        };
-        self.ledger.jobs(self.campaign, page).await.unwrap()
+    /// All jobs, those of the first campaign first.
+    pub(super) async fn rows(&self) -> Vec<Job> {
+        let mut rows = Vec::new();
+        for campaign in &self.campaigns {
+            let page = Page {
+                after: JobId(0),
+                limit: 100,
+            };
+            rows.extend(self.ledger.jobs(*campaign, page).await.unwrap());
+        }
+        rows
     }
 
     /// A job under its newest number.
     async fn queued(&self, place: usize) -> QueuedJob {
+        let row = &self.rows().await[place];
         QueuedJob {
-            campaign: self.campaign,
-            job: self.jobs[place],
-            dispatch: self.rows().await[place].dispatch,
+            campaign: row.campaign,
+            job: row.id,
+            dispatch: row.dispatch,
         }
     }
 
@@ -224,6 +158,7 @@ impl System {
             self.hands.push(Hand {
                 worker,
                 job,
+                has_looked: false,
                 decision: None,
                 attempts: Vec::new(),
             });
@@ -241,43 +176,36 @@ impl System {
         if hand.decision.is_some() || !process.lease.covers(hand.job.lease_until, now) {
             return;
         }
-        let job = &mut hand.job;
-        let number = self.jobs.iter().position(|id| *id == job.id).unwrap();
-        let row = &rows[number];
+        let job = &hand.job;
+        let of_device = rows.iter().filter(|row| row.device_id == job.device);
+        let running: Vec<_> = of_device
+            .filter(|row| row.state == JobState::Running)
+            .map(|row| (row.id, row.dispatch, &row.worker))
+            .collect();
         assert_eq!(
-            (row.state, row.dispatch, &row.worker),
-            (JobState::Running, job.dispatch, &process.id.0),
-            "who calls a device alone holds its job"
+            running,
+            [(job.id, job.dispatch, &process.id.0)],
+            "who calls a device alone holds it"
         );
-        let device = &mut self.devices[number];
+        let mut devices = self.devices.iter();
+        let device = devices.position(|id| *id == job.device).unwrap();
         let step = job.progress.next().unwrap();
         let rng = &mut StdRng::seed_from_u64(1);
-        let (attempted, decision) = if job.uncertain {
-            let seen = match answer {
-                Answer::Done => Ok(device.user.clone()),
-                // A read that is lost is a passing fault.
-                Answer::DoneUnheard | Answer::LostUndone => Err(error(Answer::Fault)),
-                failed => Err(error(failed)),
-            };
+        let (attempted, decision) = if job.uncertain && !hand.has_looked {
+            let seen = self.world.look(device, answer);
             let users = Users {
                 previous: &job.previous_user,
                 new: &job.new_user,
             };
-            let decision = after_look(&seen, step, users, job.attempts, &RETRY, rng);
+            let decision = after_look(&seen, step, users, job.lost, job.attempts, &RETRY, rng);
             (AttemptStep::Look, decision)
         } else {
-            if matches!(answer, Answer::Done | Answer::DoneUnheard) {
-                device.is_astray = false;
-                device.user = match step {
-                    Step::Unassign => String::new(),
-                    Step::Assign => job.new_user.clone(),
-                };
-            }
-            let heard = match answer {
-                Answer::Done => Ok(()),
-                failed => Err(error(failed)),
+            let heard = self.world.act(device, (step, job), answer);
+            let doubt = Doubt {
+                look_first: job.uncertain,
+                lost: job.lost,
             };
-            let decision = after_act(&heard, job.attempts, &RETRY, rng);
+            let decision = after_act(&heard, doubt, job.attempts, &RETRY, rng);
             (step.attempt(), decision)
         };
         hand.attempts.push(NewAttempt {
@@ -285,7 +213,7 @@ impl System {
             ..NewAttempt::lost(attempted, now, now, "")
         });
         if decision == Decision::Act {
-            job.uncertain = false;
+            hand.has_looked = true;
         } else {
             hand.decision = Some(decision);
         }
@@ -313,6 +241,7 @@ impl System {
                 attempts,
             };
             (job.progress, job.attempts, job.uncertain) = (progress, 0, false);
+            (job.lost, hand.has_looked) = (false, false);
             if !commit.advance(advance).await.unwrap() {
                 self.hands.remove(place);
             }
@@ -325,12 +254,23 @@ impl System {
     }
 
     async fn act(&self, act: JobAct, place: usize) {
-        let selection = JobSelection::These(vec![self.jobs[place]]);
+        let job = self.rows().await[place].id;
+        let selection = JobSelection::These(vec![job]);
         let acted = self.ledger.act(act, &selection, &by(), self.now()).await;
         acted.unwrap();
     }
 
-    async fn happen(&mut self, event: Event) {
+    async fn take_back(&mut self) {
+        let (first, rows) = (self.campaigns[0], self.rows().await);
+        let back = campaigns::way_back(&rows, &self.world.listed());
+        if let Some(action) = back.first().map(|job| job.task.action) {
+            let what = (action, Some(first));
+            let opened = campaigns::open(&self.ledger, what, &back, self.now());
+            self.campaigns.push(opened.await);
+        }
+    }
+
+    pub(super) async fn happen(&mut self, event: Event) {
         let now = self.now();
         match event {
             Event::Pass(seconds) => self
@@ -349,6 +289,7 @@ impl System {
                 self.processes[0].commit.recall(queued).await.unwrap();
             }
             Event::Call(hand, answer) => self.call(hand, answer).await,
+            Event::Arrive(call) => self.world.arrive(call),
             Event::Say(hand) => self.say(hand).await,
             Event::SayAgain => {
                 if let Some((commit, said)) = &self.last_said {
@@ -367,175 +308,37 @@ impl System {
                 self.processes[worker] = self.process();
             }
             Event::Rescue => drop(self.ledger.rescue(&by(), now).await.unwrap()),
-            Event::Pause => drop(
-                self.ledger
-                    .pause(self.campaign, "", &by(), now)
-                    .await
-                    .unwrap(),
-            ),
-            Event::Resume => drop(self.ledger.resume(self.campaign, &by(), now).await.unwrap()),
-            Event::Cancel => drop(self.ledger.cancel(self.campaign, &by(), now).await.unwrap()),
+            Event::Pause(campaign) => {
+                let campaign = self.campaigns[campaign];
+                self.ledger.pause(campaign, "", &by(), now).await.unwrap();
+            }
+            Event::Resume(campaign) => {
+                let campaign = self.campaigns[campaign];
+                self.ledger.resume(campaign, &by(), now).await.unwrap();
+            }
+            Event::Cancel(campaign) => {
+                let campaign = self.campaigns[campaign];
+                self.ledger.cancel(campaign, &by(), now).await.unwrap();
+            }
             Event::Requeue(job) => self.act(JobAct::Requeue, job).await,
             Event::Discard(job) => self.act(JobAct::Discard, job).await,
             Event::Skip(job) => self.act(JobAct::Skip, job).await,
             Event::EnqueueAgain => {
-                enqueue(&self.ledger, self.campaign, &self.new_jobs, now).await;
+                campaigns::enqueue(&self.ledger, self.campaigns[0], &self.new_jobs, now).await;
             }
-            Event::Meddle(place) => {
-                let device = &mut self.devices[place];
-                (device.user, device.is_astray) = (other(), true);
+            Event::Meddle(place, user) => self.world.users[place] = name_of(user, place),
+            Event::TakeBack => self.take_back().await,
+            Event::Verify(campaign) => self.verify(campaign).await,
+            Event::Reopen(campaign) => {
+                let campaign = self.campaigns[campaign];
+                self.ledger.reopen(campaign, &by(), now).await.unwrap();
             }
         }
     }
 
-    /// What a job says of its device is so.
-    fn assert_agreement(&self, place: usize, row: &Job) {
-        let device = &self.devices[place];
-        if device.is_astray {
-            return;
-        }
-        let first = row.user_principal_name.clone();
-        let wanted = row.new_user_principal_name.clone();
-        let done = usize::try_from(row.steps_done).unwrap();
-        let as_it_stands = if done == 0 { first } else { String::new() };
-        let may_be = match row.state {
-            // Of an unassignment it is nobody.
-            JobState::Succeeded => vec![wanted],
-            _ if row.uncertain || row.state == JobState::Running => {
-                let step = row.action.steps()[done];
-                let after = match step {
-                    Step::Unassign => String::new(),
-                    Step::Assign => wanted,
-                };
-                vec![as_it_stands, after]
-            }
-            _ => vec![as_it_stands],
-        };
-        assert!(
-            may_be.contains(&device.user),
-            "{} is {:?}, and its job says {may_be:?}: {row:?}",
-            row.serial,
-            device.user
-        );
-    }
-
-    async fn assert_sound(&self) {
-        let found = self.ledger.check().await.unwrap();
-        assert!(found.is_sound(), "{found:?}");
-        let campaign = self.ledger.campaign("model").await.unwrap().unwrap();
-        let rows = self.rows().await;
-        let count = |state| {
-            let rows = rows.iter().filter(|row| row.state == state);
-            i64::try_from(rows.count()).unwrap()
-        };
-        let counts = &campaign.counts;
-        assert_eq!(
-            [
-                counts.pending,
-                counts.queued,
-                counts.running,
-                counts.succeeded,
-                counts.dead
-            ],
-            [
-                count(JobState::Pending),
-                count(JobState::Queued),
-                count(JobState::Running),
-                count(JobState::Succeeded),
-                count(JobState::Dead)
-            ]
-        );
-        assert_eq!(counts.open() == 0, campaign.has_ended());
-    }
-}
-
-async fn opened(
-    location: &LedgerLocation,
-    action: Action,
-    jobs: &[NewJob],
-) -> (Ledger, CampaignId, Vec<JobId>) {
-    let ledger = Ledger::open(location).await.unwrap();
-    let campaign = NewCampaign {
-        name: "model".to_owned(),
-        tenant: tenant(),
-        action,
-        rolls_back: None,
-    };
-    let opened = ledger.open_campaign(&campaign, &by(), START).await;
-    let id = opened.unwrap().id;
-    enqueue(&ledger, id, jobs, START).await;
-    let attended = START.after(Duration::from_hours(24));
-    ledger.attend(id, attended).await.unwrap();
-    let page = Page {
-        after: JobId(0),
-        limit: 100,
-    };
-    let rows = ledger.jobs(id, page).await.unwrap();
-    let ids = rows.iter().map(|row| row.id).collect();
-    (ledger, id, ids)
-}
-
-async fn enqueue(ledger: &Ledger, campaign: CampaignId, jobs: &[NewJob], now: Timestamp) {
-    let list = NewList {
-        sha256: "00".repeat(32),
-        name: "model.csv".to_owned(),
-    };
-    let by = by();
-    ledger.begin_list(campaign, &list, &by, now).await.unwrap();
-    ledger.enqueue(campaign, jobs, now).await.unwrap();
-    let finished = ledger.finish_list(campaign, &list.sha256, &by, now);
-    finished.await.unwrap();
-}
-
-impl StateMachineTest for System {
-    type SystemUnderTest = Self;
-    type Reference = Model;
-
-    fn init_test(model: &Model) -> Self {
-        Self::of(model)
-    }
-
-    fn apply(mut system: Self, _: &Model, event: Event) -> Self {
-        let runtime = Arc::clone(&system.runtime);
-        runtime.block_on(system.happen(event));
-        system
-    }
-
-    fn check_invariants(system: &Self, model: &Model) {
-        let rows = system.runtime.block_on(system.rows());
-        assert_eq!(rows.len(), model.jobs.len());
-        for (place, (row, expected)) in rows.iter().zip(&model.jobs).enumerate() {
-            system.assert_agreement(place, row);
-            let recorded = (row.state, row.steps_done, row.uncertain, row.attempts);
-            let steps = i64::try_from(expected.steps).unwrap();
-            let spent = i64::from(expected.spent);
-            assert_eq!(
-                recorded,
-                (expected.state, steps, expected.uncertain, spent),
-                "{row:?}"
-            );
-            let user = match expected.device {
-                User::Before => before(place),
-                User::Nobody => String::new(),
-                User::New => new(place),
-                User::Other => other(),
-            };
-            assert_eq!(system.devices[place].user, user, "{row:?}");
-        }
-    }
-
-    fn teardown(system: Self, model: Model) {
-        system.runtime.block_on(system.assert_sound());
-        let campaign = system.runtime.block_on(system.ledger.campaign("model"));
-        let campaign = campaign.unwrap().unwrap();
-        assert_eq!(
-            campaign.status.as_str(),
-            match model.status {
-                Status::Active => "active",
-                Status::Paused => "paused",
-                Status::Cancelled => "cancelled",
-            }
-        );
-        assert_eq!(campaign.has_ended(), model.has_ended());
+    pub(super) async fn verify(&self, campaign: usize) {
+        let (now, devices) = (self.now(), self.world.listed());
+        let campaign = self.campaigns[campaign];
+        campaigns::verify(&self.ledger, campaign, &devices, now).await;
     }
 }

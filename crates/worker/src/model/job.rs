@@ -1,0 +1,149 @@
+//! What the model knows of devices, of their jobs, and of what is in a worker's hands.
+
+use repilot_domain::{Action, JobState, Step, Verification};
+
+use super::event::User;
+
+#[derive(Debug, Clone)]
+pub(super) struct Device {
+    pub(super) user: User,
+    /// The job that was claimed last: what it says of the device is what counts.
+    pub(super) speaker: usize,
+    /// Something came that its job cannot know of: somebody else's assignment, or a call that was
+    /// given up for lost long ago.
+    pub(super) is_astray: bool,
+    pub(super) changes: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) campaign: usize,
+    pub(super) device: usize,
+    pub(super) action: Action,
+    /// Who had the device when it was planned.
+    pub(super) previous: User,
+    /// Who shall have it.
+    pub(super) wanted: User,
+    pub(super) state: JobState,
+    pub(super) steps: usize,
+    pub(super) uncertain: bool,
+    pub(super) spent: u32,
+    pub(super) verification: Option<Verification>,
+    pub(super) dispatch: i64,
+    pub(super) lease: i64,
+    pub(super) holder: (usize, u32),
+    /// A call of it was lost, which may still be under way.
+    pub(super) was_lost: bool,
+    /// Died because somebody else had the device.
+    pub(super) is_taken: bool,
+    /// How often it began anew, whatever came of the calls before.
+    pub(super) round: u32,
+    /// The device's changes when it was planned.
+    pub(super) knows: u32,
+}
+
+/// What a worker has claimed, as it knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Hand {
+    pub(super) worker: usize,
+    pub(super) job: usize,
+    pub(super) dispatch: i64,
+    pub(super) lease: i64,
+    pub(super) steps: usize,
+    pub(super) spent: u32,
+    pub(super) uncertain: bool,
+    pub(super) was_lost: bool,
+    /// It may act although it is uncertain.
+    pub(super) has_looked: bool,
+    pub(super) said: Option<Said>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    StepDone,
+    AllDone,
+    /// A call was lost.
+    Lost,
+    Again {
+        spent: bool,
+        uncertain: bool,
+        pause: bool,
+    },
+    Dead {
+        uncertain: bool,
+        is_taken: bool,
+    },
+}
+
+/// A call that is still under way although nobody waits for it any more.
+#[derive(Debug, Clone)]
+pub(super) struct UnderWay {
+    pub(super) job: usize,
+    pub(super) round: u32,
+    pub(super) leaves: User,
+}
+
+impl Job {
+    pub(super) fn planned(campaign: usize, device: usize, knows: u32, action: Action) -> Self {
+        Self {
+            campaign,
+            device,
+            action,
+            previous: User::Nobody,
+            wanted: User::Nobody,
+            state: JobState::Pending,
+            steps: 0,
+            uncertain: false,
+            spent: 0,
+            verification: None,
+            dispatch: 0,
+            lease: 0,
+            holder: (0, 0),
+            was_lost: false,
+            is_taken: false,
+            round: 0,
+            knows,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.state.is_terminal()
+    }
+
+    /// What a verification says of it.
+    pub(super) fn judged(&self, shown: User) -> Option<Verification> {
+        (self.state == JobState::Succeeded).then_some(match shown {
+            shown if shown == self.wanted => Verification::Verified,
+            User::Nobody => Verification::NoUser,
+            shown if shown == self.previous => Verification::StillAssigned,
+            _ => Verification::SomeoneNew,
+        })
+    }
+
+    /// How its device gets back to whom it had, if it does.
+    pub(super) fn way_back(&self, shown: User) -> Option<Action> {
+        let (former, succeeded) = (self.previous, self.state == JobState::Succeeded);
+        let may_have_acted = self.uncertain && self.dispatch > 0;
+        if self.is_open() || !(succeeded || self.steps > 0 || may_have_acted) || shown == former {
+            return None;
+        }
+        let may_have_assigned =
+            may_have_acted && self.action.steps().get(self.steps) == Some(&Step::Assign);
+        let is_ours =
+            shown == User::Nobody || shown == self.wanted && (succeeded || may_have_assigned);
+        match (shown, former) {
+            _ if !is_ours => None,
+            (User::Nobody, _) => Some(Action::Assign),
+            (_, User::Nobody) => Some(Action::Unassign),
+            _ => Some(Action::Reassign),
+        }
+    }
+}
+
+/// Whom a step leaves a device with.
+pub(super) fn left_by(step: Step, job: &Job) -> User {
+    match step {
+        Step::Unassign => User::Nobody,
+        Step::Assign => job.wanted,
+    }
+}

@@ -1,0 +1,213 @@
+//! A worker's turn with a job, in the model's words: claim, look or act, and the word for it.
+
+use repilot_domain::{JobState, Step};
+
+use super::event::{Answer, User};
+use super::job::{Hand, Said, UnderWay, left_by};
+use super::reference::{ATTEMPTS, LEASE, Model};
+
+impl Model {
+    pub(super) fn claim(&mut self, worker: usize, place: usize, stale: bool) {
+        let job = &mut self.jobs[place];
+        if job.state != JobState::Queued || stale {
+            return;
+        }
+        job.state = JobState::Running;
+        job.lease = self.now + LEASE;
+        job.holder = (worker, self.generations[worker]);
+        let device = &mut self.devices[job.device];
+        if device.speaker != place && job.knows != device.changes {
+            device.is_astray = true;
+        }
+        device.speaker = place;
+        self.hands.push(Hand {
+            worker,
+            job: place,
+            dispatch: job.dispatch,
+            lease: job.lease,
+            steps: job.steps,
+            spent: job.spent,
+            uncertain: job.uncertain,
+            was_lost: job.uncertain && job.was_lost,
+            has_looked: false,
+            said: None,
+        });
+    }
+
+    pub(super) fn call(&mut self, place: usize, answer: Answer) {
+        let Some(hand) = self.hands.get(place) else {
+            return;
+        };
+        if hand.said.is_some() || !self.covers(hand) {
+            return;
+        }
+        let job = &self.jobs[hand.job];
+        let step = job.action.steps()[hand.steps];
+        let looks = hand.uncertain && !hand.has_looked;
+        // Whatever is heard of this call, one that was lost may still arrive.
+        let (unknown, may_arrive) = (hand.uncertain, looks || hand.was_lost);
+        let most = if looks { ATTEMPTS * 2 } else { ATTEMPTS };
+        let again = |spent| Said::Again {
+            spent,
+            uncertain: unknown,
+            pause: false,
+        };
+        let dead = Said::Dead {
+            uncertain: may_arrive,
+            is_taken: false,
+        };
+        let fault = if hand.spent + 1 >= most {
+            dead
+        } else {
+            again(true)
+        };
+        let said = match answer {
+            Answer::Done if looks => self.look(place, step),
+            // A look changes nothing, so a lost one is a fault.
+            Answer::DoneUnheard | Answer::LostUndone | Answer::LostUnderWay if looks => Some(fault),
+            Answer::Done => {
+                self.act(place, step);
+                Some(Said::StepDone)
+            }
+            Answer::DoneUnheard => {
+                self.act(place, step);
+                Some(Said::Lost)
+            }
+            Answer::LostUnderWay => {
+                self.under_way.push(UnderWay {
+                    job: hand.job,
+                    round: job.round,
+                    leaves: left_by(step, job),
+                });
+                Some(Said::Lost)
+            }
+            Answer::LostUndone => Some(Said::Lost),
+            Answer::Fault => Some(fault),
+            Answer::Throttled | Answer::Unreachable | Answer::TokenRefused => Some(again(false)),
+            Answer::TenantRefuses => Some(Said::Again {
+                spent: false,
+                uncertain: unknown,
+                pause: true,
+            }),
+            Answer::NotFound | Answer::Refused => Some(dead),
+        };
+        self.hands[place].said = said;
+    }
+
+    fn act(&mut self, place: usize, step: Step) {
+        let job = &self.jobs[self.hands[place].job];
+        let device = &mut self.devices[job.device];
+        device.user = left_by(step, job);
+        device.is_astray = false;
+        device.changes += 1;
+    }
+
+    /// What a look says; nothing where the act may follow.
+    fn look(&mut self, place: usize, step: Step) -> Option<Said> {
+        let hand = &mut self.hands[place];
+        let job = &self.jobs[hand.job];
+        let device = &mut self.devices[job.device];
+        let is_as_before = device.user == job.previous;
+        let found = match (step, device.user) {
+            (_, shown) if shown != User::Nobody && shown == job.wanted => Some(Said::AllDone),
+            (Step::Unassign, User::Nobody) if !is_as_before => Some(Said::StepDone),
+            (Step::Assign, User::Nobody) => None,
+            _ if is_as_before => None,
+            _ => Some(Said::Dead {
+                uncertain: false,
+                is_taken: true,
+            }),
+        };
+        if matches!(found, Some(Said::StepDone)) {
+            device.is_astray = false;
+        }
+        if found.is_none() && hand.spent >= ATTEMPTS {
+            return Some(Said::Dead {
+                uncertain: hand.was_lost,
+                is_taken: false,
+            });
+        }
+        hand.has_looked = found.is_none();
+        found
+    }
+
+    pub(super) fn arrive(&mut self, place: usize) {
+        if place >= self.under_way.len() {
+            return;
+        }
+        let call = self.under_way.remove(place);
+        let job = &self.jobs[call.job];
+        let device = &mut self.devices[job.device];
+        // Whoever has not come to an end with what the call was for must say that it is unknown.
+        let is_awaited = device.speaker == call.job
+            && job.round == call.round
+            && job.state != JobState::Succeeded;
+        if device.user != call.leaves {
+            device.is_astray |= !is_awaited;
+            device.user = call.leaves;
+            device.changes += 1;
+        }
+    }
+
+    pub(super) fn say(&mut self, place: usize) {
+        let Some(hand) = self.hands.get(place).cloned() else {
+            return;
+        };
+        let Some(said) = hand.said else {
+            return;
+        };
+        let holder = (hand.worker, self.generations[hand.worker]);
+        let job = &mut self.jobs[hand.job];
+        let holds =
+            job.state == JobState::Running && job.dispatch == hand.dispatch && job.holder == holder;
+        let goes_on = matches!(said, Said::StepDone) && hand.steps + 1 < job.action.steps().len();
+        if holds && goes_on {
+            (job.steps, job.spent, job.uncertain) = (hand.steps + 1, 0, false);
+            let hand = &mut self.hands[place];
+            (hand.steps, hand.spent, hand.uncertain) = (job.steps, 0, false);
+            (hand.was_lost, hand.has_looked, hand.said) = (false, false, None);
+            return;
+        }
+        self.hands.remove(place);
+        if !holds {
+            return;
+        }
+        match said {
+            Said::StepDone | Said::AllDone => {
+                job.state = JobState::Succeeded;
+                (job.steps, job.uncertain) = (0, false);
+                job.spent += 1;
+                let device = &mut self.devices[job.device];
+                device.is_astray &= device.user != job.wanted;
+            }
+            Said::Lost => {
+                job.state = JobState::Pending;
+                (job.uncertain, job.was_lost) = (true, true);
+                job.spent += 1;
+                self.cancel_returned();
+            }
+            Said::Again {
+                spent,
+                uncertain,
+                pause,
+            } => {
+                job.state = JobState::Pending;
+                job.uncertain = uncertain;
+                job.spent += u32::from(spent);
+                let campaign = job.campaign;
+                if pause {
+                    self.pause(campaign);
+                }
+                self.cancel_returned();
+            }
+            Said::Dead {
+                uncertain,
+                is_taken,
+            } => {
+                job.state = JobState::Dead;
+                (job.uncertain, job.is_taken) = (uncertain, is_taken);
+                job.spent += 1;
+            }
+        }
+    }
+}
