@@ -1,5 +1,8 @@
 //! Stretches of walks along indexes.
 
+use std::collections::BTreeSet;
+
+use repilot_domain::CampaignId;
 use sqlx::{AnyConnection, Row as _};
 
 use super::page::JobSort;
@@ -167,111 +170,65 @@ fn walked(
     } else {
         ("<", "DESC")
     };
-    let rows = step.rows;
-    let keys = || {
-        let mut looked_at = columns(terms);
-        if step.sort == JobSort::Serial {
-            looked_at.insert("serial");
-        }
-        let mut columns = vec!["job_id", "campaign_id"];
-        columns.extend(looked_at);
-        columns.join(", ")
+    let by_serial = step.sort == JobSort::Serial;
+    let (table, meant, carried) = led_along(walk, values);
+    let mut columns = match carried {
+        Carried::Keys => columns(terms),
+        Carried::Ids => BTreeSet::new(),
     };
-    let beyond = |column: &str, values: &mut Values| match from {
-        Some(from) => format!("AND {column} {sign} {}", values.number(from.job)),
-        None => String::new(),
+    let id = match table {
+        "job_keys" => "job_id",
+        _ => "id",
     };
+    let (beyond, sorted) = if by_serial {
+        columns.insert("serial");
+        let beyond = from.map(|from| {
+            let (serial, job) = (values.text(&from.serial), values.number(from.job));
+            format!("AND (serial, {id}) {sign} ({serial}, {job})")
+        });
+        (beyond, format!("serial {order}, {id} {order}"))
+    } else {
+        let beyond = from.map(|from| format!("AND {id} {sign} {}", values.number(from.job)));
+        (beyond, format!("{id} {order}"))
+    };
+    let columns: String = columns
+        .iter()
+        .fold(String::new(), |all, one| all + ", " + one);
+    let sql = format!(
+        "SELECT {id} AS job_id, campaign_id{columns} FROM {table}
+         WHERE {meant} {beyond}
+         ORDER BY {sorted}
+         LIMIT {rows}",
+        beyond = beyond.unwrap_or_default(),
+        rows = step.rows,
+    );
+    (sql, carried)
+}
+
+/// Where a walk goes: through which table, which of its rows, and what they have.
+fn led_along(walk: &Walk, values: &mut Values) -> (&'static str, String, Carried) {
+    let mut of = |campaign: CampaignId| format!("campaign_id = {}", values.number(campaign.0));
     match walk {
-        Walk::Campaign(campaign) if step.sort == JobSort::Serial => {
-            let campaign = values.number(campaign.0);
-            let beyond = match from {
-                Some(from) => {
-                    let serial = values.text(&from.serial);
-                    let job = values.number(from.job);
-                    format!("AND (serial, job_id) {sign} ({serial}, {job})")
-                }
-                None => String::new(),
-            };
-            let sql = format!(
-                "SELECT {keys} FROM job_keys
-                 WHERE campaign_id = {campaign} {beyond}
-                 ORDER BY serial {order}, job_id {order}
-                 LIMIT {rows}",
-                keys = keys()
-            );
-            (sql, Carried::Keys)
-        }
-        Walk::Campaign(campaign) => {
-            let campaign = values.number(campaign.0);
-            let beyond = beyond("job_id", values);
-            let sql = format!(
-                "SELECT {keys} FROM job_keys
-                 WHERE campaign_id = {campaign} {beyond}
-                 ORDER BY job_id {order}
-                 LIMIT {rows}",
-                keys = keys()
-            );
-            (sql, Carried::Keys)
-        }
+        Walk::Campaign(campaign) => ("job_keys", of(*campaign), Carried::Keys),
         Walk::Text(campaign, column, text) => {
-            let campaign = values.number(campaign.0);
-            let text = values.text(text);
-            let beyond = beyond("job_id", values);
-            let sql = format!(
-                "SELECT job_id, campaign_id FROM job_keys
-                 WHERE campaign_id = {campaign} AND {column} = {text} {beyond}
-                 ORDER BY job_id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
+            let of = of(*campaign);
+            let meant = format!("{of} AND {column} = {}", values.text(text));
+            ("job_keys", meant, Carried::Ids)
         }
-        Walk::Pending(campaign) => {
-            let campaign = values.number(campaign.0);
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM pending_jobs
-                 WHERE campaign_id = {campaign} {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
-        }
+        Walk::Pending(campaign) => ("pending_jobs", of(*campaign), Carried::Ids),
         Walk::Dead(campaign, reason) => {
-            let campaign = values.number(campaign.0);
-            let reason = values.text(reason.as_str());
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM dead_jobs
-                 WHERE campaign_id = {campaign} AND reason = {reason} {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
+            let of = of(*campaign);
+            let meant = format!("{of} AND reason = {}", values.text(reason.as_str()));
+            ("dead_jobs", meant, Carried::Ids)
         }
         Walk::Verified(campaign, said) => {
-            let campaign = values.number(campaign.0);
+            let of = of(*campaign);
             let said = values.text(said.as_str());
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM jobs
-                 WHERE verification <> ''
-                   AND campaign_id = {campaign}
-                   AND verification = {said} {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
+            // In these words, which are the index's.
+            let meant = format!("verification <> '' AND {of} AND verification = {said}");
+            ("jobs", meant, Carried::Ids)
         }
-        Walk::Everything => {
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM jobs
-                 WHERE TRUE {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
-        }
+        Walk::Everything => ("jobs", "TRUE".to_owned(), Carried::Ids),
     }
 }
 
