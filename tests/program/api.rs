@@ -163,3 +163,33 @@ async fn a_list_is_planned_enqueued_verified_and_taken_back_by_the_api() {
         );
     }
 }
+
+/// As it is where some processes are of another version than the others.
+#[tokio::test]
+async fn a_dashboard_is_ready_only_while_its_ledger_has_the_shape_that_it_knows() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 1).await;
+    let caller = Caller::over(&bench).await;
+    let probe = async |path: &str| {
+        let asked = e2e::http().get(format!("{}{path}", caller.url)).send();
+        asked.await.unwrap().status().as_u16()
+    };
+    assert_eq!(probe("/readyz").await, 200);
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}", bench.path("ledger.db").display());
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9001, 'from the future', 1, x'00', 0)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_eq!(probe("/readyz").await, 503);
+    assert_eq!(probe("/healthz").await, 200, "a restart would not help");
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version >= 17")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    assert_eq!(probe("/readyz").await, 503, "nor does an older one do");
+}

@@ -6,7 +6,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use repilot_domain::{CampaignId, JobAct, JobId, JobQuery};
-use repilot_ledger::{JobSearch, JobSelection, JobsMeant};
+use repilot_ledger::{JobSelection, JobsMeant};
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
@@ -202,9 +202,8 @@ pub(crate) async fn find(
     if query.terms.is_empty() {
         return Ok(all);
     }
-    let found = app.ledger.search(&JobSearch::first(None, query, 2)).await?;
-    Ok(match found.jobs.as_slice() {
-        [job] if !found.unfinished => Redirect::to(&View::Job(job.id).address()),
-        _ => all,
+    Ok(match app.ledger.only_job(&query).await? {
+        Some(job) => Redirect::to(&View::Job(job).address()),
+        None => all,
     })
 }

@@ -161,6 +161,14 @@ impl Dialect {
         }
     }
 
+    /// That a text contains another. `LIKE` would say the same in twice the time.
+    pub(crate) fn contains(self, text: &str, other: &str) -> String {
+        match self {
+            Self::Sqlite => format!("instr({text}, {other}) > 0"),
+            Self::Postgres => format!("strpos({text}, {other}) > 0"),
+        }
+    }
+
     /// Begins a transaction that will write.
     ///
     /// `SQLite` must take its write lock at once: a transaction that reads first and writes later

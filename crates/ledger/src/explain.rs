@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::lane::Gate;
-use crate::{Campaign, Job, LaneState};
+use crate::{Ahead, Campaign, Job, LaneState};
 
 /// What stands between a job and its next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -88,7 +88,7 @@ pub fn explain(
     job: &Job,
     campaign: &Campaign,
     lane: Option<&LaneState>,
-    ahead: u64,
+    ahead: Ahead,
     now: Timestamp,
 ) -> Explanation {
     match job.state {
@@ -135,7 +135,7 @@ fn waiting(
     job: &Job,
     campaign: &Campaign,
     lane: Option<&LaneState>,
-    ahead: u64,
+    ahead: Ahead,
     now: Timestamp,
 ) -> Explanation {
     if campaign.status == CampaignStatus::Paused {
@@ -201,15 +201,15 @@ fn waiting(
     }
     let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
     let per_second = limit * 1_000.0 / lane.window_ms.max(1) as f64;
-    let seconds = ahead as f64 / per_second.max(f64::MIN_POSITIVE);
+    let seconds = ahead.jobs as f64 / per_second.max(f64::MIN_POSITIVE);
     let wait = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     if let Some(rate) = campaign.controls.rate
-        && rate.time_for(ahead.saturating_add(1)) > wait
+        && rate.time_for(ahead.jobs.saturating_add(1)) > wait
     {
         let because =
             format!("{ahead} due jobs go before it, and its campaign makes {rate} calls at most");
         let explanation = Explanation::new(Blocker::Rate, because, "its turn");
-        let wait = rate.time_for(ahead.saturating_add(1));
+        let wait = rate.time_for(ahead.jobs.saturating_add(1));
         return match campaign.controls.schedule.done_after(now, wait) {
             Some(turn) => explanation.at(turn),
             None => explanation,

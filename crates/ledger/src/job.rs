@@ -7,7 +7,7 @@ use repilot_domain::{
 };
 use serde::Serialize;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
@@ -118,9 +118,6 @@ pub(crate) const IS_ELSEWHERE: &str = "EXISTS (
                  WHERE own.id = jobs.campaign_id
                    AND elsewhere.state IN ('pending', 'queued', 'running')
              )";
-
-/// Beyond this many, "when" is a guess anyway, and counting takes longer than a page may.
-const AHEAD_COUNTED: i64 = 100_000;
 
 /// A stretch of a list, by key: stable however the list changes meanwhile.
 #[derive(Debug, Clone, Copy)]
@@ -276,30 +273,5 @@ impl Ledger {
             gathered(query, &mut reader, "look for promised devices").await?;
         let row = |(device, job, user)| (device, JobId(job), user);
         Ok(rows.into_iter().map(row).collect())
-    }
-
-    /// How many due jobs of its campaign go before a pending job; counted up to
-    /// `AHEAD_COUNTED`.
-    pub async fn ahead_of(&self, job: &Job, now: Timestamp) -> Result<u64, LedgerError> {
-        let mut reader = self.reader().await?;
-        let ahead: i64 = sqlx::query(
-            "SELECT COUNT(*) AS ahead FROM (
-                 SELECT 1 FROM due_jobs
-                 WHERE campaign_id = $1
-                   AND not_before <= $2
-                   AND (not_before < $3 OR (not_before = $3 AND id < $4))
-                 LIMIT $5
-             ) AS earlier",
-        )
-        .bind(job.campaign.0)
-        .bind(now.as_millis())
-        .bind(job.not_before.as_millis())
-        .bind(job.id.0)
-        .bind(AHEAD_COUNTED)
-        .fetch_one(&mut *reader)
-        .await
-        .and_then(|row| row.try_get("ahead"))
-        .doing("count the jobs ahead")?;
-        Ok(ahead.unsigned_abs())
     }
 }

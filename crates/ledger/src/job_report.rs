@@ -4,7 +4,7 @@ use repilot_domain::{JobId, JobState, LaneKind, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Attempt, Explanation, Job, Ledger, LedgerError, explain};
+use crate::{Ahead, Attempt, Explanation, Job, Ledger, LedgerError, explain};
 
 /// A job, why it waits, and its every attempt.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -39,7 +39,7 @@ impl Ledger {
             .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);
         let ahead = match job.state {
             JobState::Pending => self.ahead_of(&job, now).await?,
-            _ => 0,
+            _ => Ahead::NONE,
         };
         Ok(Some(JobReport {
             explanation: explain(&job, &campaign, lane, ahead, now),

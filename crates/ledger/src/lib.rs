@@ -4,6 +4,7 @@
 //! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
 mod advance;
+mod ahead;
 mod api_token;
 mod attempt;
 mod audit;
@@ -58,6 +59,7 @@ mod verify;
 mod worker;
 
 pub use advance::Advance;
+pub use ahead::Ahead;
 pub use api_token::{ApiToken, NewApiToken};
 pub use attempt::{Attempt, NewAttempt};
 pub use audit::{AuditFilter, AuditRow};

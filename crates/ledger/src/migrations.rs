@@ -73,6 +73,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "held jobs",
         include_str!("../../../migrations/0016_held_jobs.sql"),
     ),
+    (
+        17,
+        "pending jobs",
+        include_str!("../../../migrations/0017_pending_jobs.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use repilot_domain::{JobId, JobState, LaneKind};
-use repilot_ledger::{Attempt, Explanation, Job, explain};
+use repilot_ledger::{Ahead, Attempt, Explanation, Job, explain};
 
 use super::view;
 use super::{Eyes, Section};
@@ -26,7 +26,7 @@ pub(super) async fn read(app: &App, id: JobId, overview: &Overview) -> Result<De
     let now = app.now();
     let ahead = match job.state {
         JobState::Pending => app.ledger.ahead_of(&job, now).await?,
-        _ => 0,
+        _ => Ahead::NONE,
     };
     let explanation = overview.campaign_of(job.campaign).map(|campaign| {
         let is_lane = |lane: &&repilot_ledger::LaneState| {

@@ -170,7 +170,6 @@ pub(super) async fn read(app: &App, at: &JobsAt, overview: &Overview) -> Result<
         Place::After(text) => Seek::After(cursor(text)?),
         Place::Before(text) => Seek::Before(cursor(text)?),
     };
-    let counted = app.ledger.count_jobs(campaign, &query).await?;
     let search = JobSearch {
         campaign,
         query,
@@ -179,8 +178,8 @@ pub(super) async fn read(app: &App, at: &JobsAt, overview: &Overview) -> Result<
         seek,
         limit: SHOWN,
     };
-    match app.ledger.search(&search).await {
-        Ok(found) => Ok(details(Ok((found, counted)))),
+    match app.ledger.search_and_count(&search).await {
+        Ok(found) => Ok(details(Ok(found))),
         Err(error @ LedgerError::TooManyToSort { .. }) => Ok(details(Err(error.to_string()))),
         Err(error) => Err(error.into()),
     }
@@ -239,18 +238,17 @@ fn results(details: &Details, eyes: &Eyes) -> Markup {
         };
         return html! { (empty("No such job", &advice)) };
     }
-    let all = if counted.exact {
-        count(i64::try_from(counted.jobs).unwrap_or(i64::MAX))
-    } else {
-        format!(
-            "more than {}",
-            count(i64::try_from(counted.jobs).unwrap_or(i64::MAX))
-        )
+    let all = match (counted.jobs.max(found.jobs.len() as u64), counted.exact) {
+        (0, false) => "no".to_owned(),
+        (jobs, exact) => {
+            let least = if exact { "" } else { "at least " };
+            format!("{least}{}", count(i64::try_from(jobs).unwrap_or(i64::MAX)))
+        }
     };
     html! {
         form.section method="get" {
             div.titled {
-                p { strong { (all) } " jobs" }
+                p { strong { (all) } " jobs" @if !counted.exact { " so far" } }
                 @if eyes.may_act() { (acts(at)) }
             }
             (table(&found.jobs, at, eyes))

@@ -113,15 +113,6 @@ impl Pattern {
         like
     }
 
-    /// For SQL's `LIKE … ESCAPE '\'`: everything that contains a text.
-    #[must_use]
-    pub fn like_containing(text: &str) -> String {
-        let mut like = String::from("%");
-        escape_into(&mut like, &folded(text));
-        like.push('%');
-        like
-    }
-
     /// Whether a text fits.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {

@@ -14,6 +14,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
 use super::count::{Counting, JobsMeant, way};
+use super::fill::Walker;
 use super::resolve::resolve;
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
@@ -123,18 +124,21 @@ impl Ledger {
         query: &JobQuery,
         meant: JobsMeant,
     ) -> Result<ActedOn, LedgerError> {
-        let mut counting = {
+        let (mut few, mut walker) = {
             let mut reader = self.reader().await?;
             let resolved = resolve(&mut reader, campaign, query).await?;
-            way(&mut reader, &resolved).await?
+            match way(&mut reader, &resolved).await? {
+                Counting::Few(few) => (few, None),
+                Counting::Walk(walks, terms) => (Vec::new(), Some(Walker::by_number(walks, terms))),
+            }
         };
         let most = usize::try_from(meant.jobs).unwrap_or(usize::MAX);
         let mut acted_on = ActedOn::default();
         let mut seen = 0;
         while seen < most {
-            let (mut jobs, more) = match &mut counting {
-                Counting::Few(few) => (std::mem::take(few), false),
-                Counting::Walk(walker) => {
+            let (mut jobs, more) = match &mut walker {
+                None => (std::mem::take(&mut few), false),
+                Some(walker) => {
                     let mut reader = self.reader().await?;
                     let next = walker.next(&mut reader).await?;
                     let jobs = next.found.into_iter().map(|key| key.job).collect();

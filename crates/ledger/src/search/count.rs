@@ -5,28 +5,30 @@ use serde::Serialize;
 use sqlx::{AnyConnection, Row as _};
 use utoipa::ToSchema;
 
-use super::fill::Walker;
-use super::page::JobSort;
+use super::gather::gather;
+use super::page::{FoundJobs, JobSearch, JobSort, Seek};
 use super::plan::{Walk, Way, ways};
 use super::resolve::{Resolved, resolve};
 use super::sql::{Values, list};
-use super::test::Test;
-use super::walk::gather;
+use super::test::{Term, Test};
+use super::walk::tally;
 use crate::error::QueryContext as _;
 use crate::{Ledger, LedgerError};
 
-/// Beyond this many a person only wants to know that it is more.
+/// Rows that are looked at to count for a page: beyond this many a person only wants to know that it
+/// is more.
 const COUNTED: u64 = 10_000;
 
-/// Rows that are looked at to count for a page.
-const LOOKED_AT: u64 = 40_000;
+/// Rows that one statement looks at where all are counted.
+const STRETCH: u64 = 20_000;
 
 /// How many jobs a search finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct JobCount {
-    /// So many, or more than so many.
+    /// So many, or at least so many.
     pub jobs: u64,
-    /// Whether it is exactly so many.
+    /// Whether it is exactly so many. Else it is what was found among the first some 10,000 jobs that
+    /// were looked at.
     pub exact: bool,
 }
 
@@ -53,28 +55,56 @@ impl Ledger {
         if let Some(jobs) = counted(&mut reader, &resolved).await? {
             return Ok(JobCount { jobs, exact: true });
         }
-        let mut walker = match way(&mut reader, &resolved).await? {
+        let (walks, terms) = match way(&mut reader, &resolved).await? {
             Counting::Few(jobs) => {
                 return Ok(JobCount {
                     jobs: jobs.len() as u64,
                     exact: true,
                 });
             }
-            Counting::Walk(walker) => walker,
+            Counting::Walk(walks, terms) => (walks, terms),
         };
-        let (mut jobs, mut looked_at) = (0, 0);
-        loop {
-            let next = walker.next(&mut reader).await?;
-            jobs += next.found.len() as u64;
-            looked_at += next.looked_at;
-            let exact = next.end.is_none();
-            if exact || jobs > COUNTED || looked_at >= LOOKED_AT {
+        let (mut jobs, mut left) = (0, COUNTED + 1);
+        for walk in &walks {
+            let tally = tally(&mut reader, walk, &terms, None, left).await?;
+            jobs += tally.jobs;
+            left = left.saturating_sub(tally.looked_at);
+            if left == 0 {
                 return Ok(JobCount {
-                    jobs: if exact { jobs } else { jobs.min(COUNTED) },
-                    exact,
+                    jobs: jobs.min(COUNTED),
+                    exact: false,
                 });
             }
         }
+        Ok(JobCount { jobs, exact: true })
+    }
+
+    /// A page, and how many jobs the whole search finds, as [`Ledger::count_jobs`] says it; what the
+    /// page has looked at is not looked at again to count.
+    pub async fn search_and_count(
+        &self,
+        search: &JobSearch,
+    ) -> Result<(FoundJobs, JobCount), LedgerError> {
+        let found = self.search(search).await?;
+        let is_first = search.seek == Seek::Start;
+        let of_page = JobCount {
+            jobs: found.jobs.len() as u64,
+            exact: found.after.is_none(),
+        };
+        let counted = if is_first && of_page.exact {
+            of_page
+        } else if is_first && found.unfinished {
+            // It looked farther than counting does.
+            let mut reader = self.reader().await?;
+            let resolved = resolve(&mut reader, search.campaign, &search.query).await?;
+            match counted(&mut reader, &resolved).await? {
+                Some(jobs) => JobCount { jobs, exact: true },
+                None => of_page,
+            }
+        } else {
+            self.count_jobs(search.campaign, &search.query).await?
+        };
+        Ok((found, counted))
     }
 
     /// How many jobs a query finds, exactly, and up to which: at once where counters know, else
@@ -90,29 +120,34 @@ impl Ledger {
             let up_to = last_of(&mut reader, &resolved).await?;
             return Ok(JobsMeant { jobs, up_to });
         }
-        let mut walker = match way(&mut reader, &resolved).await? {
+        let (walks, terms) = match way(&mut reader, &resolved).await? {
             Counting::Few(jobs) => {
                 return Ok(JobsMeant {
                     jobs: jobs.len() as u64,
                     up_to: JobId(jobs.last().copied().unwrap_or_default()),
                 });
             }
-            Counting::Walk(walker) => walker,
+            Counting::Walk(walks, terms) => (walks, terms),
         };
         let mut meant = JobsMeant {
             jobs: 0,
             up_to: JobId(0),
         };
-        loop {
-            let next = walker.next(&mut reader).await?;
-            meant.jobs += next.found.len() as u64;
-            if let Some(last) = next.found.last() {
-                meant.up_to = JobId(last.job);
-            }
-            if next.end.is_none() {
-                return Ok(meant);
+        for walk in &walks {
+            let mut from = None;
+            loop {
+                let tally = tally(&mut reader, walk, &terms, from.as_ref(), STRETCH).await?;
+                meant.jobs += tally.jobs;
+                if let Some(last) = &tally.last {
+                    meant.up_to = meant.up_to.max(JobId(last.job));
+                }
+                if tally.looked_at < STRETCH {
+                    break;
+                }
+                from = tally.last;
             }
         }
+        Ok(meant)
     }
 }
 
@@ -120,8 +155,8 @@ impl Ledger {
 pub(super) enum Counting {
     /// These few.
     Few(Vec<i64>),
-    /// Stretch by stretch.
-    Walk(Walker),
+    /// What these walks, which have no job in common, come by and what these tests let through.
+    Walk(Vec<Walk>, Vec<Term>),
 }
 
 /// The best way to all jobs of a query.
@@ -141,18 +176,13 @@ pub(super) async fn way(
                     return Ok(Counting::Few(jobs.collect()));
                 }
             }
-            Way::Walk(walks) => {
-                return Ok(Counting::Walk(Walker::by_number(
-                    walks,
-                    resolved.walked_terms(),
-                )));
-            }
+            Way::Walk(walks, terms) => return Ok(Counting::Walk(walks, terms)),
         }
     }
-    Ok(Counting::Walk(Walker::by_number(
+    Ok(Counting::Walk(
         vec![Walk::Everything],
         resolved.walked_terms(),
-    )))
+    ))
 }
 
 /// What the counters say, where they can: jobs of states, and dead letters of reasons.

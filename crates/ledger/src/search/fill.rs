@@ -3,13 +3,14 @@
 use repilot_domain::JobId;
 use sqlx::{AnyConnection, Row as _};
 
+use super::GATHERED;
 use super::cursor::JobCursor;
+use super::gather::gather;
 use super::page::JobSort;
 use super::plan::{Walk, Way, ways};
 use super::resolve::Resolved;
 use super::test::Term;
-use super::walk::{Key, Step, Stretch, gather, stretch};
-use super::{GATHERED, LOOKED_AT};
+use super::walk::{Key, Step, Stretch, stretch};
 use crate::LedgerError;
 use crate::error::QueryContext as _;
 
@@ -29,7 +30,7 @@ pub(super) struct Fill {
     pub(super) looked_at: u64,
 }
 
-/// Finds up to `limit` jobs beyond a key.
+/// Finds up to `limit` jobs beyond a key, and looks at about `look_at` rows for it, at most.
 pub(super) async fn fill(
     connection: &mut AnyConnection,
     resolved: &Resolved,
@@ -37,6 +38,7 @@ pub(super) async fn fill(
     ascending: bool,
     from: Option<&Key>,
     limit: usize,
+    look_at: u64,
 ) -> Result<Fill, LedgerError> {
     let nothing = Fill {
         found: Vec::new(),
@@ -53,16 +55,16 @@ pub(super) async fn fill(
                     return Ok(cut(gathered, ascending, from, limit));
                 }
             }
-            Way::Walk(walks) => {
+            Way::Walk(walks, terms) => {
                 let mut walker = Walker {
                     walks,
-                    terms: resolved.walked_terms(),
+                    terms,
                     sort,
                     ascending,
                     from: from.cloned(),
                     rows: FIRST_STRETCH,
                 };
-                return walker.fill(connection, limit, LOOKED_AT).await;
+                return walker.fill(connection, limit, look_at).await;
             }
         }
     }

@@ -10,6 +10,7 @@ mod act;
 mod count;
 mod cursor;
 mod fill;
+mod gather;
 mod keys;
 mod page;
 mod plan;
@@ -25,8 +26,11 @@ pub use page::{FoundJobs, JobSearch, JobSort, Seek};
 
 pub(crate) use keys::insert as insert_keys;
 
-/// Rows that one page looks at, at most: some 20 ms.
+/// Rows that one page looks at, at most: some 10 ms.
 const LOOKED_AT: u64 = 20_000;
+
+/// Rows that are looked at for what is to be said at once.
+const GLANCED_AT: u64 = 1_000;
 
 /// An index that leads to no more jobs than this is read to its end, and its jobs are sorted.
 const GATHERED: i64 = 10_000;

@@ -1,12 +1,13 @@
 //! A page of what a search finds.
 
-use repilot_domain::{CampaignId, JobQuery};
+use repilot_domain::{CampaignId, JobId, JobQuery};
 use serde::Serialize;
 
 use super::cursor::JobCursor;
 use super::fill::{Fill, fill};
 use super::resolve::resolve;
 use super::walk::Key;
+use super::{GLANCED_AT, LOOKED_AT};
 use crate::{Job, Ledger, LedgerError};
 
 /// What jobs are sorted by.
@@ -113,6 +114,7 @@ impl Ledger {
             ascending,
             from.as_ref(),
             limit,
+            LOOKED_AT,
         )
         .await?;
         let unfinished = end.is_some() && found.len() < limit;
@@ -137,6 +139,19 @@ impl Ledger {
             after,
             unfinished,
             looked_at,
+        })
+    }
+
+    /// The only job that a query finds, in whatever campaign. None where it finds several, or where
+    /// that it is the only one cannot be said at once.
+    pub async fn only_job(&self, query: &JobQuery) -> Result<Option<JobId>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let resolved = resolve(&mut reader, None, query).await?;
+        let sort = JobSort::Job;
+        let fill = fill(&mut reader, &resolved, sort, true, None, 2, GLANCED_AT).await?;
+        Ok(match (fill.found.as_slice(), fill.end) {
+            ([only], None) => Some(JobId(only.job)),
+            _ => None,
         })
     }
 }

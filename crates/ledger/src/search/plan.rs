@@ -23,6 +23,8 @@ pub(super) enum Walk {
     Text(CampaignId, &'static str, String),
     /// Its dead letters with this reason.
     Dead(CampaignId, DeadReason),
+    /// Those that wait to be dispatched.
+    Pending(CampaignId),
     /// Those of which the inventory said this.
     Verified(CampaignId, Verification),
     /// Every job.
@@ -50,8 +52,9 @@ pub(super) enum Few {
 pub(super) enum Way {
     /// All are read and sorted.
     Gather(Few),
-    /// Page by page.
-    Walk(Vec<Walk>),
+    /// Page by page: what these walks, which have no job in common, come by and what these tests let
+    /// through. What a walk leads to is not tested again.
+    Walk(Vec<Walk>, Vec<Term>),
 }
 
 /// The ways for a search. The last of them always leads somewhere, unless the order bars it.
@@ -61,24 +64,39 @@ pub(super) async fn ways(
     sort: JobSort,
 ) -> Result<Vec<Way>, LedgerError> {
     let mut ways: Vec<(u8, Way)> = Vec::new();
-    for term in resolved.terms.iter().filter(|term| !term.negated) {
+    let positive = resolved.terms.iter().enumerate();
+    for (place, term) in positive.filter(|(_, term)| !term.negated) {
+        let others = || {
+            let mut terms = resolved.walked_terms();
+            terms.remove(place);
+            terms
+        };
         if let Some(few) = few(&term.test) {
             ways.push((rank(&few), Way::Gather(few)));
+        }
+        if sort == JobSort::Job
+            && matches!(&term.test, Test::State(states) if states == &[JobState::Pending])
+            && resolved.campaigns.len() <= WALKS
+        {
+            let walks = resolved.campaigns.iter().copied().map(Walk::Pending);
+            ways.push((RANK_OF_PENDING_WALKS, Way::Walk(walks.collect(), others())));
         }
         if sort == JobSort::Job
             && let Test::Verification(said) = &term.test
             && said.len() * resolved.campaigns.len() <= WALKS
         {
+            // Each once, however often it was said.
+            let said = || Verification::ALL.iter().filter(|word| said.contains(word));
             let walks = resolved
                 .campaigns
                 .iter()
-                .flat_map(|campaign| said.iter().map(|said| Walk::Verified(*campaign, *said)));
-            ways.push((RANK_OF_TEXT_WALKS, Way::Walk(walks.collect())));
+                .flat_map(|campaign| said().map(|said| Walk::Verified(*campaign, *said)));
+            ways.push((RANK_OF_TEXT_WALKS, Way::Walk(walks.collect(), others())));
         }
         if sort == JobSort::Job
             && let Some(walks) = text_walks(&term.test, &resolved.campaigns)
         {
-            ways.push((RANK_OF_TEXT_WALKS, Way::Walk(walks)));
+            ways.push((RANK_OF_TEXT_WALKS, Way::Walk(walks, others())));
         }
     }
     if sort == JobSort::Job
@@ -86,23 +104,31 @@ pub(super) async fn ways(
     {
         let walks = dead_walks(connection, resolved, &reasons).await?;
         if walks.len() <= WALKS {
-            ways.push((RANK_OF_DEAD_WALKS, Way::Walk(walks)));
+            ways.push((
+                RANK_OF_DEAD_WALKS,
+                Way::Walk(walks, resolved.walked_terms()),
+            ));
         }
     }
     ways.sort_by_key(|(rank, _)| *rank);
     let mut ways: Vec<Way> = ways.into_iter().map(|(_, way)| way).collect();
     match (sort, resolved.campaigns.as_slice()) {
         (JobSort::Job | JobSort::Serial, [campaign]) => {
-            ways.push(Way::Walk(vec![Walk::Campaign(*campaign)]));
+            let walks = vec![Walk::Campaign(*campaign)];
+            ways.push(Way::Walk(walks, resolved.walked_terms()));
         }
-        (JobSort::Job, _) => ways.push(Way::Walk(vec![Walk::Everything])),
+        (JobSort::Job, _) => {
+            let walks = vec![Walk::Everything];
+            ways.push(Way::Walk(walks, resolved.walked_terms()));
+        }
         (JobSort::Serial | JobSort::Finished, _) => {}
     }
     Ok(ways)
 }
 
 const RANK_OF_DEAD_WALKS: u8 = 3;
-const RANK_OF_TEXT_WALKS: u8 = 5;
+const RANK_OF_PENDING_WALKS: u8 = 5;
+const RANK_OF_TEXT_WALKS: u8 = 6;
 
 /// The fewer jobs it can be expected to lead to, the earlier.
 const fn rank(few: &Few) -> u8 {

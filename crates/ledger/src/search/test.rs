@@ -1,8 +1,11 @@
 //! What is asked of a job, as SQL over a row that a walk came by.
 
+use std::collections::BTreeSet;
+
 use repilot_domain::{CampaignId, JobId, JobState, JobText, Pattern, Verification};
 
 use super::sql::{Values, list};
+use crate::dialect::Dialect;
 
 /// What is asked of a job, with what the ledger knows of the words in it.
 #[derive(Debug, Clone)]
@@ -30,7 +33,7 @@ pub(super) struct Term {
 /// What a row that a walk came by has beside `job_id` and `campaign_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
-    /// The columns of `job_keys`.
+    /// Those columns of `job_keys` that are [looked at](columns).
     Keys,
     /// Nothing more.
     Ids,
@@ -46,6 +49,28 @@ pub(super) const fn column(text: JobText) -> &'static str {
     }
 }
 
+/// The columns of `job_keys` that these look at.
+pub(super) fn columns(terms: &[Term]) -> BTreeSet<&'static str> {
+    let mut columns = BTreeSet::new();
+    for term in terms {
+        match &term.test {
+            Test::Text(text, _) => {
+                columns.insert(column(*text));
+            }
+            Test::Named(_) | Test::Contains(_) => {
+                columns.extend([column(JobText::Serial), column(JobText::User)]);
+            }
+            Test::State(_)
+            | Test::Reason(_)
+            | Test::Verification(_)
+            | Test::Campaign(_)
+            | Test::Device(_)
+            | Test::Job(_) => {}
+        }
+    }
+    columns
+}
+
 /// A job's number as text, as the program writes it.
 pub(super) fn number(text: &str) -> Option<i64> {
     let number: i64 = text.parse().ok()?;
@@ -53,10 +78,15 @@ pub(super) fn number(text: &str) -> Option<i64> {
 }
 
 /// That all of these hold of the row `walked`.
-pub(super) fn all_hold(terms: &[Term], carried: Carried, values: &mut Values) -> String {
+pub(super) fn all_hold(
+    dialect: Dialect,
+    terms: &[Term],
+    carried: Carried,
+    values: &mut Values,
+) -> String {
     let mut conditions = Vec::with_capacity(terms.len());
     for term in terms {
-        let condition = term.test.as_sql(carried, values);
+        let condition = term.test.as_sql(dialect, carried, values);
         conditions.push(if term.negated {
             format!("NOT ({condition})")
         } else {
@@ -70,7 +100,7 @@ pub(super) fn all_hold(terms: &[Term], carried: Carried, values: &mut Values) ->
 }
 
 impl Test {
-    fn as_sql(&self, carried: Carried, values: &mut Values) -> String {
+    fn as_sql(&self, dialect: Dialect, carried: Carried, values: &mut Values) -> String {
         match self {
             Self::State(states) => {
                 let words: Vec<String> = states
@@ -121,8 +151,9 @@ impl Test {
                 }
             }
             Self::Contains(text) => {
-                let text = values.text(Pattern::like_containing(text));
-                let (serial, user) = (like("serial", &text), like("user_principal_name", &text));
+                let text = values.text(text);
+                let contains = |column| dialect.contains(column, &text);
+                let (serial, user) = (contains("serial"), contains("user_principal_name"));
                 of_keys(carried, &format!("{serial} OR {user}"))
             }
         }

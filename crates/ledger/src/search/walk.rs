@@ -1,16 +1,18 @@
-//! Stretches of walks along indexes, and the few jobs that an index leads to.
+//! Stretches of walks along indexes.
 
+use std::collections::BTreeSet;
+
+use repilot_domain::CampaignId;
 use sqlx::{AnyConnection, Row as _};
 
-use super::GATHERED;
 use super::page::JobSort;
-use super::plan::{Few, Walk};
-use super::resolve::Resolved;
-use super::sql::{Values, list};
-use super::test::{Carried, Term, all_hold, number};
+use super::plan::Walk;
+use super::sql::Values;
+use super::test::{Carried, Term, all_hold, columns};
 use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::rows::Columns;
 
 /// What jobs are sorted by; what does not sort them is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,8 +52,8 @@ pub(super) async fn stretch(
     let dialect = Dialect::of(connection);
     let by_serial = step.sort == JobSort::Serial;
     let mut values = Values::default();
-    let (walked, carried) = walked(walk, from, step, &mut values);
-    let fits = all_hold(terms, carried, &mut values);
+    let (walked, carried) = walked(walk, terms, from, step, &mut values);
+    let fits = all_hold(dialect, terms, carried, &mut values);
     let key = if by_serial {
         "walked.serial, walked.job_id"
     } else {
@@ -80,7 +82,7 @@ pub(super) async fn stretch(
     let end = match last {
         Some(last) if looked_at >= step.rows as u64 => {
             if by_serial {
-                Some(end_by_serial(connection, walk, from, step).await?)
+                Some(end_by_serial(connection, walk, terms, from, step).await?)
             } else {
                 Some(Key::of_job(last))
             }
@@ -99,6 +101,52 @@ pub(super) async fn stretch(
     })
 }
 
+/// What a stretch of a walk came to.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Rows looked at.
+    pub(super) looked_at: u64,
+    /// Jobs that fit.
+    pub(super) jobs: u64,
+    /// The last row, if there was any.
+    pub(super) last: Option<Key>,
+}
+
+/// Counts the jobs that fit in the next stretch of a walk, upwards by number.
+pub(super) async fn tally(
+    connection: &mut AnyConnection,
+    walk: &Walk,
+    terms: &[Term],
+    from: Option<&Key>,
+    rows: u64,
+) -> Result<Tally, LedgerError> {
+    let step = Step {
+        sort: JobSort::Job,
+        ascending: true,
+        rows: usize::try_from(rows).unwrap_or(usize::MAX),
+    };
+    let mut values = Values::default();
+    let (walked, carried) = walked(walk, terms, from, step, &mut values);
+    let fits = all_hold(Dialect::of(connection), terms, carried, &mut values);
+    let sql = format!(
+        "SELECT COUNT(*) AS looked_at,
+                COUNT(*) FILTER (WHERE {fits}) AS jobs,
+                MAX(walked.job_id) AS last
+         FROM ({walked}) AS walked"
+    );
+    let row = values
+        .query(sql)
+        .fetch_one(connection)
+        .await
+        .doing("count jobs")?;
+    let columns = Columns::of("jobs", &row);
+    Ok(Tally {
+        looked_at: columns.get::<i64>("looked_at")?.unsigned_abs(),
+        jobs: columns.get::<i64>("jobs")?.unsigned_abs(),
+        last: columns.get::<Option<i64>>("last")?.map(Key::of_job),
+    })
+}
+
 impl Key {
     pub(super) fn of_job(job: i64) -> Self {
         Self {
@@ -108,96 +156,79 @@ impl Key {
     }
 }
 
-/// The rows of a stretch, and what they have.
-fn walked(walk: &Walk, from: Option<&Key>, step: Step, values: &mut Values) -> (String, Carried) {
+/// The rows of a stretch, and what they have: no more than is looked at, so that an index that has it
+/// all is enough.
+fn walked(
+    walk: &Walk,
+    terms: &[Term],
+    from: Option<&Key>,
+    step: Step,
+    values: &mut Values,
+) -> (String, Carried) {
     let (sign, order) = if step.ascending {
         (">", "")
     } else {
         ("<", "DESC")
     };
-    let rows = step.rows;
-    let beyond = |column: &str, values: &mut Values| match from {
-        Some(from) => format!("AND {column} {sign} {}", values.number(from.job)),
-        None => String::new(),
+    let by_serial = step.sort == JobSort::Serial;
+    let (table, meant, carried) = led_along(walk, values);
+    let mut columns = match carried {
+        Carried::Keys => columns(terms),
+        Carried::Ids => BTreeSet::new(),
     };
+    let id = match table {
+        "job_keys" => "job_id",
+        _ => "id",
+    };
+    let (beyond, sorted) = if by_serial {
+        columns.insert("serial");
+        let beyond = from.map(|from| {
+            let (serial, job) = (values.text(&from.serial), values.number(from.job));
+            format!("AND (serial, {id}) {sign} ({serial}, {job})")
+        });
+        (beyond, format!("serial {order}, {id} {order}"))
+    } else {
+        let beyond = from.map(|from| format!("AND {id} {sign} {}", values.number(from.job)));
+        (beyond, format!("{id} {order}"))
+    };
+    let columns: String = columns
+        .iter()
+        .fold(String::new(), |all, one| all + ", " + one);
+    let sql = format!(
+        "SELECT {id} AS job_id, campaign_id{columns} FROM {table}
+         WHERE {meant} {beyond}
+         ORDER BY {sorted}
+         LIMIT {rows}",
+        beyond = beyond.unwrap_or_default(),
+        rows = step.rows,
+    );
+    (sql, carried)
+}
+
+/// Where a walk goes: through which table, which of its rows, and what they have.
+fn led_along(walk: &Walk, values: &mut Values) -> (&'static str, String, Carried) {
+    let mut of = |campaign: CampaignId| format!("campaign_id = {}", values.number(campaign.0));
     match walk {
-        Walk::Campaign(campaign) if step.sort == JobSort::Serial => {
-            let campaign = values.number(campaign.0);
-            let beyond = match from {
-                Some(from) => {
-                    let serial = values.text(&from.serial);
-                    let job = values.number(from.job);
-                    format!("AND (serial, job_id) {sign} ({serial}, {job})")
-                }
-                None => String::new(),
-            };
-            let sql = format!(
-                "SELECT * FROM job_keys
-                 WHERE campaign_id = {campaign} {beyond}
-                 ORDER BY serial {order}, job_id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Keys)
-        }
-        Walk::Campaign(campaign) => {
-            let campaign = values.number(campaign.0);
-            let beyond = beyond("job_id", values);
-            let sql = format!(
-                "SELECT * FROM job_keys
-                 WHERE campaign_id = {campaign} {beyond}
-                 ORDER BY job_id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Keys)
-        }
+        Walk::Campaign(campaign) => ("job_keys", of(*campaign), Carried::Keys),
         Walk::Text(campaign, column, text) => {
-            let campaign = values.number(campaign.0);
-            let text = values.text(text);
-            let beyond = beyond("job_id", values);
-            let sql = format!(
-                "SELECT * FROM job_keys
-                 WHERE campaign_id = {campaign} AND {column} = {text} {beyond}
-                 ORDER BY job_id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Keys)
+            let of = of(*campaign);
+            let meant = format!("{of} AND {column} = {}", values.text(text));
+            ("job_keys", meant, Carried::Ids)
         }
+        Walk::Pending(campaign) => ("pending_jobs", of(*campaign), Carried::Ids),
         Walk::Dead(campaign, reason) => {
-            let campaign = values.number(campaign.0);
-            let reason = values.text(reason.as_str());
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM dead_jobs
-                 WHERE campaign_id = {campaign} AND reason = {reason} {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
+            let of = of(*campaign);
+            let meant = format!("{of} AND reason = {}", values.text(reason.as_str()));
+            ("dead_jobs", meant, Carried::Ids)
         }
         Walk::Verified(campaign, said) => {
-            let campaign = values.number(campaign.0);
+            let of = of(*campaign);
             let said = values.text(said.as_str());
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM jobs
-                 WHERE verification <> ''
-                   AND campaign_id = {campaign}
-                   AND verification = {said} {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
+            // In these words, which are the index's.
+            let meant = format!("verification <> '' AND {of} AND verification = {said}");
+            ("jobs", meant, Carried::Ids)
         }
-        Walk::Everything => {
-            let beyond = beyond("id", values);
-            let sql = format!(
-                "SELECT id AS job_id, campaign_id FROM jobs
-                 WHERE TRUE {beyond}
-                 ORDER BY id {order}
-                 LIMIT {rows}"
-            );
-            (sql, Carried::Ids)
-        }
+        Walk::Everything => ("jobs", "TRUE".to_owned(), Carried::Ids),
     }
 }
 
@@ -205,11 +236,12 @@ fn walked(walk: &Walk, from: Option<&Key>, step: Step, values: &mut Values) -> (
 async fn end_by_serial(
     connection: &mut AnyConnection,
     walk: &Walk,
+    terms: &[Term],
     from: Option<&Key>,
     step: Step,
 ) -> Result<Key, LedgerError> {
     let mut values = Values::default();
-    let (walked, _) = walked(walk, from, step, &mut values);
+    let (walked, _) = walked(walk, terms, from, step, &mut values);
     // The same stretch turned round: its first row is its last.
     let order = if step.ascending { "DESC" } else { "" };
     let sql = format!(
@@ -227,131 +259,4 @@ async fn end_by_serial(
         finished_at: 0,
         job: row.try_get(1).doing("look for jobs")?,
     })
-}
-
-/// All jobs that an index leads to and that fit, sorted ascending, unless they are too many.
-pub(super) async fn gather(
-    connection: &mut AnyConnection,
-    few: &Few,
-    resolved: &Resolved,
-    sort: JobSort,
-) -> Result<Option<Stretch>, LedgerError> {
-    let dialect = Dialect::of(connection);
-    let mut values = Values::default();
-    let walked = led_to(few, resolved, &mut values);
-    let fits = all_hold(&resolved.terms, Carried::Ids, &mut values);
-    let key = match sort {
-        JobSort::Job => "CAST('' AS TEXT), 0, walked.job_id",
-        JobSort::Serial => {
-            "(SELECT serial FROM job_keys
-              WHERE job_keys.campaign_id = walked.campaign_id
-                AND job_keys.job_id = walked.job_id), 0, walked.job_id"
-        }
-        JobSort::Finished => {
-            "CAST('' AS TEXT),
-             (SELECT COALESCE(finished_at, 0) FROM jobs WHERE jobs.id = walked.job_id),
-             walked.job_id"
-        }
-    };
-    let sql = format!(
-        "SELECT COUNT(*), {found}
-         FROM ({walked} LIMIT {limit}) AS walked",
-        found = dialect.gathered_where(key, &fits),
-        limit = GATHERED + 1,
-    );
-    let row = values
-        .query(sql)
-        .fetch_one(connection)
-        .await
-        .doing("look for jobs")?;
-    let looked_at: i64 = row.try_get(0).doing("look for jobs")?;
-    if looked_at > GATHERED {
-        return Ok(None);
-    }
-    let found: String = row.try_get(1).doing("look for jobs")?;
-    let found: Vec<(Option<String>, Option<i64>, i64)> =
-        serde_json::from_str(&found).map_err(LedgerError::Batch)?;
-    let mut found: Vec<Key> = found
-        .into_iter()
-        .map(|(serial, finished_at, job)| Key {
-            serial: serial.unwrap_or_default(),
-            finished_at: finished_at.unwrap_or_default(),
-            job,
-        })
-        .collect();
-    found.sort();
-    Ok(Some(Stretch {
-        looked_at: looked_at.unsigned_abs(),
-        found,
-        end: None,
-    }))
-}
-
-/// The jobs that an index leads to.
-fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
-    let within = list(resolved.campaigns.iter().map(|campaign| campaign.0));
-    match few {
-        Few::Job(job) => format!(
-            "SELECT id AS job_id, campaign_id FROM jobs
-             WHERE id = {} AND campaign_id IN {within}",
-            values.number(job.0)
-        ),
-        Few::Device(device) => format!(
-            "SELECT id AS job_id, campaign_id FROM jobs
-             WHERE campaign_id IN {within} AND device_id = {}",
-            values.text(device)
-        ),
-        Few::Named(name) => {
-            let text = values.text(name);
-            let mut each = vec![
-                format!(
-                    "SELECT id AS job_id, campaign_id FROM jobs
-                     WHERE campaign_id IN {within} AND device_id = {text}"
-                ),
-                format!(
-                    "SELECT job_id, campaign_id FROM job_keys
-                     WHERE campaign_id IN {within} AND serial = {text}"
-                ),
-                format!(
-                    "SELECT job_id, campaign_id FROM job_keys
-                     WHERE campaign_id IN {within} AND user_principal_name = {text}"
-                ),
-            ];
-            if let Some(number) = number(name) {
-                each.push(format!(
-                    "SELECT id AS job_id, campaign_id FROM jobs
-                     WHERE id = {} AND campaign_id IN {within}",
-                    values.number(number)
-                ));
-            }
-            let each: Vec<String> = each
-                .iter()
-                .map(|one| format!("SELECT * FROM ({one} LIMIT {}) AS one", GATHERED + 1))
-                .collect();
-            // Each once, by whatever name it was found.
-            format!("SELECT * FROM ({}) AS named", each.join(" UNION "))
-        }
-        Few::InFlight => format!(
-            // `+` keeps SQLite from walking all jobs of a campaign: those in flight are few.
-            "SELECT id AS job_id, campaign_id FROM jobs_in_hand
-             WHERE +campaign_id IN {within}"
-        ),
-        Few::Texts(column, texts) => {
-            let texts: Vec<String> = texts.iter().map(|text| values.text(text)).collect();
-            format!(
-                "SELECT job_id, campaign_id FROM job_keys
-                 WHERE campaign_id IN {within} AND {column} IN ({})",
-                texts.join(", ")
-            )
-        }
-        Few::Prefix(column, prefix) => {
-            let from = values.text(prefix);
-            // Behind everything that begins so, in the order of bytes.
-            let to = values.text(format!("{prefix}\u{10ffff}"));
-            format!(
-                "SELECT job_id, campaign_id FROM job_keys
-                 WHERE campaign_id IN {within} AND {column} >= {from} AND {column} < {to}"
-            )
-        }
-    }
 }

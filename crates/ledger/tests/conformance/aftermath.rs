@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use repilot_domain::{Actor, AttemptOutcome, Device, Step, Verification};
 use repilot_ledger::{
-    AuditFilter, DeadSelection, LedgerError, Listing, MinuteCounts, NewList, Page, Refusal,
+    AuditFilter, DeadSelection, JobSearch, LedgerError, Listing, MinuteCounts, NewList, Page,
+    Refusal,
 };
 
 use crate::bench::{
@@ -166,6 +167,18 @@ async fn each_job_that_succeeded_is_judged_by_what_the_inventory_shows(database:
     );
     assert_eq!(bench.spring().await.verified_at, Some(listing.begun_at));
     assert!(ledger.check().await.unwrap().is_sound());
+    // Each is found once, however often it is asked for.
+    for (text, jobs) in [
+        ("verification:verified,verified", 5),
+        ("verification:verified,not-listed -tag:sales", 0),
+        ("verification:someone-new,not-listed tag:sales", 2),
+    ] {
+        let search = JobSearch::first(Some(campaign), text.parse().unwrap(), 10);
+        let (page, count) = ledger.search_and_count(&search).await.unwrap();
+        let meant = ledger.jobs_meant(None, &search.query).await.unwrap();
+        let found = (page.jobs.len() as u64, count.jobs, meant.jobs);
+        assert_eq!(found, (jobs, jobs, jobs), "{text}");
+    }
 
     // Once more, when Graph shows what was done.
     bench.clock.advance(MINUTE);

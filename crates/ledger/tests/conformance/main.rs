@@ -8,6 +8,7 @@ mod database;
 mod access;
 mod acts;
 mod aftermath;
+mod ahead;
 mod audit;
 mod bench;
 mod call_times;

@@ -179,7 +179,7 @@ async fn pages(bench: &Bench, mut search: JobSearch) -> Result<Vec<i64>, LedgerE
     Ok(found)
 }
 
-const QUERIES: [&str; 40] = [
+const QUERIES: [&str; 42] = [
     "",
     "state:dead",
     "state:dead reason:not-found",
@@ -213,6 +213,8 @@ const QUERIES: [&str; 40] = [
     "sn-9992-1",
     "55",
     "verification:verified,not-listed",
+    "tag:kiosk,KIOSK",
+    "user:@contoso.com state:pending",
     "-verification:verified state:succeeded",
     "campaign:summer",
     "campaign:summer state:dead",
@@ -357,9 +359,33 @@ async fn what_is_rare_is_found_by_going_on_and_no_page_looks_at_everything(datab
     let search = JobSearch::first(None, query("serial:the*"), 10);
     let page = bench.ledger.search(&search).await.unwrap();
     assert_eq!((page.jobs.len(), page.looked_at), (1, 1));
+    // Nor is it said at once that it is the only one, but where it is called by its name.
+    let only = async |text| bench.ledger.only_job(&query(text)).await.unwrap();
+    assert_eq!(only("needle").await, None);
+    assert_eq!(only("the needle").await, None);
+    assert_eq!(only("\"the needle\"").await, Some(found[0].id));
     // What is many is counted as far as anybody wants to know.
     let count = bench.ledger.count_jobs(None, &query("tag:sales")).await;
-    assert!(!count.unwrap().exact);
+    let count = count.unwrap();
+    assert_eq!((count.jobs, count.exact), (10_000, false));
+    // What is rare is not looked for everywhere to be counted.
+    let count = bench.ledger.count_jobs(None, &query("needle")).await;
+    let count = count.unwrap();
+    assert_eq!((count.jobs, count.exact), (0, false));
+    // With its page it is counted alike.
+    for text in [
+        "tag:sales",
+        "needle",
+        "state:dead",
+        "state:pending",
+        "\"the needle\"",
+    ] {
+        let search = JobSearch::first(None, query(text), 10);
+        let (page, counted) = bench.ledger.search_and_count(&search).await.unwrap();
+        let alone = bench.ledger.count_jobs(None, &search.query).await.unwrap();
+        assert_eq!(counted, alone, "{text}");
+        assert!(page.jobs.len() as u64 <= counted.jobs, "{text}");
+    }
     let meant = bench.ledger.jobs_meant(None, &query("tag:sales")).await;
     assert_eq!(meant.unwrap().jobs, MANY as u64 + 1);
     let search = JobSearch {
@@ -370,7 +396,29 @@ async fn what_is_rare_is_found_by_going_on_and_no_page_looks_at_everything(datab
     assert!(matches!(refused, LedgerError::TooManyToSort { .. }));
 }
 
+/// While a campaign drains, what is over lies before what is to be done.
+async fn a_page_of_pending_jobs_looks_at_nothing_that_is_over(database: Database) {
+    let bench = Bench::with_jobs(database, 600).await;
+    let commit = bench.commit_as("w1");
+    for wire in bench.dispatch("w1", 500).await {
+        let job = commit.claim(wire.queued()).await.unwrap().unwrap();
+        let said = match job.id.0 {
+            7 => retry(&job, START, true, None),
+            _ => succeeded(&job),
+        };
+        assert!(commit.settle(said).await.unwrap());
+    }
+    for text in ["state:pending", "state:pending tag:*es"] {
+        let search = JobSearch::first(Some(bench.campaign), query(text), 10);
+        let page = bench.ledger.search(&search).await.unwrap();
+        let ids: Vec<i64> = page.jobs.iter().map(|job| job.id.0).collect();
+        let pending: Vec<i64> = std::iter::once(7).chain(501..=509).collect();
+        assert_eq!((ids, page.looked_at), (pending, 101), "{text}");
+    }
+}
+
 on_every_database![
+    a_page_of_pending_jobs_looks_at_nothing_that_is_over,
     a_search_finds_what_it_means_forwards_and_backwards_in_any_order,
     one_campaign_is_sorted_by_serial_at_any_size,
     pages_stay_where_they_are_while_jobs_come_and_go,
