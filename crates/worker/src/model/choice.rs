@@ -43,13 +43,17 @@ impl Model {
         let (late_words, late) = one_of(late.collect(), 24, 1, all);
         let (words, said) = one_of(said, said_weight, 1, all);
         let (calls, unsaid) = one_of(unsaid, 32, 1, all);
-        let calls_under_way = (0..self.under_way.len()).collect();
-        let (arrivals, arrival) = one_of(calls_under_way, 8, 1, 1);
+        let calls_under_way = 0..self.under_way.len();
+        let overlooked = calls_under_way.clone();
+        let overlooked = overlooked.filter(|call| self.under_way[*call].is_overlooked);
+        let (surprises, surprise) = one_of(overlooked.collect(), 8, 1, 1);
+        let (arrivals, arrival) = one_of(calls_under_way.collect(), 2, 1, 1);
         prop_oneof![
             calls => (unsaid, answer()).prop_map(|(hand, answer)| Event::Call(hand, answer)),
             words => said.prop_map(Event::Say),
             late_words => late.prop_map(Event::Say),
             3 => Just(Event::SayAgain),
+            surprises => surprise.prop_map(Event::Arrive),
             arrivals => arrival.prop_map(Event::Arrive),
         ]
         .boxed()
@@ -134,9 +138,9 @@ fn answer() -> impl Strategy<Value = Answer> {
         8 => Just(Answer::Done),
         2 => Just(Answer::DoneUnheard),
         2 => Just(Answer::LostUndone),
-        2 => Just(Answer::LostUnderWay),
+        3 => Just(Answer::LostUnderWay),
         1 => Just(Answer::Throttled),
-        2 => Just(Answer::Fault),
+        3 => Just(Answer::Fault),
         1 => select(vec![
             Answer::Unreachable,
             Answer::TokenRefused,
@@ -159,7 +163,11 @@ impl ReferenceStateMachine for Model {
     }
 
     fn transitions(state: &Self) -> BoxedStrategy<Event> {
-        let turns = if state.hands.is_empty() { 1 } else { 8 };
+        let turns = match state.hands.is_empty() {
+            true if state.under_way.is_empty() => 1,
+            true => 3,
+            false => 8,
+        };
         prop_oneof![
             turns => state.turns(),
             5 => state.wire(),

@@ -81,6 +81,8 @@ pub(super) struct UnderWay {
     pub(super) job: usize,
     pub(super) round: u32,
     pub(super) leaves: User,
+    /// A look has found the device without it since.
+    pub(super) is_overlooked: bool,
 }
 
 impl Job {

@@ -28,7 +28,7 @@ use system::System;
 
 prop_state_machine! {
     #![proptest_config(proptest::test_runner::Config {
-        cases: 80,
+        cases: 60,
         // A failure names its steps; nothing is kept in a file beside it.
         failure_persistence: None,
         max_shrink_iters: 400,

@@ -78,6 +78,7 @@ impl Model {
                     job: hand.job,
                     round: job.round,
                     leaves: left_by(step, job),
+                    is_overlooked: false,
                 });
                 Some(Said::Lost)
             }
@@ -128,6 +129,11 @@ impl Model {
             });
         }
         hand.has_looked = found.is_none();
+        let (place, looked) = (hand.job, hand.has_looked);
+        let calls = self.under_way.iter_mut();
+        calls
+            .filter(|call| looked && call.job == place)
+            .for_each(|call| call.is_overlooked = true);
         found
     }
 
