@@ -191,5 +191,9 @@ async fn a_dashboard_is_ready_only_while_its_ledger_has_the_shape_that_it_knows(
         .await
         .unwrap();
     pool.close().await;
-    assert_eq!(probe("/readyz").await, 503, "nor does an older one do");
+    assert_eq!(
+        probe("/readyz").await,
+        503,
+        "an older one is not it, either"
+    );
 }
