@@ -4,9 +4,9 @@
 //! same devices through the embedded profile and through the shared one (PostgreSQL and Redis of the
 //! benchmark's own), each against a simulated Graph in a process of its own, at the same concurrency;
 //! what counts is the ratio. First it answers at once, so that all of it is the machine's work; then
-//! as late as Graph does, so that it is what a tenant would see. At the end a backlog of BACKLOG drains beside one of 10,000, before and
-//! after it. Drains are timed by the server: from the first write that arrived to the last that was
-//! answered.
+//! as late as Graph does, so that it is what a tenant would see. At the end a backlog of BACKLOG
+//! drains beside one of 10,000, before and after it. Drains are timed by the server: from the first
+//! write that arrived to the last that was answered.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use repilot_domain::{Action, Device, JobQuery, NoWayBack, Past};
+use repilot_domain::{Action, Device, JobQuery, NoWayBack};
 use repilot_ledger::{Campaign, Job, JobSearch, Ledger, NewJob, Refusal, Seek, Task};
 use repilot_producer::Inventory;
 
@@ -85,17 +85,8 @@ pub(crate) async fn plan(
 
 /// The way back of one job, or why there is none.
 fn of_job(job: &Job, device: Option<&Device>, busy: &HashSet<String>) -> Result<NewJob, NoWayBack> {
-    let past = Past {
-        state: job.state,
-        action: job.action,
-        steps_done: usize::try_from(job.steps_done).unwrap_or_default(),
-        // What was to be looked at first, and was never on its way, has called nothing.
-        is_unknown: job.uncertain && job.dispatch > 0,
-        previous: &job.user_principal_name,
-        wanted: &job.new_user_principal_name,
-    };
     let shown = device.map(|device| device.user_principal_name.as_str());
-    let action = past.way_back(shown);
+    let action = job.past().way_back(shown);
     if busy.contains(job.device_id.as_str()) && action != Err(NoWayBack::NothingDone) {
         return Err(NoWayBack::NotOver);
     }

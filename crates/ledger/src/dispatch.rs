@@ -16,18 +16,23 @@ use crate::ready::{DISPATCHABLE, READY, Ready};
 use crate::rows::{batch, gathered};
 use crate::{Ledger, LedgerError, QueuedJob, locks};
 
-/// A job that is to go on the wire.
+/// A job that is to go on the wire, where it takes little room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatched {
     /// The job.
+    #[serde(rename = "j")]
     pub job: JobId,
     /// The number that its claim must name.
+    #[serde(rename = "d")]
     pub dispatch: i64,
     /// Its campaign.
+    #[serde(rename = "c")]
     pub campaign: CampaignId,
     /// It is not to be called from then on: its campaign's window closes, or its deadline passes.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Its campaign's own ceiling.
+    /// Its campaign's own ceiling, which a call of it needs leave of, too.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use repilot_domain::{
-    Action, CampaignId, DeviceId, JobId, JobState, TenantName, Timestamp, Verification,
+    Action, CampaignId, DeviceId, JobId, JobState, Past, TenantName, Timestamp, Verification,
 };
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -129,6 +129,20 @@ pub struct Page {
 }
 
 impl Job {
+    /// What taking it back looks at.
+    #[must_use]
+    pub fn past(&self) -> Past<'_> {
+        Past {
+            state: self.state,
+            action: self.action,
+            steps_done: usize::try_from(self.steps_done).unwrap_or_default(),
+            // What was to be looked at first, and was never on its way, has called nothing.
+            is_unknown: self.uncertain && self.dispatch > 0,
+            previous: &self.user_principal_name,
+            wanted: &self.new_user_principal_name,
+        }
+    }
+
     fn read(row: &AnyRow) -> Result<Self, LedgerError> {
         let columns = Columns::of("jobs", row);
         let state = columns.word("state")?;

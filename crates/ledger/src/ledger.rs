@@ -117,14 +117,12 @@ impl Ledger {
     /// Closes the ledger's connections; what was committed stays. One that is never answered is not
     /// waited for.
     pub async fn close(&self) {
-        let closing = self.inner.pools.close();
-        match self.inner.dialect.patience() {
-            Some(patience) => {
-                if tokio::time::timeout(patience, closing).await.is_err() {
-                    tracing::warn!("a connection to the ledger is not answered; it is given up");
-                }
-            }
-            None => closing.await,
+        let closing = async {
+            self.inner.pools.close().await;
+            Ok(())
+        };
+        if self.answered("close the ledger", closing).await.is_err() {
+            tracing::warn!("a connection to the ledger is not answered; it is given up");
         }
     }
 

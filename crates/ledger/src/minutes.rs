@@ -60,7 +60,7 @@ pub(crate) struct Tally(BTreeMap<(CampaignId, MinuteOutcome), i64>);
 
 impl Tally {
     /// Notes what a settlement says.
-    pub(crate) fn note(&mut self, campaign: CampaignId, settlement: &Settlement) {
+    pub(crate) fn note(&mut self, settlement: &Settlement) {
         let job = match settlement.verdict {
             Verdict::Succeeded => Some(MinuteOutcome::Succeeded),
             Verdict::Dead { .. } => Some(MinuteOutcome::Dead),
@@ -77,7 +77,7 @@ impl Tally {
             })
         });
         for outcome in job.into_iter().chain(calls) {
-            *self.0.entry((campaign, outcome)).or_default() += 1;
+            *self.0.entry((settlement.campaign, outcome)).or_default() += 1;
         }
     }
 

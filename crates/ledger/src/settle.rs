@@ -1,6 +1,6 @@
 //! Settlements: outcome, attempts and counters in one transaction, fenced by the dispatch number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCause, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -64,28 +64,25 @@ pub(crate) async fn settle<'a>(
     }
     succeed_jobs(connection, worker, &plain, now).await?;
     for settlement in plain {
-        settled.note(settlement, settlement.campaign, deltas)?;
+        settled.note(settlement, deltas)?;
     }
     if !other.is_empty() {
-        let mut held_by: HashMap<(JobId, i64), CampaignId> = HashMap::with_capacity(other.len());
-        for (job, dispatch, campaign) in held(connection, worker, &other).await? {
-            held_by.insert((JobId(job), dispatch), CampaignId(campaign));
-        }
-        update_jobs(connection, &other, now, &held_by).await?;
+        let mut held = held(connection, worker, &other).await?;
+        update_jobs(connection, &other, now, &held).await?;
         for settlement in other {
             // Once only, should it have been said twice.
-            let Some(campaign) = held_by.remove(&(settlement.job, settlement.dispatch)) else {
+            if !held.remove(&(settlement.job, settlement.dispatch)) {
                 continue;
-            };
-            settled.note(settlement, campaign, deltas)?;
+            }
+            settled.note(settlement, deltas)?;
             if let Verdict::Retry {
                 pause: Some(reason),
                 ..
             } = &settlement.verdict
             {
                 let cause = (PauseCause::Tenant, reason.as_str());
-                pause_within(connection, campaign, cause, by, now).await?;
-                settled.halted.push(campaign);
+                pause_within(connection, settlement.campaign, cause, by, now).await?;
+                settled.halted.push(settlement.campaign);
             }
         }
     }
@@ -94,15 +91,10 @@ pub(crate) async fn settle<'a>(
 
 impl<'a> Settled<'a> {
     /// Notes a settlement that was taken.
-    fn note(
-        &mut self,
-        settlement: &'a Settlement,
-        campaign: CampaignId,
-        deltas: &mut Deltas,
-    ) -> Result<(), LedgerError> {
-        let verdict = &settlement.verdict;
+    fn note(&mut self, settlement: &'a Settlement, deltas: &mut Deltas) -> Result<(), LedgerError> {
+        let (campaign, verdict) = (settlement.campaign, &settlement.verdict);
         self.jobs.push(settlement.job);
-        self.tally.note(campaign, settlement);
+        self.tally.note(settlement);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         match verdict {
             Verdict::Succeeded => {
@@ -217,12 +209,12 @@ async fn succeed_jobs(
     }
 }
 
-/// Those of the settlements whose claim still holds: job, dispatch and campaign.
+/// Those of the settlements whose claim still holds, by job and dispatch.
 async fn held(
     connection: &mut AnyConnection,
     worker: &str,
     settlements: &[&Settlement],
-) -> Result<Vec<(i64, i64, i64)>, LedgerError> {
+) -> Result<HashSet<(JobId, i64)>, LedgerError> {
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
@@ -234,23 +226,25 @@ async fn held(
            AND {state} = 'running'
            AND jobs.worker = $2",
         state = dialect.of_found("jobs.state"),
-        gathered = dialect.gathered("jobs.id, jobs.dispatch, jobs.campaign_id"),
+        gathered = dialect.gathered("jobs.id, jobs.dispatch"),
         each = dialect.each_pair()
     );
     let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
-    gathered(query, connection, "look for settled jobs").await
+    let held: Vec<(i64, i64)> = gathered(query, connection, "look for settled jobs").await?;
+    let held = held.into_iter();
+    Ok(held.map(|(job, dispatch)| (JobId(job), dispatch)).collect())
 }
 
 async fn update_jobs(
     connection: &mut AnyConnection,
     settlements: &[&Settlement],
     now: Timestamp,
-    held_by: &HashMap<(JobId, i64), CampaignId>,
+    held: &HashSet<(JobId, i64)>,
 ) -> Result<(), LedgerError> {
     let mut rows = Vec::with_capacity(settlements.len());
     for settlement in settlements {
-        if !held_by.contains_key(&(settlement.job, settlement.dispatch)) {
+        if !held.contains(&(settlement.job, settlement.dispatch)) {
             continue;
         }
         let written = settlement.verdict.written(now);

@@ -137,13 +137,9 @@ impl Dispatcher {
         let count = dispatched.len();
         let deliveries = dispatched
             .into_iter()
-            .map(|queued| Delivery {
+            .map(|dispatched| Delivery {
                 tenant: tenant.clone(),
-                job: queued.job,
-                dispatch: queued.dispatch,
-                campaign: queued.campaign,
-                until: queued.until,
-                rate: queued.rate,
+                dispatched,
             })
             .collect();
         if let Err(error) = self.wire.push(tenant, deliveries).await {

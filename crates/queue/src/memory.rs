@@ -118,7 +118,7 @@ impl Receiver {
             .backend(self.storage)
             .concurrency(concurrency)
             .build(move |delivery: Delivery| {
-                let job = delivery.job;
+                let job = delivery.dispatched.job;
                 // apalis hears of the stop a moment later, and may still begin one.
                 let handling = (!stopping.is_cancelled()).then(|| {
                     waiting.take(&delivery.tenant);

@@ -61,8 +61,8 @@ impl Handler {
         if let Err(failure) = handled {
             // Whoever listens is told once; after that nobody does.
             let _ = self.unsettled.send(Unsettled {
-                job: delivery.job,
-                campaign: delivery.campaign,
+                job: delivery.dispatched.job,
+                campaign: delivery.dispatched.campaign,
                 failure: Some(failure),
             });
         }
@@ -72,17 +72,17 @@ impl Handler {
     /// A handler that panicked may have called: the job goes back, to be looked at first.
     async fn take_back(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
         tracing::error!(
-            job.id = delivery.job.0,
+            job.id = delivery.dispatched.job.0,
             tenant = %delivery.tenant,
             "a handler panicked; its job goes back and is looked at first"
         );
-        self.commit.recall(delivery.queued()).await?;
+        self.commit.recall(delivery.dispatched.queued()).await?;
         let now = self.clock.now();
         let message = "the program failed while it handled this job; the call may have been made";
         let settlement = Settlement {
-            job: delivery.job,
-            dispatch: delivery.dispatch,
-            campaign: delivery.campaign,
+            job: delivery.dispatched.job,
+            dispatch: delivery.dispatched.dispatch,
+            campaign: delivery.dispatched.campaign,
             verdict: Verdict::Retry {
                 not_before: now.after(AGAIN_AFTER),
                 spent: true,
@@ -98,10 +98,10 @@ impl Handler {
 
     async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
         let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
-            return self.commit.recall(delivery.queued()).await;
+            return self.commit.recall(delivery.dispatched.queued()).await;
         };
         let before_claim = self.commit.moment();
-        let mut job = match self.commit.claim(delivery.queued()).await {
+        let mut job = match self.commit.claim(delivery.dispatched.queued()).await {
             Ok(Some(job)) => job,
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
@@ -117,7 +117,7 @@ impl Handler {
         let mut turn = Turn {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
-            until: delivery.until,
+            until: delivery.dispatched.until,
             claimed: before_claim,
             between_steps: false,
         };
@@ -181,21 +181,21 @@ impl Handler {
     async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Option<Lane>, Leave)> {
         let tenant = &delivery.tenant;
         let lanes = self.lanes.get(tenant, self.clock.now())?;
-        let ceiling = match delivery.rate {
-            Some(rate) => Some(lanes.ceilings.lane(delivery.campaign, rate)?),
+        let ceiling = match delivery.dispatched.rate {
+            Some(rate) => Some(lanes.ceilings.lane(delivery.dispatched.campaign, rate)?),
             None => None,
         };
         let leave = self.permits(Turn {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
-            until: delivery.until,
+            until: delivery.dispatched.until,
             claimed: self.commit.moment(),
             between_steps: false,
         });
         let leave = self.while_held(&lanes, tenant, leave.await?)?;
         // The window may have closed while the permit was waited for.
         let now = self.clock.now();
-        if delivery.until.is_some_and(|until| until <= now) {
+        if delivery.dispatched.until.is_some_and(|until| until <= now) {
             leave.settle(Answer::NotSent);
             return None;
         }

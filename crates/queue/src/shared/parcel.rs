@@ -2,7 +2,8 @@
 
 use apalis_core::task::Task;
 use apalis_redis::RedisTask;
-use repilot_domain::{CampaignId, JobId, Rate, TenantName, Timestamp};
+use repilot_domain::TenantName;
+use repilot_ledger::Dispatched;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -17,24 +18,12 @@ pub(super) const PARCEL: usize = 32;
 #[serde(untagged)]
 pub(super) enum Parcel {
     /// Deliveries of a tenant.
-    Jobs { tenant: TenantName, jobs: Vec<Item> },
+    Jobs {
+        tenant: TenantName,
+        jobs: Vec<Dispatched>,
+    },
     /// Whatever else lies there: it must not end who fetches it.
     Unreadable(serde_json::Value),
-}
-
-/// A delivery but for its tenant, in little room.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Item {
-    #[serde(rename = "j")]
-    job: JobId,
-    #[serde(rename = "d")]
-    dispatch: i64,
-    #[serde(rename = "c")]
-    campaign: CampaignId,
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
-    rate: Option<Rate>,
 }
 
 impl Parcel {
@@ -44,13 +33,7 @@ impl Parcel {
             tenant: tenant.clone(),
             jobs: deliveries
                 .iter()
-                .map(|delivery| Item {
-                    job: delivery.job,
-                    dispatch: delivery.dispatch,
-                    campaign: delivery.campaign,
-                    until: delivery.until,
-                    rate: delivery.rate,
-                })
+                .map(|delivery| delivery.dispatched)
                 .collect(),
         });
         parcels
@@ -63,13 +46,9 @@ impl Parcel {
         match self {
             Self::Jobs { tenant, jobs } => jobs
                 .into_iter()
-                .map(|item| Delivery {
+                .map(|dispatched| Delivery {
                     tenant: tenant.clone(),
-                    job: item.job,
-                    dispatch: item.dispatch,
-                    campaign: item.campaign,
-                    until: item.until,
-                    rate: item.rate,
+                    dispatched,
                 })
                 .collect(),
             Self::Unreadable(_) => {

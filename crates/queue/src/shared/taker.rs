@@ -41,7 +41,7 @@ where
     fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
         let handler = self.handler.clone();
         tokio::spawn(async move {
-            let job = delivery.job;
+            let job = delivery.dispatched.job;
             let handling = AssertUnwindSafe(async { handler(delivery).await });
             if handling.catch_unwind().await.is_err() {
                 tracing::error!(job.id = job.0, "a handler failed");

@@ -85,8 +85,11 @@ async fn a_panicking_handler_takes_nothing_with_it((wire, receiver): (Wire, Rece
     let handler = move |delivery: Delivery| {
         let end = end.clone();
         async move {
-            assert!(delivery.job.0 % 2 == 0, "this one panics, as it should");
-            end.send(delivery.job.0).unwrap();
+            assert!(
+                delivery.dispatched.job.0 % 2 == 0,
+                "this one panics, as it should"
+            );
+            end.send(delivery.dispatched.job.0).unwrap();
         }
     };
     let stop = CancellationToken::new();

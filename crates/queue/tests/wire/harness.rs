@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{CampaignId, JobId, SystemClock, TenantName, Timestamp};
+use repilot_ledger::Dispatched;
 use repilot_queue::{Delivery, Receiver, Wire, WireError, WireHealth};
 use repilot_redis::RedisAddress;
 use servers::Redis;
@@ -24,11 +25,13 @@ pub(crate) fn deliveries(numbers: impl IntoIterator<Item = i64>) -> Vec<Delivery
         .into_iter()
         .map(|number| Delivery {
             tenant: tenant(),
-            job: JobId(number),
-            dispatch: 1,
-            campaign: CampaignId(7),
-            until: Some(Timestamp::from_millis(number)),
-            rate: "2/s".parse().ok(),
+            dispatched: Dispatched {
+                job: JobId(number),
+                dispatch: 1,
+                campaign: CampaignId(7),
+                until: Some(Timestamp::from_millis(number)),
+                rate: "2/s".parse().ok(),
+            },
         })
         .collect()
 }
@@ -59,7 +62,7 @@ impl Running {
                 let (gate, tell) = (Arc::clone(&gate), tell.clone());
                 async move {
                     // The test may be over.
-                    let _ = tell.send(delivery.job.0);
+                    let _ = tell.send(delivery.dispatched.job.0);
                     gate.acquire().await.unwrap().forget();
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Action, Actor, CampaignId, Device, Past, TenantName, Timestamp};
+use repilot_domain::{Action, Actor, CampaignId, Device, TenantName, Timestamp};
 use repilot_ledger::{Job, Ledger, NewCampaign, NewJob, NewList, Task};
 
 use super::reference::Model;
@@ -43,15 +43,10 @@ pub(super) fn first(model: &Model, devices: &[Device]) -> Vec<NewJob> {
 pub(super) fn way_back(jobs: &[Job], listed: &[Device]) -> Vec<NewJob> {
     let back = |job: &Job| {
         let device = listed.iter().find(|device| device.id == job.device_id)?;
-        let past = Past {
-            state: job.state,
-            action: job.action,
-            steps_done: usize::try_from(job.steps_done).unwrap(),
-            is_unknown: job.uncertain && job.dispatch > 0,
-            previous: &job.user_principal_name,
-            wanted: &job.new_user_principal_name,
-        };
-        let action = past.way_back(Some(&device.user_principal_name)).ok()?;
+        let action = job
+            .past()
+            .way_back(Some(&device.user_principal_name))
+            .ok()?;
         Some(NewJob {
             device: device.clone(),
             line: job.line.unsigned_abs(),
