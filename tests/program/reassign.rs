@@ -2,6 +2,7 @@
 
 use e2e::{Bench, Ran, ended};
 use repilot_graph_sim::{DeviceState, Fault, Fleet, On, Scenario};
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::PROGRAM;
@@ -101,7 +102,17 @@ async fn a_list_of_new_users_is_reassigned_and_each_view_says_so() {
     let status = run(&bench, &["status", "moves"], 0).await;
     assert!(status.stdout.contains("action     reassign"), "{status:?}");
     let report = run(&bench, &["report", "moves", "--markdown"], 0).await;
-    assert!(report.stdout.contains("reassign"), "{report:?}");
+    let list = std::fs::read(bench.path("moves.csv")).unwrap();
+    let bytes = digest(&SHA256, &list);
+    let bytes: Vec<String> = bytes
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let bytes = bytes.concat();
+    for part in ["reassign", &format!("moves.csv {bytes}")] {
+        assert!(report.stdout.contains(part), "{part}: {report:?}");
+    }
     // And back: everybody has what they had.
     run(&bench, &["rollback", "moves", "--run", "--yes"], 0).await;
     let before = with_users(40);

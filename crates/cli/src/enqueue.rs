@@ -42,9 +42,11 @@ pub(crate) async fn enqueue(
     for list in &lists {
         ledger.begin_list(opened.id, list, by, app.now()).await?;
     }
-    // What a report holds the campaign against.
+    // What a report holds the campaign against: each list by its own bytes, whatever is made of it.
+    let by_bytes = |list: &DeviceList| format!("{} {}", list.name(), list.sha256());
     let plan = json!({
         "action": action,
+        "lists": selection.lists.iter().map(by_bytes).collect::<Vec<_>>(),
         "devices": made.plan.summary.planned,
         "refused": made.plan.summary.refused,
         "plan_sha256": made.devices_sha256,

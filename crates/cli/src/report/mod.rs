@@ -13,6 +13,7 @@ use repilot_domain::{
 use repilot_ledger::{
     AuditFilter, AuditRow, Campaign, Chain, JobSearch, Ledger, Minutes, RecordedRefusal, Seek,
 };
+use serde_json::Value;
 
 pub(crate) use html::Html;
 pub(crate) use markdown::Markdown;
@@ -105,7 +106,13 @@ async fn planned(
     campaign: &Campaign,
 ) -> anyhow::Result<()> {
     page.heading("What was planned")?;
-    page.table(&["List", "SHA-256 of the list", "First enqueued", "All in"])?;
+    // Of one list alone, as it is, that of its bytes.
+    page.table(&[
+        "List",
+        "SHA-256 of what it follows from",
+        "First enqueued",
+        "All in",
+    ])?;
     for list in &campaign.lists {
         let in_at = list.enqueued_at.map_or_else(|| "–".to_owned(), moment);
         page.row(&[
@@ -134,19 +141,25 @@ async fn planned(
         "Plan accepted",
         "By",
         "Devices",
+        "SHA-256 of each list's bytes",
         "SHA-256 of its devices",
         "SHA-256 of the inventory",
     ])?;
     for row in plans {
         let said = |name: &str| match row.detail.get(name) {
-            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(texts)) if !texts.is_empty() => {
+                let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
+                texts.join(", ")
+            }
+            Some(Value::Array(_)) | None => "–".to_owned(),
             Some(value) => value.to_string(),
-            None => "–".to_owned(),
         };
         page.row(&[
             moment(row.at),
             row.actor.clone(),
             said("devices"),
+            said("lists"),
             said("plan_sha256"),
             said("inventory_sha256"),
         ])?;
