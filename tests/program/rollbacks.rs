@@ -44,7 +44,9 @@ async fn five_hundred_devices_rolled_back_are_byte_for_byte_what_they_were() {
     let again = run(&bench, &["rollback", "c", "--run", "--yes"], 1).await;
     assert!(again.stderr.contains("is to be taken back"), "{again:?}");
     assert_eq!(bench.counters().assigned, assigned, "nothing twice");
-    run(&bench, &["rollback", "c-rollback", "--run", "--yes"], 0).await;
+    let again = run(&bench, &["rollback", "c-rollback", "--run", "--yes"], 0).await;
+    let calls = format!("for {had_user} looks and {had_user} unassignments");
+    assert!(again.stderr.contains(&calls), "{again:?}");
     assert_eq!(inventory(), unassigned);
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use repilot_dashboard::Progress;
-use repilot_domain::{AuditEvent, CampaignStatus, JobQuery};
+use repilot_domain::{Action, AuditEvent, CampaignStatus, JobQuery};
 use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
 use repilot_producer::Fingerprint;
 
@@ -140,8 +140,13 @@ pub(crate) fn described(
     }
     let calls = back.calls();
     if calls.writes > 0 {
+        let writes = match back.action() {
+            Action::Unassign => "unassignments",
+            Action::Assign => "assignments",
+            Action::Reassign => "unassignments and assignments",
+        };
         lines.push(format!(
-            "  duration       at least {} at what the tenant grants, for {} looks and {} assignments",
+            "  duration       at least {} at what the tenant grants, for {} looks and {} {writes}",
             lasting(takes),
             calls.reads,
             calls.writes
