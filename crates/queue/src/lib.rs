@@ -6,6 +6,7 @@
 
 mod delivery;
 mod dispatcher;
+mod hands;
 mod health;
 mod memory;
 mod shared;

@@ -1,4 +1,5 @@
-//! The wire within one process: apalis over its in-memory backend.
+//! The wire within one process: apalis over its in-memory backend. Deliveries travel in parcels, so
+//! that what apalis does for each costs a delivery little.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,20 +15,21 @@ use repilot_domain::TenantName;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::hands::{Hands, PARCEL};
 use crate::{Delivery, WireError, WireHealth};
 
 /// The sending side, and the count of what is on the wire.
 #[derive(Clone)]
 pub(crate) struct Sender {
     // Not apalis's own sink: it panics when two use it at once, and its worker does all the time.
-    tasks: mpsc::UnboundedSender<Task<Delivery>>,
+    tasks: mpsc::UnboundedSender<Task<Vec<Delivery>>>,
     waiting: Arc<Waiting>,
     health: watch::Sender<WireHealth>,
 }
 
 /// The receiving side.
 pub(crate) struct Receiver {
-    storage: MemoryStorage<Delivery>,
+    storage: MemoryStorage<Vec<Delivery>>,
     waiting: Arc<Waiting>,
 }
 
@@ -76,12 +78,12 @@ impl Sender {
     pub(crate) fn push(
         &self,
         tenant: &TenantName,
-        deliveries: Vec<Delivery>,
+        deliveries: &[Delivery],
     ) -> Result<(), WireError> {
         self.waiting.add(tenant, deliveries.len());
-        for delivery in deliveries {
+        for parcel in deliveries.chunks(PARCEL) {
             self.tasks
-                .unbounded_send(Task::new(delivery))
+                .unbounded_send(Task::new(parcel.to_vec()))
                 .map_err(|_closed| WireError::Closed)?;
         }
         Ok(())
@@ -112,25 +114,23 @@ impl Receiver {
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let hands = Hands::new(handler, concurrency, stop.clone());
+        let taker = hands.clone();
         let waiting = self.waiting;
-        let stopping = stop.clone();
         let worker = WorkerBuilder::new(name)
             .backend(self.storage)
-            .concurrency(concurrency)
-            .build(move |delivery: Delivery| {
-                let job = delivery.dispatched.job;
-                // apalis hears of the stop a moment later, and may still begin one.
-                let handling = (!stopping.is_cancelled()).then(|| {
-                    waiting.take(&delivery.tenant);
-                    // A task of its own: handlers run on every core, and one that panics takes
-                    // nothing with it but its lease.
-                    tokio::spawn(handler(delivery))
-                });
+            // The next parcel is taken when this one is handed over.
+            .concurrency(1)
+            .build(move |parcel: Vec<Delivery>| {
+                let (hands, waiting) = (taker.clone(), Arc::clone(&waiting));
                 async move {
-                    if let Some(handling) = handling
-                        && let Err(error) = handling.await
-                    {
-                        tracing::error!(job.id = job.0, %error, "a handler failed");
+                    for delivery in parcel {
+                        // What is left when it is time to stop goes back with all that is queued.
+                        let Some(place) = hands.place().await else {
+                            return;
+                        };
+                        waiting.take(&delivery.tenant);
+                        hands.begin(delivery, place);
                     }
                 }
             });
@@ -138,6 +138,8 @@ impl Receiver {
             stop.cancelled().await;
             Ok::<(), WorkerError>(())
         };
-        worker.run_until(stopped).await.map_err(WireError::Worker)
+        let ended = worker.run_until(stopped).await;
+        hands.rest().await;
+        ended.map_err(WireError::Worker)
     }
 }

@@ -87,7 +87,7 @@ impl Wire {
         deliveries: Vec<Delivery>,
     ) -> Result<(), WireError> {
         match &self.0 {
-            Sending::Memory(sender) => sender.push(tenant, deliveries),
+            Sending::Memory(sender) => sender.push(tenant, &deliveries),
             Sending::Shared(sender) => sender.push(tenant, &deliveries).await,
         }
     }

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Delivery;
-
-/// Deliveries in a parcel: enough that its way costs each of them little, few enough that no
-/// process keeps others waiting for what it has taken.
-pub(super) const PARCEL: usize = 32;
+use crate::hands::PARCEL;
 
 /// What one apalis task carries.
 #[derive(Debug, Serialize, Deserialize)]

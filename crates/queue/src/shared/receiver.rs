@@ -13,7 +13,7 @@ use apalis_redis::RedisStorage;
 use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, PushInfo, PushKind};
 use repilot_domain::{Clock, WithCauses};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,8 @@ use super::custody;
 use super::parcel::Parcel;
 use super::prompt::Prompt;
 use super::queue::Queue;
-use super::taker::{Hands, Taker};
+use super::taker::Taker;
+use crate::hands::Hands;
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long after a failure Redis is tried again, at first and at most.
@@ -71,12 +72,7 @@ impl Receiver {
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let places = Arc::new(Semaphore::new(concurrency));
-        let hands = Hands {
-            handler,
-            places: Arc::clone(&places),
-            stop: stop.clone(),
-        };
+        let hands = Hands::new(handler, concurrency, stop.clone());
         let mut backoff = BACKOFF.0;
         let mut left: Option<String> = None;
         for build in 1_u64.. {
@@ -100,9 +96,7 @@ impl Receiver {
                 () = tokio::time::sleep(backoff) => {}
             }
         }
-        // Never closed; free once every handler has ended.
-        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        let _ = places.acquire_many(all).await;
+        hands.rest().await;
     }
 
     /// Takes deliveries as `worker` until `stop`, or until Redis fails.

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::Redis;
-use super::parcel::{PARCEL, Parcel};
+use super::parcel::Parcel;
 use super::queue::Queue;
 use super::{PARCELS_MAX, custody};
+use crate::hands::PARCEL;
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long a count of what waits is good for.

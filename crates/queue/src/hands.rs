@@ -1,0 +1,68 @@
+//! Who handles deliveries, and how many at once.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::Delivery;
+
+/// Deliveries of one tenant that travel together: enough that their way costs each of them little,
+/// few enough that no process keeps others waiting for what it has taken.
+pub(crate) const PARCEL: usize = 32;
+
+/// A handler, and as many places as it may run in at once.
+#[derive(Clone)]
+pub(crate) struct Hands<F> {
+    handler: F,
+    places: Arc<Semaphore>,
+    count: u32,
+    pub(crate) stop: CancellationToken,
+}
+
+impl<F, Fut> Hands<F>
+where
+    F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    pub(crate) fn new(handler: F, count: usize, stop: CancellationToken) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Self {
+            handler,
+            places: Arc::new(Semaphore::new(count as usize)),
+            count,
+            stop,
+        }
+    }
+
+    /// A place for one delivery; none any more when it is time to stop.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+        }
+    }
+
+    /// Has a delivery handled: on every core, and one that panics takes nothing with it but its
+    /// lease.
+    pub(crate) fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
+        let handler = self.handler.clone();
+        tokio::spawn(async move {
+            let job = delivery.dispatched.job;
+            let handling = AssertUnwindSafe(async { handler(delivery).await });
+            if handling.catch_unwind().await.is_err() {
+                tracing::error!(job.id = job.0, "a handler failed");
+            }
+            drop(place);
+        });
+    }
+
+    /// Waits until every handler has ended.
+    pub(crate) async fn rest(&self) {
+        // Never closed.
+        let _ = self.places.acquire_many(self.count).await;
+    }
+}
