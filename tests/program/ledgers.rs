@@ -27,7 +27,10 @@ async fn a_campaign_moves_from_a_file_to_postgres_and_ends_there() {
     let copy = ["ledger", "copy", "ledger.db", &url, "--json"];
     let copied = bench.run(&copy).await.expect(0).json();
     let tables = copied["tables"].as_array().unwrap();
-    let jobs = tables.iter().find(|one| one["table"] == "jobs").unwrap();
+    let jobs = tables
+        .iter()
+        .find(|one| one["table"] == "job_rows")
+        .unwrap();
     assert_eq!(jobs["rows"], 30);
     let again = bench.run(&copy).await.expect(1);
     assert!(again.stderr.contains("is not empty"), "{again:?}");

@@ -42,9 +42,8 @@ pub(crate) async fn advance(
     if advances.is_empty() {
         return Ok(Vec::new());
     }
-    let dialect = Dialect::of(connection);
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE job_rows
          SET steps_done = said.steps_done,
              stepped_at = $3,
              attempts = 0,
@@ -57,13 +56,14 @@ pub(crate) async fn advance(
                     CAST(value->>2 AS BIGINT) AS steps_done
              FROM {each}
          ) AS said
-         WHERE jobs.id = said.id
-           AND jobs.dispatch = said.dispatch
-           AND {state} = 'running'
-           AND jobs.worker = $2
-         RETURNING jobs.id, jobs.campaign_id",
-        each = dialect.each(),
-        state = dialect.of_found("jobs.state")
+         CROSS JOIN jobs_in_hand AS held
+         WHERE held.id = said.id
+           AND held.dispatch = said.dispatch
+           AND held.state = 'running'
+           AND held.worker = $2
+           AND job_rows.id = held.id
+         RETURNING job_rows.id, job_rows.campaign_id",
+        each = Dialect::of(connection).each()
     );
     let said = batch(advances.iter().map(|said| {
         let done = i64::try_from(said.progress.done()).unwrap_or(i64::MAX);

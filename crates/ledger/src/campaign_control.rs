@@ -10,8 +10,9 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::places::Renewed;
 use crate::rows::{Columns, batch, gathered, storable};
-use crate::{Campaign, Ledger, LedgerError, audit, breaker, in_hand, locks};
+use crate::{Campaign, Ledger, LedgerError, audit, breaker, locks, places};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -285,22 +286,14 @@ pub(crate) async fn recall_queued(
     connection: &mut AnyConnection,
     campaign: CampaignId,
 ) -> Result<(), LedgerError> {
-    let queued = queued(connection, campaign).await?;
-    let sql = format!(
-        "UPDATE jobs
-         SET state = 'pending', worker = ''
-         WHERE {state} = 'queued'
-           AND id IN (SELECT id FROM {each} AS queued)",
-        state = Dialect::of(connection).of_found("state"),
-        each = Dialect::of(connection).each_id()
-    );
-    let recalled = sqlx::query(AssertSqlSafe(sql))
-        .bind(queued)
-        .execute(&mut *connection)
-        .await
-        .doing("recall jobs")?;
+    let condition = "state = 'queued' AND campaign_id = $1";
+    let queued = places::in_hand(connection, condition, Renewed::Too, |query| {
+        query.bind(campaign.0)
+    });
+    let queued = queued.await?;
+    places::give_back(connection, &queued).await?;
     let mut deltas = Deltas::default();
-    let count = recalled.rows_affected();
+    let count = queued.len() as u64;
     deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
     deltas.write(connection).await
 }
@@ -330,24 +323,23 @@ pub(crate) async fn cancel_chunk(
     by: &Actor,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
+    recall_queued(connection, campaign).await?;
     let due = due(connection, campaign, CANCEL_CHUNK).await?;
-    let pending = cancel_jobs(connection, JobState::Pending, due, now).await?;
-    let queued = queued(connection, campaign).await?;
-    let queued = cancel_jobs(connection, JobState::Queued, queued, now).await?;
+    cancel_jobs(connection, campaign, &due, now).await?;
+    let cancelled = due.len() as u64;
     let mut deltas = Deltas::default();
-    deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, pending)?;
-    deltas.moved(campaign, JobState::Queued, JobEvent::Cancel, queued)?;
+    deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, cancelled)?;
     deltas.write(&mut *connection).await?;
     end_if_done(connection, campaign, by, now).await?;
-    Ok(pending + queued)
+    Ok(cancelled)
 }
 
-/// Some of a campaign's pending jobs, as a [`batch`].
+/// Some of a campaign's due jobs.
 async fn due(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     limit: i64,
-) -> Result<String, LedgerError> {
+) -> Result<Vec<i64>, LedgerError> {
     let sql = format!(
         "SELECT {}
          FROM (
@@ -360,46 +352,30 @@ async fn due(
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(campaign.0).bind(limit);
     let due: Vec<[i64; 1]> = gathered(query, connection, "look for pending jobs").await?;
-    batch(due.into_iter().map(|[id]| id))
+    Ok(due.into_iter().map(|[id]| id).collect())
 }
 
-/// A campaign's queued jobs, as a [`batch`]: few, among few that are in hand.
-async fn queued(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-) -> Result<String, LedgerError> {
-    in_hand::which(
-        connection,
-        "state = 'queued' AND +campaign_id = $1",
-        |query| query.bind(campaign.0),
-    )
-    .await
-}
-
-/// Cancels those of a [`batch`] of jobs that are in this state; how many it were.
+/// Cancels due jobs of a campaign.
 async fn cancel_jobs(
     connection: &mut AnyConnection,
-    state: JobState,
-    jobs: String,
+    campaign: CampaignId,
+    due: &[i64],
     now: Timestamp,
-) -> Result<u64, LedgerError> {
-    let dialect = Dialect::of(connection);
+) -> Result<(), LedgerError> {
+    places::leave_due(connection, campaign, due).await?;
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE job_rows
          SET state = 'cancelled', finished_at = $2, worker = ''
-         WHERE {found} = $3
-           AND id IN (SELECT id FROM {each} AS cancelled)",
-        found = dialect.of_found("state"),
-        each = dialect.each_id()
+         WHERE id {}",
+        Dialect::of(connection).is_named()
     );
-    let cancelled = sqlx::query(AssertSqlSafe(sql))
-        .bind(jobs)
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(due)?)
         .bind(now.as_millis())
-        .bind(state.as_str())
-        .execute(&mut *connection)
+        .execute(connection)
         .await
         .doing("cancel jobs")?;
-    Ok(cancelled.rows_affected())
+    Ok(())
 }
 
 /// How many of a campaign's jobs are not terminal.

@@ -74,13 +74,8 @@ pub(crate) async fn claim(
         return Ok(Vec::new());
     }
     let claims = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
-    let claimed = if Dialect::of(connection).gathers_updates() {
-        take(connection, &claims, worker, lease_until).await?
-    } else {
-        let claimable = claimable(connection, &claims).await?;
-        mark_claimed(connection, &claimable, worker, lease_until).await?;
-        claimable
-    };
+    let claimed = claimable(connection, &claims).await?;
+    mark_claimed(connection, &claimed, worker, lease_until).await?;
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
         *by_campaign.entry(CampaignId(row.2)).or_default() += 1;
@@ -106,7 +101,7 @@ pub(crate) async fn claim(
 }
 
 /// What [`Claimed`] is made of. The few that are uncertain have their attempts looked up.
-const COLUMNS: &str = "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id, \
+const COLUMNS: &str = "jobs.id, held.dispatch, jobs.campaign_id, jobs.device_id, \
      jobs.user_principal_name, jobs.attempts, \
      CASE \
          WHEN jobs.uncertain = 1 AND EXISTS ( \
@@ -116,36 +111,6 @@ const COLUMNS: &str = "jobs.id, jobs.dispatch, jobs.campaign_id, jobs.device_id,
          ELSE jobs.uncertain \
      END, \
      jobs.action, jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name";
-
-/// Claims, and gathers what was claimed.
-async fn take(
-    connection: &mut AnyConnection,
-    claims: &str,
-    worker: &str,
-    lease_until: Timestamp,
-) -> Result<Vec<Claimed>, LedgerError> {
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "WITH claimed AS (
-             UPDATE jobs
-             SET state = 'running', worker = $2, lease_until = $3
-             FROM {each} AS claims
-             WHERE jobs.id = claims.id
-               AND jobs.dispatch = claims.dispatch
-               AND {state} = 'queued'
-             RETURNING jobs.*
-         )
-         SELECT {gathered} FROM claimed AS jobs",
-        each = dialect.each_pair(),
-        state = dialect.of_found("jobs.state"),
-        gathered = dialect.gathered(COLUMNS),
-    );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(claims)
-        .bind(worker)
-        .bind(lease_until.as_millis());
-    gathered(query, connection, "claim jobs").await
-}
 
 /// Those of the claims that hold.
 async fn claimable(
@@ -157,11 +122,12 @@ async fn claimable(
         "SELECT {gathered}
          FROM {each} AS claims
          -- In this order: the claims are few, the jobs are many.
-         CROSS JOIN jobs
-         WHERE jobs.id = claims.id
-           AND jobs.dispatch = claims.dispatch
-           AND {state} = 'queued'",
-        state = dialect.of_found("jobs.state"),
+         CROSS JOIN jobs_in_hand AS held
+         CROSS JOIN job_rows AS jobs
+         WHERE held.id = claims.id
+           AND held.dispatch = claims.dispatch
+           AND held.state = 'queued'
+           AND jobs.id = held.id",
         gathered = dialect.gathered(COLUMNS),
         each = dialect.each_pair()
     );
@@ -175,14 +141,14 @@ async fn mark_claimed(
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<(), LedgerError> {
-    let dialect = Dialect::of(connection);
+    if claimable.is_empty() {
+        return Ok(());
+    }
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE jobs_in_hand
          SET state = 'running', worker = $2, lease_until = $3
-         WHERE {state} = 'queued'
-           AND id IN (SELECT id FROM {each} AS claims)",
-        state = dialect.of_found("state"),
-        each = dialect.each_id()
+         WHERE id {}",
+        Dialect::of(connection).is_named()
     );
     let claimed = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(claimable.iter().map(|row| row.0))?)

@@ -13,7 +13,7 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
 use crate::tables::{Kind, SEQUENCES, TABLES, Table};
@@ -53,8 +53,8 @@ impl Ledger {
         }
         let mut from = self.begin_reading().await?;
         let mut into = target.begin().await?;
-        take_time(&mut from).await?;
-        take_time(&mut into).await?;
+        tell(&mut from, self.dialect().unhurried(), "copy a ledger").await?;
+        tell(&mut into, target.dialect().unhurried(), "copy a ledger").await?;
         let mut copied = Vec::with_capacity(TABLES.len());
         for table in TABLES {
             let is_new = table.name == SEQUENCES;
@@ -82,16 +82,6 @@ impl Ledger {
         target.commit(into, "copy a ledger").await?;
         Ok(copied)
     }
-}
-
-async fn take_time(connection: &mut AnyConnection) -> Result<(), LedgerError> {
-    for statement in Dialect::of(connection).unhurried() {
-        sqlx::query(*statement)
-            .execute(&mut *connection)
-            .await
-            .doing("copy a ledger")?;
-    }
-    Ok(())
 }
 
 async fn count(connection: &mut AnyConnection, table: &Table) -> Result<i64, LedgerError> {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 
+use crate::LedgerError;
+use crate::error::QueryContext as _;
+
 /// Which database a ledger is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -49,6 +52,53 @@ impl Dialect {
             Self::Sqlite => "(SELECT value AS id FROM json_each($1))",
             // As PostgreSQL writes an array: read in one go, not value by value.
             Self::Postgres => "(SELECT unnest(CAST(translate($1, '[]', '{}') AS BIGINT[])) AS id)",
+        }
+    }
+
+    /// Behind a number: that it is one of a [`batch`](crate::rows::batch) that is the first parameter.
+    pub(crate) const fn is_named(self) -> &'static str {
+        match self {
+            Self::Sqlite => "IN (SELECT value FROM json_each($1))",
+            // An array is looked up one by one, however many there may seem to be.
+            Self::Postgres => "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))",
+        }
+    }
+
+    /// A condition on the rows of a table that another holds of, and whose numbers are a
+    /// [`batch`](crate::rows::batch) that is the first parameter.
+    pub(crate) fn named_rows(self, table: &str, condition: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{condition} AND id {}", self.is_named()),
+            // One by one: where it knows little yet, PostgreSQL would hold every row of which the
+            // condition holds against all the numbers.
+            Self::Postgres => format!(
+                "ctid = ANY (ARRAY(
+                     SELECT found.place
+                     FROM {each} AS named
+                     CROSS JOIN LATERAL (
+                         SELECT ctid AS place FROM {table}
+                         WHERE {condition} AND id = named.id
+                         OFFSET 0
+                     ) AS found
+                 ))",
+                each = self.each_id()
+            ),
+        }
+    }
+
+    /// Where a row of a table whose key is `id` lies: what finds it fastest.
+    pub(crate) const fn place(self) -> &'static str {
+        match self {
+            Self::Sqlite => "id",
+            Self::Postgres => "ctid",
+        }
+    }
+
+    /// Behind a column: that a query finds it.
+    pub(crate) fn is_found_by(self, query: &str) -> String {
+        match self {
+            Self::Sqlite => format!("IN ({query})"),
+            Self::Postgres => format!("= ANY (ARRAY({query}))"),
         }
     }
 
@@ -136,14 +186,6 @@ impl Dialect {
             Self::Postgres => {
                 format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)")
             }
-        }
-    }
-
-    /// Whether the rows that an `UPDATE` returns can be gathered by the same statement.
-    pub(crate) const fn gathers_updates(self) -> bool {
-        match self {
-            Self::Sqlite => false,
-            Self::Postgres => true,
         }
     }
 
@@ -246,6 +288,16 @@ impl Dialect {
         }
     }
 
+    /// Has the transaction under way read what it wants in order along an index that has that order.
+    pub(crate) const fn along_an_index(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[],
+            // Where it knows little yet of a list that has just come in, PostgreSQL takes it for short,
+            // and would sort all that is due for each few that go out.
+            Self::Postgres => &["SET LOCAL enable_sort = off"],
+        }
+    }
+
     /// Lets the transaction under way take longer than any of the workers' does.
     pub(crate) const fn unhurried(self) -> &'static [&'static str] {
         match self {
@@ -287,4 +339,19 @@ impl Dialect {
             ],
         }
     }
+}
+
+/// Runs statements that only tell the database how to go about what comes next.
+pub(crate) async fn tell(
+    connection: &mut AnyConnection,
+    statements: &'static [&'static str],
+    doing: &'static str,
+) -> Result<(), LedgerError> {
+    for statement in statements {
+        sqlx::query(*statement)
+            .execute(&mut *connection)
+            .await
+            .doing(doing)?;
+    }
+    Ok(())
 }

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
+use crate::places::Due;
 use crate::ready::{DISPATCHABLE, READY, Ready};
-use crate::rows::{batch, gathered};
-use crate::{Ledger, LedgerError, QueuedJob, locks};
+use crate::rows::gathered;
+use crate::{Ledger, LedgerError, QueuedJob, locks, places};
 
 /// A job that is to go on the wire, where it takes little room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +89,8 @@ impl Ledger {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        let in_order = self.dialect().along_an_index();
+        tell(&mut transaction, in_order, "dispatch jobs").await?;
         let mut campaigns = rows
             .iter()
             .map(Ready::read)
@@ -164,23 +167,25 @@ impl Round<'_> {
         campaign: &mut Ready,
         share: usize,
     ) -> Result<(), LedgerError> {
-        let due = if Dialect::of(connection).gathers_updates() {
-            self.take(connection, campaign, share).await?
-        } else {
-            let due = self.due(connection, campaign, share).await?;
-            self.mark_queued(connection, &due).await?;
-            due
-        };
+        let due = self.due(connection, campaign, share).await?;
         if due.is_empty() {
             return Ok(());
         }
+        let worker = &self.worker.0;
+        if campaign.takes_the_first() {
+            places::leave_due_first(connection, campaign.id, &due).await?;
+        } else {
+            let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();
+            places::leave_due(connection, campaign.id, &jobs).await?;
+        }
+        places::enter_hand(connection, campaign.id, &due, worker, self.lease_until).await?;
         start_campaign(connection, campaign.id, self.now).await?;
         let event = JobEvent::Dispatch;
         self.deltas
             .moved(campaign.id, JobState::Pending, event, due.len() as u64)?;
         self.left -= due.len();
         campaign.room -= due.len();
-        let queued = due.into_iter().map(|(id, dispatch)| Dispatched {
+        let queued = due.into_iter().map(|(id, dispatch, _)| Dispatched {
             job: JobId(id),
             dispatch,
             campaign: campaign.id,
@@ -191,83 +196,21 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Queues due jobs, and gathers them with the number of their dispatch.
-    async fn take(
-        &self,
-        connection: &mut AnyConnection,
-        campaign: &Ready,
-        share: usize,
-    ) -> Result<Vec<(i64, i64)>, LedgerError> {
-        let dialect = Dialect::of(connection);
-        // Their ids as an array: each is found by its number, however many there may seem to be.
-        let sql = format!(
-            "WITH queued AS (
-                 UPDATE jobs
-                 SET state = 'queued', dispatch = dispatch + 1, worker = $4, lease_until = $5
-                 WHERE id = ANY (ARRAY(SELECT id FROM ({due}) AS due))
-                   AND {state} = 'pending'
-                 RETURNING id, dispatch
-             )
-             SELECT {gathering} FROM queued",
-            due = campaign.due(),
-            state = dialect.of_found("state"),
-            gathering = dialect.gathered("id, dispatch"),
-        );
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(campaign.id.0)
-            .bind(self.now.as_millis())
-            .bind(i64::try_from(share).unwrap_or(i64::MAX))
-            .bind(&self.worker.0)
-            .bind(self.lease_until.as_millis());
-        gathered(query, connection, "dispatch jobs").await
-    }
-
-    /// Some of a campaign's due jobs, with the number of their next dispatch.
+    /// Some of a campaign's due jobs.
     async fn due(
         &self,
         connection: &mut AnyConnection,
         campaign: &Ready,
         share: usize,
-    ) -> Result<Vec<(i64, i64)>, LedgerError> {
+    ) -> Result<Vec<Due>, LedgerError> {
         let dialect = Dialect::of(connection);
-        let gathering = dialect.gathered("id, dispatch");
+        let gathering = dialect.gathered("id, dispatch, not_before");
         let sql = format!("SELECT {gathering} FROM ({}) AS due", campaign.due());
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(campaign.id.0)
             .bind(self.now.as_millis())
             .bind(i64::try_from(share).unwrap_or(i64::MAX));
         gathered(query, connection, "look for due jobs").await
-    }
-
-    async fn mark_queued(
-        &self,
-        connection: &mut AnyConnection,
-        due: &[(i64, i64)],
-    ) -> Result<(), LedgerError> {
-        if due.is_empty() {
-            return Ok(());
-        }
-        let dialect = Dialect::of(connection);
-        let sql = format!(
-            "UPDATE jobs
-             SET state = 'queued', dispatch = dispatch + 1, worker = $2, lease_until = $3
-             WHERE {state} = 'pending'
-               AND id IN (SELECT id FROM {each} AS due)",
-            state = dialect.of_found("state"),
-            each = dialect.each_id()
-        );
-        let queued = sqlx::query(AssertSqlSafe(sql))
-            .bind(batch(due.iter().map(|(id, _)| *id))?)
-            .bind(&self.worker.0)
-            .bind(self.lease_until.as_millis())
-            .execute(connection)
-            .await
-            .doing("dispatch jobs")?;
-        if queued.rows_affected() == due.len() as u64 {
-            Ok(())
-        } else {
-            Err(LedgerError::Contended)
-        }
     }
 }
 

@@ -77,12 +77,12 @@ impl Ledger {
         for campaign in &campaigns {
             let campaign = Ready::read(campaign)?;
             let sql = if campaign.canary_is_running {
-                "SELECT MIN(jobs.not_before) AS due
+                "SELECT MIN(due_jobs.not_before) AS due
                  FROM canary_jobs
-                 CROSS JOIN jobs
+                 CROSS JOIN due_jobs
                  WHERE canary_jobs.campaign_id = $1
-                   AND jobs.id = canary_jobs.job_id
-                   AND jobs.state = 'pending'"
+                   AND due_jobs.campaign_id = $1
+                   AND due_jobs.id = canary_jobs.job_id"
             } else {
                 "SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1"
             };

@@ -93,7 +93,7 @@ impl Ledger {
         let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
         let first = take_ids(&mut transaction, "job", count).await?;
         let sql = format!(
-            "INSERT INTO jobs (
+            "INSERT INTO job_rows (
                  id, campaign_id, device_id, serial, group_tag, model,
                  user_principal_name, addressable_user_name, line, not_before, created_at,
                  action, new_user_principal_name, new_addressable_user_name, rolls_back,
@@ -148,6 +148,16 @@ impl Ledger {
             .await
             .doing("enqueue jobs")?
             .rows_affected();
+        sqlx::query(
+            "INSERT INTO due_jobs (campaign_id, not_before, id, dispatch)
+             SELECT campaign_id, not_before, id, dispatch FROM job_rows
+             WHERE id >= $1 AND id < $2",
+        )
+        .bind(first)
+        .bind(first + count)
+        .execute(&mut *transaction)
+        .await
+        .doing("make jobs due")?;
         insert_keys(&mut transaction, campaign, jobs, first).await?;
         let mut deltas = Deltas::default();
         deltas.add(

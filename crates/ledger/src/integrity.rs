@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, SqlSafeStr};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Chain, Ledger, LedgerError, audit_chain, migrations};
@@ -62,15 +62,11 @@ impl Ledger {
     /// Counts everything anew, and lets the database look itself over; changes nothing.
     pub async fn check(&self) -> Result<Integrity, LedgerError> {
         let mut reading = self.begin_reading().await?;
-        for statement in self.dialect().unhurried() {
-            sqlx::query(*statement)
-                .execute(&mut *reading)
-                .await
-                .doing("check the ledger")?;
-        }
+        let unhurried = self.dialect().unhurried();
+        tell(&mut reading, unhurried, "check the ledger").await?;
         Ok(Integrity {
             version: version(&mut reading).await?,
-            jobs: number(&mut reading, "SELECT COUNT(*) FROM jobs").await?,
+            jobs: number(&mut reading, "SELECT COUNT(*) FROM job_rows").await?,
             damage: damage(&mut reading).await?,
             miscounts: miscounts(&mut reading).await?,
             audit: audit_chain::verify(&mut reading, None).await?,
@@ -93,48 +89,51 @@ async fn number(
         .doing("check the ledger")
 }
 
-/// PostgreSQL checks its pages as it reads them; what triggers keep there is compared.
+/// What the file is damaged by (PostgreSQL checks its pages as it reads them), and jobs that are not
+/// where their rows say.
 async fn damage(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
-    match Dialect::of(connection) {
-        Dialect::Postgres => {
-            let mut damage = Vec::new();
-            for (table, kept, there) in KEPT_BY_TRIGGERS {
-                let sql = format!(
-                    "SELECT COUNT(*) FROM (
-                         ({kept} EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL {kept})
-                     ) AS different"
-                );
-                let different = number(connection, AssertSqlSafe(sql)).await?;
-                if different > 0 {
-                    damage.push(format!("{different} rows of {table} are not what jobs say"));
-                }
-            }
-            Ok(damage)
-        }
+    let mut damage = match Dialect::of(connection) {
+        Dialect::Postgres => Vec::new(),
         Dialect::Sqlite => {
             let rows = sqlx::query("PRAGMA quick_check")
-                .fetch_all(connection)
+                .fetch_all(&mut *connection)
                 .await
                 .doing("check the file")?;
             let said: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
             let mut said = said.doing("check the file")?;
             said.retain(|line| line != "ok");
-            Ok(said)
+            said
+        }
+    };
+    for (table, kept, there) in PLACES {
+        let sql = format!(
+            "SELECT (SELECT COUNT(*) FROM ({kept} EXCEPT {there}) AS astray)
+                  + (SELECT COUNT(*) FROM ({there} EXCEPT {kept}) AS missing)"
+        );
+        let different = number(connection, AssertSqlSafe(sql)).await?;
+        if different > 0 {
+            damage.push(format!("{different} rows of {table} are not what jobs say"));
         }
     }
+    Ok(damage)
 }
 
-/// A table, what is in it, and what it must be.
-const KEPT_BY_TRIGGERS: [(&str, &str, &str); 3] = [
+/// A table of places, what is in it, and what it must be.
+const PLACES: [(&str, &str, &str); 3] = [
     (
         "due_jobs",
         "SELECT id, campaign_id, not_before, dispatch FROM due_jobs",
         "SELECT id, campaign_id, not_before, dispatch FROM jobs WHERE state = 'pending'",
     ),
     (
-        "held_jobs",
-        "SELECT id FROM held_jobs",
-        "SELECT id FROM jobs WHERE state IN ('queued', 'running')",
+        "jobs_in_hand",
+        "SELECT id, campaign_id, 'pending', 0 FROM jobs_in_hand",
+        // In a hand or not, its own row says no more; nor is its number a later one.
+        "SELECT job_rows.id, job_rows.campaign_id, job_rows.state,
+                CASE WHEN job_rows.dispatch <= jobs_in_hand.dispatch THEN 0 ELSE 1 END
+         FROM job_rows
+         JOIN jobs_in_hand ON jobs_in_hand.id = job_rows.id
+         WHERE jobs_in_hand.state IN ('queued', 'running')",
     ),
     (
         "dead_jobs",

@@ -169,7 +169,7 @@ impl Ledger {
         let sql = format!(
             "SELECT attempts.finished_at, attempts.outcome
              FROM attempts
-             JOIN jobs ON jobs.id = attempts.job_id
+             JOIN job_rows AS jobs ON jobs.id = attempts.job_id
              JOIN campaigns ON campaigns.id = jobs.campaign_id
              WHERE attempts.finished_at > $1
                AND {of_kind}

@@ -48,7 +48,7 @@ pub(crate) async fn campaigns_of(
         return Ok(());
     }
     let condition = format!(
-        "id IN (SELECT campaign_id FROM jobs WHERE id IN (SELECT id FROM {} AS named))",
+        "id IN (SELECT campaign_id FROM job_rows WHERE id IN (SELECT id FROM {} AS named))",
         Dialect::of(connection).each_id()
     );
     let jobs = batch(jobs.into_iter().map(|job| job.0))?;

@@ -78,6 +78,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "pending jobs",
         include_str!("../../../migrations/0017_pending_jobs.sql"),
     ),
+    (
+        18,
+        "job places",
+        include_str!("../../../migrations/0018_job_places.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

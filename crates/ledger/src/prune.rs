@@ -4,7 +4,9 @@
 //! It goes in chunks, each with the campaign's lock, and may be broken off: a campaign is marked
 //! before its first job goes, and one that is marked takes nothing back and nothing new.
 
-use repilot_domain::{Actor, AuditEvent, CampaignId, Timestamp};
+use std::collections::BTreeMap;
+
+use repilot_domain::{Actor, AuditEvent, CampaignId, JobState, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -12,7 +14,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError, audit, locks};
+use crate::{Ledger, LedgerError, audit, locks, places};
 
 /// Jobs that one transaction forgets: over in some 100 ms, so that nobody's lease runs out.
 const CHUNK: i64 = 2_000;
@@ -191,16 +193,22 @@ async fn forget_chunk(
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {} FROM (
-             SELECT id FROM jobs WHERE campaign_id = $1 ORDER BY id LIMIT $2
+             SELECT id, state, reason FROM job_rows WHERE campaign_id = $1 ORDER BY id LIMIT $2
          ) AS chunk",
-        dialect.gathered("id")
+        dialect.gathered("id, state, reason")
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(campaign.0).bind(CHUNK);
-    let jobs: Vec<[i64; 1]> = gathered(query, connection, "look for jobs to forget").await?;
+    let jobs: Vec<(i64, JobState, String)> =
+        gathered(query, connection, "look for jobs to forget").await?;
     if jobs.is_empty() {
         return Ok(0);
     }
-    let chunk = batch(jobs.iter().map(|[job]| job))?;
+    let mut dead: BTreeMap<(CampaignId, &str), Vec<i64>> = BTreeMap::new();
+    for (job, _, reason) in jobs.iter().filter(|(_, state, _)| *state == JobState::Dead) {
+        dead.entry((campaign, reason)).or_default().push(*job);
+    }
+    places::leave_dead(connection, &dead).await?;
+    let chunk = batch(jobs.iter().map(|(job, ..)| job))?;
     let each = dialect.each_id();
     // What refers to a job goes before it.
     for sql in [
@@ -209,7 +217,7 @@ async fn forget_chunk(
             "DELETE FROM job_keys
              WHERE campaign_id = {campaign} AND job_id IN (SELECT id FROM {each} AS chunk)"
         ),
-        format!("DELETE FROM jobs WHERE id IN (SELECT id FROM {each} AS chunk)"),
+        format!("DELETE FROM job_rows WHERE id IN (SELECT id FROM {each} AS chunk)"),
     ] {
         sqlx::query(AssertSqlSafe(sql))
             .bind(&chunk)

@@ -58,7 +58,7 @@ impl Ledger {
         let rows = sqlx::query(
             "SELECT attempts.finished_at
              FROM attempts
-             JOIN jobs ON jobs.id = attempts.job_id
+             JOIN job_rows AS jobs ON jobs.id = attempts.job_id
              WHERE attempts.finished_at > $1
                AND attempts.step <> $2
                AND jobs.campaign_id = $3

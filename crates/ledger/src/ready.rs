@@ -47,24 +47,29 @@ impl Ready {
         })
     }
 
-    /// Reads its due jobs with the number of their next dispatch; takes the campaign, the time and
-    /// how many.
+    /// Whether its due jobs go out in the order in which they are due.
+    pub(crate) const fn takes_the_first(&self) -> bool {
+        !self.canary_is_running && !self.has_steps
+    }
+
+    /// Reads its due jobs, each with the number of its next dispatch and when it is due; takes the
+    /// campaign, the time and how many.
     pub(crate) const fn due(&self) -> &'static str {
         if self.canary_is_running {
-            return "SELECT jobs.id, jobs.dispatch + 1 AS dispatch
+            return "SELECT due_jobs.id, due_jobs.dispatch + 1 AS dispatch, due_jobs.not_before
                  FROM canary_jobs
-                 CROSS JOIN jobs
+                 CROSS JOIN due_jobs
                  WHERE canary_jobs.campaign_id = $1
-                   AND jobs.id = canary_jobs.job_id
-                   AND jobs.state = 'pending'
-                   AND jobs.not_before <= $2
-                 ORDER BY jobs.not_before, jobs.id
+                   AND due_jobs.campaign_id = $1
+                   AND due_jobs.id = canary_jobs.job_id
+                   AND due_jobs.not_before <= $2
+                 ORDER BY due_jobs.not_before, due_jobs.id
                  LIMIT $3";
         }
         if self.has_steps {
             return DUE_BY_STEPS;
         }
-        "SELECT id, dispatch + 1 AS dispatch FROM due_jobs
+        "SELECT id, dispatch + 1 AS dispatch, not_before FROM due_jobs
          WHERE campaign_id = $1
            AND not_before <= $2
          ORDER BY not_before, id
@@ -73,13 +78,17 @@ impl Ready {
 }
 
 /// First those that stand between two steps: their devices have no user meanwhile.
-const DUE_BY_STEPS: &str = "SELECT id, dispatch + 1 AS dispatch FROM (
-         -- They are few: looked for by their state, all that are pending would be looked at.
-         SELECT id, dispatch, not_before, 0 AS place FROM jobs
-         WHERE campaign_id = $1
-           AND steps_done > 0
-           AND (state || '') = 'pending'
-           AND not_before <= $2
+const DUE_BY_STEPS: &str = "SELECT id, dispatch + 1 AS dispatch, not_before FROM (
+         -- In this order: they are few, and those that are due many.
+         SELECT due_jobs.id, due_jobs.dispatch, due_jobs.not_before, 0 AS place
+         FROM job_rows
+         CROSS JOIN due_jobs
+         WHERE job_rows.campaign_id = $1
+           AND job_rows.steps_done > 0
+           AND due_jobs.campaign_id = $1
+           AND due_jobs.not_before = job_rows.not_before
+           AND due_jobs.id = job_rows.id
+           AND due_jobs.not_before <= $2
          UNION ALL
          SELECT * FROM (
              SELECT id, dispatch, not_before, 1 AS place FROM due_jobs
@@ -118,16 +127,18 @@ mod tests {
             .await
             .unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
-        let places: Vec<&String> = plan.iter().filter(|line| line.contains(" jobs ")).collect();
-        let [between, others] = places[..] else {
+        let places: Vec<&String> = plan.iter().filter(|line| line.contains("SEARCH")).collect();
+        let [between, its_place, others] = places[..] else {
             panic!("{plan:?}")
         };
+        let expected = "SEARCH job_rows USING INDEX jobs_between (campaign_id=?)";
+        assert_eq!(between, expected, "{plan:?}");
         assert!(
-            between.contains("SEARCH jobs USING INDEX jobs_between (campaign_id=?)"),
+            its_place.contains("PRIMARY KEY (campaign_id=? AND not_before=? AND id=?)"),
             "{plan:?}"
         );
         assert!(
-            others.contains("INDEX jobs_pending (campaign_id=? AND not_before<?)"),
+            others.contains("PRIMARY KEY (campaign_id=? AND not_before<?)"),
             "{plan:?}"
         );
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use repilot_domain::{
-    Actor, AttemptStep, CampaignId, JobEvent, JobId, JobState, Step, Timestamp, WorkerId,
+    Actor, AttemptStep, CampaignId, JobEvent, JobState, Step, Timestamp, WorkerId,
 };
 
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -16,8 +16,9 @@ use crate::campaign_control::{cancel_chunk, cancel_returned};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::places::{self, InHand, Renewed};
 use crate::rows::{Columns, batch, pairs, progress};
-use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, attempt, in_hand, locks};
+use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, attempt, locks};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -38,8 +39,7 @@ impl Ledger {
         worker: &WorkerId,
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
-        self.renew(worker, lease_until, "state IN ('queued', 'running')")
-            .await
+        self.renew(worker, lease_until, "").await
     }
 
     /// Renews the leases of what the worker runs. What it has dispatched lies where others can lose
@@ -49,7 +49,8 @@ impl Ledger {
         worker: &WorkerId,
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
-        self.renew(worker, lease_until, "state = 'running'").await
+        self.renew(worker, lease_until, "AND state = 'running'")
+            .await
     }
 
     async fn renew(
@@ -59,27 +60,17 @@ impl Ledger {
         which: &'static str,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let condition = format!("{which} AND worker = $1");
-        let held = in_hand::which(&mut transaction, &condition, |query| query.bind(&worker.0));
-        let held = held.await?;
         let dialect = Dialect::of(&transaction);
-        let sql = format!(
-            "UPDATE jobs
-             SET lease_until = $2
-             WHERE id IN (
-                 SELECT id FROM jobs
-                 WHERE id IN (SELECT id FROM {each} AS held)
-                   AND {which}
-                   AND worker = $3
-                 {locking}
-             )",
-            each = dialect.each_id(),
+        let held = dialect.is_found_by(&format!(
+            "SELECT id FROM jobs_in_hand
+             WHERE worker = $1 {which}
+             {locking}",
             locking = dialect.locking_free_ones()
-        );
+        ));
+        let sql = format!("UPDATE jobs_in_hand SET lease_until = $2 WHERE id {held}");
         let done = sqlx::query(AssertSqlSafe(sql))
-            .bind(held)
-            .bind(lease_until.as_millis())
             .bind(&worker.0)
+            .bind(lease_until.as_millis())
             .execute(&mut *transaction)
             .await
             .doing("renew leases")?;
@@ -136,43 +127,37 @@ impl Ledger {
         let mut transaction = self.begin().await?;
         let locked =
             locks::campaigns_where(&mut transaction, HELD, |query| query.bind(&worker.0)).await?;
-        let dialect = Dialect::of(&transaction);
         let condition = format!(
             "state = 'queued'
                AND worker = $2
-               AND +campaign_id IN (SELECT id FROM {} AS locked)",
-            dialect.each_id()
+               AND campaign_id IN (SELECT id FROM {} AS locked)",
+            Dialect::of(&transaction).each_id()
         );
         let locked = batch(locked.iter().map(|campaign| campaign.0))?;
-        let queued = in_hand::which(&mut transaction, &condition, |query| {
+        let queued = places::in_hand(&mut transaction, &condition, Renewed::Too, |query| {
             query.bind(locked).bind(&worker.0)
         })
         .await?;
-        let sql = format!(
-            "UPDATE jobs
-             SET state = 'pending', worker = ''
-             WHERE {state} = 'queued'
-               AND worker = $2
-               AND id IN (SELECT id FROM {each} AS queued)
-             RETURNING campaign_id",
-            state = dialect.of_found("state"),
-            each = dialect.each_id()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(queued)
-            .bind(&worker.0)
-            .fetch_all(&mut *transaction)
-            .await
-            .doing("recall jobs")?;
         let mut deltas = Deltas::default();
-        for row in &rows {
-            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
-        }
+        give_back(&mut transaction, &queued, JobEvent::Recall, &mut deltas).await?;
         deltas.write(&mut transaction).await?;
         self.commit(transaction, "recall jobs").await?;
-        Ok(rows.len() as u64)
+        Ok(queued.len() as u64)
     }
+}
+
+/// Puts queued jobs back, and counts them.
+async fn give_back(
+    connection: &mut AnyConnection,
+    queued: &[InHand],
+    event: JobEvent,
+    deltas: &mut Deltas,
+) -> Result<(), LedgerError> {
+    places::give_back(connection, queued).await?;
+    for held in queued {
+        deltas.moved(held.campaign, JobState::Queued, event, 1)?;
+    }
+    Ok(())
 }
 
 /// What is rescued: of these campaigns, which are locked, the jobs whose lease ends before now or
@@ -185,19 +170,19 @@ struct Lost {
 }
 
 impl Lost {
-    /// Those in this state, as a [`batch`].
+    /// Those in this state. What its owner renews just now is not lost.
     async fn which(
         &self,
         connection: &mut AnyConnection,
         state: JobState,
-    ) -> Result<String, LedgerError> {
+    ) -> Result<Vec<InHand>, LedgerError> {
         let condition = format!(
             "state = $4
                AND (lease_until < $2 OR lease_until > $3)
-               AND +campaign_id IN (SELECT id FROM {} AS locked)",
+               AND campaign_id IN (SELECT id FROM {} AS locked)",
             Dialect::of(connection).each_id()
         );
-        in_hand::which(connection, &condition, |query| {
+        places::in_hand(connection, &condition, Renewed::Not, |query| {
             query
                 .bind(self.campaigns.clone())
                 .bind(self.now.as_millis())
@@ -214,29 +199,8 @@ impl Lost {
         deltas: &mut Deltas,
     ) -> Result<usize, LedgerError> {
         let lost = self.which(connection, JobState::Queued).await?;
-        let dialect = Dialect::of(connection);
-        let sql = format!(
-            "UPDATE jobs
-             SET state = 'pending', worker = ''
-             WHERE {state} = 'queued'
-               AND (lease_until < $2 OR lease_until > $3)
-               AND id IN (SELECT id FROM {each} AS lost)
-             RETURNING campaign_id",
-            state = dialect.of_found("state"),
-            each = dialect.each_id()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(lost)
-            .bind(self.now.as_millis())
-            .bind(self.latest.as_millis())
-            .fetch_all(connection)
-            .await
-            .doing("rescue jobs")?;
-        for row in &rows {
-            let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-            deltas.moved(campaign, JobState::Queued, JobEvent::Rescue, 1)?;
-        }
-        Ok(rows.len())
+        give_back(connection, &lost, JobEvent::Rescue, deltas).await?;
+        Ok(lost.len())
     }
 
     /// Running jobs go back uncertain; how many, and to which campaigns.
@@ -246,55 +210,44 @@ impl Lost {
         deltas: &mut Deltas,
     ) -> Result<(usize, BTreeSet<CampaignId>), LedgerError> {
         let lost = self.which(connection, JobState::Running).await?;
-        let dialect = Dialect::of(connection);
-        let sql = format!(
-            "SELECT id, dispatch, campaign_id, worker, lease_until, action, steps_done FROM jobs
-             WHERE {state} = 'running'
-               AND (lease_until < $2 OR lease_until > $3)
-               AND id IN (SELECT id FROM {each} AS lost)
-             -- What its owner renews just now is not lost.
-             {locking}",
-            state = dialect.of_found("state"),
-            each = dialect.each_id(),
-            locking = dialect.locking_free_ones()
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(lost)
-            .bind(self.now.as_millis())
-            .bind(self.latest.as_millis())
-            .fetch_all(&mut *connection)
-            .await
-            .doing("rescue jobs")?;
         let mut campaigns = BTreeSet::new();
-        for row in &rows {
-            let columns = Columns::of("jobs", row);
-            let job = JobId(columns.get("id")?);
-            let worker: String = columns.get("worker")?;
-            sqlx::query(
-                "UPDATE jobs
-                 SET state = 'pending', worker = '', uncertain = 1, not_before = $2,
-                     reason = 'uncertain', message = 'its worker vanished'
-                 WHERE id = $1 AND state = 'running'",
+        for held in &lost {
+            let row = sqlx::query(
+                "SELECT worker, lease_until, action, steps_done FROM jobs WHERE id = $1",
             )
-            .bind(job.0)
-            .bind(self.now.as_millis())
-            .execute(&mut *connection)
+            .bind(held.job.0)
+            .fetch_one(&mut *connection)
             .await
             .doing("rescue a job")?;
+            let columns = Columns::of("jobs", &row);
+            let worker: String = columns.get("worker")?;
             let progress = progress(&columns)?;
-            let lost = NewAttempt::lost(
+            let attempt = NewAttempt::lost(
                 progress.next().map_or(AttemptStep::Act, Step::attempt),
                 columns.time("lease_until")?.min(self.now),
                 self.now,
                 "the worker vanished; the call may have been made",
             );
-            let dispatch = columns.get("dispatch")?;
-            attempt::insert(connection, &worker, &[(job, dispatch, &lost)]).await?;
-            let campaign = CampaignId(columns.get("campaign_id")?);
-            deltas.moved(campaign, JobState::Running, JobEvent::Rescue, 1)?;
-            campaigns.insert(campaign);
+            sqlx::query(
+                "UPDATE job_rows
+                 SET dispatch = $3, worker = '', uncertain = 1, not_before = $2,
+                     reason = 'uncertain', message = 'its worker vanished'
+                 WHERE id = $1",
+            )
+            .bind(held.job.0)
+            .bind(self.now.as_millis())
+            .bind(held.dispatch)
+            .execute(&mut *connection)
+            .await
+            .doing("rescue a job")?;
+            attempt::insert(connection, &worker, &[(held.job, held.dispatch, &attempt)]).await?;
+            deltas.moved(held.campaign, JobState::Running, JobEvent::Rescue, 1)?;
+            campaigns.insert(held.campaign);
         }
-        Ok((rows.len(), campaigns))
+        let jobs: Vec<i64> = lost.iter().map(|held| held.job.0).collect();
+        places::leave_hand(connection, &jobs).await?;
+        places::become_due(connection, &jobs).await?;
+        Ok((lost.len(), campaigns))
     }
 
     /// What a killed process had begun to cancel.
@@ -345,27 +298,20 @@ pub(crate) async fn recall(
     if jobs.is_empty() {
         return Ok(());
     }
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "UPDATE jobs
-         SET state = 'pending', worker = ''
+    let queued = Dialect::of(connection).is_found_by(&format!(
+        "SELECT held.id
          FROM {each} AS recalls
-         WHERE jobs.id = recalls.id
-           AND jobs.dispatch = recalls.dispatch
-           AND {state} = 'queued'
-         RETURNING jobs.campaign_id",
-        state = dialect.of_found("jobs.state"),
-        each = dialect.each_pair()
-    );
+         -- In this order: what is recalled is little.
+         CROSS JOIN jobs_in_hand AS held
+         WHERE held.id = recalls.id
+           AND held.dispatch = recalls.dispatch
+           AND held.state = 'queued'",
+        each = Dialect::of(connection).each_pair()
+    ));
     let recalls = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(recalls)
-        .fetch_all(&mut *connection)
-        .await
-        .doing("recall jobs")?;
-    for row in &rows {
-        let campaign = CampaignId(Columns::of("jobs", row).get("campaign_id")?);
-        deltas.moved(campaign, JobState::Queued, JobEvent::Recall, 1)?;
-    }
-    Ok(())
+    let queued = places::in_hand(connection, &format!("id {queued}"), Renewed::Too, |query| {
+        query.bind(recalls)
+    })
+    .await?;
+    give_back(connection, &queued, JobEvent::Recall, deltas).await
 }

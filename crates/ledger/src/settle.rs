@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::minutes::Tally;
 use crate::rows::{batch, gathered, pairs};
-use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary};
+use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary, places};
 
 /// What was settled, and what that changes beside the jobs themselves.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub(crate) async fn settle<'a>(
     }
     if !other.is_empty() {
         let mut held = held(connection, worker, &other).await?;
-        update_jobs(connection, &other, now, &held).await?;
+        update_jobs(connection, worker, &other, now, &held).await?;
         for settlement in other {
             // Once only, should it have been said twice.
             if !held.remove(&(settlement.job, settlement.dispatch)) {
@@ -176,9 +176,34 @@ async fn succeed_jobs(
         return Ok(());
     }
     let dialect = Dialect::of(connection);
+    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
+    let place = dialect.place();
+    let held = dialect.is_found_by(&format!(
+        "SELECT held.{place}
+         FROM {each} AS said
+         -- In this order: what was said is little.
+         CROSS JOIN jobs_in_hand AS held
+         WHERE held.id = said.id
+           AND held.dispatch = said.dispatch
+           AND held.state = 'running'
+           AND held.worker = $2",
+        each = dialect.each_pair()
+    ));
+    let sql = format!("DELETE FROM jobs_in_hand WHERE {place} {held}");
+    let left = sqlx::query(AssertSqlSafe(sql))
+        .bind(&said)
+        .bind(worker)
+        .execute(&mut *connection)
+        .await
+        .doing("settle jobs")?;
+    if left.rows_affected() != settlements.len() as u64 {
+        return Err(LedgerError::Contended);
+    }
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE job_rows
          SET state = 'succeeded',
+             dispatch = said.dispatch,
+             worker = $2,
              steps_done = 0,
              attempts = attempts + 1,
              uncertain = 0,
@@ -187,26 +212,17 @@ async fn succeed_jobs(
              message = '',
              finished_at = $3
          FROM {each} AS said
-         WHERE jobs.id = said.id
-           AND jobs.dispatch = said.dispatch
-           AND {state} = 'running'
-           AND jobs.worker = $2",
-        state = dialect.of_found("jobs.state"),
+         WHERE job_rows.id = said.id",
         each = dialect.each_pair()
     );
-    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
-    let updated = sqlx::query(AssertSqlSafe(sql))
+    sqlx::query(AssertSqlSafe(sql))
         .bind(said)
         .bind(worker)
         .bind(now.as_millis())
         .execute(connection)
         .await
         .doing("settle jobs")?;
-    if updated.rows_affected() == settlements.len() as u64 {
-        Ok(())
-    } else {
-        Err(LedgerError::Contended)
-    }
+    Ok(())
 }
 
 /// Those of the settlements whose claim still holds, by job and dispatch.
@@ -219,14 +235,13 @@ async fn held(
     let sql = format!(
         "SELECT {gathered}
          FROM {each} AS said
-         -- In this order: what was said is little, the jobs are many.
-         CROSS JOIN jobs
-         WHERE jobs.id = said.id
-           AND jobs.dispatch = said.dispatch
-           AND {state} = 'running'
-           AND jobs.worker = $2",
-        state = dialect.of_found("jobs.state"),
-        gathered = dialect.gathered("jobs.id, jobs.dispatch"),
+         -- In this order: what was said is little.
+         CROSS JOIN jobs_in_hand AS held
+         WHERE held.id = said.id
+           AND held.dispatch = said.dispatch
+           AND held.state = 'running'
+           AND held.worker = $2",
+        gathered = dialect.gathered("held.id, held.dispatch"),
         each = dialect.each_pair()
     );
     let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
@@ -238,19 +253,32 @@ async fn held(
 
 async fn update_jobs(
     connection: &mut AnyConnection,
+    worker: &str,
     settlements: &[&Settlement],
     now: Timestamp,
     held: &HashSet<(JobId, i64)>,
 ) -> Result<(), LedgerError> {
     let mut rows = Vec::with_capacity(settlements.len());
+    let mut said = HashSet::with_capacity(settlements.len());
+    let mut over = Vec::with_capacity(settlements.len());
+    let (mut due, mut dead) = (Vec::new(), Vec::new());
     for settlement in settlements {
-        if !held.contains(&(settlement.job, settlement.dispatch)) {
+        let is_held = held.contains(&(settlement.job, settlement.dispatch));
+        if !is_held || !said.insert(settlement.job) {
             continue;
         }
+        let job = settlement.job.0;
+        let state = settlement.verdict.state()?;
         let written = settlement.verdict.written(now);
+        over.push(job);
+        match state {
+            JobState::Pending => due.push(job),
+            JobState::Dead => dead.push(job),
+            _ => {}
+        }
         rows.push((
-            settlement.job.0,
-            settlement.verdict.state()?.as_str(),
+            job,
+            state.as_str(),
             written.spent,
             written.uncertain,
             written.not_before,
@@ -258,23 +286,28 @@ async fn update_jobs(
             written.message,
             written.finished_at,
             i64::from(!settlement.attempts.is_empty()),
+            settlement.dispatch,
         ));
     }
+    if rows.is_empty() {
+        return Ok(());
+    }
     let expected = rows.len() as u64;
-    let dialect = Dialect::of(connection);
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE job_rows
          SET state = verdicts.state,
+             dispatch = verdicts.dispatch,
+             worker = $2,
              steps_done = CASE WHEN verdicts.state = 'succeeded'
-                               THEN 0 ELSE jobs.steps_done END,
-             attempts = jobs.attempts + verdicts.spent,
+                               THEN 0 ELSE job_rows.steps_done END,
+             attempts = job_rows.attempts + verdicts.spent,
              uncertain = verdicts.uncertain,
              not_before = verdicts.not_before,
              reason = verdicts.reason,
              finished_at = verdicts.finished_at,
              -- What the last answer was, of a job that was not called this time.
              message = CASE WHEN verdicts.called = 1
-                            THEN verdicts.message ELSE jobs.message END
+                            THEN verdicts.message ELSE job_rows.message END
          FROM (
              SELECT CAST(value->>0 AS BIGINT) AS id,
                     CAST(value->>1 AS TEXT) AS state,
@@ -284,22 +317,23 @@ async fn update_jobs(
                     CAST(value->>5 AS TEXT) AS reason,
                     CAST(value->>6 AS TEXT) AS message,
                     CAST(value->>7 AS BIGINT) AS finished_at,
-                    CAST(value->>8 AS BIGINT) AS called
+                    CAST(value->>8 AS BIGINT) AS called,
+                    CAST(value->>9 AS BIGINT) AS dispatch
              FROM {each}
          ) AS verdicts
-         WHERE jobs.id = verdicts.id
-           AND {state} = 'running'",
-        each = dialect.each(),
-        state = dialect.of_found("jobs.state")
+         WHERE job_rows.id = verdicts.id",
+        each = Dialect::of(connection).each(),
     );
     let updated = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(rows)?)
-        .execute(connection)
+        .bind(worker)
+        .execute(&mut *connection)
         .await
         .doing("settle jobs")?;
-    if updated.rows_affected() == expected {
-        Ok(())
-    } else {
-        Err(LedgerError::Contended)
+    if updated.rows_affected() != expected {
+        return Err(LedgerError::Contended);
     }
+    places::leave_hand(connection, &over).await?;
+    places::become_due(connection, &due).await?;
+    places::become_dead(connection, &dead).await
 }

@@ -102,7 +102,7 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
-        name: "jobs",
+        name: "job_rows",
         columns: &[
             ("id", Number),
             ("campaign_id", Number),
@@ -118,7 +118,6 @@ pub(crate) const TABLES: &[Table] = &[
             ("attempts", Number),
             ("uncertain", Number),
             ("not_before", Number),
-            ("lease_until", Number),
             ("worker", Text),
             ("reason", Text),
             ("message", Text),
@@ -133,6 +132,30 @@ pub(crate) const TABLES: &[Table] = &[
             ("verification", Text),
             ("verified_at", Number),
         ],
+    },
+    Table {
+        name: "due_jobs",
+        columns: &[
+            ("campaign_id", Number),
+            ("not_before", Number),
+            ("id", Number),
+            ("dispatch", Number),
+        ],
+    },
+    Table {
+        name: "jobs_in_hand",
+        columns: &[
+            ("id", Number),
+            ("campaign_id", Number),
+            ("dispatch", Number),
+            ("state", Text),
+            ("worker", Text),
+            ("lease_until", Number),
+        ],
+    },
+    Table {
+        name: "dead_jobs",
+        columns: &[("campaign_id", Number), ("reason", Text), ("id", Number)],
     },
     Table {
         name: "job_keys",

@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
 use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError, Listing, audit, locks};
+use crate::{Ledger, LedgerError, Listing, audit, locks, places};
 
 /// Jobs looked through at once for devices that the inventory does not list.
 const CHUNK: i64 = 5_000;
@@ -292,13 +292,13 @@ impl Pass {
         }
         deltas.write(connection).await?;
         let sql = format!(
-            "UPDATE jobs
+            "UPDATE job_rows
              SET verification = judged.verification, verified_at = $2
              FROM (
                  SELECT CAST(value->>0 AS BIGINT) AS id, CAST(value->>1 AS TEXT) AS verification
                  FROM {}
              ) AS judged
-             WHERE jobs.id = judged.id",
+             WHERE job_rows.id = judged.id",
             Dialect::of(connection).each()
         );
         let expected = judged.len() as u64;
@@ -321,10 +321,11 @@ impl Pass {
 const IS_TAKEN_BACK: &str = "EXISTS (
                  SELECT 1
                  FROM campaigns AS back
-                 JOIN jobs AS taken
-                   ON taken.campaign_id = back.id
-                  AND taken.device_id = jobs.device_id
+                 -- In this order: campaigns are few, the jobs are many.
+                 CROSS JOIN job_rows AS taken
                  WHERE back.rolls_back = jobs.campaign_id
+                   AND taken.campaign_id = back.id
+                   AND taken.device_id = jobs.device_id
                    AND taken.state = 'succeeded'
              )";
 
@@ -333,6 +334,7 @@ async fn reopen_chunk(
     campaign: CampaignId,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
+    let dialect = Dialect::of(connection);
     let mut deltas = Deltas::default();
     let mut reopened = 0;
     for found in Verification::ALL {
@@ -341,30 +343,40 @@ async fn reopen_chunk(
         }
         // Whoever did it once without effect looks first: meanwhile it may have come to one.
         let sql = format!(
-            "UPDATE jobs
-             SET state = 'pending', attempts = 0, not_before = $3, finished_at = NULL,
-                 uncertain = 1, reason = '', message = '',
-                 verification = '', verified_at = NULL
-             WHERE id IN (
-                 SELECT id FROM jobs
+            "SELECT {gathered} FROM (
+                 SELECT id FROM job_rows AS jobs
                  WHERE campaign_id = $1
                    AND verification = $2
                    AND verification <> ''
                    AND NOT {IS_TAKEN_BACK}
                    AND NOT {IS_ELSEWHERE}
                  ORDER BY id
-                 LIMIT $4
-             )"
+                 LIMIT $3
+             ) AS chunk",
+            gathered = dialect.gathered("id")
         );
-        let jobs = sqlx::query(AssertSqlSafe(sql))
+        let query = sqlx::query(AssertSqlSafe(sql))
             .bind(campaign.0)
             .bind(found.as_str())
+            .bind(REOPEN_CHUNK);
+        let chunk: Vec<[i64; 1]> = gathered(query, connection, "look for jobs to requeue").await?;
+        let chunk: Vec<i64> = chunk.into_iter().map(|[id]| id).collect();
+        let sql = format!(
+            "UPDATE job_rows
+             SET state = 'pending', attempts = 0, not_before = $2, finished_at = NULL,
+                 uncertain = 1, reason = '', message = '',
+                 verification = '', verified_at = NULL
+             WHERE id {}",
+            dialect.is_named()
+        );
+        let jobs = sqlx::query(AssertSqlSafe(sql))
+            .bind(batch(&chunk)?)
             .bind(now.as_millis())
-            .bind(REOPEN_CHUNK)
             .execute(&mut *connection)
             .await
             .doing("requeue jobs")?
             .rows_affected();
+        places::become_due(connection, &chunk).await?;
         deltas.moved(campaign, JobState::Succeeded, JobEvent::Reopen, jobs)?;
         let count = i64::try_from(jobs).unwrap_or(i64::MAX);
         deltas.add(campaign, VERIFIED, found.as_str(), -count);

@@ -20,8 +20,9 @@ use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
+use crate::places::Renewed;
 use crate::rows::{batch, gathered};
-use crate::{Ledger, LedgerError, audit, locks};
+use crate::{Ledger, LedgerError, audit, locks, places};
 
 /// Jobs that one transaction changes: over in some tens of milliseconds.
 const CHUNK: usize = 2_000;
@@ -280,23 +281,56 @@ async fn update(
         JobAct::Cancel => "state = 'cancelled', finished_at = $2, worker = ''",
         JobAct::Skip => "state = 'skipped', finished_at = $2, worker = ''",
     };
+    leave_places(connection, jobs).await?;
     let sql = format!(
-        "UPDATE jobs
+        "UPDATE job_rows
          SET {changes}
-         WHERE id IN (SELECT id FROM {each} AS meant)",
-        each = Dialect::of(connection).each_id()
+         WHERE id {}",
+        Dialect::of(connection).is_named()
     );
+    let numbers: Vec<i64> = jobs.iter().map(|(id, ..)| *id).collect();
     let updated = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(jobs.iter().map(|(id, ..)| *id))?)
+        .bind(batch(&numbers)?)
         .bind(order.now.as_millis())
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .doing("act on jobs")?;
-    if updated.rows_affected() == jobs.len() as u64 {
-        Ok(())
-    } else {
-        Err(LedgerError::Contended)
+    if updated.rows_affected() != jobs.len() as u64 {
+        return Err(LedgerError::Contended);
     }
+    match order.act {
+        JobAct::Requeue => places::become_due(connection, &numbers).await,
+        JobAct::Discard | JobAct::Cancel | JobAct::Skip => Ok(()),
+    }
+}
+
+/// Jobs are no longer where they waited or lay.
+async fn leave_places(connection: &mut AnyConnection, jobs: &[Meant]) -> Result<(), LedgerError> {
+    let in_state = |state| {
+        let jobs = jobs.iter();
+        jobs.filter(move |(_, _, is, _)| *is == state)
+    };
+    let queued: Vec<i64> = in_state(JobState::Queued).map(|(id, ..)| *id).collect();
+    if !queued.is_empty() {
+        let named = format!("id {}", Dialect::of(connection).is_named());
+        let queued = batch(queued)?;
+        let queued = places::in_hand(connection, &named, Renewed::Too, |query| query.bind(queued));
+        let queued = queued.await?;
+        places::give_back(connection, &queued).await?;
+    }
+    let mut due: BTreeMap<CampaignId, Vec<i64>> = BTreeMap::new();
+    for (id, campaign, ..) in in_state(JobState::Pending).chain(in_state(JobState::Queued)) {
+        due.entry(CampaignId(*campaign)).or_default().push(*id);
+    }
+    for (campaign, jobs) in due {
+        places::leave_due(connection, campaign, &jobs).await?;
+    }
+    let mut dead: BTreeMap<(CampaignId, &str), Vec<i64>> = BTreeMap::new();
+    for (id, campaign, _, reason) in in_state(JobState::Dead) {
+        let of_reason = dead.entry((CampaignId(*campaign), reason));
+        of_reason.or_default().push(*id);
+    }
+    places::leave_dead(connection, &dead).await
 }
 
 /// A campaign that has jobs to be done again has not ended.

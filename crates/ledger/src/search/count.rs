@@ -239,7 +239,7 @@ async fn last_of(
     // One by one, each at the end of an index.
     let sql = format!(
         "SELECT CAST(COALESCE(MAX(last), 0) AS BIGINT) FROM (
-             SELECT (SELECT MAX(jobs.id) FROM jobs WHERE jobs.campaign_id = campaigns.id) AS last
+             SELECT (SELECT MAX(id) FROM job_rows WHERE campaign_id = campaigns.id) AS last
              FROM campaigns
              WHERE campaigns.id IN {campaigns}
          ) AS ends"

@@ -203,10 +203,10 @@ impl Key {
             JobSort::Serial => {
                 let row = sqlx::query(
                     "SELECT job_keys.serial
-                     FROM jobs
-                     JOIN job_keys ON job_keys.campaign_id = jobs.campaign_id
-                                  AND job_keys.job_id = jobs.id
-                     WHERE jobs.id = $1",
+                     FROM job_rows
+                     JOIN job_keys ON job_keys.campaign_id = job_rows.campaign_id
+                                  AND job_keys.job_id = job_rows.id
+                     WHERE job_rows.id = $1",
                 )
                 .bind(cursor.job.0)
                 .fetch_optional(connection)

@@ -76,12 +76,12 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
     let within = list(resolved.campaigns.iter().map(|campaign| campaign.0));
     match few {
         Few::Job(job) => format!(
-            "SELECT id AS job_id, campaign_id FROM jobs
+            "SELECT id AS job_id, campaign_id FROM job_rows
              WHERE id = {} AND campaign_id IN {within}",
             values.number(job.0)
         ),
         Few::Device(device) => format!(
-            "SELECT id AS job_id, campaign_id FROM jobs
+            "SELECT id AS job_id, campaign_id FROM job_rows
              WHERE campaign_id IN {within} AND device_id = {}",
             values.text(device)
         ),
@@ -89,7 +89,7 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
             let text = values.text(name);
             let mut each = vec![
                 format!(
-                    "SELECT id AS job_id, campaign_id FROM jobs
+                    "SELECT id AS job_id, campaign_id FROM job_rows
                      WHERE campaign_id IN {within} AND device_id = {text}"
                 ),
                 format!(
@@ -103,7 +103,7 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
             ];
             if let Some(number) = number(name) {
                 each.push(format!(
-                    "SELECT id AS job_id, campaign_id FROM jobs
+                    "SELECT id AS job_id, campaign_id FROM job_rows
                      WHERE id = {} AND campaign_id IN {within}",
                     values.number(number)
                 ));
@@ -116,9 +116,8 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
             format!("SELECT * FROM ({}) AS named", each.join(" UNION "))
         }
         Few::InFlight => format!(
-            // `+` keeps SQLite from walking all jobs of a campaign: those in flight are few.
             "SELECT id AS job_id, campaign_id FROM jobs_in_hand
-             WHERE +campaign_id IN {within}"
+             WHERE campaign_id IN {within}"
         ),
         Few::Texts(column, texts) => {
             let texts: Vec<String> = texts.iter().map(|text| values.text(text)).collect();

@@ -34,7 +34,7 @@ pub(crate) async fn insert(
              campaign_id, job_id, serial, user_principal_name, user_domain, group_tag, model
          )
          SELECT $2,
-                jobs.id,
+                job_rows.id,
                 CAST(value->>1 AS TEXT),
                 CAST(value->>2 AS TEXT),
                 CAST(value->>3 AS TEXT),
@@ -42,8 +42,8 @@ pub(crate) async fn insert(
                 CAST(value->>5 AS TEXT)
          FROM {each} AS enqueued
          -- In this order: what is enqueued is little, the jobs are many.
-         CROSS JOIN jobs
-         WHERE jobs.id = CAST(value->>0 AS BIGINT)",
+         CROSS JOIN job_rows
+         WHERE job_rows.id = CAST(value->>0 AS BIGINT)",
         each = Dialect::of(connection).each()
     );
     sqlx::query(AssertSqlSafe(sql))

@@ -215,7 +215,7 @@ fn led_along(walk: &Walk, values: &mut Values) -> (&'static str, String, Carried
             let meant = format!("{of} AND {column} = {}", values.text(text));
             ("job_keys", meant, Carried::Ids)
         }
-        Walk::Pending(campaign) => ("pending_jobs", of(*campaign), Carried::Ids),
+        Walk::Pending(campaign) => ("due_jobs", of(*campaign), Carried::Ids),
         Walk::Dead(campaign, reason) => {
             let of = of(*campaign);
             let meant = format!("{of} AND reason = {}", values.text(reason.as_str()));
@@ -226,9 +226,9 @@ fn led_along(walk: &Walk, values: &mut Values) -> (&'static str, String, Carried
             let said = values.text(said.as_str());
             // In these words, which are the index's.
             let meant = format!("verification <> '' AND {of} AND verification = {said}");
-            ("jobs", meant, Carried::Ids)
+            ("job_rows", meant, Carried::Ids)
         }
-        Walk::Everything => ("jobs", "TRUE".to_owned(), Carried::Ids),
+        Walk::Everything => ("job_rows", "TRUE".to_owned(), Carried::Ids),
     }
 }
 

@@ -98,7 +98,7 @@ async fn a_copy_has_everything_and_goes_on_to_the_campaigns_end(database: Databa
     let target = place.open().await;
     let copied = bench.ledger.copy_to(&target, false, START).await.unwrap();
     let rows = |name: &str| copied.iter().find(|one| one.table == name).unwrap().rows;
-    assert_eq!((rows("jobs"), rows("attempts")), (JOBS as i64, 9));
+    assert_eq!((rows("job_rows"), rows("attempts")), (JOBS as i64, 9));
     assert_eq!(seen(&target).await, before);
     assert!(target.check().await.unwrap().is_sound());
 

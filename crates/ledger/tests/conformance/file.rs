@@ -1,9 +1,6 @@
 //! The ledger as a file.
 
-use repilot_domain::{JobId, JobState};
 use repilot_ledger::{Ledger, LedgerError, LedgerLocation};
-use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use crate::bench::{Bench, Database};
 
@@ -22,65 +19,6 @@ async fn what_is_committed_is_there_after_reopening() {
             .pending,
         2
     );
-}
-
-/// A ledger as the first version left it: a job that succeeded and one that waits.
-const OF_THE_FIRST_VERSION: &str = "
-    INSERT INTO campaigns (id, name, tenant, action, status, created_at, enqueued_at)
-    VALUES (1, 'spring', 'contoso', 'unassign', 'active', 1, 1);
-    INSERT INTO counters (campaign_id, name, value) VALUES (1, 'succeeded', 1), (1, 'pending', 1);
-    INSERT INTO jobs (
-        id, campaign_id, device_id, serial, group_tag, model, user_principal_name,
-        addressable_user_name, line, state, dispatch, attempts, not_before, worker,
-        last_status, last_request_id, created_at, finished_at
-    )
-    VALUES (1, 1, 'd-1', 'PF1', '', '', 'ada@contoso.com', 'Ada', 2, 'succeeded', 1, 1, 0, 'w',
-            204, 'r-1', 1, 5),
-           (2, 1, 'd-2', 'PF2', '', '', '', '', 3, 'pending', 0, 0, 0, '', NULL, NULL, 1, NULL);
-    INSERT INTO attempts (
-        job_id, dispatch, step, outcome, worker, started_at, finished_at, status, request_id
-    )
-    VALUES (1, 1, 'act', 'succeeded', 'w', 4, 5, 204, 'r-1');
-    UPDATE sequences SET next = 3 WHERE name = 'job';
-";
-
-#[tokio::test]
-async fn a_ledger_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!(
-        "sqlite://{}?mode=rwc",
-        folder.path().join("ledger.db").display()
-    );
-    sqlx::any::install_default_drivers();
-    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
-    let first = Migration::new(
-        1,
-        "ledger".into(),
-        MigrationType::Simple,
-        include_str!("../../../../migrations/0001_ledger.sql").into_sql_str(),
-        false,
-    );
-    Migrator::with_migrations(vec![first])
-        .run(&pool)
-        .await
-        .unwrap();
-    sqlx::raw_sql(OF_THE_FIRST_VERSION)
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
-    let location = folder.path().join("ledger.db");
-    let location = LedgerLocation::parse(location.to_str().unwrap()).unwrap();
-    let ledger = Ledger::open(&location).await.unwrap();
-    let (done, campaign) = ledger.job(JobId(1)).await.unwrap().unwrap();
-    assert_eq!(campaign, "spring");
-    assert_eq!(done.user_principal_name, "ada@contoso.com");
-    assert_eq!(done.last_status, Some(204));
-    assert_eq!(done.last_request_id.as_deref(), Some("r-1"));
-    let (waiting, _) = ledger.job(JobId(2)).await.unwrap().unwrap();
-    assert_eq!(waiting.state, JobState::Pending);
-    let attempts = ledger.attempts(JobId(1)).await.unwrap();
-    assert_eq!(attempts.len(), 1);
 }
 
 #[tokio::test]

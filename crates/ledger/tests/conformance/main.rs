@@ -24,6 +24,7 @@ mod file;
 mod integrity;
 mod leases;
 mod listings;
+mod migrations;
 mod notify_cursors;
 #[cfg(unix)]
 mod outages;

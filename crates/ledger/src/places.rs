@@ -1,0 +1,264 @@
+//! Where jobs stand while they wait, are in hand, or are dead.
+//!
+//! `job_rows` keeps what a job is, and its state while nobody has it. One that is dispatched stays
+//! `pending` there: who has it, and how far that is, stands in `jobs_in_hand` until it is back or
+//! over, so that a drain writes each job's wide row once. `due_jobs` are those that are pending and
+//! that nobody has; `dead_jobs` are the dead letters. Whoever changes a job's state keeps these along
+//! in the same transaction, which has locked its campaign. Whoever reads asks the view `jobs`, which
+//! is all of it in one.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::{CampaignId, JobId, Timestamp};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::LedgerError;
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{batch, gathered, pairs};
+
+/// A job in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InHand {
+    pub(crate) job: JobId,
+    pub(crate) campaign: CampaignId,
+    /// Under this number.
+    pub(crate) dispatch: i64,
+}
+
+/// What becomes of those whose lease is being renewed just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Renewed {
+    /// They are waited for.
+    Too,
+    /// They are left out: their owner lives.
+    Not,
+}
+
+/// A job that is due: its number, the number of its next dispatch, and when it is due.
+pub(crate) type Due = (i64, i64, i64);
+
+/// How many jobs a change befell that was meant for so many: all of them, or somebody came first.
+fn all_of(changed: u64, meant: usize) -> Result<(), LedgerError> {
+    if changed == meant as u64 {
+        Ok(())
+    } else {
+        Err(LedgerError::Contended)
+    }
+}
+
+/// A statement over jobs by their numbers, which are its first parameter.
+async fn change(
+    connection: &mut AnyConnection,
+    sql: String,
+    jobs: &[i64],
+    campaign: Option<CampaignId>,
+    doing: &'static str,
+) -> Result<u64, LedgerError> {
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?);
+    if let Some(campaign) = campaign {
+        query = query.bind(campaign.0);
+    }
+    let done = query.execute(connection).await.doing(doing)?;
+    Ok(done.rows_affected())
+}
+
+/// The jobs in hand for which a condition holds; nobody else changes them until this transaction
+/// ends.
+pub(crate) async fn in_hand(
+    connection: &mut AnyConnection,
+    condition: &str,
+    renewed: Renewed,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<Vec<InHand>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {gathered} FROM (
+             SELECT id, campaign_id, dispatch FROM jobs_in_hand
+             WHERE {condition}
+             {locking}
+         ) AS held",
+        gathered = dialect.gathered("id, campaign_id, dispatch"),
+        locking = match renewed {
+            Renewed::Too => dialect.locking(),
+            Renewed::Not => dialect.locking_free_ones(),
+        },
+    );
+    let query = bind(sqlx::query(AssertSqlSafe(sql)));
+    let held: Vec<(i64, i64, i64)> = gathered(query, connection, "look for jobs in hand").await?;
+    let held = held.into_iter().map(|(job, campaign, dispatch)| InHand {
+        job: JobId(job),
+        campaign: CampaignId(campaign),
+        dispatch,
+    });
+    Ok(held.collect())
+}
+
+/// The jobs of a campaign that are due first, in their order, no longer are: these.
+pub(crate) async fn leave_due_first(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    due: &[Due],
+) -> Result<(), LedgerError> {
+    let Some((not_before, job)) = due.iter().map(|(job, _, at)| (*at, *job)).max() else {
+        return Ok(());
+    };
+    let left = sqlx::query(
+        "DELETE FROM due_jobs
+         WHERE campaign_id = $1 AND (not_before, id) <= ($2, $3)",
+    )
+    .bind(campaign.0)
+    .bind(not_before)
+    .bind(job)
+    .execute(connection)
+    .await
+    .doing("take due jobs")?;
+    all_of(left.rows_affected(), due.len())
+}
+
+/// Jobs of a campaign that were due are queued for a worker, each under its next number.
+pub(crate) async fn enter_hand(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    due: &[Due],
+    worker: &str,
+    lease_until: Timestamp,
+) -> Result<(), LedgerError> {
+    let sql = format!(
+        "INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until)
+         SELECT id, $2, dispatch, 'queued', $3, $4 FROM {} AS due",
+        Dialect::of(connection).each_pair()
+    );
+    let due = pairs(
+        due.iter()
+            .map(|(job, dispatch, _)| (JobId(*job), *dispatch)),
+    )?;
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(due)
+        .bind(campaign.0)
+        .bind(worker)
+        .bind(lease_until.as_millis())
+        .execute(connection)
+        .await
+        .doing("dispatch jobs")?;
+    Ok(())
+}
+
+/// Puts jobs that are queued back among those that are due, as if they had never left.
+pub(crate) async fn give_back(
+    connection: &mut AnyConnection,
+    held: &[InHand],
+) -> Result<(), LedgerError> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE job_rows
+         SET dispatch = held.dispatch, worker = ''
+         FROM {} AS held
+         WHERE job_rows.id = held.id",
+        Dialect::of(connection).each_pair()
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(pairs(held.iter().map(|held| (held.job, held.dispatch)))?)
+        .execute(&mut *connection)
+        .await
+        .doing("give jobs back")?;
+    let jobs: Vec<i64> = held.iter().map(|held| held.job.0).collect();
+    leave_hand(connection, &jobs).await?;
+    become_due(connection, &jobs).await
+}
+
+/// Jobs are in hand no more.
+pub(crate) async fn leave_hand(
+    connection: &mut AnyConnection,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "DELETE FROM jobs_in_hand WHERE id {}",
+        Dialect::of(connection).is_named()
+    );
+    let left = change(connection, sql, jobs, None, "give jobs back").await?;
+    all_of(left, jobs.len())
+}
+
+/// Jobs whose rows are pending, and that nobody has, are due at the time that their rows say.
+pub(crate) async fn become_due(
+    connection: &mut AnyConnection,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO due_jobs (campaign_id, not_before, id, dispatch)
+         SELECT campaign_id, not_before, id, dispatch FROM job_rows
+         WHERE id {}",
+        Dialect::of(connection).is_named()
+    );
+    let due = change(connection, sql, jobs, None, "make jobs due").await?;
+    all_of(due, jobs.len())
+}
+
+/// Jobs of a campaign are no longer due.
+pub(crate) async fn leave_due(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "DELETE FROM due_jobs WHERE {}",
+        Dialect::of(connection).named_rows("due_jobs", "campaign_id = $2")
+    );
+    let left = change(connection, sql, jobs, Some(campaign), "take due jobs").await?;
+    all_of(left, jobs.len())
+}
+
+/// Jobs whose rows are dead are dead letters.
+pub(crate) async fn become_dead(
+    connection: &mut AnyConnection,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO dead_jobs (campaign_id, reason, id)
+         SELECT campaign_id, reason, id FROM job_rows
+         WHERE id {}",
+        Dialect::of(connection).is_named()
+    );
+    let dead = change(connection, sql, jobs, None, "bury jobs").await?;
+    all_of(dead, jobs.len())
+}
+
+/// Jobs, by campaign and reason, are dead letters no longer.
+pub(crate) async fn leave_dead(
+    connection: &mut AnyConnection,
+    dead: &BTreeMap<(CampaignId, &str), Vec<i64>>,
+) -> Result<(), LedgerError> {
+    let of_reason = "campaign_id = $2 AND reason = $3";
+    let sql = format!(
+        "DELETE FROM dead_jobs WHERE {}",
+        Dialect::of(connection).named_rows("dead_jobs", of_reason)
+    );
+    for ((campaign, reason), jobs) in dead {
+        let left = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(batch(jobs)?)
+            .bind(campaign.0)
+            .bind(*reason)
+            .execute(&mut *connection)
+            .await
+            .doing("take dead letters")?;
+        all_of(left.rows_affected(), jobs.len())?;
+    }
+    Ok(())
+}
