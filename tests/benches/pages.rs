@@ -1,7 +1,8 @@
 //! The dashboard over a large campaign while it drains: how long each page and each answer of the API
 //! takes, and what twenty open pages cost the drain.
 //!
-//! `cargo bench -p e2e --bench pages [-- JOBS ROUNDS SECONDS]`. A list of JOBS devices is enqueued and
+//! `cargo bench -p e2e --bench pages [-- JOBS ROUNDS SECONDS [shared]]`, with `shared` over PostgreSQL and
+//! Redis of the benchmark's own. A list of JOBS devices is enqueued and
 //! drained by a worker of its own, unthrottled, against a simulated Graph in a process of its own; on
 //! the same machine, which has all of it to carry. The drain is timed by the simulated Graph, over
 //! stretches of SECONDS, in turns without and with twenty pages that are open (each a stream of
@@ -17,6 +18,7 @@ use e2e::{Server, ended};
 use reqwest::Client;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::Value;
+use servers::{Postgres, Redis};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -90,7 +92,8 @@ async fn main() {
         .collect();
     let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
     let (jobs, rounds, seconds) = (number(0, 1_000_000), number(1, 100), number(2, 8));
-    let bench = Bench::new(jobs).await;
+    let is_shared = std::env::args().any(|word| word == "shared");
+    let bench = Bench::new(jobs, is_shared).await;
     println!("{jobs} jobs enqueued\n");
     let worker = bench.start(&["worker"], 100_000_000);
     bench.has_begun().await;
@@ -112,27 +115,56 @@ async fn main() {
 struct Bench {
     server: Server,
     folder: tempfile::TempDir,
+    shared: Option<Shared>,
+}
+
+/// What several machines share.
+struct Shared {
+    ledger: String,
+    _postgres: Postgres,
+    redis: Redis,
+}
+
+impl Shared {
+    fn start() -> Self {
+        let postgres = Postgres::start();
+        Self {
+            ledger: postgres.create_database(),
+            _postgres: postgres,
+            redis: Redis::start(),
+        }
+    }
 }
 
 impl Bench {
-    async fn new(jobs: usize) -> Self {
+    async fn new(jobs: usize, is_shared: bool) -> Self {
         let server = Server::start(PROGRAM, jobs, Duration::ZERO).await;
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("devices.txt");
         std::fs::write(&list, server.ids().await.join("\n")).unwrap();
-        let bench = Self { server, folder };
+        let bench = Self {
+            server,
+            folder,
+            shared: is_shared.then(Shared::start),
+        };
         let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
         ended(bench.start(&enqueue, 100_000_000)).await.expect(0);
         bench
     }
 
     fn start(&self, arguments: &[&str], writes: u32) -> Child {
-        Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        match &self.shared {
+            None => command.env("REPILOT_LEDGER__URL", self.folder.path().join("ledger.db")),
+            Some(shared) => command
+                .env("REPILOT_LEDGER__URL", &shared.ledger)
+                .env("REPILOT_REDIS__URL", shared.redis.url()),
+        };
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("REPILOT_GRAPH__ROOT", &self.server.url)
             .env("REPILOT_GRAPH__TOKEN", "simulated")
-            .env("REPILOT_LEDGER__URL", self.folder.path().join("ledger.db"))
             .env("REPILOT_THROTTLE__WRITES", writes.to_string())
             .env("REPILOT_THROTTLE__READS", "100000000")
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
