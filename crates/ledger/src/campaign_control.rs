@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::places::Renewed;
 use crate::rows::{Columns, batch, gathered, storable};
-use crate::{Campaign, Ledger, LedgerError, audit, breaker, locks, places};
+use crate::{Campaign, Ledger, LedgerError, audit, breaker, locks, places, rescue};
 
 /// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
 const CANCEL_CHUNK: i64 = 10_000;
@@ -291,10 +291,8 @@ pub(crate) async fn recall_queued(
         query.bind(campaign.0)
     });
     let queued = queued.await?;
-    places::give_back(connection, &queued).await?;
     let mut deltas = Deltas::default();
-    let count = queued.len() as u64;
-    deltas.moved(campaign, JobState::Queued, JobEvent::Recall, count)?;
+    rescue::give_back(connection, &queued, JobEvent::Recall, &mut deltas).await?;
     deltas.write(connection).await
 }
 
@@ -369,13 +367,8 @@ async fn cancel_jobs(
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(due)?)
-        .bind(now.as_millis())
-        .execute(connection)
-        .await
-        .doing("cancel jobs")?;
-    Ok(())
+    let now = now.as_millis();
+    places::change(connection, sql, due, "cancel jobs", |query| query.bind(now)).await
 }
 
 /// How many of a campaign's jobs are not terminal.

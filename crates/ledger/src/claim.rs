@@ -9,9 +9,8 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
-use crate::error::QueryContext as _;
-use crate::rows::{batch, gathered, pairs};
-use crate::{LedgerError, QueuedJob};
+use crate::rows::{gathered, pairs};
+use crate::{LedgerError, QueuedJob, places};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
@@ -141,25 +140,15 @@ async fn mark_claimed(
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<(), LedgerError> {
-    if claimable.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "UPDATE jobs_in_hand
          SET state = 'running', worker = $2, lease_until = $3
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let claimed = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(claimable.iter().map(|row| row.0))?)
-        .bind(worker)
-        .bind(lease_until.as_millis())
-        .execute(connection)
-        .await
-        .doing("claim jobs")?;
-    if claimed.rows_affected() == claimable.len() as u64 {
-        Ok(())
-    } else {
-        Err(LedgerError::Contended)
-    }
+    let jobs: Vec<i64> = claimable.iter().map(|row| row.0).collect();
+    places::change(connection, sql, &jobs, "claim jobs", |query| {
+        query.bind(worker.to_owned()).bind(lease_until.as_millis())
+    })
+    .await
 }

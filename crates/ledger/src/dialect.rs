@@ -231,17 +231,6 @@ impl Dialect {
         }
     }
 
-    /// A column in a condition on rows that are found by their id.
-    ///
-    /// PostgreSQL may not find the rows by the condition instead, however few of them it believes
-    /// there to be.
-    pub(crate) fn of_found(self, column: &str) -> String {
-        match self {
-            Self::Sqlite => column.to_owned(),
-            Self::Postgres => format!("({column} || '')"),
-        }
-    }
-
     /// Ends a query whose rows nobody else may change until this transaction ends. `SQLite` has one
     /// writer: nobody else is there.
     pub(crate) const fn locking(self) -> &'static str {

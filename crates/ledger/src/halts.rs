@@ -27,10 +27,7 @@ pub(crate) async fn of(
     connection: &mut AnyConnection,
     campaigns: BTreeSet<CampaignId>,
 ) -> Result<Vec<CampaignId>, LedgerError> {
-    let condition = format!(
-        "id IN (SELECT id FROM {} AS named)",
-        Dialect::of(connection).each_id()
-    );
+    let condition = format!("id {}", Dialect::of(connection).is_named());
     let named = batch(campaigns.iter().map(|campaign| campaign.0))?;
     let rows = locks::campaign_rows_where(connection, "id, status", &condition, |query| {
         query.bind(named)

@@ -48,8 +48,8 @@ pub(crate) async fn campaigns_of(
         return Ok(());
     }
     let condition = format!(
-        "id IN (SELECT campaign_id FROM job_rows WHERE id IN (SELECT id FROM {} AS named))",
-        Dialect::of(connection).each_id()
+        "id IN (SELECT campaign_id FROM job_rows WHERE id {})",
+        Dialect::of(connection).is_named()
     );
     let jobs = batch(jobs.into_iter().map(|job| job.0))?;
     campaigns_where(connection, &condition, |query| query.bind(jobs)).await?;

@@ -40,29 +40,30 @@ pub(crate) enum Renewed {
 /// A job that is due: its number, the number of its next dispatch, and when it is due.
 pub(crate) type Due = (i64, i64, i64);
 
-/// How many jobs a change befell that was meant for so many: all of them, or somebody came first.
-fn all_of(changed: u64, meant: usize) -> Result<(), LedgerError> {
+/// Runs a statement over jobs by their numbers, which are its first parameter; `bind` adds the
+/// others. It befalls all of them, or somebody came first.
+pub(crate) async fn change(
+    connection: &mut AnyConnection,
+    sql: String,
+    jobs: &[i64],
+    doing: &'static str,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<(), LedgerError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let query = bind(sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?));
+    let done = query.execute(connection).await.doing(doing)?;
+    all_of(done.rows_affected(), jobs.len())
+}
+
+/// A change befell as many jobs as it was meant for, or somebody came first.
+pub(crate) fn all_of(changed: u64, meant: usize) -> Result<(), LedgerError> {
     if changed == meant as u64 {
         Ok(())
     } else {
         Err(LedgerError::Contended)
     }
-}
-
-/// A statement over jobs by their numbers, which are its first parameter.
-async fn change(
-    connection: &mut AnyConnection,
-    sql: String,
-    jobs: &[i64],
-    campaign: Option<CampaignId>,
-    doing: &'static str,
-) -> Result<u64, LedgerError> {
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?);
-    if let Some(campaign) = campaign {
-        query = query.bind(campaign.0);
-    }
-    let done = query.execute(connection).await.doing(doing)?;
-    Ok(done.rows_affected())
 }
 
 /// The jobs in hand for which a condition holds; nobody else changes them until this transaction
@@ -176,15 +177,11 @@ pub(crate) async fn leave_hand(
     connection: &mut AnyConnection,
     jobs: &[i64],
 ) -> Result<(), LedgerError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "DELETE FROM jobs_in_hand WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let left = change(connection, sql, jobs, None, "give jobs back").await?;
-    all_of(left, jobs.len())
+    change(connection, sql, jobs, "give jobs back", |query| query).await
 }
 
 /// Jobs whose rows are pending, and that nobody has, are due at the time that their rows say.
@@ -192,17 +189,13 @@ pub(crate) async fn become_due(
     connection: &mut AnyConnection,
     jobs: &[i64],
 ) -> Result<(), LedgerError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "INSERT INTO due_jobs (campaign_id, not_before, id, dispatch)
          SELECT campaign_id, not_before, id, dispatch FROM job_rows
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let due = change(connection, sql, jobs, None, "make jobs due").await?;
-    all_of(due, jobs.len())
+    change(connection, sql, jobs, "make jobs due", |query| query).await
 }
 
 /// Jobs of a campaign are no longer due.
@@ -211,15 +204,14 @@ pub(crate) async fn leave_due(
     campaign: CampaignId,
     jobs: &[i64],
 ) -> Result<(), LedgerError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "DELETE FROM due_jobs WHERE {}",
         Dialect::of(connection).named_rows("due_jobs", "campaign_id = $2")
     );
-    let left = change(connection, sql, jobs, Some(campaign), "take due jobs").await?;
-    all_of(left, jobs.len())
+    change(connection, sql, jobs, "take due jobs", |query| {
+        query.bind(campaign.0)
+    })
+    .await
 }
 
 /// Jobs whose rows are dead are dead letters.
@@ -227,38 +219,53 @@ pub(crate) async fn become_dead(
     connection: &mut AnyConnection,
     jobs: &[i64],
 ) -> Result<(), LedgerError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
     let sql = format!(
         "INSERT INTO dead_jobs (campaign_id, reason, id)
          SELECT campaign_id, reason, id FROM job_rows
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let dead = change(connection, sql, jobs, None, "bury jobs").await?;
-    all_of(dead, jobs.len())
+    change(connection, sql, jobs, "bury jobs", |query| query).await
 }
 
-/// Jobs, by campaign and reason, are dead letters no longer.
-pub(crate) async fn leave_dead(
+/// Jobs, each with its campaign and its reason, are dead letters no longer.
+pub(crate) async fn leave_dead<'a>(
     connection: &mut AnyConnection,
-    dead: &BTreeMap<(CampaignId, &str), Vec<i64>>,
+    dead: impl IntoIterator<Item = (i64, CampaignId, &'a str)>,
 ) -> Result<(), LedgerError> {
+    let mut by_place: BTreeMap<(CampaignId, &str), Vec<i64>> = BTreeMap::new();
+    for (job, campaign, reason) in dead {
+        by_place.entry((campaign, reason)).or_default().push(job);
+    }
     let of_reason = "campaign_id = $2 AND reason = $3";
     let sql = format!(
         "DELETE FROM dead_jobs WHERE {}",
         Dialect::of(connection).named_rows("dead_jobs", of_reason)
     );
-    for ((campaign, reason), jobs) in dead {
-        let left = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(batch(jobs)?)
-            .bind(campaign.0)
-            .bind(*reason)
-            .execute(&mut *connection)
-            .await
-            .doing("take dead letters")?;
-        all_of(left.rows_affected(), jobs.len())?;
+    for ((campaign, reason), jobs) in by_place {
+        change(
+            connection,
+            sql.clone(),
+            &jobs,
+            "take dead letters",
+            |query| query.bind(campaign.0).bind(reason.to_owned()),
+        )
+        .await?;
     }
     Ok(())
+}
+
+/// The claims that hold of those that a worker names: begins behind the columns of `held` that are
+/// asked for. Takes [`pairs`] and the worker.
+pub(crate) fn held_of(dialect: Dialect) -> String {
+    format!(
+        "FROM {each} AS said
+         -- In this order: what was said is little.
+         CROSS JOIN jobs_in_hand AS held
+         WHERE held.id = said.id
+           AND held.dispatch = said.dispatch
+           AND held.state = 'running'
+           AND held.worker = $2",
+        each = dialect.each_pair()
+    )
 }

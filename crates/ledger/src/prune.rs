@@ -4,8 +4,6 @@
 //! It goes in chunks, each with the campaign's lock, and may be broken off: a campaign is marked
 //! before its first job goes, and one that is marked takes nothing back and nothing new.
 
-use std::collections::BTreeMap;
-
 use repilot_domain::{Actor, AuditEvent, CampaignId, JobState, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -203,21 +201,19 @@ async fn forget_chunk(
     if jobs.is_empty() {
         return Ok(0);
     }
-    let mut dead: BTreeMap<(CampaignId, &str), Vec<i64>> = BTreeMap::new();
-    for (job, _, reason) in jobs.iter().filter(|(_, state, _)| *state == JobState::Dead) {
-        dead.entry((campaign, reason)).or_default().push(*job);
-    }
-    places::leave_dead(connection, &dead).await?;
+    let dead = jobs.iter().filter(|(_, state, _)| *state == JobState::Dead);
+    let dead = dead.map(|(job, _, reason)| (*job, campaign, reason.as_str()));
+    places::leave_dead(connection, dead).await?;
     let chunk = batch(jobs.iter().map(|(job, ..)| job))?;
-    let each = dialect.each_id();
+    let named = dialect.is_named();
     // What refers to a job goes before it.
     for sql in [
-        format!("DELETE FROM attempts WHERE job_id IN (SELECT id FROM {each} AS chunk)"),
+        format!("DELETE FROM attempts WHERE job_id {named}"),
         format!(
             "DELETE FROM job_keys
-             WHERE campaign_id = {campaign} AND job_id IN (SELECT id FROM {each} AS chunk)"
+             WHERE campaign_id = {campaign} AND job_id {named}"
         ),
-        format!("DELETE FROM job_rows WHERE id IN (SELECT id FROM {each} AS chunk)"),
+        format!("DELETE FROM job_rows WHERE id {named}"),
     ] {
         sqlx::query(AssertSqlSafe(sql))
             .bind(&chunk)

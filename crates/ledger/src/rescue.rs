@@ -130,8 +130,8 @@ impl Ledger {
         let condition = format!(
             "state = 'queued'
                AND worker = $2
-               AND campaign_id IN (SELECT id FROM {} AS locked)",
-            Dialect::of(&transaction).each_id()
+               AND campaign_id {}",
+            Dialect::of(&transaction).is_named()
         );
         let locked = batch(locked.iter().map(|campaign| campaign.0))?;
         let queued = places::in_hand(&mut transaction, &condition, Renewed::Too, |query| {
@@ -147,7 +147,7 @@ impl Ledger {
 }
 
 /// Puts queued jobs back, and counts them.
-async fn give_back(
+pub(crate) async fn give_back(
     connection: &mut AnyConnection,
     queued: &[InHand],
     event: JobEvent,
@@ -179,8 +179,8 @@ impl Lost {
         let condition = format!(
             "state = $4
                AND (lease_until < $2 OR lease_until > $3)
-               AND campaign_id IN (SELECT id FROM {} AS locked)",
-            Dialect::of(connection).each_id()
+               AND campaign_id {}",
+            Dialect::of(connection).is_named()
         );
         places::in_hand(connection, &condition, Renewed::Not, |query| {
             query
@@ -260,8 +260,8 @@ impl Lost {
             "SELECT id FROM campaigns
              WHERE ended_at IS NULL
                AND status = 'cancelled'
-               AND id IN (SELECT id FROM {} AS locked)",
-            Dialect::of(connection).each_id()
+               AND id {}",
+            Dialect::of(connection).is_named()
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(&self.campaigns)

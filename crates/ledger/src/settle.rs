@@ -68,12 +68,10 @@ pub(crate) async fn settle<'a>(
     }
     if !other.is_empty() {
         let mut held = held(connection, worker, &other).await?;
-        update_jobs(connection, worker, &other, now, &held).await?;
+        // Once only, should it have been said twice.
+        other.retain(|said| held.remove(&(said.job, said.dispatch)));
+        update_jobs(connection, worker, &other, now).await?;
         for settlement in other {
-            // Once only, should it have been said twice.
-            if !held.remove(&(settlement.job, settlement.dispatch)) {
-                continue;
-            }
             settled.note(settlement, deltas)?;
             if let Verdict::Retry {
                 pause: Some(reason),
@@ -178,17 +176,8 @@ async fn succeed_jobs(
     let dialect = Dialect::of(connection);
     let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let place = dialect.place();
-    let held = dialect.is_found_by(&format!(
-        "SELECT held.{place}
-         FROM {each} AS said
-         -- In this order: what was said is little.
-         CROSS JOIN jobs_in_hand AS held
-         WHERE held.id = said.id
-           AND held.dispatch = said.dispatch
-           AND held.state = 'running'
-           AND held.worker = $2",
-        each = dialect.each_pair()
-    ));
+    let held = places::held_of(dialect);
+    let held = dialect.is_found_by(&format!("SELECT held.{place} {held}"));
     let sql = format!("DELETE FROM jobs_in_hand WHERE {place} {held}");
     let left = sqlx::query(AssertSqlSafe(sql))
         .bind(&said)
@@ -196,9 +185,7 @@ async fn succeed_jobs(
         .execute(&mut *connection)
         .await
         .doing("settle jobs")?;
-    if left.rows_affected() != settlements.len() as u64 {
-        return Err(LedgerError::Contended);
-    }
+    places::all_of(left.rows_affected(), settlements.len())?;
     let sql = format!(
         "UPDATE job_rows
          SET state = 'succeeded',
@@ -233,16 +220,9 @@ async fn held(
 ) -> Result<HashSet<(JobId, i64)>, LedgerError> {
     let dialect = Dialect::of(connection);
     let sql = format!(
-        "SELECT {gathered}
-         FROM {each} AS said
-         -- In this order: what was said is little.
-         CROSS JOIN jobs_in_hand AS held
-         WHERE held.id = said.id
-           AND held.dispatch = said.dispatch
-           AND held.state = 'running'
-           AND held.worker = $2",
+        "SELECT {gathered} {held}",
         gathered = dialect.gathered("held.id, held.dispatch"),
-        each = dialect.each_pair()
+        held = places::held_of(dialect)
     );
     let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
     let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
@@ -256,17 +236,14 @@ async fn update_jobs(
     worker: &str,
     settlements: &[&Settlement],
     now: Timestamp,
-    held: &HashSet<(JobId, i64)>,
 ) -> Result<(), LedgerError> {
+    if settlements.is_empty() {
+        return Ok(());
+    }
     let mut rows = Vec::with_capacity(settlements.len());
-    let mut said = HashSet::with_capacity(settlements.len());
     let mut over = Vec::with_capacity(settlements.len());
     let (mut due, mut dead) = (Vec::new(), Vec::new());
     for settlement in settlements {
-        let is_held = held.contains(&(settlement.job, settlement.dispatch));
-        if !is_held || !said.insert(settlement.job) {
-            continue;
-        }
         let job = settlement.job.0;
         let state = settlement.verdict.state()?;
         let written = settlement.verdict.written(now);
@@ -289,10 +266,6 @@ async fn update_jobs(
             settlement.dispatch,
         ));
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let expected = rows.len() as u64;
     let sql = format!(
         "UPDATE job_rows
          SET state = verdicts.state,
@@ -330,9 +303,7 @@ async fn update_jobs(
         .execute(&mut *connection)
         .await
         .doing("settle jobs")?;
-    if updated.rows_affected() != expected {
-        return Err(LedgerError::Contended);
-    }
+    places::all_of(updated.rows_affected(), over.len())?;
     places::leave_hand(connection, &over).await?;
     places::become_due(connection, &due).await?;
     places::become_dead(connection, &dead).await

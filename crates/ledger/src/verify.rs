@@ -369,13 +369,12 @@ async fn reopen_chunk(
              WHERE id {}",
             dialect.is_named()
         );
-        let jobs = sqlx::query(AssertSqlSafe(sql))
-            .bind(batch(&chunk)?)
-            .bind(now.as_millis())
-            .execute(&mut *connection)
-            .await
-            .doing("requeue jobs")?
-            .rows_affected();
+        let now = now.as_millis();
+        places::change(connection, sql, &chunk, "requeue jobs", |query| {
+            query.bind(now)
+        })
+        .await?;
+        let jobs = chunk.len() as u64;
         places::become_due(connection, &chunk).await?;
         deltas.moved(campaign, JobState::Succeeded, JobEvent::Reopen, jobs)?;
         let count = i64::try_from(jobs).unwrap_or(i64::MAX);

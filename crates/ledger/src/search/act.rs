@@ -253,11 +253,10 @@ async fn allowed(
          -- In this order: those that are meant are few, the jobs are many.
          CROSS JOIN jobs
          WHERE jobs.id = meant.id
-           AND {state} IN ({states})
+           AND jobs.state IN ({states})
            {also}",
         gathered = dialect.gathered("jobs.id, jobs.campaign_id, jobs.state, jobs.reason"),
         each = dialect.each_id(),
-        state = dialect.of_found("jobs.state"),
         states = states.join(", ")
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?);
@@ -289,15 +288,11 @@ async fn update(
         Dialect::of(connection).is_named()
     );
     let numbers: Vec<i64> = jobs.iter().map(|(id, ..)| *id).collect();
-    let updated = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(&numbers)?)
-        .bind(order.now.as_millis())
-        .execute(&mut *connection)
-        .await
-        .doing("act on jobs")?;
-    if updated.rows_affected() != jobs.len() as u64 {
-        return Err(LedgerError::Contended);
-    }
+    let now = order.now.as_millis();
+    places::change(connection, sql, &numbers, "act on jobs", |query| {
+        query.bind(now)
+    })
+    .await?;
     match order.act {
         JobAct::Requeue => places::become_due(connection, &numbers).await,
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => Ok(()),
@@ -325,12 +320,9 @@ async fn leave_places(connection: &mut AnyConnection, jobs: &[Meant]) -> Result<
     for (campaign, jobs) in due {
         places::leave_due(connection, campaign, &jobs).await?;
     }
-    let mut dead: BTreeMap<(CampaignId, &str), Vec<i64>> = BTreeMap::new();
-    for (id, campaign, _, reason) in in_state(JobState::Dead) {
-        let of_reason = dead.entry((CampaignId(*campaign), reason));
-        of_reason.or_default().push(*id);
-    }
-    places::leave_dead(connection, &dead).await
+    let dead = in_state(JobState::Dead)
+        .map(|(id, campaign, _, reason)| (*id, CampaignId(*campaign), reason.as_str()));
+    places::leave_dead(connection, dead).await
 }
 
 /// A campaign that has jobs to be done again has not ended.
