@@ -135,14 +135,14 @@ impl Dispatcher {
             .dispatch(tenant, &self.worker, &room, now, lease_until);
         let dispatched = self.ledger.answered("dispatch jobs", dispatched).await?;
         let count = dispatched.len();
-        let deliveries = dispatched
+        let deliveries: Vec<Delivery> = dispatched
             .into_iter()
             .map(|dispatched| Delivery {
                 tenant: tenant.clone(),
                 dispatched,
             })
             .collect();
-        if let Err(error) = self.wire.push(tenant, deliveries).await {
+        if let Err(error) = self.wire.push(tenant, &deliveries).await {
             // Nobody knows what has arrived: a claim drops what has, under its old number.
             let recalled = self.ledger.recall(&self.worker);
             self.ledger.answered("recall jobs", recalled).await?;

@@ -84,11 +84,11 @@ impl Wire {
     pub async fn push(
         &self,
         tenant: &TenantName,
-        deliveries: Vec<Delivery>,
+        deliveries: &[Delivery],
     ) -> Result<(), WireError> {
         match &self.0 {
-            Sending::Memory(sender) => sender.push(tenant, &deliveries),
-            Sending::Shared(sender) => sender.push(tenant, &deliveries).await,
+            Sending::Memory(sender) => sender.push(tenant, deliveries),
+            Sending::Shared(sender) => sender.push(tenant, deliveries).await,
         }
     }
 

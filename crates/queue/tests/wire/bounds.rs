@@ -51,7 +51,7 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
     let mut pushed = 0;
     // One by one is what makes the most of tasks.
     let full = loop {
-        match wire.push(&tenant(), deliveries([pushed])).await {
+        match wire.push(&tenant(), &deliveries([pushed])).await {
             Ok(()) => pushed += 1,
             Err(error) => break error,
         }
@@ -62,7 +62,7 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
     let mut arrived = 0;
     while arrived < BACKLOG {
         let end = BACKLOG.min(pushed + 2_048);
-        match wire.push(&tenant(), deliveries(pushed..end)).await {
+        match wire.push(&tenant(), &deliveries(pushed..end)).await {
             Ok(()) => pushed = end,
             Err(WireError::Full) => {
                 running.next().await;
@@ -106,8 +106,8 @@ async fn many_tenants_share_the_wire_and_none_fills_it() {
             tenant: tenant.clone(),
             ..deliveries([number * 1_000 + job]).remove(0)
         };
-        let all = (0..i64::try_from(share).unwrap()).map(delivery).collect();
-        wire.push(&tenant, all).await.unwrap();
+        let all: Vec<Delivery> = (0..i64::try_from(share).unwrap()).map(delivery).collect();
+        wire.push(&tenant, &all).await.unwrap();
     }
     let mut running = Running::free(receiver, "w", 64);
     for _ in 0..500 * share {
@@ -127,7 +127,7 @@ async fn redis_does_not_grow_while_deliveries_pass() {
     for round in 0..3 {
         for batch in 0..10 {
             let from = round * ROUND + batch * 1_000;
-            wire.push(&tenant(), deliveries(from..from + 1_000))
+            wire.push(&tenant(), &deliveries(from..from + 1_000))
                 .await
                 .unwrap();
             running.arrive(from..from + 1_000).await;

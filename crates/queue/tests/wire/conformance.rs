@@ -45,7 +45,7 @@ async fn everything_pushed_is_handed_over((wire, receiver): (Wire, Receiver)) {
     let mut running = Running::free(receiver, "w", 8);
     for batch in 0..10 {
         let numbers = batch * 100..(batch + 1) * 100;
-        wire.push(&tenant(), deliveries(numbers)).await.unwrap();
+        wire.push(&tenant(), &deliveries(numbers)).await.unwrap();
     }
     running.arrive(0..1_000).await;
     running.stopped().await;
@@ -69,7 +69,7 @@ async fn no_more_handlers_run_than_the_concurrency_allows((wire, receiver): (Wir
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(receiver.run("w", 4, handler, stop.clone()));
-    wire.push(&tenant(), deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
     // One by one, so that each that ends lets another begin beside three that stay.
     for _ in 0..100 {
         gate.add_permits(1);
@@ -94,7 +94,7 @@ async fn a_panicking_handler_takes_nothing_with_it((wire, receiver): (Wire, Rece
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(receiver.run("w", 2, handler, stop.clone()));
-    wire.push(&tenant(), deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
     for _ in 0..50 {
         ended.recv().await.unwrap();
     }
@@ -121,7 +121,7 @@ async fn stopping_waits_for_what_has_begun_and_begins_nothing_more(
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(receiver.run("w", 2, handler, stop.clone()));
-    wire.push(&tenant(), deliveries(0..10)).await.unwrap();
+    wire.push(&tenant(), &deliveries(0..10)).await.unwrap();
     started.recv().await.unwrap();
     started.recv().await.unwrap();
     stop.cancel();
@@ -134,7 +134,7 @@ async fn stopping_waits_for_what_has_begun_and_begins_nothing_more(
 #[tokio::test]
 async fn within_a_process_deliveries_come_in_order_and_are_counted_until_they_are_taken_up() {
     let (wire, receiver) = Wire::in_memory();
-    wire.push(&tenant(), deliveries(0..1_000)).await.unwrap();
+    wire.push(&tenant(), &deliveries(0..1_000)).await.unwrap();
     assert_eq!(wire.waiting(&tenant()), Some(1_000));
     let mut running = Running::free(receiver, "w", 1);
     for expected in 0..1_000 {
