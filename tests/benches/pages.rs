@@ -14,11 +14,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Server, ended};
+use e2e::{Profile, Server, ended};
 use reqwest::Client;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::Value;
-use servers::{Postgres, Redis};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -93,7 +92,12 @@ async fn main() {
     let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
     let (jobs, rounds, seconds) = (number(0, 1_000_000), number(1, 100), number(2, 8));
     let is_shared = std::env::args().any(|word| word == "shared");
-    let bench = Bench::new(jobs, is_shared).await;
+    let profile = if is_shared {
+        Profile::shared()
+    } else {
+        Profile::Embedded
+    };
+    let bench = Bench::new(jobs, profile).await;
     println!("{jobs} jobs enqueued\n");
     let worker = bench.start(&["worker"], 100_000_000);
     bench.has_begun().await;
@@ -115,37 +119,21 @@ async fn main() {
 struct Bench {
     server: Server,
     folder: tempfile::TempDir,
-    shared: Option<Shared>,
-}
-
-/// What several machines share.
-struct Shared {
+    profile: Profile,
     ledger: String,
-    _postgres: Postgres,
-    redis: Redis,
-}
-
-impl Shared {
-    fn start() -> Self {
-        let postgres = Postgres::start();
-        Self {
-            ledger: postgres.create_database(),
-            _postgres: postgres,
-            redis: Redis::start(),
-        }
-    }
 }
 
 impl Bench {
-    async fn new(jobs: usize, is_shared: bool) -> Self {
+    async fn new(jobs: usize, profile: Profile) -> Self {
         let server = Server::start(PROGRAM, jobs, Duration::ZERO).await;
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("devices.txt");
         std::fs::write(&list, server.ids().await.join("\n")).unwrap();
         let bench = Self {
+            ledger: profile.new_ledger(folder.path()),
             server,
             folder,
-            shared: is_shared.then(Shared::start),
+            profile,
         };
         let enqueue = ["enqueue", "--yes", "devices.txt", "--campaign", "c"];
         ended(bench.start(&enqueue, 100_000_000)).await.expect(0);
@@ -154,12 +142,7 @@ impl Bench {
 
     fn start(&self, arguments: &[&str], writes: u32) -> Child {
         let mut command = Command::new(PROGRAM);
-        match &self.shared {
-            None => command.env("REPILOT_LEDGER__URL", self.folder.path().join("ledger.db")),
-            Some(shared) => command
-                .env("REPILOT_LEDGER__URL", &shared.ledger)
-                .env("REPILOT_REDIS__URL", shared.redis.url()),
-        };
+        self.profile.tell(&mut command, &self.ledger);
         command
             .args(arguments)
             .current_dir(self.folder.path())

@@ -13,9 +13,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Server, ended};
+use e2e::{Profile, Server, ended};
 use repilot_graph_sim::Counters;
-use servers::{Postgres, Redis};
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -29,20 +28,6 @@ const SLOW_DEVICES: usize = 3_000;
 
 /// The backlog that a large one is compared with.
 const SMALL: usize = 10_000;
-
-/// Where a drain keeps its ledger and its wire.
-enum Profile {
-    /// In a file and in its memory.
-    Embedded,
-    /// On servers.
-    Shared(Postgres, Redis),
-}
-
-impl Profile {
-    fn shared() -> Self {
-        Self::Shared(Postgres::start(), Redis::start())
-    }
-}
 
 #[tokio::main]
 async fn main() {
@@ -136,10 +121,7 @@ async fn drain(profile: &Profile, devices: usize, latency: Duration) -> (f64, f6
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("devices.txt");
     std::fs::write(&list, server.ids().await.join("\n")).unwrap();
-    let ledger = match profile {
-        Profile::Embedded => None,
-        Profile::Shared(postgres, _) => Some(postgres.create_database()),
-    };
+    let ledger = profile.new_ledger(folder.path());
     let command = |arguments: &[&str]| {
         let mut command = Command::new(program);
         command
@@ -153,16 +135,7 @@ async fn drain(profile: &Profile, devices: usize, latency: Duration) -> (f64, f6
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        match profile {
-            Profile::Embedded => {
-                command.env("REPILOT_LEDGER__URL", folder.path().join("ledger.db"));
-            }
-            Profile::Shared(_, redis) => {
-                command
-                    .env("REPILOT_LEDGER__URL", ledger.as_deref().unwrap_or_default())
-                    .env("REPILOT_REDIS__URL", redis.url());
-            }
-        }
+        profile.tell(&mut command, &ledger);
         command.spawn().unwrap()
     };
     let begun = Instant::now();

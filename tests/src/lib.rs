@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod deployment;
+mod profile;
 pub mod seeded;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use tokio::process::{Child, Command};
 
 #[cfg(unix)]
 pub use deployment::{Deployment, signal};
+pub use profile::Profile;
 
 /// A simulated tenant, a folder for ledger and lists, and the program.
 pub struct Bench {
