@@ -249,16 +249,6 @@ impl Dialect {
         }
     }
 
-    /// Asks for the number of the transaction under way, where a commit can be in doubt.
-    ///
-    /// A server may have carried out a commit whose answer never arrived; a file cannot.
-    pub(crate) const fn transaction_number(self) -> Option<&'static str> {
-        match self {
-            Self::Sqlite => None,
-            Self::Postgres => Some("SELECT txid_current_if_assigned()"),
-        }
-    }
-
     /// How long a worker waits for an answer, where it can be lost without a word.
     pub(crate) const fn patience(self) -> Option<Duration> {
         match self {

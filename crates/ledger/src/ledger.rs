@@ -1,14 +1,13 @@
 //! Opening a ledger, and its transactions.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use repilot_domain::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
-use tokio::time::Instant;
 
 use crate::dialect::Dialect;
+use crate::doubt::Marks;
 use crate::error::{self, QueryContext as _};
 use crate::pools::{self, Pools};
 use crate::{LedgerError, LedgerLocation, file, migrations};
@@ -24,13 +23,8 @@ struct Inner {
     pools: Pools,
     dialect: Dialect,
     location: LedgerLocation,
+    marks: Marks,
 }
-
-/// How long the fate of a commit is asked for while the server is away.
-const DOUBT_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Between two questions.
-const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 impl Ledger {
     /// Opens the ledger, makes it where there is none, and brings it up to date.
@@ -71,6 +65,7 @@ impl Ledger {
                 pools,
                 dialect,
                 location: location.clone(),
+                marks: Marks::default(),
             }),
         })
     }
@@ -82,6 +77,7 @@ impl Ledger {
             pools,
             dialect,
             location,
+            marks: _,
         } = self.inner.as_ref();
         match dialect {
             Dialect::Sqlite => Ok(self),
@@ -98,6 +94,7 @@ impl Ledger {
                         pools,
                         dialect: *dialect,
                         location: location.clone(),
+                        marks: Marks::default(),
                     }),
                 })
             }
@@ -108,6 +105,10 @@ impl Ledger {
     #[must_use]
     pub fn location(&self) -> &LedgerLocation {
         &self.inner.location
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.inner.marks
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -144,77 +145,6 @@ impl Ledger {
         begun.doing("begin a transaction")
     }
 
-    /// Commits what a transaction did. Where the connection breaks before the answer comes, the
-    /// database is asked whether it did: what was done is never done again.
-    pub(crate) async fn commit(
-        &self,
-        mut transaction: Transaction<'static, Any>,
-        what: &'static str,
-    ) -> Result<(), LedgerError> {
-        let number: Option<i64> = match self.inner.dialect.transaction_number() {
-            Some(question) => {
-                let row = sqlx::query(question).fetch_one(&mut *transaction);
-                let number = async { row.await.and_then(|row| row.try_get(0)).doing(what) };
-                self.answered(what, number).await?
-            }
-            None => None,
-        };
-        let committed = match self.inner.dialect.patience() {
-            Some(patience) => tokio::time::timeout(patience, transaction.commit())
-                .await
-                .unwrap_or_else(|_late| Err(error::unanswered())),
-            None => transaction.commit().await,
-        };
-        match (committed, number) {
-            (Ok(()), _) => Ok(()),
-            (Err(source), Some(number)) if error::is_connection_lost(&source) => {
-                self.commit_in_doubt(number, what, source).await
-            }
-            (Err(source), _) => Err(LedgerError::Query { what, source }),
-        }
-    }
-
-    async fn commit_in_doubt(
-        &self,
-        number: i64,
-        what: &'static str,
-        source: sqlx::Error,
-    ) -> Result<(), LedgerError> {
-        let lost = Instant::now();
-        while lost.elapsed() < DOUBT_PATIENCE {
-            match self
-                .answered("say whether it committed", self.fate_of(number))
-                .await
-            {
-                Ok(Fate::Committed) => return Ok(()),
-                // Or the server that knows the number is lost with all that it had taken.
-                Ok(Fate::Aborted) => return Err(LedgerError::Query { what, source }),
-                Err(error) if !error.is_passing() => {
-                    return Err(LedgerError::Query { what, source });
-                }
-                Ok(Fate::UnderWay) | Err(_) => tokio::time::sleep(DOUBT_PAUSE).await,
-            }
-        }
-        Err(LedgerError::InDoubt { what, source })
-    }
-
-    async fn fate_of(&self, number: i64) -> Result<Fate, LedgerError> {
-        let what = "say whether it committed";
-        let writer = &self.inner.pools.writer;
-        let mut connection = writer.acquire().await.doing(what)?;
-        let status: Option<String> = sqlx::query("SELECT txid_status($1)")
-            .bind(number)
-            .fetch_one(&mut *connection)
-            .await
-            .and_then(|row| row.try_get(0))
-            .doing(what)?;
-        Ok(match status.as_deref() {
-            Some("committed") => Fate::Committed,
-            Some("in progress") => Fate::UnderWay,
-            _ => Fate::Aborted,
-        })
-    }
-
     /// Waits for what the ledger is asked no longer than any statement of ours takes: a server that
     /// vanished without closing its connections never answers, and nobody else says so for minutes.
     pub async fn answered<T>(
@@ -249,12 +179,17 @@ impl Ledger {
             return Ok(());
         }
         let what = "write the ledger's file anew";
-        let mut writer = self.inner.pools.writer.acquire().await.doing(what)?;
+        let mut writer = self.writer().await?;
         sqlx::query("VACUUM")
             .execute(&mut *writer)
             .await
             .doing(what)?;
         Ok(())
+    }
+
+    pub(crate) async fn writer(&self) -> Result<PoolConnection<Any>, LedgerError> {
+        let writer = &self.inner.pools.writer;
+        writer.acquire().await.doing("get a connection")
     }
 
     pub(crate) async fn reader(&self) -> Result<PoolConnection<Any>, LedgerError> {
@@ -270,13 +205,6 @@ impl Ledger {
             .await
             .doing("begin to read")
     }
-}
-
-/// What became of a transaction.
-enum Fate {
-    Committed,
-    Aborted,
-    UnderWay,
 }
 
 const fn dialect(location: &LedgerLocation) -> Dialect {

@@ -21,6 +21,7 @@ mod counters;
 mod dead;
 mod dialect;
 mod dispatch;
+mod doubt;
 mod due;
 mod enqueue;
 mod error;

@@ -83,6 +83,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "job places",
         include_str!("../../../migrations/0018_job_places.sql"),
     ),
+    (
+        19,
+        "commit marks",
+        include_str!("../../../migrations/0019_commit_marks.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -8,6 +8,7 @@ use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
+use crate::doubt::forget_marks;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
@@ -53,6 +54,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .doing("forget lost workers")?;
+        forget_marks(&mut transaction).await?;
         sqlx::query(
             "INSERT INTO workers (
                  id, host, process_id, version, started_at, heartbeat_at, in_flight, trouble

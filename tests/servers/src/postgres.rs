@@ -135,6 +135,38 @@ impl Postgres {
         standby
     }
 
+    /// Cuts a standby off from whom it follows: what is committed there from now on it never has.
+    pub fn fall_behind(&self) {
+        self.execute(SUPERUSER, "ALTER SYSTEM SET primary_conninfo = ''");
+        self.execute(SUPERUSER, "SELECT pg_reload_conf()");
+        let asked = "SELECT 'it follows' FROM pg_stat_wal_receiver";
+        self.until_silent(asked);
+    }
+
+    /// No commit waits for a standby any more.
+    pub fn wait_for_no_standby(&self) {
+        let stop = "ALTER SYSTEM SET synchronous_standby_names = ''";
+        self.execute(SUPERUSER, stop);
+        self.execute(SUPERUSER, "SELECT pg_reload_conf()");
+    }
+
+    /// Waits until a commit waits for a standby that does not answer.
+    pub fn until_a_commit_waits(&self) {
+        let asked = "SELECT 'none' WHERE NOT EXISTS (
+                         SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'
+                     )";
+        self.until_silent(asked);
+    }
+
+    /// Asks until nothing is answered.
+    fn until_silent(&self, question: &str) {
+        let asked = Instant::now();
+        while !self.answer(SUPERUSER, question).is_empty() {
+            assert!(asked.elapsed() < PATIENCE, "still: {question}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Makes a standby take writes: it follows nobody any more.
     pub fn promote(&self) {
         self.execute(SUPERUSER, "SELECT pg_promote()");
@@ -163,13 +195,21 @@ impl Postgres {
 
     /// Carries out a statement in a database of it.
     pub fn execute(&self, database: &str, statement: &str) {
+        let _ = self.answer(database, statement);
+    }
+
+    /// What a statement in a database of it answers, a line each row.
+    #[must_use]
+    pub fn answer(&self, database: &str, statement: &str) -> String {
         let done = self
             .program("psql")
             .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"])
+            .args(["--tuples-only", "--no-align"])
             .args(["--dbname", &self.url(database), "--command", statement])
             .output()
             .unwrap();
         succeeded("psql", &done);
+        String::from_utf8(done.stdout).unwrap()
     }
 
     /// Ends it at once; connections break.
