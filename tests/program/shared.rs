@@ -191,6 +191,33 @@ async fn postgres_may_vanish_without_a_word_and_its_standby_take_over() {
 }
 
 #[tokio::test]
+async fn a_standby_that_lacks_the_last_moments_may_take_over() {
+    let mut deployment = Deployment::with_campaign(PROGRAM, scenario(40), 1_000).await;
+    let standby = deployment.postgres.standby();
+    deployment.postgres.wait_for_no_standby();
+    let line = Proxy::start(deployment.postgres.port());
+    deployment.reach_ledger_through(&line);
+    let workers = [deployment.worker(), deployment.worker()];
+    let bench = &deployment.bench;
+    bench.until(|counters| counters.acts >= 100).await;
+    standby.fall_behind();
+    let behind_at = bench.counters().acts;
+    bench
+        .until(|counters| counters.acts >= behind_at + 100)
+        .await;
+    line.cut();
+    standby.promote();
+    line.mend(standby.port());
+    let forgotten = bench.counters().acts - behind_at;
+    for worker in workers {
+        ended(worker).await.expect(0);
+    }
+    // What the ledger forgot is done again, but for what it says was in hand: that is looked at.
+    let again = forgotten + 2 * CONCURRENCY;
+    deployment.assert_done(1_000, again).await;
+}
+
+#[tokio::test]
 async fn tenants_that_grant_differently_share_workers_and_each_has_its_own_budget() {
     let granted = [30, 20, 15, 10, 8];
     let mut scenario = scenario(20);

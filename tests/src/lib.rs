@@ -196,9 +196,23 @@ impl Bench {
     }
 }
 
-/// Waits for a process that was started.
+/// No process of a test takes longer.
+const HANGS_AFTER: Duration = Duration::from_mins(5);
+
+/// Waits for a process that was started. One that hangs is made to say what it was about.
 pub async fn ended(child: Child) -> Ran {
-    Ran::of(&child.wait_with_output().await.unwrap())
+    let id = child.id();
+    let mut ending = std::pin::pin!(child.wait_with_output());
+    if let Ok(output) = tokio::time::timeout(HANGS_AFTER, &mut ending).await {
+        return Ran::of(&output.unwrap());
+    }
+    if let Some(id) = id {
+        let mut kill = Command::new("kill");
+        let killed = kill.args(["-s", "KILL", &id.to_string()]).status().await;
+        assert!(killed.unwrap().success());
+    }
+    let said = Ran::of(&ending.await.unwrap());
+    panic!("a process hung: {said:?}")
 }
 
 /// Kills a process as a crash would.

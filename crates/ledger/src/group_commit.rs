@@ -16,6 +16,7 @@ use sqlx::{Any, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::claimed::{Claim, Claimed};
 use crate::counters::Deltas;
 use crate::halts::{Halts, Moment};
 use crate::settle::Trust;
@@ -87,11 +88,27 @@ enum Command {
     },
 }
 
+impl Command {
+    /// The claim whose end it is.
+    fn says(&self) -> Option<Claim> {
+        match self {
+            Self::Settle { settlement, .. } | Self::Post { settlement, .. } => {
+                Some((settlement.job, settlement.dispatch))
+            }
+            Self::Claim { .. }
+            | Self::Advance { .. }
+            | Self::Recall { .. }
+            | Self::Flush { .. } => None,
+        }
+    }
+}
+
 /// A handle on the committing task; cheap to clone. Task and thread end with the last handle.
 #[derive(Clone)]
 pub struct GroupCommit {
     sender: mpsc::Sender<Command>,
     halts: Arc<Halts>,
+    claimed: Arc<Claimed>,
 }
 
 impl GroupCommit {
@@ -105,6 +122,7 @@ impl GroupCommit {
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(BATCH * 2);
         let halts = Arc::new(Halts::default());
+        let claimed = Arc::new(Claimed::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -115,11 +133,18 @@ impl GroupCommit {
         std::thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn({
-                let halts = Arc::clone(&halts);
+                let known = (Arc::clone(&halts), Arc::clone(&claimed));
                 let by = (worker, by);
-                move || runtime.block_on(run(ledger, by, clock, lease, receiver, &halts))
+                move || {
+                    let (halts, claimed) = known;
+                    runtime.block_on(run(ledger, by, clock, lease, receiver, (&halts, &claimed)));
+                }
             })?;
-        Ok(Self { sender, halts })
+        Ok(Self {
+            sender,
+            halts,
+            claimed,
+        })
     }
 
     /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
@@ -139,6 +164,12 @@ impl GroupCommit {
     #[must_use]
     pub fn has_stopped(&self, campaign: CampaignId, since: Moment) -> bool {
         self.halts.has_stopped_since(campaign, since)
+    }
+
+    /// What was claimed and not settled yet, for [`Ledger::renew_leases`].
+    #[must_use]
+    pub fn claimed(&self) -> Vec<Claim> {
+        self.claimed.all()
     }
 
     /// Settles a claimed job; `false` when the claim no longer held and the word was refused.
@@ -208,7 +239,7 @@ async fn run(
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
-    halts: &Halts,
+    (halts, claimed): (&Halts, &Claimed),
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut before = 0;
@@ -227,6 +258,11 @@ async fn run(
             // Before anybody is told: who waited for its word gives its slot to the next.
             halts.note(&committed.halted);
         }
+        let granted = result.iter().flat_map(|committed| &committed.claimed);
+        claimed.note(
+            granted.map(|job| (job.id, job.dispatch)),
+            batch.iter().filter_map(Command::says),
+        );
         answer(batch.drain(..), result);
     }
 }

@@ -107,6 +107,13 @@ impl Ledger {
         &self.inner.location
     }
 
+    /// Whether what was committed stays whatever happens: a server's standby that takes over may lack
+    /// the last of it.
+    #[must_use]
+    pub fn never_forgets(&self) -> bool {
+        self.inner.dialect == Dialect::Sqlite
+    }
+
     pub(crate) fn marks(&self) -> &Marks {
         &self.inner.marks
     }

@@ -13,6 +13,7 @@ use repilot_domain::{
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_chunk, cancel_returned};
+use crate::claimed::Claim;
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -33,49 +34,48 @@ pub struct Rescued {
 }
 
 impl Ledger {
-    /// Renews the leases of everything that the worker holds.
+    /// Renews the leases of what the worker has dispatched and of what it has claimed, by its own
+    /// word. What the ledger alone says that it had claimed runs out.
     pub async fn renew_leases(
         &self,
         worker: &WorkerId,
+        claimed: &[Claim],
         lease_until: Timestamp,
-    ) -> Result<u64, LedgerError> {
-        self.renew(worker, lease_until, "").await
-    }
-
-    /// Renews the leases of what the worker runs. What it has dispatched lies where others can lose
-    /// it: that is dispatched again when its lease runs out.
-    pub async fn renew_running(
-        &self,
-        worker: &WorkerId,
-        lease_until: Timestamp,
-    ) -> Result<u64, LedgerError> {
-        self.renew(worker, lease_until, "AND state = 'running'")
-            .await
-    }
-
-    async fn renew(
-        &self,
-        worker: &WorkerId,
-        lease_until: Timestamp,
-        which: &'static str,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let dialect = Dialect::of(&transaction);
-        let held = dialect.is_found_by(&format!(
-            "SELECT id FROM jobs_in_hand
-             WHERE worker = $1 {which}
-             {locking}",
-            locking = dialect.locking_free_ones()
-        ));
-        let sql = format!("UPDATE jobs_in_hand SET lease_until = $2 WHERE id {held}");
-        let done = sqlx::query(AssertSqlSafe(sql))
+        let locking = Dialect::of(&transaction).locking_free_ones();
+        let sql = format!(
+            "UPDATE jobs_in_hand SET lease_until = $2
+             WHERE id {}",
+            Dialect::of(&transaction).is_found_by(&format!(
+                "SELECT id FROM jobs_in_hand
+                 WHERE worker = $1 AND state = 'queued'
+                 {locking}"
+            ))
+        );
+        let queued = sqlx::query(AssertSqlSafe(sql))
             .bind(&worker.0)
             .bind(lease_until.as_millis())
             .execute(&mut *transaction)
             .await
             .doing("renew leases")?;
+        let running = renew_claimed(&mut transaction, worker, claimed, lease_until).await?;
         self.commit(transaction, "renew leases").await?;
-        Ok(done.rows_affected())
+        Ok(queued.rows_affected() + running)
+    }
+
+    /// The same for what the worker has claimed alone. What it has dispatched lies where others can
+    /// lose it: that is dispatched again when its lease runs out.
+    pub async fn renew_claimed(
+        &self,
+        worker: &WorkerId,
+        claimed: &[Claim],
+        lease_until: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let mut transaction = self.begin().await?;
+        let running = renew_claimed(&mut transaction, worker, claimed, lease_until).await?;
+        self.commit(transaction, "renew leases").await?;
+        Ok(running)
     }
 
     /// Returns jobs whose lease ran out, and ends what a killed process had begun to cancel.
@@ -144,6 +144,37 @@ impl Ledger {
         self.commit(transaction, "recall jobs").await?;
         Ok(queued.len() as u64)
     }
+}
+
+async fn renew_claimed(
+    connection: &mut AnyConnection,
+    worker: &WorkerId,
+    claimed: &[Claim],
+    lease_until: Timestamp,
+) -> Result<u64, LedgerError> {
+    if claimed.is_empty() {
+        return Ok(0);
+    }
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "UPDATE jobs_in_hand SET lease_until = $3
+         WHERE id {}",
+        dialect.is_found_by(&format!(
+            "SELECT id FROM jobs_in_hand
+             WHERE id {claimed}
+             {locking}",
+            claimed = dialect.is_found_by(&format!("SELECT held.id {}", places::held_of(dialect))),
+            locking = dialect.locking_free_ones()
+        ))
+    );
+    let renewed = sqlx::query(AssertSqlSafe(sql))
+        .bind(pairs(claimed.iter().copied())?)
+        .bind(&worker.0)
+        .bind(lease_until.as_millis())
+        .execute(connection)
+        .await
+        .doing("renew leases")?;
+    Ok(renewed.rows_affected())
 }
 
 /// Puts queued jobs back, and counts them.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Actor, CampaignId, Clock, Timestamp, WithCauses};
-use repilot_ledger::{Ledger, LedgerError, WorkerRow};
+use repilot_ledger::{GroupCommit, Ledger, LedgerError, WorkerRow};
 use repilot_queue::WireHealth;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +40,9 @@ pub(crate) struct Keeper {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
     wire: watch::Receiver<WireHealth>,
-    /// No other process takes what this one has dispatched, and nobody else can lose it.
-    wire_is_own: bool,
+    commit: GroupCommit,
+    /// Nobody else can lose what this process has dispatched, and no ledger forgets that it took it.
+    keeps_dispatched: bool,
     /// Those after which what may have been lost was dispatched again.
     outages: u64,
     due: Due,
@@ -50,6 +51,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(
         ledger: Ledger,
+        commit: GroupCommit,
         clock: Arc<dyn Clock>,
         row: WorkerRow,
         tenants: Arc<dyn TenantDirectory>,
@@ -58,14 +60,15 @@ impl Keeper {
     ) -> Self {
         Self {
             lanes: Arc::new(Lanes::new(links.budgets.clone(), Arc::clone(&clock))),
+            keeps_dispatched: !links.wire.is_shared() && ledger.never_forgets(),
             ledger,
+            commit,
             clock,
             row,
             tenants,
             attendance,
             lease: Arc::new(Lease::default()),
             wire: links.wire.health(),
-            wire_is_own: !links.wire.is_shared(),
             outages: 0,
             due: Due::default(),
         }
@@ -156,12 +159,12 @@ impl Keeper {
     /// Renews every lease of this process.
     pub(crate) async fn renew_leases(&self, now: Timestamp) -> Result<(), LedgerError> {
         let until = now.after(LEASE);
-        let id = &self.row.id;
+        let (id, claimed) = (&self.row.id, self.commit.claimed());
         let renewed = async {
-            if self.wire_is_own {
-                self.ledger.renew_leases(id, until).await
+            if self.keeps_dispatched {
+                self.ledger.renew_leases(id, &claimed, until).await
             } else {
-                self.ledger.renew_running(id, until).await
+                self.ledger.renew_claimed(id, &claimed, until).await
             }
         };
         self.ledger.answered("renew leases", renewed).await?;

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use repilot_domain::{Clock, WithCauses};
+use repilot_domain::{Actor, Clock, WithCauses};
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettled, WorkerRow};
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
 use repilot_throttle::SharedBudgets;
@@ -77,16 +77,19 @@ pub enum WorkerError {
 
 /// A process that drains campaigns.
 pub struct Worker {
-    keeper: Keeper,
-    wire: Wire,
-    receiver: Receiver,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    row: WorkerRow,
+    tenants: Arc<dyn TenantDirectory>,
     settings: WorkerSettings,
+    attendance: Attendance,
+    links: Links,
 }
 
 impl Worker {
     /// A worker that is known as `row` says, for these tenants.
     #[must_use]
-    pub fn new(
+    pub const fn new(
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         row: WorkerRow,
@@ -96,34 +99,45 @@ impl Worker {
         links: Links,
     ) -> Self {
         Self {
-            keeper: Keeper::new(ledger, clock, row, tenants, attendance, &links),
-            wire: links.wire,
-            receiver: links.receiver,
+            ledger,
+            clock,
+            row,
+            tenants,
             settings,
+            attendance,
+            links,
         }
     }
 
     /// Works until `stop`; then ends what is in flight and gives back the rest.
     pub async fn run(self, stop: CancellationToken) -> Result<(), WorkerError> {
         let Self {
-            mut keeper,
-            wire,
-            receiver,
+            ledger,
+            clock,
+            row,
+            tenants,
             settings,
+            attendance,
+            links,
         } = self;
-        let id = keeper.row.id.clone();
+        let id = row.id.clone();
         let wake = Arc::new(Notify::new());
         let (unsettled, untaken) = mpsc::unbounded_channel();
         // Whatever ends the work ends all of it.
         let ending = stop.child_token();
-        let commit = GroupCommit::start(
-            keeper.ledger.clone(),
-            id.clone(),
-            keeper.by(),
-            Arc::clone(&keeper.clock),
-            LEASE,
-        )
-        .map_err(WorkerError::Thread)?;
+        let by = Actor::worker(&id, &row.host);
+        let commit = GroupCommit::start(ledger.clone(), id.clone(), by, Arc::clone(&clock), LEASE)
+            .map_err(WorkerError::Thread)?;
+        let mut keeper = Keeper::new(
+            ledger,
+            commit.clone(),
+            clock,
+            row,
+            tenants,
+            attendance,
+            &links,
+        );
+        let Links { wire, receiver, .. } = links;
         let handler = Arc::new(Handler {
             lanes: Arc::clone(&keeper.lanes),
             lease: Arc::clone(&keeper.lease),

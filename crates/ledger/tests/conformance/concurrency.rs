@@ -53,7 +53,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         .pause(bench.campaign, "wait", &alice(), bench.now())
         .await
         .unwrap();
-    ledger.renew_leases(&worker, until).await.unwrap();
+    ledger.renew_leases(&worker, &[], until).await.unwrap();
     ledger
         .resume(bench.campaign, &alice(), bench.now())
         .await

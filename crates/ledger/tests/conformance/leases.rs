@@ -57,7 +57,7 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
     assert_eq!(
         bench
             .ledger
-            .renew_leases(&WorkerId("w1".to_owned()), until)
+            .renew_leases(&WorkerId("w1".to_owned()), &commit.claimed(), until)
             .await
             .unwrap(),
         1
@@ -70,6 +70,28 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
         .unwrap();
     assert_eq!((rescued.queued, rescued.running), (1, 0));
     assert_eq!(bench.state_of(job.id).await, JobState::Running);
+    bench.assert_counters_agree().await;
+}
+
+async fn a_claim_that_its_process_does_not_know_of_runs_out(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
+    let commit = bench.commit_as("w1");
+    let known = bench.claim_one(&commit, "w1").await;
+    // As a standby says that took over and lacks the settlement.
+    let unknown = bench.claim_one(&bench.commit_as("w1"), "w1").await;
+    let worker = WorkerId("w1".to_owned());
+    let until = bench.now().after(LEASE * 2);
+    let claimed = commit.claimed();
+    assert_eq!(claimed, [(known.id, known.dispatch)]);
+    let renewed = bench.ledger.renew_claimed(&worker, &claimed, until).await;
+    assert_eq!(renewed.unwrap(), 1);
+    bench.clock.advance(LEASE + Duration::from_millis(1));
+    let rescued = bench.ledger.rescue(&as_worker("w9"), bench.now()).await;
+    assert_eq!(rescued.unwrap().running, 1);
+    assert_eq!(bench.state_of(known.id).await, JobState::Running);
+    assert_eq!(bench.state_of(unknown.id).await, JobState::Pending);
+    assert!(commit.settle(succeeded(&known)).await.unwrap());
+    assert!(commit.claimed().is_empty());
     bench.assert_counters_agree().await;
 }
 
@@ -169,6 +191,7 @@ on_every_database! {
     what_a_lane_says_is_kept_whether_or_not_it_has_something_to_say,
     a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused,
     a_renewed_lease_is_not_rescued_and_a_lost_wire_is,
+    a_claim_that_its_process_does_not_know_of_runs_out,
     one_process_at_a_time_holds_a_lane,
     who_takes_a_lane_over_knows_the_calls_that_still_count,
     a_lease_from_before_the_clock_was_set_back_holds_nothing,

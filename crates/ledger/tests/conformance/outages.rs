@@ -34,7 +34,11 @@ async fn a_ledger_goes_on_by_itself_when_its_server_is_back() {
     assert!(error.is_passing(), "{error:?}");
     let until = bench.now().after(LEASE);
     let worker = repilot_domain::WorkerId("w1".to_owned());
-    let error = bench.ledger.renew_leases(&worker, until).await.unwrap_err();
+    let error = bench
+        .ledger
+        .renew_leases(&worker, &[], until)
+        .await
+        .unwrap_err();
     assert!(error.is_passing(), "{error:?}");
     let said = succeeded(&job);
     let settling = {
@@ -44,7 +48,14 @@ async fn a_ledger_goes_on_by_itself_when_its_server_is_back() {
     server.resume();
 
     assert!(settling.await.unwrap().unwrap());
-    assert_eq!(bench.ledger.renew_leases(&worker, until).await.unwrap(), 0);
+    assert_eq!(
+        bench
+            .ledger
+            .renew_leases(&worker, &commit.claimed(), until)
+            .await
+            .unwrap(),
+        0
+    );
     let again = bench.claim_one(&commit, "w1").await;
     assert!(commit.settle(succeeded(&again)).await.unwrap());
     bench.assert_counters_agree().await;

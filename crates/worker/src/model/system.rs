@@ -300,7 +300,9 @@ impl System {
             Event::Renew(worker) => {
                 let process = &self.processes[worker];
                 let until = now.after(LEASE);
-                self.ledger.renew_leases(&process.id, until).await.unwrap();
+                let claimed = process.commit.claimed();
+                let renewed = self.ledger.renew_leases(&process.id, &claimed, until);
+                renewed.await.unwrap();
                 process.lease.renewed(now, until);
             }
             Event::Crash(worker) => {
