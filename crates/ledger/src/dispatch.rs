@@ -11,6 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
 use crate::dialect::{Dialect, tell};
+use crate::due_floor::{Floors, Place, START};
 use crate::error::QueryContext as _;
 use crate::places::Due;
 use crate::ready::{DISPATCHABLE, READY, Ready};
@@ -110,6 +111,8 @@ impl Ledger {
             worker,
             now,
             lease_until,
+            floors: self.due_floors(),
+            reached: Vec::new(),
             left: room.jobs,
             dispatched: Vec::with_capacity(room.jobs),
             deltas: Deltas::default(),
@@ -118,10 +121,16 @@ impl Ledger {
             round.share(&mut transaction, equals).await?;
         }
         let Round {
-            dispatched, deltas, ..
+            dispatched,
+            deltas,
+            reached,
+            ..
         } = round;
         deltas.write(&mut transaction).await?;
         self.commit(transaction, "dispatch jobs").await?;
+        for (campaign, place) in reached {
+            self.due_floors().reached(campaign, place);
+        }
         Ok(dispatched)
     }
 }
@@ -131,6 +140,8 @@ struct Round<'a> {
     worker: &'a WorkerId,
     now: Timestamp,
     lease_until: Timestamp,
+    floors: &'a Floors,
+    reached: Vec<(CampaignId, Place)>,
     left: usize,
     dispatched: Vec<Dispatched>,
     deltas: Deltas,
@@ -167,13 +178,16 @@ impl Round<'_> {
         campaign: &mut Ready,
         share: usize,
     ) -> Result<(), LedgerError> {
-        let due = self.due(connection, campaign, share).await?;
-        if due.is_empty() {
+        let (due, floor) = self.due(connection, campaign, share).await?;
+        let Some(last) = due.iter().map(|(job, _, at)| (*at, *job)).max() else {
             return Ok(());
-        }
+        };
         let worker = &self.worker.0;
         if campaign.takes_the_first() {
-            places::leave_due_first(connection, campaign.id, &due).await?;
+            places::leave_due_between(connection, campaign.id, (floor, last), due.len()).await?;
+            if Dialect::of(connection) == Dialect::Postgres {
+                self.reached.push((campaign.id, last));
+            }
         } else {
             let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();
             places::leave_due(connection, campaign.id, &jobs).await?;
@@ -196,12 +210,28 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Some of a campaign's due jobs.
+    /// Some of a campaign's due jobs; where they go out in their order, all that follow on this place.
     async fn due(
         &self,
         connection: &mut AnyConnection,
         campaign: &Ready,
         share: usize,
+    ) -> Result<(Vec<Due>, Place), LedgerError> {
+        let floor = self.floors.of(campaign.id);
+        let due = self.due_after(connection, campaign, share, floor).await?;
+        if due.len() == share || floor == START {
+            return Ok((due, floor));
+        }
+        let due = self.due_after(connection, campaign, share, START).await?;
+        Ok((due, START))
+    }
+
+    async fn due_after(
+        &self,
+        connection: &mut AnyConnection,
+        campaign: &Ready,
+        share: usize,
+        floor: Place,
     ) -> Result<Vec<Due>, LedgerError> {
         let dialect = Dialect::of(connection);
         let gathering = dialect.gathered("id, dispatch, not_before");
@@ -210,6 +240,11 @@ impl Round<'_> {
             .bind(campaign.id.0)
             .bind(self.now.as_millis())
             .bind(i64::try_from(share).unwrap_or(i64::MAX));
+        let query = if campaign.takes_the_first() {
+            query.bind(floor.0).bind(floor.1)
+        } else {
+            query
+        };
         gathered(query, connection, "look for due jobs").await
     }
 }

@@ -8,6 +8,7 @@ use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
 
 use crate::dialect::Dialect;
 use crate::doubt::Marks;
+use crate::due_floor::Floors;
 use crate::error::{self, QueryContext as _};
 use crate::pools::{self, Pools};
 use crate::{LedgerError, LedgerLocation, file, migrations};
@@ -24,6 +25,7 @@ struct Inner {
     dialect: Dialect,
     location: LedgerLocation,
     marks: Marks,
+    due_floors: Floors,
 }
 
 impl Ledger {
@@ -66,6 +68,7 @@ impl Ledger {
                 dialect,
                 location: location.clone(),
                 marks: Marks::default(),
+                due_floors: Floors::default(),
             }),
         })
     }
@@ -77,7 +80,7 @@ impl Ledger {
             pools,
             dialect,
             location,
-            marks: _,
+            ..
         } = self.inner.as_ref();
         match dialect {
             Dialect::Sqlite => Ok(self),
@@ -95,6 +98,7 @@ impl Ledger {
                         dialect: *dialect,
                         location: location.clone(),
                         marks: Marks::default(),
+                        due_floors: Floors::default(),
                     }),
                 })
             }
@@ -112,6 +116,10 @@ impl Ledger {
     #[must_use]
     pub fn never_forgets(&self) -> bool {
         self.inner.dialect == Dialect::Sqlite
+    }
+
+    pub(crate) fn due_floors(&self) -> &Floors {
+        &self.inner.due_floors
     }
 
     pub(crate) fn marks(&self) -> &Marks {

@@ -24,6 +24,7 @@ mod dialect;
 mod dispatch;
 mod doubt;
 mod due;
+mod due_floor;
 mod enqueue;
 mod error;
 mod explain;

@@ -16,6 +16,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
 use crate::dialect::Dialect;
+use crate::due_floor::Place;
 use crate::error::QueryContext as _;
 use crate::rows::{batch, gathered, pairs};
 
@@ -97,26 +98,29 @@ pub(crate) async fn in_hand(
     Ok(held.collect())
 }
 
-/// The jobs of a campaign that are due first, in their order, no longer are: these.
-pub(crate) async fn leave_due_first(
+/// The jobs of a campaign that are due after one place and up to another, which are so many, are due
+/// no longer.
+pub(crate) async fn leave_due_between(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    due: &[Due],
+    (after, last): (Place, Place),
+    count: usize,
 ) -> Result<(), LedgerError> {
-    let Some((not_before, job)) = due.iter().map(|(job, _, at)| (*at, *job)).max() else {
-        return Ok(());
-    };
     let left = sqlx::query(
         "DELETE FROM due_jobs
-         WHERE campaign_id = $1 AND (not_before, id) <= ($2, $3)",
+         WHERE campaign_id = $1
+           AND (not_before, id) > ($2, $3)
+           AND (not_before, id) <= ($4, $5)",
     )
     .bind(campaign.0)
-    .bind(not_before)
-    .bind(job)
+    .bind(after.0)
+    .bind(after.1)
+    .bind(last.0)
+    .bind(last.1)
     .execute(connection)
     .await
     .doing("take due jobs")?;
-    all_of(left.rows_affected(), due.len())
+    all_of(left.rows_affected(), count)
 }
 
 /// Jobs of a campaign that were due are queued for a worker, each under its next number.
