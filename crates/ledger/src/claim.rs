@@ -23,7 +23,7 @@ pub struct ClaimedJob {
     pub campaign: CampaignId,
     /// The device to act on.
     pub device: DeviceId,
-    /// Who was assigned when the plan was made; empty where nobody was.
+    /// Who was assigned when the plan was made; empty where nobody was, or nobody has to look.
     pub previous_user: String,
     /// What is to be done to the device, and how far that is.
     pub progress: Progress,
@@ -45,21 +45,26 @@ pub struct ClaimedJob {
 const CERTAIN: i64 = 0;
 const LOST: i64 = 2;
 
-/// A job that is claimed: id, dispatch, campaign, device, user, attempts, how uncertain; action,
-/// steps done, new user and their name.
-type Claimed = (
-    i64,
-    i64,
-    i64,
-    String,
-    String,
-    i64,
-    i64,
-    Action,
-    usize,
-    String,
-    String,
-);
+/// A job that is claimed: id, dispatch, campaign, device, and what there is to know of one that is not
+/// plainly to be called.
+type Claimed = (i64, i64, i64, String, Option<Further>);
+
+/// User, attempts, how uncertain; action, steps done, new user and their name.
+type Further = (String, u32, i64, Action, usize, String, String);
+
+/// What is known of a plain job.
+fn nothing_further() -> Further {
+    let nobody = String::new;
+    (
+        nobody(),
+        0,
+        CERTAIN,
+        Action::Unassign,
+        0,
+        nobody(),
+        nobody(),
+    )
+}
 
 /// Claims those of `jobs` that are still queued under their number, and counts them.
 pub(crate) async fn claim(
@@ -82,34 +87,52 @@ pub(crate) async fn claim(
     for (campaign, count) in by_campaign {
         deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
     }
-    let claimed = claimed.into_iter().map(|row| ClaimedJob {
-        id: JobId(row.0),
-        dispatch: row.1,
-        campaign: CampaignId(row.2),
-        device: DeviceId(row.3),
-        previous_user: row.4,
-        progress: Progress::new(row.7, row.8),
-        new_user: row.9,
-        new_user_name: row.10,
-        attempts: u32::try_from(row.5).unwrap_or(u32::MAX),
-        uncertain: row.6 != CERTAIN,
-        lost: row.6 == LOST,
-        lease_until,
+    let claimed = claimed.into_iter().map(|row| {
+        let (id, dispatch, campaign, device, further) = row;
+        let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
+            further.unwrap_or_else(nothing_further);
+        ClaimedJob {
+            id: JobId(id),
+            dispatch,
+            campaign: CampaignId(campaign),
+            device: DeviceId(device),
+            previous_user: user,
+            progress: Progress::new(action, steps_done),
+            new_user,
+            new_user_name,
+            attempts,
+            uncertain: doubt != CERTAIN,
+            lost: doubt == LOST,
+            lease_until,
+        }
     });
     Ok(claimed.collect())
 }
 
-/// What [`Claimed`] is made of. The few that are uncertain have their attempts looked up.
-const COLUMNS: &str = "jobs.id, held.dispatch, jobs.campaign_id, jobs.device_id, \
-     jobs.user_principal_name, jobs.attempts, \
-     CASE \
-         WHEN jobs.uncertain = 1 AND EXISTS ( \
-             SELECT 1 FROM attempts \
-             WHERE attempts.job_id = jobs.id AND attempts.outcome IN ('ambiguous', 'lost') \
-         ) THEN 2 \
-         ELSE jobs.uncertain \
-     END, \
-     jobs.action, jobs.steps_done, jobs.new_user_principal_name, jobs.new_addressable_user_name";
+/// What [`Claimed`] is made of. Most jobs are unassigned and are called for the first time: of those
+/// there is no more to tell. The few that are uncertain have their attempts looked up.
+fn columns(dialect: Dialect) -> String {
+    let further = dialect.array(
+        "jobs.user_principal_name,
+         jobs.attempts,
+         CASE
+             WHEN jobs.uncertain = 1 AND EXISTS (
+                 SELECT 1 FROM attempts
+                 WHERE attempts.job_id = jobs.id AND attempts.outcome IN ('ambiguous', 'lost')
+             ) THEN 2
+             ELSE jobs.uncertain
+         END,
+         jobs.action, jobs.steps_done,
+         jobs.new_user_principal_name, jobs.new_addressable_user_name",
+    );
+    format!(
+        "jobs.id, held.dispatch, jobs.campaign_id, jobs.device_id,
+         CASE
+             WHEN jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0
+             THEN {further}
+         END"
+    )
+}
 
 /// Those of the claims that hold.
 async fn claimable(
@@ -127,7 +150,7 @@ async fn claimable(
            AND held.dispatch = claims.dispatch
            AND held.state = 'queued'
            AND jobs.id = held.id",
-        gathered = dialect.gathered(COLUMNS),
+        gathered = dialect.gathered(&columns(dialect)),
         each = dialect.each_pair()
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);

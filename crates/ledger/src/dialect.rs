@@ -179,26 +179,32 @@ impl Dialect {
             .replace("KEPT_BY_KEY", kept)
     }
 
+    /// An array of these columns of a row.
+    pub(crate) fn array(self, columns: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_array({columns})"),
+            Self::Postgres => format!("json_build_array({columns})"),
+        }
+    }
+
     /// All rows of a query gathered into one, an array of arrays of these columns.
     pub(crate) fn gathered(self, columns: &str) -> String {
         match self {
-            Self::Sqlite => format!("json_group_array(json_array({columns}))"),
+            Self::Sqlite => format!("json_group_array({})", self.array(columns)),
             Self::Postgres => {
-                format!("CAST(COALESCE(json_agg(json_build_array({columns})), '[]') AS TEXT)")
+                let array = self.array(columns);
+                format!("CAST(COALESCE(json_agg({array}), '[]') AS TEXT)")
             }
         }
     }
 
     /// The same, of those rows alone that meet a condition.
     pub(crate) fn gathered_where(self, columns: &str, condition: &str) -> String {
+        let array = self.array(columns);
         match self {
-            Self::Sqlite => {
-                format!("json_group_array(json_array({columns})) FILTER (WHERE {condition})")
-            }
+            Self::Sqlite => format!("json_group_array({array}) FILTER (WHERE {condition})"),
             Self::Postgres => format!(
-                "CAST(COALESCE(
-                     json_agg(json_build_array({columns})) FILTER (WHERE {condition}), '[]'
-                 ) AS TEXT)"
+                "CAST(COALESCE(json_agg({array}) FILTER (WHERE {condition}), '[]') AS TEXT)"
             ),
         }
     }
