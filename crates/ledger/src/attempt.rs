@@ -1,5 +1,7 @@
 //! Attempts: what was asked of Graph, and what it said.
 
+use std::collections::BTreeMap;
+
 use repilot_domain::{AttemptOutcome, AttemptStep, JobId, Timestamp};
 use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -94,49 +96,59 @@ pub struct Attempt {
 }
 
 /// Rows a statement: a batch is made of few of them, and each size is prepared once.
-const ROWS_AT_ONCE: [usize; 4] = [64, 16, 4, 1];
+const ROWS_AT_ONCE: [usize; 5] = [256, 64, 16, 4, 1];
 
-/// Records attempts, each of a job under a dispatch.
+/// An attempt of a job under a dispatch.
+type Row<'a> = (JobId, i64, &'a NewAttempt);
+
+/// Records attempts.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     worker: &str,
-    attempts: &[(JobId, i64, &NewAttempt)],
+    attempts: &[Row<'_>],
 ) -> Result<(), LedgerError> {
-    if attempts.is_empty() {
-        return Ok(());
+    let mut alike: BTreeMap<(&str, &str), Vec<Row<'_>>> = BTreeMap::new();
+    for row in attempts {
+        let (_, _, attempt) = row;
+        let kind = (attempt.step.as_str(), attempt.outcome.as_str());
+        alike.entry(kind).or_default().push(*row);
     }
-    let mut left = attempts;
-    for size in ROWS_AT_ONCE {
-        while left.len() >= size {
-            let (rows, rest) = left.split_at(size);
-            insert_rows(connection, worker, rows).await?;
-            left = rest;
+    for ((step, outcome), rows) in alike {
+        let mut left = rows.as_slice();
+        for size in ROWS_AT_ONCE {
+            while left.len() >= size {
+                let (rows, rest) = left.split_at(size);
+                insert_rows(connection, [step, outcome, worker], rows).await?;
+                left = rest;
+            }
         }
     }
     Ok(())
 }
 
+/// Records attempts of one step, one outcome and one worker, which are told once.
 async fn insert_rows(
     connection: &mut AnyConnection,
-    worker: &str,
-    rows: &[(JobId, i64, &NewAttempt)],
+    shared: [&str; 3],
+    rows: &[Row<'_>],
 ) -> Result<(), LedgerError> {
     let sql = format!(
         "INSERT INTO attempts (
-             job_id, dispatch, step, outcome, worker, started_at, finished_at,
-             status, code, message, request_id, client_request_id, server_date, diagnostic
+             job_id, dispatch, started_at, finished_at,
+             status, code, message, request_id, client_request_id, server_date, diagnostic,
+             step, outcome, worker
          )
-         VALUES {}",
-        Dialect::of(connection).rows(rows.len(), 14)
+         {}",
+        Dialect::of(connection).rows_with(shared.len(), rows.len(), 11)
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
+    for word in shared {
+        query = query.bind(word);
+    }
     for (job, dispatch, attempt) in rows {
         query = query
             .bind(job.0)
             .bind(*dispatch)
-            .bind(attempt.step.as_str())
-            .bind(attempt.outcome.as_str())
-            .bind(worker)
             .bind(attempt.started_at.as_millis())
             .bind(attempt.finished_at.as_millis())
             .bind(attempt.status.map(i64::from))

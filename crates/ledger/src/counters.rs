@@ -62,7 +62,7 @@ impl Deltas {
         for chunk in changed.chunks(ROWS_AT_ONCE) {
             let sql = format!(
                 "INSERT INTO counters (campaign_id, name, reason, value)
-                 VALUES {}
+                 {}
                  ON CONFLICT (campaign_id, name, reason)
                  DO UPDATE SET value = counters.value + excluded.value",
                 Dialect::of(connection).rows(chunk.len(), 4)
