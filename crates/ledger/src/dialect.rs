@@ -204,6 +204,16 @@ impl Dialect {
         }
     }
 
+    /// An array of these columns of the one row that is found, as part of another; null where none is.
+    pub(crate) fn found_array(self, columns: &str, query: &str) -> String {
+        let found = format!("(SELECT {} {query})", self.array(columns));
+        match self {
+            // Which would take what a query found for a text.
+            Self::Sqlite => format!("json({found})"),
+            Self::Postgres => found,
+        }
+    }
+
     /// All rows of a query gathered into one, an array of arrays of these columns.
     pub(crate) fn gathered(self, columns: &str) -> String {
         match self {
@@ -297,6 +307,15 @@ impl Dialect {
             // Where it knows little yet of a list that has just come in, PostgreSQL takes it for short,
             // and would sort all that is due for each few that go out.
             Self::Postgres => &["SET LOCAL enable_sort = off"],
+        }
+    }
+
+    /// Has the database look at what a list that came in has changed: until it has, PostgreSQL takes
+    /// the list for short, and reads and sorts all of it for each page.
+    pub(crate) const fn after_a_list(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[],
+            Self::Postgres => &["ANALYZE job_rows, due_jobs, job_keys"],
         }
     }
 

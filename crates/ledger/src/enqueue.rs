@@ -1,12 +1,12 @@
 //! Putting a plan into the ledger, chunk by chunk; doing it again adds nothing.
 
-use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp};
+use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp, WithCauses};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign::{must_take_jobs, take_ids};
 use crate::counters::{Deltas, end_if_done};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
 use crate::search::insert_keys;
@@ -40,6 +40,9 @@ pub struct Enqueued {
     /// Devices that the campaign had already.
     pub present: u64,
 }
+
+/// So many jobs of a campaign are too many to be read and sorted for a page of them.
+const LONG: i64 = 10_000;
 
 impl Ledger {
     /// Says that a list goes into a campaign: until all of it is in, the campaign cannot end.
@@ -222,7 +225,23 @@ impl Ledger {
         .await?;
         canary::choose_if_whole(&mut transaction, campaign).await?;
         end_if_done(&mut transaction, campaign, by, now).await?;
-        self.commit(transaction, "finish a list").await
+        self.commit(transaction, "finish a list").await?;
+        if detail["jobs"].as_i64().is_some_and(|jobs| jobs >= LONG) {
+            self.take_stock().await;
+        }
+        Ok(())
+    }
+
+    /// The database does so by itself before long; a list that is in is in without it.
+    async fn take_stock(&self) {
+        let doing = "take stock of a list";
+        let taken = async {
+            let mut connection = self.writer().await?;
+            tell(&mut connection, self.dialect().after_a_list(), doing).await
+        };
+        if let Err(error) = taken.await {
+            tracing::debug!(error = %WithCauses(&error), "pages may be slow for a minute");
+        }
     }
 }
 

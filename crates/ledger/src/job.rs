@@ -87,31 +87,32 @@ pub struct Job {
 }
 
 /// What a [`JobRow`] is gathered from.
-const COLUMNS: &str = "jobs.id, jobs.campaign_id, jobs.device_id, jobs.serial, jobs.group_tag, jobs.model, \
-     jobs.user_principal_name, jobs.addressable_user_name, jobs.action, \
-     jobs.new_user_principal_name, jobs.new_addressable_user_name, jobs.steps_done, \
-     jobs.stepped_at, jobs.rolls_back, jobs.line, jobs.state, jobs.dispatch, jobs.attempts, \
-     jobs.uncertain, jobs.not_before, jobs.lease_until, jobs.worker, jobs.reason, jobs.message, \
-     ( \
-         SELECT status FROM attempts \
-         WHERE job_id = jobs.id \
-         ORDER BY dispatch DESC, finished_at DESC \
-         LIMIT 1 \
-     ), \
-     ( \
-         SELECT request_id FROM attempts \
-         WHERE job_id = jobs.id \
-         ORDER BY dispatch DESC, finished_at DESC \
-         LIMIT 1 \
-     ), \
-     ( \
-         SELECT COUNT(*) FROM canary_jobs \
-         WHERE canary_jobs.campaign_id = jobs.campaign_id \
-           AND canary_jobs.job_id = jobs.id \
-     ), \
-     jobs.created_at, jobs.finished_at, jobs.verification, jobs.verified_at";
+fn columns(dialect: Dialect) -> String {
+    let last_call = dialect.found_array(
+        "status, request_id",
+        "FROM attempts
+         WHERE job_id = jobs.id
+         ORDER BY dispatch DESC, finished_at DESC
+         LIMIT 1",
+    );
+    format!(
+        "jobs.id, jobs.campaign_id, jobs.device_id, jobs.serial, jobs.group_tag, jobs.model,
+         jobs.user_principal_name, jobs.addressable_user_name, jobs.action,
+         jobs.new_user_principal_name, jobs.new_addressable_user_name, jobs.steps_done,
+         jobs.stepped_at, jobs.rolls_back, jobs.line, jobs.state, jobs.dispatch, jobs.attempts,
+         jobs.uncertain, jobs.not_before, jobs.lease_until, jobs.worker, jobs.reason, jobs.message,
+         -- One that never left was never called.
+         CASE WHEN jobs.dispatch > 0 THEN {last_call} END,
+         (
+             SELECT COUNT(*) FROM canary_jobs
+             WHERE canary_jobs.campaign_id = jobs.campaign_id
+               AND canary_jobs.job_id = jobs.id
+         ),
+         jobs.created_at, jobs.finished_at, jobs.verification, jobs.verified_at"
+    )
+}
 
-/// A job as it is gathered: [`COLUMNS`], in their order. A page of a thousand that came row by row
+/// A job as it is gathered: [`columns`], in their order. A page of a thousand that came row by row
 /// and column by column would take five times as long.
 #[derive(Deserialize)]
 struct JobRow {
@@ -139,8 +140,8 @@ struct JobRow {
     worker: String,
     reason: String,
     message: String,
-    last_status: Option<i64>,
-    last_request_id: Option<String>,
+    /// Status and request id.
+    last_call: Option<(Option<i64>, Option<String>)>,
     canaries: i64,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
@@ -193,6 +194,7 @@ impl Job {
             JobState::Succeeded => None,
             _ => Progress::new(row.action, done).words(&row.new_user_principal_name),
         };
+        let (last_status, last_request_id) = row.last_call.unwrap_or_default();
         let verification = match row.verification.as_str() {
             "" => None,
             word => Some(word.parse().map_err(|source| LedgerError::BadData {
@@ -228,8 +230,8 @@ impl Job {
             worker: row.worker,
             reason: row.reason,
             message: row.message,
-            last_status: row.last_status,
-            last_request_id: row.last_request_id,
+            last_status,
+            last_request_id,
             is_canary: row.canaries != 0,
             created_at: row.created_at,
             finished_at: row.finished_at,
@@ -245,9 +247,10 @@ async fn read(
     query: &str,
     bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
 ) -> Result<Vec<Job>, LedgerError> {
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {} FROM jobs {query}",
-        Dialect::of(connection).gathered(COLUMNS)
+        dialect.gathered(&columns(dialect))
     );
     let query = bind(sqlx::query(AssertSqlSafe(sql)));
     let rows: Vec<JobRow> = gathered(query, connection, "read jobs").await?;

@@ -209,15 +209,18 @@ impl Keeper {
 
     /// Gives everything back, so that others need not wait for leases to run out.
     pub(crate) async fn give_back(&self) -> Result<(), LedgerError> {
-        let id = &self.row.id;
-        self.ledger.recall(id).await?;
-        let states = self.lanes.states(self.clock.now());
-        self.ledger.save_lane_states(&states).await?;
-        self.ledger.release_lanes(id).await?;
-        if let Attendance::Campaign(campaign) = self.attendance {
-            self.ledger.leave(campaign).await?;
-        }
-        self.ledger.retire(id).await
+        let (ledger, id) = (&self.ledger, &self.row.id);
+        let giving = async {
+            ledger.recall(id).await?;
+            let states = self.lanes.states(self.clock.now());
+            ledger.save_lane_states(&states).await?;
+            ledger.release_lanes(id).await?;
+            if let Attendance::Campaign(campaign) = self.attendance {
+                ledger.leave(campaign).await?;
+            }
+            ledger.retire(id).await
+        };
+        ledger.answered("give back what is left", giving).await
     }
 }
 

@@ -62,6 +62,16 @@ async fn a_ledger_goes_on_by_itself_when_its_server_is_back() {
 }
 
 #[tokio::test]
+async fn a_server_knows_how_long_a_list_is_as_soon_as_it_is_in() {
+    let server = servers::Postgres::start();
+    let bench = Bench::at(Place::at(&server.create_database())).await;
+    bench.enqueue(0..10_000).await;
+    bench.finish().await;
+    let known = "SELECT reltuples FROM pg_class WHERE relname IN ('due_jobs', 'job_rows')";
+    assert_eq!(server.answer("test0", known), "10000\n10000\n");
+}
+
+#[tokio::test]
 async fn a_connection_is_encrypted_and_its_server_known_or_there_is_none() {
     let mut server = servers::Postgres::start();
     let url = server.create_database();
