@@ -217,7 +217,11 @@ impl Round<'_> {
         campaign: &Ready,
         share: usize,
     ) -> Result<(Vec<Due>, Place), LedgerError> {
-        let floor = self.floors.of(campaign.id);
+        let floor = if campaign.takes_the_first() {
+            self.floors.of(campaign.id)
+        } else {
+            START
+        };
         let due = self.due_after(connection, campaign, share, floor).await?;
         if due.len() == share || floor == START {
             return Ok((due, floor));

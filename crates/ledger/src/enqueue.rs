@@ -234,10 +234,13 @@ impl Ledger {
 
     /// The database does so by itself before long; a list that is in is in without it.
     async fn take_stock(&self) {
-        let doing = "take stock of a list";
+        let statements = self.dialect().after_a_list();
+        if statements.is_empty() {
+            return;
+        }
         let taken = async {
             let mut connection = self.writer().await?;
-            tell(&mut connection, self.dialect().after_a_list(), doing).await
+            tell(&mut connection, statements, "take stock of a list").await
         };
         if let Err(error) = taken.await {
             tracing::debug!(error = %WithCauses(&error), "pages may be slow for a minute");

@@ -43,25 +43,14 @@ impl Ledger {
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
-        let locking = Dialect::of(&transaction).locking_free_ones();
-        let sql = format!(
-            "UPDATE jobs_in_hand SET lease_until = $2
-             WHERE id {}",
-            Dialect::of(&transaction).is_found_by(&format!(
-                "SELECT id FROM jobs_in_hand
-                 WHERE worker = $1 AND state = 'queued'
-                 {locking}"
-            ))
+        let queued = (
+            "state = $1 AND worker = $2",
+            JobState::Queued.as_str().to_owned(),
         );
-        let queued = sqlx::query(AssertSqlSafe(sql))
-            .bind(&worker.0)
-            .bind(lease_until.as_millis())
-            .execute(&mut *transaction)
-            .await
-            .doing("renew leases")?;
+        let queued = renew(&mut transaction, queued, worker, lease_until).await?;
         let running = renew_claimed(&mut transaction, worker, claimed, lease_until).await?;
         self.commit(transaction, "renew leases").await?;
-        Ok(queued.rows_affected() + running)
+        Ok(queued + running)
     }
 
     /// The same for what the worker has claimed alone. What it has dispatched lies where others can
@@ -156,19 +145,33 @@ async fn renew_claimed(
         return Ok(0);
     }
     let dialect = Dialect::of(connection);
+    let held = format!("SELECT held.id {}", places::held_of(dialect));
+    let held = format!("id {}", dialect.is_found_by(&held));
+    let claimed = (held.as_str(), pairs(claimed.iter().copied())?);
+    renew(connection, claimed, worker, lease_until).await
+}
+
+/// Renews those of a worker's jobs for which a condition holds; it takes a text and the worker. What
+/// somebody changes just now is left to them.
+async fn renew(
+    connection: &mut AnyConnection,
+    (condition, text): (&str, String),
+    worker: &WorkerId,
+    lease_until: Timestamp,
+) -> Result<u64, LedgerError> {
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "UPDATE jobs_in_hand SET lease_until = $3
          WHERE id {}",
         dialect.is_found_by(&format!(
             "SELECT id FROM jobs_in_hand
-             WHERE id {claimed}
-             {locking}",
-            claimed = dialect.is_found_by(&format!("SELECT held.id {}", places::held_of(dialect))),
-            locking = dialect.locking_free_ones()
+             WHERE {condition}
+             {}",
+            dialect.locking_free_ones()
         ))
     );
     let renewed = sqlx::query(AssertSqlSafe(sql))
-        .bind(pairs(claimed.iter().copied())?)
+        .bind(text)
         .bind(&worker.0)
         .bind(lease_until.as_millis())
         .execute(connection)

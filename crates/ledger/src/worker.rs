@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Timestamp, WorkerId};
+use repilot_domain::{Actor, Timestamp, WorkerId};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
@@ -35,6 +35,14 @@ pub struct WorkerRow {
     pub in_flight: i64,
     /// What it lacks just now, in words; empty where all is well.
     pub trouble: String,
+}
+
+impl WorkerRow {
+    /// The worker, as the audit knows it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::worker(&self.id, &self.host)
+    }
 }
 
 impl Ledger {

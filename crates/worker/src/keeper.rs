@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, Clock, Timestamp, WithCauses};
+use repilot_domain::{CampaignId, Clock, Timestamp, WithCauses};
 use repilot_ledger::{GroupCommit, Ledger, LedgerError, WorkerRow};
 use repilot_queue::WireHealth;
 use tokio::sync::watch;
@@ -130,7 +130,7 @@ impl Keeper {
         }
         // Only once its own leases are renewed, or it would rescue what it holds itself.
         if self.due.rescue.is_due(now, RESCUE_EVERY) {
-            let by = self.by();
+            let by = self.row.actor();
             let rescued = ledger.rescue(&by, now);
             let rescued = ledger.answered("rescue jobs", rescued).await?;
             if rescued.running > 0 || rescued.queued > 0 {
@@ -149,11 +149,6 @@ impl Keeper {
             self.due.tell.done(now);
         }
         Ok(())
-    }
-
-    /// This worker, as the audit knows it.
-    pub(crate) fn by(&self) -> Actor {
-        Actor::worker(&self.row.id, &self.row.host)
     }
 
     /// Renews every lease of this process.

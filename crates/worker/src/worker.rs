@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use repilot_domain::{Actor, Clock, WithCauses};
+use repilot_domain::{Clock, WithCauses};
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettled, WorkerRow};
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
 use repilot_throttle::SharedBudgets;
@@ -125,7 +125,7 @@ impl Worker {
         let (unsettled, untaken) = mpsc::unbounded_channel();
         // Whatever ends the work ends all of it.
         let ending = stop.child_token();
-        let by = Actor::worker(&id, &row.host);
+        let by = row.actor();
         let commit = GroupCommit::start(ledger.clone(), id.clone(), by, Arc::clone(&clock), LEASE)
             .map_err(WorkerError::Thread)?;
         let mut keeper = Keeper::new(
@@ -153,7 +153,7 @@ impl Worker {
             ledger: keeper.ledger.clone(),
             clock: Arc::clone(&keeper.clock),
             worker: id.clone(),
-            by: keeper.by(),
+            by: keeper.row.actor(),
             tenants: Arc::clone(&keeper.tenants),
             lanes: Arc::clone(&keeper.lanes),
             health: wire.health(),
