@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
-use crate::rows::{gathered, pairs};
+use crate::rows::{Inner, gathered, pairs};
 use crate::{LedgerError, QueuedJob, places};
 
 /// What a worker needs to know of a job that it has claimed.
@@ -47,7 +47,7 @@ const LOST: i64 = 2;
 
 /// A job that is claimed: id, dispatch, campaign, device, and what there is to know of one that is not
 /// plainly to be called.
-type Claimed = (i64, i64, i64, String, Option<Further>);
+type Claimed = (i64, i64, i64, String, Option<Inner<Further>>);
 
 /// User, attempts, how uncertain; action, steps done, new user and their name.
 type Further = (String, u32, i64, Action, usize, String, String);
@@ -90,7 +90,7 @@ pub(crate) async fn claim(
     let claimed = claimed.into_iter().map(|row| {
         let (id, dispatch, campaign, device, further) = row;
         let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
-            further.unwrap_or_else(nothing_further);
+            further.map_or_else(nothing_further, |Inner(further)| further);
         ClaimedJob {
             id: JobId(id),
             dispatch,
@@ -112,7 +112,7 @@ pub(crate) async fn claim(
 /// What [`Claimed`] is made of. Most jobs are unassigned and are called for the first time: of those
 /// there is no more to tell. The few that are uncertain have their attempts looked up.
 fn columns(dialect: Dialect) -> String {
-    let further = dialect.array(
+    let further = dialect.inner_array(
         "jobs.user_principal_name,
          jobs.attempts,
          CASE

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, gathered};
+use crate::rows::{Columns, Inner, batch, gathered};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -112,8 +112,7 @@ fn columns(dialect: Dialect) -> String {
     )
 }
 
-/// A job as it is gathered: [`columns`], in their order. A page of a thousand that came row by row
-/// and column by column would take five times as long.
+/// A job as it is gathered: [`columns`], in their order.
 #[derive(Deserialize)]
 struct JobRow {
     id: JobId,
@@ -141,7 +140,7 @@ struct JobRow {
     reason: String,
     message: String,
     /// Status and request id.
-    last_call: Option<(Option<i64>, Option<String>)>,
+    last_call: Option<Inner<(Option<i64>, Option<String>)>>,
     canaries: i64,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
@@ -194,7 +193,8 @@ impl Job {
             JobState::Succeeded => None,
             _ => Progress::new(row.action, done).words(&row.new_user_principal_name),
         };
-        let (last_status, last_request_id) = row.last_call.unwrap_or_default();
+        let (last_status, last_request_id) =
+            row.last_call.map(|Inner(call)| call).unwrap_or_default();
         let verification = match row.verification.as_str() {
             "" => None,
             word => Some(word.parse().map_err(|source| LedgerError::BadData {

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use repilot_domain::{JobId, Progress, Timestamp};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::any::{AnyArguments, AnyRow, AnyTypeInfoKind};
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, Decode, Row as _, Type};
+use sqlx::{Any, AnyConnection, Decode, Row as _, Type, ValueRef as _};
 
 use crate::LedgerError;
+use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 
 /// A row of a named table, whose complaints say which.
@@ -131,14 +133,56 @@ pub(crate) fn pairs(jobs: impl IntoIterator<Item = (JobId, i64)>) -> Result<Stri
     serde_json::to_string(&latest).map_err(LedgerError::Batch)
 }
 
-/// Reads what a statement gathered with `Dialect::gathered` into its one row: rows that come one by
-/// one wake two threads each.
+/// Reads the rows of a statement that selects what `Dialect::gathered` says, each as an array of its
+/// columns.
 pub(crate) async fn gathered<T: DeserializeOwned>(
     query: Query<'_, Any, AnyArguments>,
     connection: &mut AnyConnection,
     what: &'static str,
 ) -> Result<Vec<T>, LedgerError> {
-    let row = query.fetch_one(connection).await.doing(what)?;
-    let text: String = row.try_get(0).doing(what)?;
-    serde_json::from_str(&text).map_err(LedgerError::Batch)
+    match Dialect::of(connection) {
+        Dialect::Sqlite => {
+            let row = query.fetch_one(connection).await.doing(what)?;
+            let text: String = row.try_get(0).doing(what)?;
+            serde_json::from_str(&text).map_err(LedgerError::Batch)
+        }
+        Dialect::Postgres => {
+            let rows = query.fetch(connection);
+            let values = rows.map(|row| row.and_then(|row| values(&row)).doing(what));
+            let read = |values| serde_json::from_value(values).map_err(LedgerError::Batch);
+            values
+                .map(|values| values.and_then(read))
+                .try_collect()
+                .await
+        }
+    }
+}
+
+/// A row as an array of its columns, which are numbers and texts.
+fn values(row: &AnyRow) -> sqlx::Result<Value> {
+    let value = |column| {
+        let raw = row.try_get_raw(column)?;
+        if raw.is_null() {
+            return Ok(Value::Null);
+        }
+        match raw.type_info().kind() {
+            AnyTypeInfoKind::Text => row.try_get(column).map(Value::String),
+            _ => row.try_get::<i64, _>(column).map(Value::from),
+        }
+    };
+    (0..row.len()).map(value).collect()
+}
+
+/// An array within a column, as `Dialect::inner_array` has it: some databases write it out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inner<T>(pub(crate) T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = match Value::deserialize(deserializer)? {
+            Value::String(written) => serde_json::from_str(&written),
+            value => serde_json::from_value(value),
+        };
+        read.map(Self).map_err(serde::de::Error::custom)
+    }
 }
