@@ -1,9 +1,9 @@
 //! Unthrottled drains, ledger and all, beside a bare loop of the same HTTP client.
 //!
-//! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS BACKLOG]`. A round is the bare loop, the
-//! same devices through the embedded profile and through the shared one (PostgreSQL and Redis of the
-//! benchmark's own), each against a simulated Graph in a process of its own, at the same concurrency;
-//! what counts is the ratio. First it answers at once, so that all of it is the machine's work; then
+//! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS BACKLOG [embedded|shared]]`. A round is the
+//! bare loop, the same devices through the embedded profile and through the shared one (PostgreSQL and
+//! Redis of the benchmark's own), or through that which is named, each against a simulated Graph in a
+//! process of its own, at the same concurrency; what counts is the ratio. First it answers at once, so that all of it is the machine's work; then
 //! as late as Graph does, so that it is what a tenant would see. At the end a backlog of BACKLOG
 //! drains beside one of 10,000, before and after it. Drains are timed by the server: from the first
 //! write that arrived to the last that was answered.
@@ -36,41 +36,59 @@ async fn main() {
         .collect();
     let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
     let (devices, rounds, backlog) = (number(0, 20_000), number(1, 3), number(2, 1_000_000));
+    let names: Vec<&str> = ["embedded", "shared"]
+        .into_iter()
+        .filter(|name| std::env::args().any(|word| word == *name))
+        .collect();
+    let names = if names.is_empty() {
+        vec!["embedded", "shared"]
+    } else {
+        names
+    };
     println!("{devices} devices, {CONCURRENCY} calls at once, {rounds} rounds\n");
-    compare(devices, rounds, Duration::ZERO).await;
+    compare(&names, devices, rounds, Duration::ZERO).await;
     println!("{SLOW_DEVICES} devices, answers after {GRAPH_LATENCY:?}\n");
-    compare(SLOW_DEVICES, rounds, GRAPH_LATENCY).await;
+    compare(&names, SLOW_DEVICES, rounds, GRAPH_LATENCY).await;
     println!("profile   {SMALL:>9}/s {backlog:>11}/s    ratio");
-    for name in ["embedded", "shared"] {
-        let profile = || match name {
-            "embedded" => Profile::Embedded,
-            _ => Profile::shared(),
-        };
-        let (before, _) = drain(&profile(), SMALL, Duration::ZERO).await;
-        let (large, _) = drain(&profile(), backlog, Duration::ZERO).await;
-        let (after, _) = drain(&profile(), SMALL, Duration::ZERO).await;
+    for name in names {
+        let (before, _) = drain(&profile(name), SMALL, Duration::ZERO).await;
+        let (large, _) = drain(&profile(name), backlog, Duration::ZERO).await;
+        let (after, _) = drain(&profile(name), SMALL, Duration::ZERO).await;
         let small = f64::midpoint(before, after);
         println!("{name:8}  {small:11.0} {large:13.0} {:8.2}", large / small);
     }
 }
 
-/// The bare loop, and the same through either profile.
-async fn compare(devices: usize, rounds: usize, latency: Duration) {
-    println!("round   bare loop/s  embedded/s    ratio    shared/s    ratio   enqueue/s");
-    let mut ratios = [Vec::new(), Vec::new()];
+fn profile(name: &str) -> Profile {
+    match name {
+        "embedded" => Profile::Embedded,
+        _ => Profile::shared(),
+    }
+}
+
+/// The bare loop, and the same through the profiles.
+async fn compare(names: &[&str], devices: usize, rounds: usize, latency: Duration) {
+    print!("round   bare loop/s");
+    for name in names {
+        print!("  {name:>10}/s    ratio   enqueue/s");
+    }
+    println!();
+    let mut ratios = vec![Vec::new(); names.len()];
     for round in 1..=rounds {
         let bare = bare_loop(devices, latency).await;
-        let (embedded, enqueue) = drain(&Profile::Embedded, devices, latency).await;
-        let (shared, _) = drain(&Profile::shared(), devices, latency).await;
-        let [of_embedded, of_shared] = [embedded / bare, shared / bare];
-        println!(
-            "{round:5}  {bare:12.0} {embedded:11.0} {of_embedded:8.2} {shared:11.0} {of_shared:8.2} {enqueue:11.0}"
-        );
-        ratios[0].push(of_embedded);
-        ratios[1].push(of_shared);
+        print!("{round:5}  {bare:12.0}");
+        for (name, ratios) in names.iter().zip(&mut ratios) {
+            let (drained, enqueued) = drain(&profile(name), devices, latency).await;
+            let ratio = drained / bare;
+            print!("  {drained:12.0} {ratio:8.2} {enqueued:11.0}");
+            ratios.push(ratio);
+        }
+        println!();
     }
-    let [of_embedded, of_shared] = ratios.map(median);
-    println!("\nmedian ratio: embedded {of_embedded:.2}, shared {of_shared:.2}\n");
+    for (name, ratios) in names.iter().zip(ratios) {
+        println!("median ratio, {name}: {:.2}", median(ratios));
+    }
+    println!();
 }
 
 fn median(mut ratios: Vec<f64>) -> f64 {

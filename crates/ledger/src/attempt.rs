@@ -101,24 +101,44 @@ const ROWS_AT_ONCE: [usize; 5] = [256, 64, 16, 4, 1];
 /// An attempt of a job under a dispatch.
 type Row<'a> = (JobId, i64, &'a NewAttempt);
 
+/// What many attempts of a batch have in common, and is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike<'a> {
+    dispatch: i64,
+    step: &'static str,
+    outcome: &'static str,
+    status: Option<u16>,
+    server_date: Option<&'a str>,
+}
+
+impl<'a> Alike<'a> {
+    fn of((_, dispatch, attempt): Row<'a>) -> Self {
+        Self {
+            dispatch,
+            step: attempt.step.as_str(),
+            outcome: attempt.outcome.as_str(),
+            status: attempt.status,
+            server_date: attempt.server_date.as_deref(),
+        }
+    }
+}
+
 /// Records attempts.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     worker: &str,
     attempts: &[Row<'_>],
 ) -> Result<(), LedgerError> {
-    let mut alike: BTreeMap<(&str, &str), Vec<Row<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();
     for row in attempts {
-        let (_, _, attempt) = row;
-        let kind = (attempt.step.as_str(), attempt.outcome.as_str());
-        alike.entry(kind).or_default().push(*row);
+        alike.entry(Alike::of(*row)).or_default().push(*row);
     }
-    for ((step, outcome), rows) in alike {
+    for (alike, rows) in alike {
         let mut left = rows.as_slice();
         for size in ROWS_AT_ONCE {
             while left.len() >= size {
                 let (rows, rest) = left.split_at(size);
-                insert_rows(connection, [step, outcome, worker], rows).await?;
+                insert_rows(connection, worker, alike, rows).await?;
                 left = rest;
             }
         }
@@ -126,37 +146,37 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Records attempts of one step, one outcome and one worker, which are told once.
 async fn insert_rows(
     connection: &mut AnyConnection,
-    shared: [&str; 3],
+    worker: &str,
+    alike: Alike<'_>,
     rows: &[Row<'_>],
 ) -> Result<(), LedgerError> {
     let sql = format!(
         "INSERT INTO attempts (
-             job_id, dispatch, started_at, finished_at,
-             status, code, message, request_id, client_request_id, server_date, diagnostic,
-             step, outcome, worker
+             job_id, started_at, finished_at,
+             code, message, request_id, client_request_id, diagnostic,
+             worker, dispatch, step, outcome, status, server_date
          )
          {}",
-        Dialect::of(connection).rows_with(shared.len(), rows.len(), 11)
+        Dialect::of(connection).rows_with(6, rows.len(), 8)
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for word in shared {
-        query = query.bind(word);
-    }
-    for (job, dispatch, attempt) in rows {
+    let mut query = sqlx::query(AssertSqlSafe(sql))
+        .bind(worker)
+        .bind(alike.dispatch)
+        .bind(alike.step)
+        .bind(alike.outcome)
+        .bind(alike.status.map(i64::from))
+        .bind(alike.server_date);
+    for (job, _, attempt) in rows {
         query = query
             .bind(job.0)
-            .bind(*dispatch)
             .bind(attempt.started_at.as_millis())
             .bind(attempt.finished_at.as_millis())
-            .bind(attempt.status.map(i64::from))
             .bind(attempt.code.as_deref().map(storable))
             .bind(attempt.message.as_deref().map(storable))
             .bind(attempt.request_id.as_deref())
             .bind(attempt.client_request_id.as_deref())
-            .bind(attempt.server_date.as_deref())
             .bind(attempt.diagnostic.as_deref());
     }
     query.execute(connection).await.doing("record attempts")?;

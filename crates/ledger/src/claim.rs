@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
-use crate::rows::{Inner, gathered, pairs};
+use crate::rows::{batch, by_dispatch, gathered};
 use crate::{LedgerError, QueuedJob, places};
 
 /// What a worker needs to know of a job that it has claimed.
@@ -47,7 +47,7 @@ const LOST: i64 = 2;
 
 /// A job that is claimed: id, dispatch, campaign, device, and what there is to know of one that is not
 /// plainly to be called.
-type Claimed = (i64, i64, i64, String, Option<Inner<Further>>);
+type Claimed = (i64, i64, i64, String, Option<Further>);
 
 /// User, attempts, how uncertain; action, steps done, new user and their name.
 type Further = (String, u32, i64, Action, usize, String, String);
@@ -77,8 +77,8 @@ pub(crate) async fn claim(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let claims = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
-    let claimed = claimable(connection, &claims).await?;
+    let claims = by_dispatch(jobs.iter().map(|queued| (queued.job, queued.dispatch)));
+    let claimed = claimable(connection, claims).await?;
     mark_claimed(connection, &claimed, worker, lease_until).await?;
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
@@ -90,7 +90,7 @@ pub(crate) async fn claim(
     let claimed = claimed.into_iter().map(|row| {
         let (id, dispatch, campaign, device, further) = row;
         let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
-            further.map_or_else(nothing_further, |Inner(further)| further);
+            further.unwrap_or_else(nothing_further);
         ClaimedJob {
             id: JobId(id),
             dispatch,
@@ -112,7 +112,7 @@ pub(crate) async fn claim(
 /// What [`Claimed`] is made of. Most jobs are unassigned and are called for the first time: of those
 /// there is no more to tell. The few that are uncertain have their attempts looked up.
 fn columns(dialect: Dialect) -> String {
-    let further = dialect.inner_array(
+    let further = dialect.array(
         "jobs.user_principal_name,
          jobs.attempts,
          CASE
@@ -137,24 +137,29 @@ fn columns(dialect: Dialect) -> String {
 /// Those of the claims that hold.
 async fn claimable(
     connection: &mut AnyConnection,
-    claims: &str,
+    claims: BTreeMap<i64, Vec<i64>>,
 ) -> Result<Vec<Claimed>, LedgerError> {
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
-         FROM {each} AS claims
-         -- In this order: the claims are few, the jobs are many.
-         CROSS JOIN jobs_in_hand AS held
+         -- In this order: those in hand are few, the jobs are many.
+         FROM jobs_in_hand AS held
          CROSS JOIN job_rows AS jobs
-         WHERE held.id = claims.id
-           AND held.dispatch = claims.dispatch
+         WHERE held.id {named}
+           AND held.dispatch = $2
            AND held.state = 'queued'
            AND jobs.id = held.id",
         gathered = dialect.gathered(&columns(dialect)),
-        each = dialect.each_pair()
+        named = dialect.is_named()
     );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(claims);
-    gathered(query, connection, "look for claimed jobs").await
+    let mut claimable = Vec::new();
+    for (dispatch, jobs) in claims {
+        let query = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(batch(jobs)?)
+            .bind(dispatch);
+        claimable.extend(gathered(query, connection, "look for claimed jobs").await?);
+    }
+    Ok(claimable)
 }
 
 async fn mark_claimed(

@@ -86,14 +86,6 @@ impl Dialect {
         }
     }
 
-    /// Where a row of a table whose key is `id` lies: what finds it fastest.
-    pub(crate) const fn place(self) -> &'static str {
-        match self {
-            Self::Sqlite => "id",
-            Self::Postgres => "ctid",
-        }
-    }
-
     /// Behind a column: that a query finds it.
     pub(crate) fn is_found_by(self, query: &str) -> String {
         match self {
@@ -197,45 +189,45 @@ impl Dialect {
     }
 
     /// An array of these columns of a row.
-    const fn array(self) -> &'static str {
+    pub(crate) fn array(self, columns: &str) -> String {
         match self {
-            Self::Sqlite => "json_array",
-            Self::Postgres => "json_build_array",
+            Self::Sqlite => format!("json_array({columns})"),
+            Self::Postgres => format!("json_build_array({columns})"),
         }
     }
 
-    /// The same as a column of its own, which [`Inner`](crate::rows::Inner) reads.
-    pub(crate) fn inner_array(self, columns: &str) -> String {
-        let array = self.array();
-        match self {
-            Self::Sqlite => format!("{array}({columns})"),
-            Self::Postgres => format!("CAST({array}({columns}) AS TEXT)"),
-        }
-    }
-
-    /// The same, of the one row that a query finds; null where it finds none.
+    /// An array of these columns of the one row that a query finds, as a wide row's column, which
+    /// [`Inner`](crate::rows::Inner) reads; null where it finds none.
     pub(crate) fn found_array(self, columns: &str, query: &str) -> String {
-        let found = format!("(SELECT {} {query})", self.inner_array(columns));
+        let found = format!("(SELECT {} {query})", self.array(columns));
         match self {
             // Which would take what a query found for a text.
             Self::Sqlite => format!("json({found})"),
-            Self::Postgres => found,
+            Self::Postgres => format!("CAST({found} AS TEXT)"),
         }
     }
 
-    /// What a query selects for [`gathered`](crate::rows::gathered) to read.
+    /// All rows of a query gathered into one, an array of arrays of these columns.
     pub(crate) fn gathered(self, columns: &str) -> String {
+        let array = self.array(columns);
         match self {
-            // All rows in one, an array of arrays: rows that come one by one wake two threads each.
-            Self::Sqlite => format!("json_group_array({}({columns}))", self.array()),
-            // Which would take three times as long to write arrays as to find what is in them.
+            Self::Sqlite => format!("json_group_array({array})"),
+            Self::Postgres => format!("CAST(COALESCE(json_agg({array}), '[]') AS TEXT)"),
+        }
+    }
+
+    /// The same for rows that are wide, which [`wide`](crate::rows::wide) reads: PostgreSQL would take
+    /// three times as long to write arrays of them as to find them.
+    pub(crate) fn wide(self, columns: &str) -> String {
+        match self {
+            Self::Sqlite => self.gathered(columns),
             Self::Postgres => columns.to_owned(),
         }
     }
 
     /// All rows of a query that meet a condition, in one column: an array of arrays.
     pub(crate) fn gathered_where(self, columns: &str, condition: &str) -> String {
-        let array = format!("{}({columns})", self.array());
+        let array = self.array(columns);
         match self {
             Self::Sqlite => format!("json_group_array({array}) FILTER (WHERE {condition})"),
             Self::Postgres => format!(

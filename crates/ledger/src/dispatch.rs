@@ -222,11 +222,16 @@ impl Round<'_> {
         } else {
             START
         };
-        let due = self.due_after(connection, campaign, share, floor).await?;
-        if due.len() == share || floor == START {
-            return Ok((due, floor));
+        let mut due = self.due_after(connection, campaign, share, floor).await?;
+        if floor != START {
+            if due.len() == share {
+                return Ok((due, floor));
+            }
+            due = self.due_after(connection, campaign, share, START).await?;
         }
-        let due = self.due_after(connection, campaign, share, START).await?;
+        if campaign.takes_the_first() {
+            places::pass_what_left(connection, campaign.id).await?;
+        }
         Ok((due, START))
     }
 

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, Inner, batch, gathered};
+use crate::rows::{Columns, Inner, batch, gathered, wide};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -250,10 +250,10 @@ async fn read(
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {} FROM jobs {query}",
-        dialect.gathered(&columns(dialect))
+        dialect.wide(&columns(dialect))
     );
     let query = bind(sqlx::query(AssertSqlSafe(sql)));
-    let rows: Vec<JobRow> = gathered(query, connection, "read jobs").await?;
+    let rows: Vec<JobRow> = wide(query, connection, "read jobs").await?;
     rows.into_iter().map(Job::of).collect()
 }
 

@@ -18,7 +18,7 @@ use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::due_floor::Place;
 use crate::error::QueryContext as _;
-use crate::rows::{batch, gathered, pairs};
+use crate::rows::{batch, by_dispatch, gathered, pairs};
 
 /// A job in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,22 @@ pub(crate) async fn leave_due_between(
     all_of(left.rows_affected(), count)
 }
 
+/// Has PostgreSQL walk past the jobs of a campaign that are due no longer: what it finds dead it marks
+/// in the index, and whoever pages through the pending jobs by number passes it at once.
+pub(crate) async fn pass_what_left(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+) -> Result<(), LedgerError> {
+    if Dialect::of(connection) == Dialect::Postgres {
+        sqlx::query("SELECT MIN(id) FROM due_jobs WHERE campaign_id = $1")
+            .bind(campaign.0)
+            .execute(connection)
+            .await
+            .doing("look for due jobs")?;
+    }
+    Ok(())
+}
+
 /// Jobs of a campaign that were due are queued for a worker, each under its next number.
 pub(crate) async fn enter_hand(
     connection: &mut AnyConnection,
@@ -133,21 +149,19 @@ pub(crate) async fn enter_hand(
 ) -> Result<(), LedgerError> {
     let sql = format!(
         "INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until)
-         SELECT id, $2, dispatch, 'queued', $3, $4 FROM {} AS due",
-        Dialect::of(connection).each_pair()
+         SELECT id, $2, $3, 'queued', $4, $5 FROM {} AS due",
+        Dialect::of(connection).each_id()
     );
-    let due = pairs(
-        due.iter()
-            .map(|(job, dispatch, _)| (JobId(*job), *dispatch)),
-    )?;
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(due)
-        .bind(campaign.0)
-        .bind(worker)
-        .bind(lease_until.as_millis())
-        .execute(connection)
-        .await
-        .doing("dispatch jobs")?;
+    let due = due
+        .iter()
+        .map(|(job, dispatch, _)| (JobId(*job), *dispatch));
+    for (dispatch, jobs) in by_dispatch(due) {
+        change(connection, sql.clone(), &jobs, "dispatch jobs", |query| {
+            let query = query.bind(campaign.0).bind(dispatch);
+            query.bind(worker.to_owned()).bind(lease_until.as_millis())
+        })
+        .await?;
+    }
     Ok(())
 }
 

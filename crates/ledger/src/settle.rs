@@ -14,7 +14,7 @@ use crate::counters::{
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::minutes::Tally;
-use crate::rows::{batch, gathered, pairs};
+use crate::rows::{batch, by_dispatch, gathered, pairs};
 use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary, places};
 
 /// What was settled, and what that changes beside the jobs themselves.
@@ -170,45 +170,42 @@ async fn succeed_jobs(
     settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    if settlements.is_empty() {
-        return Ok(());
-    }
-    let dialect = Dialect::of(connection);
-    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
-    let place = dialect.place();
-    let held = places::held_of(dialect);
-    let held = dialect.is_found_by(&format!("SELECT held.{place} {held}"));
-    let sql = format!("DELETE FROM jobs_in_hand WHERE {place} {held}");
-    let left = sqlx::query(AssertSqlSafe(sql))
-        .bind(&said)
-        .bind(worker)
-        .execute(&mut *connection)
-        .await
-        .doing("settle jobs")?;
-    places::all_of(left.rows_affected(), settlements.len())?;
-    let sql = format!(
+    let named = Dialect::of(connection).is_named();
+    let left = format!(
+        "DELETE FROM jobs_in_hand
+         WHERE id {named}
+           AND dispatch = $2
+           AND state = 'running'
+           AND worker = $3"
+    );
+    let succeeded = format!(
         "UPDATE job_rows
          SET state = 'succeeded',
-             dispatch = said.dispatch,
-             worker = $2,
+             dispatch = $2,
+             worker = $3,
              steps_done = 0,
              attempts = attempts + 1,
              uncertain = 0,
              not_before = 0,
              reason = '',
              message = '',
-             finished_at = $3
-         FROM {each} AS said
-         WHERE job_rows.id = said.id",
-        each = dialect.each_pair()
+             finished_at = $4
+         WHERE id {named}"
     );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(said)
-        .bind(worker)
-        .bind(now.as_millis())
-        .execute(connection)
-        .await
-        .doing("settle jobs")?;
+    let said = settlements.iter().map(|said| (said.job, said.dispatch));
+    for (dispatch, jobs) in by_dispatch(said) {
+        let left = left.clone();
+        places::change(connection, left, &jobs, "settle jobs", |query| {
+            query.bind(dispatch).bind(worker.to_owned())
+        })
+        .await?;
+        let succeeded = succeeded.clone();
+        places::change(connection, succeeded, &jobs, "settle jobs", |query| {
+            let query = query.bind(dispatch).bind(worker.to_owned());
+            query.bind(now.as_millis())
+        })
+        .await?;
+    }
     Ok(())
 }
 

@@ -20,6 +20,10 @@ const HORIZON: Duration = Duration::from_millis(500);
 /// How often the feeder looks, when nobody wakes it.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long it lets deliveries gather that are done: little beside what it keeps on the wire, and a
+/// look for each of thousands a second would cost more than to feed them.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// How often new campaigns and tenants are looked for.
 const DISCOVER_EVERY: Duration = Duration::from_millis(500);
 
@@ -85,7 +89,7 @@ impl Feeder {
             }
             tokio::select! {
                 () = ending.cancelled() => {}
-                () = self.wake.notified() => {}
+                () = self.wake.notified() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(TICK) => {}
             }
         }

@@ -17,7 +17,7 @@ use crate::error::QueryContext as _;
 /// Rows of the first stretch and of the longest; each is four times the one before, so that few
 /// statements are ever prepared.
 const FIRST_STRETCH: usize = 256;
-const LONGEST_STRETCH: usize = 16_384;
+const LONGEST_STRETCH: usize = 4_096;
 
 /// What a page is filled with.
 #[derive(Debug)]

@@ -26,8 +26,8 @@ pub use page::{FoundJobs, JobSearch, JobSort, Seek};
 
 pub(crate) use keys::insert as insert_keys;
 
-/// Rows that one page looks at, at most: some 10 ms.
-const LOOKED_AT: u64 = 20_000;
+/// Rows that one page looks at, at most: some 5 ms.
+const LOOKED_AT: u64 = 9_000;
 
 /// Rows that are looked at for what is to be said at once.
 const GLANCED_AT: u64 = 1_000;
