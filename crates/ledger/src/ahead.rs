@@ -51,7 +51,7 @@ impl Ledger {
                  SELECT id FROM due_jobs
                  WHERE campaign_id = $1
                    AND not_before <= $2
-                   AND (not_before < $3 OR (not_before = $3 AND id < $4))
+                   AND (not_before, id) < ($3, $4)
                  ORDER BY not_before, id
                  LIMIT $5
              ) AS earlier",

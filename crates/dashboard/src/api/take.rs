@@ -21,9 +21,9 @@ pub(crate) struct Body<T>(pub(crate) T);
 /// A body in JSON that may be left out.
 pub(crate) struct MaybeBody<T>(pub(crate) T);
 
-/// As much as a page has where nothing is said, and at most.
+/// As much as a page has where nothing is said, and at most: more would keep others waiting.
 const PAGE: u32 = 100;
-const PAGE_MAX: u32 = 1_000;
+const PAGE_MAX: u32 = 500;
 
 /// How much a page has.
 pub(super) fn limit(said: Option<u32>) -> Result<u32, Problem> {
