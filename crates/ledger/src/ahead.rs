@@ -39,6 +39,12 @@ impl Display for Ahead {
 impl Ledger {
     /// How many due jobs of its campaign go before a pending job.
     pub async fn ahead_of(&self, job: &Job, now: Timestamp) -> Result<Ahead, LedgerError> {
+        // One bound: of two, a database would read up to the farther one.
+        let (until, before) = if job.not_before > now {
+            (now.as_millis() + 1, 0)
+        } else {
+            (job.not_before.as_millis(), job.id.0)
+        };
         let mut reader = self.reader().await?;
         let row = sqlx::query(
             "SELECT COUNT(*) AS counted,
@@ -50,16 +56,14 @@ impl Ledger {
              FROM (
                  SELECT id FROM due_jobs
                  WHERE campaign_id = $1
-                   AND not_before <= $2
-                   AND (not_before, id) < ($3, $4)
+                   AND (not_before, id) < ($2, $3)
                  ORDER BY not_before, id
-                 LIMIT $5
+                 LIMIT $4
              ) AS earlier",
         )
         .bind(job.campaign.0)
-        .bind(now.as_millis())
-        .bind(job.not_before.as_millis())
-        .bind(job.id.0)
+        .bind(until)
+        .bind(before)
         .bind(COUNTED)
         .fetch_one(&mut *reader)
         .await

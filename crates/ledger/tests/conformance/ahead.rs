@@ -51,4 +51,27 @@ async fn jobs_ahead_are_counted_up_to_ten_thousand_and_reckoned_beyond(database:
     assert_eq!(bench.ahead_of(7).await, about(11_000));
 }
 
-on_every_database![jobs_ahead_are_counted_up_to_ten_thousand_and_reckoned_beyond,];
+async fn what_waits_has_those_ahead_that_are_due_now_and_no_others(database: Database) {
+    let bench = Bench::new(database).await;
+    bench.enqueue(0..5).await;
+    bench.clock.advance(Duration::from_millis(1));
+    bench.finish().await;
+    bench.attend().await;
+    let commit = bench.commit_as("w1");
+    let waits = [60, 30, 0].map(Duration::from_mins);
+    for (wire, wait) in bench.dispatch("w1", 3).await.into_iter().zip(waits) {
+        let job = commit.claim(wire.queued()).await.unwrap().unwrap();
+        let again = retry(&job, bench.now().after(wait), true, None);
+        assert!(commit.settle(again).await.unwrap());
+    }
+    assert_eq!(bench.ahead_of(1).await, exactly(3));
+    assert_eq!(bench.ahead_of(2).await, exactly(3));
+    assert_eq!(bench.ahead_of(3).await, exactly(2));
+    bench.clock.advance(Duration::from_mins(30));
+    assert_eq!(bench.ahead_of(1).await, exactly(4));
+}
+
+on_every_database![
+    jobs_ahead_are_counted_up_to_ten_thousand_and_reckoned_beyond,
+    what_waits_has_those_ahead_that_are_due_now_and_no_others,
+];

@@ -229,8 +229,7 @@ fn a_lost_call_may_still_arrive_whatever_is_heard_of_the_next() {
 #[test]
 fn retry_after_is_the_least_wait_and_a_look_waits_for_graph_to_show_the_effect() {
     let settings = RetrySettings::default();
-    let Decision::Retry { delay, .. } =
-        act(&Err(GraphError::Transient { retry_after: ASKED }), 0)
+    let Decision::Retry { delay, .. } = act(&Err(GraphError::Transient { retry_after: ASKED }), 0)
     else {
         panic!("a retry")
     };
