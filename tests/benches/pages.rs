@@ -64,7 +64,7 @@ const PAGES: [&str; 41] = [
     "/api/v1/campaigns",
     "/api/v1/campaigns/c",
     "/api/v1/jobs?campaign=c",
-    "/api/v1/jobs?campaign=c&search=state:pending&limit=500",
+    "/api/v1/jobs?campaign=c&search=state:pending&limit=250",
     "/api/v1/jobs/count?campaign=c&search=user:@contoso.example",
     "/api/v1/jobs/meant?campaign=c&search=state:pending",
     "/api/v1/jobs/JOB",

@@ -21,7 +21,7 @@ pub(crate) struct Which {
     /// Those before this row: `next` of another page. From the newest where it is left out.
     before: Option<i64>,
     /// At most so many; 100 where it is left out.
-    #[param(minimum = 1, maximum = 500)]
+    #[param(minimum = 1, maximum = 250)]
     limit: Option<u32>,
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Where {
     /// Those before this place: `previous` of another page, or a job's number. Not with `after`.
     before: Option<String>,
     /// At most so many; 100 where it is left out.
-    #[param(minimum = 1, maximum = 500)]
+    #[param(minimum = 1, maximum = 250)]
     limit: Option<u32>,
 }
 

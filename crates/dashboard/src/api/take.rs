@@ -23,7 +23,7 @@ pub(crate) struct MaybeBody<T>(pub(crate) T);
 
 /// As much as a page has where nothing is said, and at most: more would keep others waiting.
 const PAGE: u32 = 100;
-const PAGE_MAX: u32 = 500;
+const PAGE_MAX: u32 = 250;
 
 /// How much a page has.
 pub(super) fn limit(said: Option<u32>) -> Result<u32, Problem> {
