@@ -3,10 +3,10 @@
 //! `cargo bench -p e2e --bench throughput [-- DEVICES ROUNDS BACKLOG [embedded|shared]]`. A round is the
 //! bare loop, the same devices through the embedded profile and through the shared one (PostgreSQL and
 //! Redis of the benchmark's own), or through that which is named, each against a simulated Graph in a
-//! process of its own, at the same concurrency; what counts is the ratio. First it answers at once, so that all of it is the machine's work; then
-//! as late as Graph does, so that it is what a tenant would see. At the end a backlog of BACKLOG
-//! drains beside one of 10,000, before and after it. Drains are timed by the server: from the first
-//! write that arrived to the last that was answered.
+//! process of its own, at the same concurrency; what counts is the ratio. First it answers at once, so
+//! that all of it is the machine's work; then as late as Graph does, so that it is what a tenant would
+//! see. At the end a backlog of BACKLOG drains beside one of 10,000, before and after it. Drains are
+//! timed by the server: from the first write that arrived to the last that was answered.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 

@@ -368,7 +368,10 @@ async fn cancel_jobs(
         Dialect::of(connection).is_named()
     );
     let now = now.as_millis();
-    places::change(connection, sql, due, "cancel jobs", |query| query.bind(now)).await
+    places::change(connection, &sql, due, "cancel jobs", |query| {
+        query.bind(now)
+    })
+    .await
 }
 
 /// How many of a campaign's jobs are not terminal.

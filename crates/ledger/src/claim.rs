@@ -175,7 +175,7 @@ async fn mark_claimed(
         Dialect::of(connection).is_named()
     );
     let jobs: Vec<i64> = claimable.iter().map(|row| row.0).collect();
-    places::change(connection, sql, &jobs, "claim jobs", |query| {
+    places::change(connection, &sql, &jobs, "claim jobs", |query| {
         query.bind(worker.to_owned()).bind(lease_until.as_millis())
     })
     .await

@@ -196,15 +196,10 @@ impl Dialect {
         }
     }
 
-    /// An array of these columns of the one row that a query finds, as a wide row's column, which
+    /// An array of these columns of the one row that a query finds, written out, which
     /// [`Inner`](crate::rows::Inner) reads; null where it finds none.
     pub(crate) fn found_array(self, columns: &str, query: &str) -> String {
-        let found = format!("(SELECT {} {query})", self.array(columns));
-        match self {
-            // Which would take what a query found for a text.
-            Self::Sqlite => format!("json({found})"),
-            Self::Postgres => format!("CAST({found} AS TEXT)"),
-        }
+        format!("CAST((SELECT {} {query}) AS TEXT)", self.array(columns))
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.

@@ -186,6 +186,9 @@ impl Round<'_> {
         if campaign.takes_the_first() {
             places::leave_due_between(connection, campaign.id, (floor, last), due.len()).await?;
             if Dialect::of(connection) == Dialect::Postgres {
+                if floor == START {
+                    places::pass_what_left(connection, campaign.id).await?;
+                }
                 self.reached.push((campaign.id, last));
             }
         } else {
@@ -222,16 +225,11 @@ impl Round<'_> {
         } else {
             START
         };
-        let mut due = self.due_after(connection, campaign, share, floor).await?;
-        if floor != START {
-            if due.len() == share {
-                return Ok((due, floor));
-            }
-            due = self.due_after(connection, campaign, share, START).await?;
+        let due = self.due_after(connection, campaign, share, floor).await?;
+        if due.len() == share || floor == START {
+            return Ok((due, floor));
         }
-        if campaign.takes_the_first() {
-            places::pass_what_left(connection, campaign.id).await?;
-        }
+        let due = self.due_after(connection, campaign, share, START).await?;
         Ok((due, START))
     }
 

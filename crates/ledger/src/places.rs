@@ -45,7 +45,7 @@ pub(crate) type Due = (i64, i64, i64);
 /// others. It befalls all of them, or somebody came first.
 pub(crate) async fn change(
     connection: &mut AnyConnection,
-    sql: String,
+    sql: &str,
     jobs: &[i64],
     doing: &'static str,
     bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
@@ -129,13 +129,11 @@ pub(crate) async fn pass_what_left(
     connection: &mut AnyConnection,
     campaign: CampaignId,
 ) -> Result<(), LedgerError> {
-    if Dialect::of(connection) == Dialect::Postgres {
-        sqlx::query("SELECT MIN(id) FROM due_jobs WHERE campaign_id = $1")
-            .bind(campaign.0)
-            .execute(connection)
-            .await
-            .doing("look for due jobs")?;
-    }
+    sqlx::query("SELECT MIN(id) FROM due_jobs WHERE campaign_id = $1")
+        .bind(campaign.0)
+        .execute(connection)
+        .await
+        .doing("look for due jobs")?;
     Ok(())
 }
 
@@ -156,7 +154,7 @@ pub(crate) async fn enter_hand(
         .iter()
         .map(|(job, dispatch, _)| (JobId(*job), *dispatch));
     for (dispatch, jobs) in by_dispatch(due) {
-        change(connection, sql.clone(), &jobs, "dispatch jobs", |query| {
+        change(connection, &sql, &jobs, "dispatch jobs", |query| {
             let query = query.bind(campaign.0).bind(dispatch);
             query.bind(worker.to_owned()).bind(lease_until.as_millis())
         })
@@ -199,7 +197,7 @@ pub(crate) async fn leave_hand(
         "DELETE FROM jobs_in_hand WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    change(connection, sql, jobs, "give jobs back", |query| query).await
+    change(connection, &sql, jobs, "give jobs back", |query| query).await
 }
 
 /// Jobs whose rows are pending, and that nobody has, are due at the time that their rows say.
@@ -213,7 +211,7 @@ pub(crate) async fn become_due(
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    change(connection, sql, jobs, "make jobs due", |query| query).await
+    change(connection, &sql, jobs, "make jobs due", |query| query).await
 }
 
 /// Jobs of a campaign are no longer due.
@@ -226,7 +224,7 @@ pub(crate) async fn leave_due(
         "DELETE FROM due_jobs WHERE {}",
         Dialect::of(connection).named_rows("due_jobs", "campaign_id = $2")
     );
-    change(connection, sql, jobs, "take due jobs", |query| {
+    change(connection, &sql, jobs, "take due jobs", |query| {
         query.bind(campaign.0)
     })
     .await
@@ -243,7 +241,7 @@ pub(crate) async fn become_dead(
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    change(connection, sql, jobs, "bury jobs", |query| query).await
+    change(connection, &sql, jobs, "bury jobs", |query| query).await
 }
 
 /// Jobs, each with its campaign and its reason, are dead letters no longer.
@@ -261,13 +259,9 @@ pub(crate) async fn leave_dead<'a>(
         Dialect::of(connection).named_rows("dead_jobs", of_reason)
     );
     for ((campaign, reason), jobs) in by_place {
-        change(
-            connection,
-            sql.clone(),
-            &jobs,
-            "take dead letters",
-            |query| query.bind(campaign.0).bind(reason.to_owned()),
-        )
+        change(connection, &sql, &jobs, "take dead letters", |query| {
+            query.bind(campaign.0).bind(reason.to_owned())
+        })
         .await?;
     }
     Ok(())

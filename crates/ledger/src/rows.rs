@@ -188,16 +188,14 @@ fn values(row: &AnyRow) -> sqlx::Result<Value> {
     (0..row.len()).map(value).collect()
 }
 
-/// An array in a column of its own, as `Dialect::found_array` has it: some databases write it out.
+/// An array in a column of its own, as `Dialect::found_array` writes it out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inner<T>(pub(crate) T);
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Inner<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = match Value::deserialize(deserializer)? {
-            Value::String(written) => serde_json::from_str(&written),
-            value => serde_json::from_value(value),
-        };
-        read.map(Self).map_err(serde::de::Error::custom)
+        let written = String::deserialize(deserializer)?;
+        let read = serde_json::from_str(&written).map(Self);
+        read.map_err(serde::de::Error::custom)
     }
 }

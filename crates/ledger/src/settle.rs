@@ -194,13 +194,11 @@ async fn succeed_jobs(
     );
     let said = settlements.iter().map(|said| (said.job, said.dispatch));
     for (dispatch, jobs) in by_dispatch(said) {
-        let left = left.clone();
-        places::change(connection, left, &jobs, "settle jobs", |query| {
+        places::change(connection, &left, &jobs, "settle jobs", |query| {
             query.bind(dispatch).bind(worker.to_owned())
         })
         .await?;
-        let succeeded = succeeded.clone();
-        places::change(connection, succeeded, &jobs, "settle jobs", |query| {
+        places::change(connection, &succeeded, &jobs, "settle jobs", |query| {
             let query = query.bind(dispatch).bind(worker.to_owned());
             query.bind(now.as_millis())
         })

@@ -370,7 +370,7 @@ async fn reopen_chunk(
             dialect.is_named()
         );
         let now = now.as_millis();
-        places::change(connection, sql, &chunk, "requeue jobs", |query| {
+        places::change(connection, &sql, &chunk, "requeue jobs", |query| {
             query.bind(now)
         })
         .await?;

@@ -289,7 +289,7 @@ async fn update(
     );
     let numbers: Vec<i64> = jobs.iter().map(|(id, ..)| *id).collect();
     let now = order.now.as_millis();
-    places::change(connection, sql, &numbers, "act on jobs", |query| {
+    places::change(connection, &sql, &numbers, "act on jobs", |query| {
         query.bind(now)
     })
     .await?;
