@@ -13,7 +13,7 @@ use crate::counters::{CALLS, Deltas, THROTTLED};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
-use crate::{LedgerError, NewAttempt, attempt};
+use crate::{LedgerError, NewAttempt, record};
 
 /// What a worker says of a step that is done while a further one follows.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ pub(crate) async fn advance(
             }
         }
     }
-    attempt::insert(connection, worker, &attempts).await?;
+    record::attempts(connection, worker, &attempts).await?;
     Ok(kept)
 }
 

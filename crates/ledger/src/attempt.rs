@@ -1,15 +1,11 @@
 //! Attempts: what was asked of Graph, and what it said.
 
-use std::collections::BTreeMap;
-
 use repilot_domain::{AttemptOutcome, AttemptStep, JobId, Timestamp};
 use serde::Serialize;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
-use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, storable};
+use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
 
 /// A call to Graph, to be recorded.
@@ -93,94 +89,6 @@ pub struct Attempt {
     pub server_date: Option<String>,
     /// The answer's `x-ms-ags-diagnostic` header, as it came.
     pub diagnostic: Option<String>,
-}
-
-/// Rows a statement: a batch is made of few of them, and each size is prepared once.
-const ROWS_AT_ONCE: [usize; 5] = [256, 64, 16, 4, 1];
-
-/// An attempt of a job under a dispatch.
-type Row<'a> = (JobId, i64, &'a NewAttempt);
-
-/// What many attempts of a batch have in common, and is told once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Alike<'a> {
-    dispatch: i64,
-    step: &'static str,
-    outcome: &'static str,
-    status: Option<u16>,
-    server_date: Option<&'a str>,
-}
-
-impl<'a> Alike<'a> {
-    fn of((_, dispatch, attempt): Row<'a>) -> Self {
-        Self {
-            dispatch,
-            step: attempt.step.as_str(),
-            outcome: attempt.outcome.as_str(),
-            status: attempt.status,
-            server_date: attempt.server_date.as_deref(),
-        }
-    }
-}
-
-/// Records attempts.
-pub(crate) async fn insert(
-    connection: &mut AnyConnection,
-    worker: &str,
-    attempts: &[Row<'_>],
-) -> Result<(), LedgerError> {
-    let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();
-    for row in attempts {
-        alike.entry(Alike::of(*row)).or_default().push(*row);
-    }
-    for (alike, rows) in alike {
-        let mut left = rows.as_slice();
-        for size in ROWS_AT_ONCE {
-            while left.len() >= size {
-                let (rows, rest) = left.split_at(size);
-                insert_rows(connection, worker, alike, rows).await?;
-                left = rest;
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn insert_rows(
-    connection: &mut AnyConnection,
-    worker: &str,
-    alike: Alike<'_>,
-    rows: &[Row<'_>],
-) -> Result<(), LedgerError> {
-    let sql = format!(
-        "INSERT INTO attempts (
-             job_id, started_at, finished_at,
-             code, message, request_id, client_request_id, diagnostic,
-             worker, dispatch, step, outcome, status, server_date
-         )
-         {}",
-        Dialect::of(connection).rows_with(6, rows.len(), 8)
-    );
-    let mut query = sqlx::query(AssertSqlSafe(sql))
-        .bind(worker)
-        .bind(alike.dispatch)
-        .bind(alike.step)
-        .bind(alike.outcome)
-        .bind(alike.status.map(i64::from))
-        .bind(alike.server_date);
-    for (job, _, attempt) in rows {
-        query = query
-            .bind(job.0)
-            .bind(attempt.started_at.as_millis())
-            .bind(attempt.finished_at.as_millis())
-            .bind(attempt.code.as_deref().map(storable))
-            .bind(attempt.message.as_deref().map(storable))
-            .bind(attempt.request_id.as_deref())
-            .bind(attempt.client_request_id.as_deref())
-            .bind(attempt.diagnostic.as_deref());
-    }
-    query.execute(connection).await.doing("record attempts")?;
-    Ok(())
 }
 
 impl Ledger {

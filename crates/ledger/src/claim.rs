@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use repilot_domain::{
     Action, CampaignId, DeviceId, JobEvent, JobId, JobState, Progress, Timestamp,
 };
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
 use crate::rows::{batch, by_dispatch, gathered};
 use crate::{LedgerError, QueuedJob, places};
 
@@ -45,9 +46,14 @@ pub struct ClaimedJob {
 const CERTAIN: i64 = 0;
 const LOST: i64 = 2;
 
-/// A job that is claimed: id, dispatch, campaign, device, and what there is to know of one that is not
-/// plainly to be called.
-type Claimed = (i64, i64, i64, String, Option<Further>);
+/// A job that is claimed, and what there is to know of one that is not plainly to be called.
+struct Claimed {
+    id: i64,
+    dispatch: i64,
+    campaign: i64,
+    device: String,
+    further: Option<Further>,
+}
 
 /// User, attempts, how uncertain; action, steps done, new user and their name.
 type Further = (String, u32, i64, Action, usize, String, String);
@@ -77,25 +83,27 @@ pub(crate) async fn claim(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let claims = by_dispatch(jobs.iter().map(|queued| (queued.job, queued.dispatch)));
-    let claimed = claimable(connection, claims).await?;
-    mark_claimed(connection, &claimed, worker, lease_until).await?;
+    let mut claimed = Vec::with_capacity(jobs.len());
+    let queued = jobs.iter().map(|queued| (queued.job, queued.dispatch));
+    for (dispatch, jobs) in by_dispatch(queued) {
+        let lease = (worker, lease_until);
+        claimed.extend(claim_of(connection, dispatch, &jobs, lease).await?);
+    }
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
-        *by_campaign.entry(CampaignId(row.2)).or_default() += 1;
+        *by_campaign.entry(CampaignId(row.campaign)).or_default() += 1;
     }
     for (campaign, count) in by_campaign {
         deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
     }
     let claimed = claimed.into_iter().map(|row| {
-        let (id, dispatch, campaign, device, further) = row;
         let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
-            further.unwrap_or_else(nothing_further);
+            row.further.unwrap_or_else(nothing_further);
         ClaimedJob {
-            id: JobId(id),
-            dispatch,
-            campaign: CampaignId(campaign),
-            device: DeviceId(device),
+            id: JobId(row.id),
+            dispatch: row.dispatch,
+            campaign: CampaignId(row.campaign),
+            device: DeviceId(row.device),
             previous_user: user,
             progress: Progress::new(action, steps_done),
             new_user,
@@ -109,9 +117,26 @@ pub(crate) async fn claim(
     Ok(claimed.collect())
 }
 
-/// What [`Claimed`] is made of. Most jobs are unassigned and are called for the first time: of those
-/// there is no more to tell. The few that are uncertain have their attempts looked up.
-fn columns(dialect: Dialect) -> String {
+/// Claims those jobs that are still queued under a number.
+async fn claim_of(
+    connection: &mut AnyConnection,
+    dispatch: i64,
+    jobs: &[i64],
+    (worker, lease_until): (&str, Timestamp),
+) -> Result<Vec<Claimed>, LedgerError> {
+    match Dialect::of(connection) {
+        Dialect::Sqlite => {
+            let claimed = claimable(connection, dispatch, jobs).await?;
+            mark_claimed(connection, &claimed, worker, lease_until).await?;
+            Ok(claimed)
+        }
+        Dialect::Postgres => claim_at_once(connection, dispatch, jobs, worker, lease_until).await,
+    }
+}
+
+/// What is to be known of a job that is not unassigned, or not called for the first time: null for
+/// most. The few that are uncertain have their attempts looked up.
+fn further(dialect: Dialect) -> String {
     let further = dialect.array(
         "jobs.user_principal_name,
          jobs.attempts,
@@ -126,20 +151,24 @@ fn columns(dialect: Dialect) -> String {
          jobs.new_user_principal_name, jobs.new_addressable_user_name",
     );
     format!(
-        "jobs.id, held.dispatch, jobs.campaign_id, jobs.device_id,
-         CASE
+        "CASE
              WHEN jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0
              THEN {further}
          END"
     )
 }
 
-/// Those of the claims that hold.
+/// Those that may be claimed.
 async fn claimable(
     connection: &mut AnyConnection,
-    claims: BTreeMap<i64, Vec<i64>>,
+    dispatch: i64,
+    jobs: &[i64],
 ) -> Result<Vec<Claimed>, LedgerError> {
     let dialect = Dialect::of(connection);
+    let columns = format!(
+        "jobs.id, jobs.campaign_id, jobs.device_id, {}",
+        further(dialect)
+    );
     let sql = format!(
         "SELECT {gathered}
          -- In this order: those in hand are few, the jobs are many.
@@ -149,17 +178,24 @@ async fn claimable(
            AND held.dispatch = $2
            AND held.state = 'queued'
            AND jobs.id = held.id",
-        gathered = dialect.gathered(&columns(dialect)),
+        gathered = dialect.gathered(&columns),
         named = dialect.is_named()
     );
-    let mut claimable = Vec::new();
-    for (dispatch, jobs) in claims {
-        let query = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(batch(jobs)?)
-            .bind(dispatch);
-        claimable.extend(gathered(query, connection, "look for claimed jobs").await?);
-    }
-    Ok(claimable)
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(jobs)?)
+        .bind(dispatch);
+    let found: Vec<(i64, i64, String, Option<Further>)> =
+        gathered(query, connection, "look for claimed jobs").await?;
+    let claimable = found
+        .into_iter()
+        .map(|(id, campaign, device, further)| Claimed {
+            id,
+            dispatch,
+            campaign,
+            device,
+            further,
+        });
+    Ok(claimable.collect())
 }
 
 async fn mark_claimed(
@@ -174,9 +210,69 @@ async fn mark_claimed(
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let jobs: Vec<i64> = claimable.iter().map(|row| row.0).collect();
+    let jobs: Vec<i64> = claimable.iter().map(|row| row.id).collect();
     places::change(connection, &sql, &jobs, "claim jobs", |query| {
         query.bind(worker.to_owned()).bind(lease_until.as_millis())
     })
     .await
+}
+
+/// The same in one statement, as PostgreSQL can: each job is found once. What comes of a campaign is
+/// one row of two objects by id, which cost less than an array of each job's.
+async fn claim_at_once(
+    connection: &mut AnyConnection,
+    dispatch: i64,
+    jobs: &[i64],
+    worker: &str,
+    lease_until: Timestamp,
+) -> Result<Vec<Claimed>, LedgerError> {
+    const WHAT: &str = "claim jobs";
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "WITH claimed AS (
+             UPDATE jobs_in_hand AS held
+             SET state = 'running', worker = $3, lease_until = $4
+             FROM job_rows AS jobs
+             WHERE held.id {named}
+               AND held.dispatch = $2
+               AND held.state = 'queued'
+               AND jobs.id = held.id
+             RETURNING jobs.id, jobs.campaign_id, jobs.device_id, {further} AS further
+         )
+         SELECT campaign_id,
+                CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
+                CAST(COALESCE(
+                    json_object_agg(id, further) FILTER (WHERE further IS NOT NULL), '{{}}'
+                ) AS TEXT) AS further
+         FROM claimed
+         GROUP BY campaign_id",
+        named = dialect.is_named(),
+        further = further(dialect)
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(jobs)?)
+        .bind(dispatch)
+        .bind(worker)
+        .bind(lease_until.as_millis())
+        .fetch_all(connection)
+        .await
+        .doing(WHAT)?;
+    let mut claimed = Vec::with_capacity(jobs.len());
+    for row in &rows {
+        let campaign = row.try_get(0).doing(WHAT)?;
+        let devices: &str = row.try_get(1).doing(WHAT)?;
+        let further: &str = row.try_get(2).doing(WHAT)?;
+        let devices: BTreeMap<i64, String> =
+            serde_json::from_str(devices).map_err(LedgerError::Batch)?;
+        let mut further: BTreeMap<i64, Further> =
+            serde_json::from_str(further).map_err(LedgerError::Batch)?;
+        claimed.extend(devices.into_iter().map(|(id, device)| Claimed {
+            id,
+            dispatch,
+            campaign,
+            device,
+            further: further.remove(&id),
+        }));
+    }
+    Ok(claimed)
 }

@@ -123,37 +123,20 @@ impl Dialect {
 
     /// The rows of an `INSERT` of so many columns each, as parameters in order.
     pub(crate) fn rows(self, rows: usize, columns: usize) -> String {
-        format!("VALUES {}", self.each_row(rows, columns, 0))
-    }
-
-    /// The same, where each row ends with the same values: these are the first parameters.
-    pub(crate) fn rows_with(self, shared: usize, rows: usize, columns: usize) -> String {
-        let each_row = self.each_row(rows, columns, shared);
-        match self {
-            Self::Sqlite => format!(
-                "SELECT each_row.*, {} FROM (VALUES {each_row}) AS each_row",
-                vec!["?"; shared].join(", ")
-            ),
-            Self::Postgres => format!("VALUES {each_row}"),
-        }
-    }
-
-    fn each_row(self, rows: usize, columns: usize, shared: usize) -> String {
         let rows: Vec<String> = match self {
             // Without numbers: a numbered parameter is looked up among all of them.
             Self::Sqlite => vec![format!("({})", vec!["?"; columns].join(", ")); rows],
             Self::Postgres => (0..rows)
                 .map(|row| {
-                    let first = shared + row * columns + 1;
+                    let first = row * columns + 1;
                     let parameters: Vec<String> = (first..first + columns)
-                        .chain(1..=shared)
                         .map(|parameter| format!("${parameter}"))
                         .collect();
                     format!("({})", parameters.join(", "))
                 })
                 .collect(),
         };
-        rows.join(", ")
+        format!("VALUES {}", rows.join(", "))
     }
 
     /// A migration's text with this database's words in it, without what is only in another: that

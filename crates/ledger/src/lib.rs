@@ -48,6 +48,7 @@ mod prune;
 mod queued_job;
 mod rate;
 mod ready;
+mod record;
 mod refusal;
 mod rescue;
 mod rows;

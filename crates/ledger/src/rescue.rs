@@ -19,7 +19,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::places::{self, InHand, Renewed};
 use crate::rows::{Columns, batch, pairs, progress};
-use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, attempt, locks};
+use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, locks, record};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -274,7 +274,7 @@ impl Lost {
             .execute(&mut *connection)
             .await
             .doing("rescue a job")?;
-            attempt::insert(connection, &worker, &[(held.job, held.dispatch, &attempt)]).await?;
+            record::attempts(connection, &worker, &[(held.job, held.dispatch, &attempt)]).await?;
             deltas.moved(held.campaign, JobState::Running, JobEvent::Rescue, 1)?;
             campaigns.insert(held.campaign);
         }

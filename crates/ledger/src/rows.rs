@@ -1,6 +1,7 @@
 //! Reading columns, and writing many rows in one statement.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use repilot_domain::{JobId, Progress, Timestamp};
@@ -91,9 +92,12 @@ pub(crate) fn progress(columns: &Columns<'_>) -> Result<Progress, LedgerError> {
     Ok(Progress::new(columns.word("action")?, done))
 }
 
-/// A text as every database can keep it: PostgreSQL's have no NUL in them.
+/// What stands in a text for a NUL: PostgreSQL's have none in them.
+const NOT_STORABLE: char = '\u{fffd}';
+
+/// A text as every database can keep it.
 pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    text.replace('\0', NOT_STORABLE.encode_utf8(&mut [0; 4]))
 }
 
 /// Rows as the one parameter of a statement: an array of arrays, which `Dialect::each` reads.
@@ -119,6 +123,50 @@ fn make_storable(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(make_storable),
         Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Numbers as PostgreSQL writes an array of them.
+pub(crate) fn array_of_numbers(numbers: impl Iterator<Item = i64>) -> String {
+    array(numbers, |number, written| {
+        // Into a text, which takes all.
+        let _ = write!(written, "{number}");
+    })
+}
+
+/// Texts, of which some are not there, as PostgreSQL writes an array of them.
+pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> String {
+    array(texts, |text, written| {
+        let Some(text) = text else {
+            written.push_str("NULL");
+            return;
+        };
+        written.push('"');
+        let mut rest = text;
+        while let Some(at) = rest.find(['"', '\\', '\0']) {
+            let (before, special) = rest.split_at(at);
+            written.push_str(before);
+            let mut special = special.chars();
+            match special.next() {
+                Some('\0') | None => written.push(NOT_STORABLE),
+                Some(special) => written.extend(['\\', special]),
+            }
+            rest = special.as_str();
+        }
+        written.push_str(rest);
+        written.push('"');
+    })
+}
+
+fn array<T>(values: impl Iterator<Item = T>, write: impl Fn(T, &mut String)) -> String {
+    let mut written = String::from("{");
+    for value in values {
+        if written.len() > 1 {
+            written.push(',');
+        }
+        write(value, &mut written);
+    }
+    written.push('}');
+    written
 }
 
 /// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`

@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::minutes::Tally;
 use crate::rows::{batch, by_dispatch, gathered, pairs};
-use crate::{LedgerError, NewAttempt, Settlement, Verdict, attempt, breaker, canary, places};
+use crate::{LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, places, record};
 
 /// What was settled, and what that changes beside the jobs themselves.
 #[derive(Default)]
@@ -135,7 +135,7 @@ impl<'a> Settled<'a> {
         deltas: Deltas,
         now: Timestamp,
     ) -> Result<(Vec<JobId>, Vec<CampaignId>), LedgerError> {
-        attempt::insert(connection, worker, &self.attempts).await?;
+        record::attempts(connection, worker, &self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
         self.timing.write(connection).await?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use repilot_domain::JobState;
-use repilot_ledger::QueuedJob;
+use repilot_domain::{AttemptOutcome, JobState};
+use repilot_ledger::{NewAttempt, QueuedJob};
 use tokio::sync::mpsc;
 
-use crate::bench::{Bench, Database, retry, succeeded, tenant};
+use crate::bench::{Bench, Database, START, attempt, retry, succeeded, tenant};
 
 async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -145,7 +145,66 @@ async fn what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_tol
     bench.assert_counters_agree().await;
 }
 
+async fn what_graph_said_is_kept_as_it_came(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    let texts = [
+        Some(""),
+        None,
+        Some("NULL"),
+        Some(r#"said "no", \ and {no}, 'twice'"#),
+        Some("two\nlines\tand \u{e9}\u{1f600}"),
+        Some(r#"""#),
+        Some(r"\"),
+        Some("{}"),
+        Some("$1 :name ?"),
+    ];
+    let mut said = succeeded(&job);
+    said.attempts = (0..)
+        .zip(texts)
+        .map(|(number, text)| {
+            let text = text.map(str::to_owned);
+            NewAttempt {
+                message: text.clone(),
+                request_id: text.clone(),
+                client_request_id: Some("c".to_owned()),
+                diagnostic: text.clone(),
+                code: text,
+                ..attempt(
+                    AttemptOutcome::Succeeded,
+                    START.after(Duration::from_millis(number)),
+                )
+            }
+        })
+        .collect();
+    said.attempts[0].message = Some("a\0b".to_owned());
+    assert!(commit.settle(said).await.unwrap());
+    let mut kept = bench.ledger.attempts(job.id).await.unwrap();
+    assert_eq!(
+        kept[0].message.take().unwrap(),
+        "a\u{fffd}b",
+        "PostgreSQL has no NUL"
+    );
+    kept[0].message = Some(String::new());
+    assert_eq!(kept.len(), texts.len());
+    for (kept, text) in kept.iter().zip(texts) {
+        let fields = [
+            &kept.code,
+            &kept.message,
+            &kept.request_id,
+            &kept.diagnostic,
+        ];
+        for field in fields {
+            assert_eq!(field.as_deref(), text);
+        }
+        assert_eq!(kept.client_request_id.as_deref(), Some("c"));
+        assert_eq!(kept.worker, "w1");
+    }
+}
+
 on_every_database! {
+    what_graph_said_is_kept_as_it_came,
     what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_told,
     a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it,
     a_job_counts_as_queued_from_its_dispatch_to_its_claim,

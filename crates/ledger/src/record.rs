@@ -1,0 +1,160 @@
+//! Recording attempts: those of a batch in few statements.
+
+use std::collections::BTreeMap;
+
+use repilot_domain::JobId;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::dialect::Dialect;
+use crate::error::QueryContext as _;
+use crate::rows::{array_of_numbers, array_of_texts, storable};
+use crate::{LedgerError, NewAttempt};
+
+/// Rows a statement in SQLite: a batch is made of few of them, and each size is prepared once.
+const ROWS_AT_ONCE: [usize; 5] = [256, 64, 16, 4, 1];
+
+/// An attempt of a job under a dispatch.
+type Row<'a> = (JobId, i64, &'a NewAttempt);
+
+/// What many attempts of a batch have in common, and is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike<'a> {
+    dispatch: i64,
+    step: &'static str,
+    outcome: &'static str,
+    status: Option<u16>,
+    server_date: Option<&'a str>,
+}
+
+impl<'a> Alike<'a> {
+    fn of((_, dispatch, attempt): Row<'a>) -> Self {
+        Self {
+            dispatch,
+            step: attempt.step.as_str(),
+            outcome: attempt.outcome.as_str(),
+            status: attempt.status,
+            server_date: attempt.server_date.as_deref(),
+        }
+    }
+
+    /// As the first six parameters, together with who asked.
+    fn bind<'q>(
+        self,
+        query: Query<'q, Any, AnyArguments>,
+        worker: &str,
+    ) -> Query<'q, Any, AnyArguments> {
+        query
+            .bind(worker.to_owned())
+            .bind(self.dispatch)
+            .bind(self.step)
+            .bind(self.outcome)
+            .bind(self.status.map(i64::from))
+            .bind(self.server_date.map(str::to_owned))
+    }
+}
+
+/// Records attempts.
+pub(crate) async fn attempts(
+    connection: &mut AnyConnection,
+    worker: &str,
+    attempts: &[Row<'_>],
+) -> Result<(), LedgerError> {
+    let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();
+    for row in attempts {
+        alike.entry(Alike::of(*row)).or_default().push(*row);
+    }
+    let dialect = Dialect::of(connection);
+    for (alike, rows) in alike {
+        match dialect {
+            Dialect::Sqlite => insert_by_values(connection, worker, alike, &rows).await?,
+            Dialect::Postgres => insert_by_arrays(connection, worker, alike, &rows).await?,
+        }
+    }
+    Ok(())
+}
+
+/// SQLite's way: a parameter for each value, which it takes as it is.
+async fn insert_by_values(
+    connection: &mut AnyConnection,
+    worker: &str,
+    alike: Alike<'_>,
+    rows: &[Row<'_>],
+) -> Result<(), LedgerError> {
+    let mut left = rows;
+    for size in ROWS_AT_ONCE {
+        while left.len() >= size {
+            let (rows, rest) = left.split_at(size);
+            left = rest;
+            // Without numbers: a numbered parameter is looked up among all of them.
+            let each_row = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; size].join(", ");
+            let sql = format!(
+                "INSERT INTO attempts (
+                     job_id, started_at, finished_at,
+                     code, message, request_id, client_request_id, diagnostic,
+                     worker, dispatch, step, outcome, status, server_date
+                 )
+                 SELECT each_row.*, ?, ?, ?, ?, ?, ? FROM (VALUES {each_row}) AS each_row"
+            );
+            let mut query = alike.bind(sqlx::query(AssertSqlSafe(sql)), worker);
+            for (job, _, attempt) in rows {
+                query = query
+                    .bind(job.0)
+                    .bind(attempt.started_at.as_millis())
+                    .bind(attempt.finished_at.as_millis())
+                    .bind(attempt.code.as_deref().map(storable))
+                    .bind(attempt.message.as_deref().map(storable))
+                    .bind(attempt.request_id.as_deref())
+                    .bind(attempt.client_request_id.as_deref())
+                    .bind(attempt.diagnostic.as_deref());
+            }
+            query
+                .execute(&mut *connection)
+                .await
+                .doing("record attempts")?;
+        }
+    }
+    Ok(())
+}
+
+/// PostgreSQL's way: a parameter for each column. One for each value costs the server a third of the
+/// statement, and each number of rows is a statement of its own to it.
+async fn insert_by_arrays(
+    connection: &mut AnyConnection,
+    worker: &str,
+    alike: Alike<'_>,
+    rows: &[Row<'_>],
+) -> Result<(), LedgerError> {
+    let query = sqlx::query(
+        "INSERT INTO attempts (
+             worker, dispatch, step, outcome, status, server_date,
+             job_id, started_at, finished_at,
+             code, message, request_id, client_request_id, diagnostic
+         )
+         SELECT $1, $2, $3, $4, $5, $6, each_row.*
+         FROM unnest(
+             CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]),
+             CAST($10 AS TEXT[]), CAST($11 AS TEXT[]), CAST($12 AS TEXT[]),
+             CAST($13 AS TEXT[]), CAST($14 AS TEXT[])
+         ) AS each_row",
+    );
+    let numbers = |of: fn(&Row<'_>) -> i64| array_of_numbers(rows.iter().map(of));
+    let texts = |of: fn(&NewAttempt) -> &Option<String>| {
+        array_of_texts(rows.iter().map(|(.., attempt)| of(attempt).as_deref()))
+    };
+    alike
+        .bind(query, worker)
+        .bind(numbers(|(job, ..)| job.0))
+        .bind(numbers(|(.., attempt)| attempt.started_at.as_millis()))
+        .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis()))
+        .bind(texts(|attempt| &attempt.code))
+        .bind(texts(|attempt| &attempt.message))
+        .bind(texts(|attempt| &attempt.request_id))
+        .bind(texts(|attempt| &attempt.client_request_id))
+        .bind(texts(|attempt| &attempt.diagnostic))
+        .execute(connection)
+        .await
+        .doing("record attempts")?;
+    Ok(())
+}
