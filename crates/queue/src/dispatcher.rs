@@ -33,14 +33,31 @@ pub struct Dispatcher {
 /// What the ledger knew of a wire that several processes share.
 struct Survey {
     at: Timestamp,
-    queued: HashMap<TenantName, usize>,
+    tenants: HashMap<TenantName, Queued>,
+}
+
+/// What the ledger knew of a tenant's jobs there, and what has been added since.
+#[derive(Debug, Clone, Copy, Default)]
+struct Queued {
+    jobs: usize,
+    /// What this process had claimed of the tenant's jobs by then.
+    claimed_then: Option<u64>,
+}
+
+/// How far a process's handlers are with a tenant's jobs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TakenUp {
+    /// Jobs of which a handler waits for leave.
+    pub awaiting: usize,
+    /// Jobs that were claimed since the process began.
+    pub claimed: u64,
 }
 
 /// The most jobs that a transaction dispatches: what workers claim and settle waits for it.
 const AT_ONCE: usize = 512;
 
-/// How long what the ledger knew is good for. What has left the wire since is dispatched as much
-/// later, well before a lane runs dry.
+/// How long what the ledger knew is good for. What others have taken from the wire since is dispatched
+/// as much later, well before a lane runs dry.
 const SURVEY_EVERY: Duration = Duration::from_millis(100);
 
 impl Dispatcher {
@@ -67,7 +84,17 @@ impl Dispatcher {
         }
         let queued = self.ledger.queued_by_tenant();
         let queued = self.ledger.answered("look at the wire", queued).await?;
-        self.survey = Some(Survey { at: now, queued });
+        let queued = queued.into_iter().map(|(tenant, jobs)| {
+            let queued = Queued {
+                jobs,
+                claimed_then: None,
+            };
+            (tenant, queued)
+        });
+        self.survey = Some(Survey {
+            at: now,
+            tenants: queued.collect(),
+        });
         Ok(())
     }
 
@@ -77,16 +104,23 @@ impl Dispatcher {
         self.rated = rated;
     }
 
-    /// How many of a tenant's jobs are dispatched and not claimed, of which `awaiting` handlers of
-    /// this process have taken one up and wait for leave.
+    /// How many of a tenant's jobs are dispatched and not claimed, as far as is known, and with how
+    /// far this process's own handlers are.
     #[must_use]
-    pub fn ahead(&self, tenant: &TenantName, awaiting: usize) -> usize {
-        match (self.wire.waiting(tenant), &self.survey) {
-            (Some(waiting), _) => waiting + awaiting,
-            // The ledger counts a job until it is claimed, whoever has it.
-            (None, Some(survey)) => survey.queued.get(tenant).copied().unwrap_or(0),
-            (None, None) => awaiting,
+    pub fn ahead(&mut self, tenant: &TenantName, own: TakenUp) -> usize {
+        if let Some(waiting) = self.wire.waiting(tenant) {
+            return waiting + own.awaiting;
         }
+        let Some(survey) = &mut self.survey else {
+            return own.awaiting;
+        };
+        // The ledger counts a job until it is claimed, whoever has it.
+        let Some(queued) = survey.tenants.get_mut(tenant) else {
+            return 0;
+        };
+        let then = *queued.claimed_then.get_or_insert(own.claimed);
+        let since = usize::try_from(own.claimed.saturating_sub(then)).unwrap_or(usize::MAX);
+        queued.jobs.saturating_sub(since)
     }
 
     /// The most that one of so many tenants should have [`ahead`](Self::ahead).
@@ -149,7 +183,7 @@ impl Dispatcher {
             return Err(error.into());
         }
         if let Some(survey) = &mut self.survey {
-            *survey.queued.entry(tenant.clone()).or_default() += count;
+            survey.tenants.entry(tenant.clone()).or_default().jobs += count;
         }
         Ok(count)
     }

@@ -9,9 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Delivery;
 
-/// Deliveries of one tenant that travel together: enough that their way costs each of them little,
-/// few enough that no process keeps others waiting for what it has taken.
-pub(crate) const PARCEL: usize = 32;
+/// The fewest deliveries of one tenant that travel together, where there are as many.
+pub(crate) const PARCEL_MIN: usize = 32;
+
+/// The most: no process keeps others waiting for what it has taken.
+const PARCEL_MAX: usize = 128;
+
+/// How many of so many deliveries of one tenant travel together: a way through Redis takes a moment
+/// however many go it, but some are to be left for whoever else takes from the wire.
+pub(crate) fn parcel(deliveries: usize) -> usize {
+    (deliveries / 4).clamp(PARCEL_MIN, PARCEL_MAX)
+}
 
 /// A handler, and as many places as it may run in at once.
 #[derive(Clone)]

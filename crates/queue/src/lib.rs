@@ -13,6 +13,6 @@ mod shared;
 mod wire;
 
 pub use delivery::Delivery;
-pub use dispatcher::{DispatchError, Dispatcher};
+pub use dispatcher::{DispatchError, Dispatcher, TakenUp};
 pub use health::WireHealth;
 pub use wire::{Receiver, Wire, WireError};

@@ -15,7 +15,7 @@ use repilot_domain::TenantName;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::hands::{Hands, PARCEL};
+use crate::hands::{Hands, parcel};
 use crate::{Delivery, WireError, WireHealth};
 
 /// The sending side, and the count of what is on the wire.
@@ -81,7 +81,7 @@ impl Sender {
         deliveries: &[Delivery],
     ) -> Result<(), WireError> {
         self.waiting.add(tenant, deliveries.len());
-        for parcel in deliveries.chunks(PARCEL) {
+        for parcel in deliveries.chunks(parcel(deliveries.len())) {
             self.tasks
                 .unbounded_send(Task::new(parcel.to_vec()))
                 .map_err(|_closed| WireError::Closed)?;

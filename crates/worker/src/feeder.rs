@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use repilot_domain::{Actor, Clock, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_ledger::Ledger;
-use repilot_queue::{Dispatcher, WireHealth};
+use repilot_queue::{Dispatcher, TakenUp, WireHealth};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -178,14 +178,17 @@ impl Feeder {
 
     /// How many more of a tenant's jobs go on the wire: none until half of what its lane takes in
     /// the next moments has left, so that one transaction dispatches many.
-    fn room(&self, tenant: &TenantName, share: usize, now: Timestamp) -> usize {
+    fn room(&mut self, tenant: &TenantName, share: usize, now: Timestamp) -> usize {
         let Some(lanes) = self.lanes.get(tenant, now) else {
             return 0;
         };
         let forecast = usize::try_from(lanes.writes.forecast(HORIZON)).unwrap_or(usize::MAX);
         let wanted = forecast.min(lanes.outage.cap(now)).min(share);
-        let awaiting = lanes.awaiting.load(Ordering::Relaxed);
-        let ahead = self.dispatcher.ahead(tenant, awaiting);
+        let own = TakenUp {
+            awaiting: lanes.awaiting.load(Ordering::Relaxed),
+            claimed: lanes.claimed.load(Ordering::Relaxed),
+        };
+        let ahead = self.dispatcher.ahead(tenant, own);
         if ahead > wanted / 2 {
             return 0;
         }

@@ -102,7 +102,10 @@ impl Handler {
         };
         let before_claim = self.commit.moment();
         let mut job = match self.commit.claim(delivery.dispatched.queued()).await {
-            Ok(Some(job)) => job,
+            Ok(Some(job)) => {
+                lanes.claimed.fetch_add(1, Ordering::Relaxed);
+                job
+            }
             // Paused, cancelled or taken by somebody else since it was dispatched.
             Ok(None) => {
                 leave.settle(Answer::NotSent);

@@ -5,7 +5,7 @@
 //! tenant's recent calls, and it is not used a moment longer than the lease.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct TenantLanes {
     pub(crate) ceilings: Arc<Ceilings>,
     /// Handlers that wait for leave.
     pub(crate) awaiting: AtomicUsize,
+    /// Jobs that handlers have claimed.
+    pub(crate) claimed: AtomicU64,
     held_until: AtomicI64,
     /// The ledger knows already that nothing happens here.
     told_quiet: AtomicBool,
@@ -112,6 +114,7 @@ impl TenantLanes {
             outage: Outage::default(),
             ceilings: Arc::clone(&self.ceilings),
             awaiting: AtomicUsize::new(0),
+            claimed: AtomicU64::new(0),
             held_until: AtomicI64::new(held_until),
             told_quiet: AtomicBool::new(false),
         }
@@ -238,6 +241,7 @@ impl Lanes {
             outage: Outage::default(),
             ceilings: Arc::default(),
             awaiting: AtomicUsize::new(0),
+            claimed: AtomicU64::new(0),
             held_until: AtomicI64::new(held_until),
             told_quiet: AtomicBool::new(false),
         });

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Delivery;
-use crate::hands::PARCEL;
+use crate::hands::parcel;
 
 /// What one apalis task carries.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,13 +26,15 @@ pub(super) enum Parcel {
 impl Parcel {
     /// Deliveries of a tenant, in as many parcels as they need, as apalis carries them.
     pub(super) fn pack(tenant: &TenantName, deliveries: &[Delivery]) -> Vec<RedisTask> {
-        let parcels = deliveries.chunks(PARCEL).map(|deliveries| Self::Jobs {
-            tenant: tenant.clone(),
-            jobs: deliveries
-                .iter()
-                .map(|delivery| delivery.dispatched)
-                .collect(),
-        });
+        let parcels = deliveries
+            .chunks(parcel(deliveries.len()))
+            .map(|deliveries| Self::Jobs {
+                tenant: tenant.clone(),
+                jobs: deliveries
+                    .iter()
+                    .map(|delivery| delivery.dispatched)
+                    .collect(),
+            });
         parcels
             .map(|parcel| Task::new(json!(parcel).to_string().into_bytes()))
             .collect()

@@ -14,7 +14,7 @@ use super::connection::Redis;
 use super::parcel::Parcel;
 use super::queue::Queue;
 use super::{PARCELS_MAX, custody};
-use crate::hands::PARCEL;
+use crate::hands::PARCEL_MIN;
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long a count of what waits is good for.
@@ -71,7 +71,7 @@ impl Sender {
                 self.on_redis(offering).await?
             }
         };
-        Ok(PARCELS_MAX.saturating_sub(parcels) * PARCEL)
+        Ok(PARCELS_MAX.saturating_sub(parcels) * PARCEL_MIN)
     }
 
     /// Puts deliveries of one tenant on the wire, if they fit.

@@ -7,7 +7,7 @@ use repilot_domain::{
     Action, Actor, Clock as _, Device, DeviceId, EnrollmentState, ManualClock, Timestamp, WorkerId,
 };
 use repilot_ledger::{GroupCommit, Ledger, LedgerLocation, NewCampaign, NewJob, NewList};
-use repilot_queue::{DispatchError, Dispatcher, Wire};
+use repilot_queue::{DispatchError, Dispatcher, TakenUp, Wire};
 use servers::Redis;
 
 use crate::harness::{Running, ends, tenant};
@@ -160,9 +160,13 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
     let now = bench.clock.now();
     first.dispatch(&tenant(), 40, now).await.unwrap();
     second.survey(now).await.unwrap();
-    assert_eq!(second.ahead(&tenant(), 0), 40);
+    assert_eq!(second.ahead(&tenant(), TakenUp::default()), 40);
     second.dispatch(&tenant(), 20, now).await.unwrap();
-    assert_eq!(second.ahead(&tenant(), 0), 60, "its own at once");
+    assert_eq!(
+        second.ahead(&tenant(), TakenUp::default()),
+        60,
+        "its own at once"
+    );
 
     let worker = WorkerId("first".to_owned());
     let commit = GroupCommit::start(
@@ -182,5 +186,25 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
     assert!(claimed.is_some());
     bench.clock.advance(Duration::from_secs(1));
     second.survey(bench.clock.now()).await.unwrap();
-    assert_eq!(second.ahead(&tenant(), 0), 59);
+    assert_eq!(second.ahead(&tenant(), TakenUp::default()), 59);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_has_claimed_itself_is_ahead_no_longer_before_the_ledger_is_asked_again() {
+    let bench = Bench::with_jobs(100).await;
+    let redis = Redis::start();
+    let mut dispatcher = bench.dispatcher(ends(&redis).0, "first");
+    let now = bench.clock.now();
+    dispatcher.survey(now).await.unwrap();
+    dispatcher.dispatch(&tenant(), 40, now).await.unwrap();
+    let mut ahead = |claimed| {
+        let own = TakenUp {
+            awaiting: 3,
+            claimed,
+        };
+        dispatcher.ahead(&tenant(), own)
+    };
+    assert_eq!(ahead(7), 40, "claimed before");
+    assert_eq!(ahead(17), 30);
+    assert_eq!(ahead(60), 0, "what others dispatched meanwhile");
 }
