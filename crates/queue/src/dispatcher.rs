@@ -54,7 +54,7 @@ pub struct TakenUp {
 }
 
 /// The most jobs that a transaction dispatches: what workers claim and settle waits for it.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 1_024;
 
 /// How long what the ledger knew is good for. What others have taken from the wire since is dispatched
 /// as much later, well before a lane runs dry.

@@ -136,7 +136,7 @@ impl Wire {
 }
 
 /// More than any lane takes in a moment: what waits on the wire is late to be paused.
-const SHARE_MAX: usize = 2_048;
+const SHARE_MAX: usize = 4_096;
 
 impl Receiver {
     /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for

@@ -54,7 +54,7 @@ impl Links {
 
 /// Jobs in hand for each call under way: while some are called, others are claimed and settled, and
 /// the more of those there are, the more of them one transaction takes.
-const IN_HAND_PER_CALL: usize = 16;
+const IN_HAND_PER_CALL: usize = 32;
 
 /// A worker that cannot go on.
 #[derive(Debug, thiserror::Error)]
