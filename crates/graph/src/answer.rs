@@ -1,7 +1,7 @@
 //! What came back over the wire: headers, bounded bodies, or nothing.
 
 use reqwest::Response;
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap, HeaderName};
 
 use crate::body::one_line;
 use crate::classify::{Effect, lost};
@@ -13,6 +13,10 @@ pub(crate) const ERROR_BODY_MAX_BYTES: usize = 64 * 1024;
 /// A page of a thousand identities is below one megabyte.
 const PAGE_MAX_BYTES: usize = 32 * 1024 * 1024;
 
+/// What support asks for.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const DIAGNOSTIC: HeaderName = HeaderName::from_static("x-ms-ags-diagnostic");
+
 /// Multi Admin Approval asks for this header by name, in the body or among the answer's own.
 const APPROVAL_HEADER: &str = "x-msft-approval-justification";
 
@@ -20,9 +24,9 @@ const APPROVAL_HEADER: &str = "x-msft-approval-justification";
 pub(crate) fn keep_headers(record: &mut CallRecord, answer: &Response) {
     let headers = answer.headers();
     record.status = Some(answer.status().as_u16());
-    record.request_id = header(headers, "request-id");
-    record.date = header(headers, "date");
-    record.diagnostic = header(headers, "x-ms-ags-diagnostic");
+    record.request_id = header(headers, REQUEST_ID);
+    record.date = header(headers, DATE);
+    record.diagnostic = header(headers, DIAGNOSTIC);
     if tracing::enabled!(tracing::Level::DEBUG) {
         log_throttle_headers(headers);
     }
@@ -43,7 +47,7 @@ fn log_throttle_headers(headers: &HeaderMap) {
 }
 
 /// A header as text, on one line of bounded length; names know no case.
-pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(one_line)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use azure_core::http::HttpClient;
 use repilot_domain::{Clock, Device, DeviceId};
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use reqwest::{IntoUrl, Method, Response};
 use secrecy::SecretString;
@@ -286,7 +286,7 @@ impl Inner {
     ) -> GraphError {
         let status = answer.status().as_u16();
         let asks_for_approval = answer::asks_for_approval(answer.headers());
-        let wait = header(answer.headers(), "retry-after")
+        let wait = header(answer.headers(), RETRY_AFTER)
             .and_then(|value| retry_after::parse(&value, record.date.as_deref(), self.clock.now()));
         // A body that breaks off has said what it could.
         let bytes = read_bounded(answer, ERROR_BODY_MAX_BYTES)

@@ -88,6 +88,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "commit marks",
         include_str!("../../../migrations/0019_commit_marks.sql"),
     ),
+    (
+        20,
+        "room in pages",
+        include_str!("../../../migrations/0020_room_in_pages.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -133,8 +133,12 @@ pub(crate) fn array_of_numbers(numbers: impl Iterator<Item = i64>) -> String {
     })
 }
 
-/// Texts, of which some are not there, as PostgreSQL writes an array of them.
-pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> String {
+/// Texts, of which some are not there, as PostgreSQL writes an array of them. Where none is, the array
+/// is empty: beside longer ones that is the same.
+pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> String {
+    if texts.clone().all(|text| text.is_none()) {
+        return "{}".to_owned();
+    }
     array(texts, |text, written| {
         let Some(text) = text else {
             written.push_str("NULL");
@@ -142,7 +146,7 @@ pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -
         };
         written.push('"');
         let mut rest = text;
-        while let Some(at) = rest.find(['"', '\\', '\0']) {
+        while let Some(at) = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0)) {
             let (before, special) = rest.split_at(at);
             written.push_str(before);
             let mut special = special.chars();

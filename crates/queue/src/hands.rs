@@ -1,9 +1,7 @@
 //! Who handles deliveries, and how many at once.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -59,11 +57,7 @@ where
     pub(crate) fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
         let handler = self.handler.clone();
         tokio::spawn(async move {
-            let job = delivery.dispatched.job;
-            let handling = AssertUnwindSafe(async { handler(delivery).await });
-            if handling.catch_unwind().await.is_err() {
-                tracing::error!(job.id = job.0, "a handler failed");
-            }
+            handler(delivery).await;
             drop(place);
         });
     }

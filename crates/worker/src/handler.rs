@@ -53,8 +53,9 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) async fn handle(&self, delivery: Delivery) {
-        let handling = AssertUnwindSafe(self.try_handle(&delivery)).catch_unwind();
-        let handled = match handling.await {
+        // Pinned before it is wrapped: it is large, and each wrapper would move it.
+        let handling = std::pin::pin!(self.try_handle(&delivery));
+        let handled = match AssertUnwindSafe(handling).catch_unwind().await {
             Ok(handled) => handled,
             Err(_panic) => self.take_back(&delivery).await,
         };
@@ -140,7 +141,8 @@ impl Handler {
             turn.until = None;
             turn.between_steps = true;
             let next = self.permits(turn).await;
-            match next.and_then(|next| self.while_held(&lanes, &delivery.tenant, next)) {
+            let now = self.clock.now();
+            match next.and_then(|next| self.while_held(&lanes, &delivery.tenant, next, now)) {
                 Some(next) => leave = next,
                 None => break (untried(&job), None),
             }
@@ -195,9 +197,10 @@ impl Handler {
             claimed: self.commit.moment(),
             between_steps: false,
         });
-        let leave = self.while_held(&lanes, tenant, leave.await?)?;
+        let leave = leave.await?;
         // The window may have closed while the permit was waited for.
         let now = self.clock.now();
+        let leave = self.while_held(&lanes, tenant, leave, now)?;
         if delivery.dispatched.until.is_some_and(|until| until <= now) {
             leave.settle(Answer::NotSent);
             return None;
@@ -211,8 +214,9 @@ impl Handler {
         lanes: &Arc<TenantLanes>,
         tenant: &TenantName,
         leave: Leave,
+        now: Timestamp,
     ) -> Option<Leave> {
-        let still_held = self.lanes.get(tenant, self.clock.now());
+        let still_held = self.lanes.get(tenant, now);
         if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
             leave.settle(Answer::NotSent);
             return None;
@@ -295,7 +299,6 @@ impl Handler {
             leave.settle(Answer::NotSent);
             return (untried(job), None);
         }
-        let started_at = self.clock.now();
         let client = &lanes.tenant.client;
         let call = match step {
             Step::Unassign => client.unassign_user(&job.device).await,
@@ -304,7 +307,8 @@ impl Handler {
                 client.assign_user(&job.device, user, name).await
             }
         };
-        let answer = lanes.heard(LaneKind::Writes, &call.result, self.clock.now());
+        let finished_at = self.clock.now();
+        let answer = lanes.heard(LaneKind::Writes, &call.result, finished_at);
         let doubt = Doubt {
             look_first: job.uncertain,
             lost: job.lost,
@@ -315,7 +319,7 @@ impl Handler {
         attempts.push(report::attempt(
             step.attempt(),
             outcome,
-            (started_at, self.clock.now()),
+            (now, finished_at),
             call.record,
         ));
         if !matches!(decision, Decision::Bury { .. }) {

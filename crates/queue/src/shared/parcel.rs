@@ -5,7 +5,6 @@ use apalis_redis::RedisTask;
 use repilot_domain::TenantName;
 use repilot_ledger::Dispatched;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Delivery;
 use crate::hands::parcel;
@@ -25,7 +24,10 @@ pub(super) enum Parcel {
 
 impl Parcel {
     /// Deliveries of a tenant, in as many parcels as they need, as apalis carries them.
-    pub(super) fn pack(tenant: &TenantName, deliveries: &[Delivery]) -> Vec<RedisTask> {
+    pub(super) fn pack(
+        tenant: &TenantName,
+        deliveries: &[Delivery],
+    ) -> serde_json::Result<Vec<RedisTask>> {
         let parcels = deliveries
             .chunks(parcel(deliveries.len()))
             .map(|deliveries| Self::Jobs {
@@ -36,7 +38,7 @@ impl Parcel {
                     .collect(),
             });
         parcels
-            .map(|parcel| Task::new(json!(parcel).to_string().into_bytes()))
+            .map(|parcel| serde_json::to_vec(&parcel).map(Task::new))
             .collect()
     }
 

@@ -86,8 +86,8 @@ impl Sender {
         if self.room().await? < deliveries.len() {
             return Err(WireError::Full);
         }
-        let parcels = Parcel::pack(tenant, deliveries);
         let pushing = async {
+            let parcels = Parcel::pack(tenant, deliveries).map_err(std::io::Error::other)?;
             let mut redis = self.connection().await?;
             push_tasks(&mut redis, &self.queue.config, &parcels)
                 .await
