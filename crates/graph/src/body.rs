@@ -114,9 +114,7 @@ pub(crate) fn one_line(text: &str) -> String {
     let text = text.trim();
     let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
     // What headers say is one line already: this runs for each answer.
-    let bytes = text.as_bytes();
-    let has_gap = || bytes.windows(2).any(|pair| pair == b"  ");
-    if bytes.len() <= MESSAGE_MAX_CHARS && text.bytes().all(is_plain) && !has_gap() {
+    if text.len() <= MESSAGE_MAX_CHARS && text.bytes().all(is_plain) && !text.contains("  ") {
         return text.to_owned();
     }
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -7,7 +7,7 @@
 //! out, and the devices are looked at before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
 //! fence refuses it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -412,50 +412,27 @@ async fn write(
     Ok((transaction, committed))
 }
 
-/// What a batch came to, to be looked up job by job.
-struct Answers {
-    /// In the order of their ids; none any more of one that was handed out.
-    claimed: Vec<(JobId, Option<ClaimedJob>)>,
-    /// In order.
-    taken: Vec<JobId>,
-}
-
-impl Answers {
-    fn of(committed: Committed) -> Self {
-        let claimed = committed.claimed.into_iter();
-        let mut claimed: Vec<_> = claimed.map(|job| (job.id, Some(job))).collect();
-        claimed.sort_by_key(|(job, _)| *job);
-        let mut taken = committed.taken;
-        taken.sort_unstable();
-        Self { claimed, taken }
-    }
-
-    fn claimed(&mut self, job: JobId) -> Option<ClaimedJob> {
-        let at = self.claimed.binary_search_by_key(&job, |(job, _)| *job);
-        self.claimed[at.ok()?].1.take()
-    }
-
-    fn has_taken(&self, job: JobId) -> bool {
-        self.taken.binary_search(&job).is_ok()
-    }
-}
-
 fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
-    let mut result = result.map(Answers::of);
+    let mut result = result.map(|committed| {
+        let claimed = committed.claimed.into_iter().map(|job| (job.id, job));
+        let claimed: HashMap<JobId, ClaimedJob> = claimed.collect();
+        let settled: HashSet<JobId> = committed.taken.into_iter().collect();
+        (claimed, settled)
+    });
     for command in batch {
         // Whoever stopped waiting has no use for the answer.
         match (command, &mut result) {
-            (Command::Claim { queued, reply }, Ok(answers)) => {
-                let _ = reply.send(Ok(answers.claimed(queued.job)));
+            (Command::Claim { queued, reply }, Ok((claimed, _))) => {
+                let _ = reply.send(Ok(claimed.remove(&queued.job)));
             }
-            (Command::Settle { settlement, reply }, Ok(answers)) => {
-                let _ = reply.send(Ok(answers.has_taken(settlement.job)));
+            (Command::Settle { settlement, reply }, Ok((_, settled))) => {
+                let _ = reply.send(Ok(settled.contains(&settlement.job)));
             }
-            (Command::Advance { advance, reply }, Ok(answers)) => {
-                let _ = reply.send(Ok(answers.has_taken(advance.job)));
+            (Command::Advance { advance, reply }, Ok((_, settled))) => {
+                let _ = reply.send(Ok(settled.contains(&advance.job)));
             }
-            (Command::Post { settlement, .. }, Ok(answers))
-                if answers.has_taken(settlement.job) => {}
+            (Command::Post { settlement, .. }, Ok((_, settled)))
+                if settled.contains(&settlement.job) => {}
             (
                 Command::Post {
                     settlement,

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use repilot_domain::{
-    Actor, AttemptOutcome, CampaignId, JobEvent, JobId, JobState, PauseCause, Timestamp,
-};
+use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCause, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::breaker::Outcomes;
@@ -24,7 +22,6 @@ use crate::{LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, place
 pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
-    counted: BTreeMap<CampaignId, Counted>,
     tally: Tally,
     timing: Timing,
     /// Campaigns with a job that became terminal, and what these came to.
@@ -33,34 +30,6 @@ pub(crate) struct Settled<'a> {
     returned: Vec<CampaignId>,
     /// Campaigns that stopped over what was said.
     halted: Vec<CampaignId>,
-}
-
-/// What became of a campaign's jobs, summed up before it is counted.
-#[derive(Default)]
-struct Counted {
-    succeeded: u64,
-    dead: u64,
-    returned: u64,
-    calls: i64,
-    throttled: i64,
-}
-
-impl Counted {
-    fn count(&self, campaign: CampaignId, deltas: &mut Deltas) -> Result<(), LedgerError> {
-        let befell = [
-            (JobEvent::Succeed, self.succeeded),
-            (JobEvent::Bury, self.dead),
-            (JobEvent::Retry, self.returned),
-        ];
-        for (event, jobs) in befell {
-            deltas.moved(campaign, JobState::Running, event, jobs)?;
-        }
-        let settled = i64::try_from(self.succeeded + self.dead).unwrap_or(i64::MAX);
-        deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, settled);
-        deltas.add(campaign, CALLS, "", self.calls);
-        deltas.add(campaign, THROTTLED, "", self.throttled);
-        Ok(())
-    }
 }
 
 /// How far a batch trusts what its settlements say.
@@ -95,7 +64,7 @@ pub(crate) async fn settle<'a>(
     }
     succeed_jobs(connection, worker, &plain, now).await?;
     for settlement in plain {
-        settled.note(settlement, deltas);
+        settled.note(settlement, deltas)?;
     }
     if !other.is_empty() {
         let mut held = held(connection, worker, &other).await?;
@@ -103,7 +72,7 @@ pub(crate) async fn settle<'a>(
         other.retain(|said| held.remove(&(said.job, said.dispatch)));
         update_jobs(connection, worker, &other, now).await?;
         for settlement in other {
-            settled.note(settlement, deltas);
+            settled.note(settlement, deltas)?;
             if let Verdict::Retry {
                 pause: Some(reason),
                 ..
@@ -115,34 +84,30 @@ pub(crate) async fn settle<'a>(
             }
         }
     }
-    for (campaign, counted) in &settled.counted {
-        counted.count(*campaign, deltas)?;
-    }
     Ok(settled)
 }
 
 impl<'a> Settled<'a> {
     /// Notes a settlement that was taken.
-    fn note(&mut self, settlement: &'a Settlement, deltas: &mut Deltas) {
-        let campaign = settlement.campaign;
+    fn note(&mut self, settlement: &'a Settlement, deltas: &mut Deltas) -> Result<(), LedgerError> {
+        let (campaign, verdict) = (settlement.campaign, &settlement.verdict);
         self.jobs.push(settlement.job);
         self.tally.note(settlement);
-        let counted = self.counted.entry(campaign).or_default();
-        match &settlement.verdict {
+        deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
+        match verdict {
             Verdict::Succeeded => {
-                counted.succeeded += 1;
+                deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
                 self.finished.entry(campaign).or_default().succeeded();
             }
             Verdict::Dead {
                 reason, message, ..
             } => {
-                counted.dead += 1;
                 deltas.add(campaign, JobState::Dead.as_str(), reason.as_str(), 1);
+                deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
                 let outcomes = self.finished.entry(campaign).or_default();
                 outcomes.died(reason.as_str(), message);
             }
             Verdict::Retry { .. } => {
-                counted.returned += 1;
                 if !self.returned.contains(&campaign) {
                     self.returned.push(campaign);
                 }
@@ -150,11 +115,14 @@ impl<'a> Settled<'a> {
         }
         for attempt in &settlement.attempts {
             self.timing.note(campaign, attempt);
-            counted.calls += 1;
-            counted.throttled += i64::from(attempt.outcome == AttemptOutcome::Throttled);
+            deltas.add(campaign, CALLS, "", 1);
+            if attempt.outcome == AttemptOutcome::Throttled {
+                deltas.add(campaign, THROTTLED, "", 1);
+            }
             self.attempts
                 .push((settlement.job, settlement.dispatch, attempt));
         }
+        Ok(())
     }
 
     /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
