@@ -86,8 +86,7 @@ pub(crate) async fn claim(
     let mut claimed = Vec::with_capacity(jobs.len());
     let queued = jobs.iter().map(|queued| (queued.job, queued.dispatch));
     for (dispatch, jobs) in by_dispatch(queued) {
-        let lease = (worker, lease_until);
-        claimed.extend(claim_of(connection, dispatch, &jobs, lease).await?);
+        claimed.extend(claim_of(connection, dispatch, &jobs, worker, lease_until).await?);
     }
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
@@ -122,7 +121,8 @@ async fn claim_of(
     connection: &mut AnyConnection,
     dispatch: i64,
     jobs: &[i64],
-    (worker, lease_until): (&str, Timestamp),
+    worker: &str,
+    lease_until: Timestamp,
 ) -> Result<Vec<Claimed>, LedgerError> {
     match Dialect::of(connection) {
         Dialect::Sqlite => {

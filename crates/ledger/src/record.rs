@@ -9,7 +9,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{array_of_numbers, array_of_texts, storable};
+use crate::rows::{array_of_texts, batch, storable};
 use crate::{LedgerError, NewAttempt};
 
 /// Rows a statement in SQLite: a batch is made of few of them, and each size is prepared once.
@@ -87,15 +87,14 @@ async fn insert_by_values(
         while left.len() >= size {
             let (rows, rest) = left.split_at(size);
             left = rest;
-            // Without numbers: a numbered parameter is looked up among all of them.
-            let each_row = vec!["(?, ?, ?, ?, ?, ?, ?, ?)"; size].join(", ");
             let sql = format!(
                 "INSERT INTO attempts (
                      job_id, started_at, finished_at,
                      code, message, request_id, client_request_id, diagnostic,
                      worker, dispatch, step, outcome, status, server_date
                  )
-                 SELECT each_row.*, ?, ?, ?, ?, ?, ? FROM (VALUES {each_row}) AS each_row"
+                 SELECT each_row.*, ?, ?, ?, ?, ?, ? FROM ({}) AS each_row",
+                Dialect::Sqlite.rows(size, 8)
             );
             let mut query = alike.bind(sqlx::query(AssertSqlSafe(sql)), worker);
             for (job, _, attempt) in rows {
@@ -134,20 +133,22 @@ async fn insert_by_arrays(
          )
          SELECT $1, $2, $3, $4, $5, $6, each_row.*
          FROM unnest(
-             CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS BIGINT[]),
+             CAST(translate($7, '[]', '{}') AS BIGINT[]),
+             CAST(translate($8, '[]', '{}') AS BIGINT[]),
+             CAST(translate($9, '[]', '{}') AS BIGINT[]),
              CAST($10 AS TEXT[]), CAST($11 AS TEXT[]), CAST($12 AS TEXT[]),
              CAST($13 AS TEXT[]), CAST($14 AS TEXT[])
          ) AS each_row",
     );
-    let numbers = |of: fn(&Row<'_>) -> i64| array_of_numbers(rows.iter().map(of));
+    let numbers = |of: fn(&Row<'_>) -> i64| batch(rows.iter().map(of));
     let texts = |of: fn(&NewAttempt) -> &Option<String>| {
         array_of_texts(rows.iter().map(|(.., attempt)| of(attempt).as_deref()))
     };
     alike
         .bind(query, worker)
-        .bind(numbers(|(job, ..)| job.0))
-        .bind(numbers(|(.., attempt)| attempt.started_at.as_millis()))
-        .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis()))
+        .bind(numbers(|(job, ..)| job.0)?)
+        .bind(numbers(|(.., attempt)| attempt.started_at.as_millis())?)
+        .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis())?)
         .bind(texts(|attempt| &attempt.code))
         .bind(texts(|attempt| &attempt.message))
         .bind(texts(|attempt| &attempt.request_id))

@@ -1,7 +1,6 @@
 //! Reading columns, and writing many rows in one statement.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use repilot_domain::{JobId, Progress, Timestamp};
@@ -125,52 +124,36 @@ fn make_storable(value: &mut Value) {
     }
 }
 
-/// Numbers as PostgreSQL writes an array of them.
-pub(crate) fn array_of_numbers(numbers: impl Iterator<Item = i64>) -> String {
-    array(numbers, |number, written| {
-        // Into a text, which takes all.
-        let _ = write!(written, "{number}");
-    })
-}
-
-/// Texts, of which some are not there, as PostgreSQL writes an array of them. Where none is, the array
-/// is empty: beside longer ones that is the same.
+/// Texts, of which some are not there, as PostgreSQL writes an array of them; a [`batch`] of numbers is
+/// almost one. Where none is there, the array is empty: beside longer ones that is the same.
 pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> String {
     if texts.clone().all(|text| text.is_none()) {
         return "{}".to_owned();
     }
-    array(texts, |text, written| {
+    let mut array = String::new();
+    for text in texts {
+        array.push(if array.is_empty() { '{' } else { ',' });
         let Some(text) = text else {
-            written.push_str("NULL");
-            return;
+            array.push_str("NULL");
+            continue;
         };
-        written.push('"');
+        array.push('"');
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0)) {
             let (before, special) = rest.split_at(at);
-            written.push_str(before);
+            array.push_str(before);
             let mut special = special.chars();
             match special.next() {
-                Some('\0') | None => written.push(NOT_STORABLE),
-                Some(special) => written.extend(['\\', special]),
+                Some('\0') | None => array.push(NOT_STORABLE),
+                Some(special) => array.extend(['\\', special]),
             }
             rest = special.as_str();
         }
-        written.push_str(rest);
-        written.push('"');
-    })
-}
-
-fn array<T>(values: impl Iterator<Item = T>, write: impl Fn(T, &mut String)) -> String {
-    let mut written = String::from("{");
-    for value in values {
-        if written.len() > 1 {
-            written.push(',');
-        }
-        write(value, &mut written);
+        array.push_str(rest);
+        array.push('"');
     }
-    written.push('}');
-    written
+    array.push('}');
+    array
 }
 
 /// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`

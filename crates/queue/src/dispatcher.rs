@@ -84,13 +84,10 @@ impl Dispatcher {
         }
         let queued = self.ledger.queued_by_tenant();
         let queued = self.ledger.answered("look at the wire", queued).await?;
-        let queued = queued.into_iter().map(|(tenant, jobs)| {
-            let queued = Queued {
-                jobs,
-                claimed_then: None,
-            };
-            (tenant, queued)
-        });
+        let claimed_then = None;
+        let queued = queued
+            .into_iter()
+            .map(|(tenant, jobs)| (tenant, Queued { jobs, claimed_then }));
         self.survey = Some(Survey {
             at: now,
             tenants: queued.collect(),
