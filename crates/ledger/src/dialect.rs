@@ -7,6 +7,15 @@ use sqlx::AnyConnection;
 use crate::LedgerError;
 use crate::error::QueryContext as _;
 
+/// The numbers of a [`batch`](crate::rows::batch) that is this parameter, as PostgreSQL writes an array:
+/// read in one go, not value by value.
+macro_rules! array_of_numbers {
+    ($parameter:literal) => {
+        concat!("CAST(translate(", $parameter, ", '[]', '{}') AS BIGINT[])")
+    };
+}
+pub(crate) use array_of_numbers;
+
 /// Which database a ledger is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -50,8 +59,7 @@ impl Dialect {
     pub(crate) const fn each_id(self) -> &'static str {
         match self {
             Self::Sqlite => "(SELECT value AS id FROM json_each($1))",
-            // As PostgreSQL writes an array: read in one go, not value by value.
-            Self::Postgres => "(SELECT unnest(CAST(translate($1, '[]', '{}') AS BIGINT[])) AS id)",
+            Self::Postgres => concat!("(SELECT unnest(", array_of_numbers!("$1"), ") AS id)"),
         }
     }
 
@@ -60,7 +68,7 @@ impl Dialect {
         match self {
             Self::Sqlite => "IN (SELECT value FROM json_each($1))",
             // An array is looked up one by one, however many there may seem to be.
-            Self::Postgres => "= ANY (CAST(translate($1, '[]', '{}') AS BIGINT[]))",
+            Self::Postgres => concat!("= ANY (", array_of_numbers!("$1"), ")"),
         }
     }
 

@@ -7,7 +7,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, array_of_numbers};
 use crate::error::QueryContext as _;
 use crate::rows::{array_of_texts, batch, storable};
 use crate::{LedgerError, NewAttempt};
@@ -125,7 +125,7 @@ async fn insert_by_arrays(
     alike: Alike<'_>,
     rows: &[Row<'_>],
 ) -> Result<(), LedgerError> {
-    let query = sqlx::query(
+    let sql = format!(
         "INSERT INTO attempts (
              worker, dispatch, step, outcome, status, server_date,
              job_id, started_at, finished_at,
@@ -133,19 +133,20 @@ async fn insert_by_arrays(
          )
          SELECT $1, $2, $3, $4, $5, $6, each_row.*
          FROM unnest(
-             CAST(translate($7, '[]', '{}') AS BIGINT[]),
-             CAST(translate($8, '[]', '{}') AS BIGINT[]),
-             CAST(translate($9, '[]', '{}') AS BIGINT[]),
+             {jobs}, {started}, {finished},
              CAST($10 AS TEXT[]), CAST($11 AS TEXT[]), CAST($12 AS TEXT[]),
              CAST($13 AS TEXT[]), CAST($14 AS TEXT[])
          ) AS each_row",
+        jobs = array_of_numbers!("$7"),
+        started = array_of_numbers!("$8"),
+        finished = array_of_numbers!("$9")
     );
     let numbers = |of: fn(&Row<'_>) -> i64| batch(rows.iter().map(of));
     let texts = |of: fn(&NewAttempt) -> &Option<String>| {
         array_of_texts(rows.iter().map(|(.., attempt)| of(attempt).as_deref()))
     };
     alike
-        .bind(query, worker)
+        .bind(sqlx::query(AssertSqlSafe(sql)), worker)
         .bind(numbers(|(job, ..)| job.0)?)
         .bind(numbers(|(.., attempt)| attempt.started_at.as_millis())?)
         .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis())?)
