@@ -11,8 +11,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{
+    Actor, CampaignId, Clock, JobId, TenantName, Timestamp, WithCauses, WorkerId,
+};
 use sqlx::{Any, Transaction};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -21,8 +24,8 @@ use crate::counters::Deltas;
 use crate::halts::{Halts, Moment};
 use crate::settle::Trust;
 use crate::{
-    Advance, ClaimedJob, Ledger, LedgerError, QueuedJob, Settlement, advance, claim, halts, rescue,
-    settle,
+    Advance, ClaimedJob, DispatchRoom, Dispatched, Ledger, LedgerError, QueuedJob, Settlement,
+    advance, claim, halts, rescue, settle,
 };
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
@@ -31,10 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two tries of a batch.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Commands a transaction: enough to make the commit cheap, few enough to be over in some 10 ms.
+/// Jobs a transaction, or a few more: enough to make the commit cheap, few enough to be over in some 10 ms.
 const BATCH: usize = 1_024;
 
-/// After a batch of so many commands more are coming: a moment's patience makes the next one large.
+/// After a batch of so many jobs more are coming: a moment's patience makes the next one large.
 const BUSY: usize = 64;
 
 /// That moment: far below what a job is in hand for.
@@ -43,8 +46,8 @@ const GATHER: Duration = Duration::from_millis(2);
 /// A batch that could not be committed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GroupCommitError {
-    /// The ledger refused, for longer than patience lasts.
-    #[error("the ledger did not take the answer")]
+    /// The ledger refused, for longer than patience lasts where that was an answer.
+    #[error("the ledger did not take it")]
     Ledger(#[source] Arc<LedgerError>),
     /// The committing task is gone.
     #[error("the ledger is closed")]
@@ -64,8 +67,8 @@ pub struct Unsettled {
 
 enum Command {
     Claim {
-        queued: QueuedJob,
-        reply: oneshot::Sender<Result<Option<ClaimedJob>, GroupCommitError>>,
+        queued: Vec<QueuedJob>,
+        reply: oneshot::Sender<Result<Vec<ClaimedJob>, GroupCommitError>>,
     },
     Settle {
         settlement: Box<Settlement>,
@@ -80,7 +83,7 @@ enum Command {
         unsettled: mpsc::UnboundedSender<Unsettled>,
     },
     Recall {
-        queued: QueuedJob,
+        queued: Vec<QueuedJob>,
         reply: oneshot::Sender<Result<(), GroupCommitError>>,
     },
     Flush {
@@ -89,6 +92,15 @@ enum Command {
 }
 
 impl Command {
+    /// How many jobs it is about.
+    const fn jobs(&self) -> usize {
+        match self {
+            Self::Claim { queued, .. } | Self::Recall { queued, .. } => queued.len(),
+            Self::Settle { .. } | Self::Advance { .. } | Self::Post { .. } => 1,
+            Self::Flush { .. } => 0,
+        }
+    }
+
     /// The claim whose end it is.
     fn says(&self) -> Option<Claim> {
         match self {
@@ -109,6 +121,9 @@ pub struct GroupCommit {
     sender: mpsc::Sender<Command>,
     halts: Arc<Halts>,
     claimed: Arc<Claimed>,
+    /// The thread's runtime, and the ledger on it.
+    runtime: Handle,
+    ledger: Ledger,
 }
 
 impl GroupCommit {
@@ -130,9 +145,11 @@ impl GroupCommit {
             let _within = runtime.enter();
             ledger.of_own_runtime().map_err(std::io::Error::other)?
         };
+        let handle = runtime.handle().clone();
         std::thread::Builder::new()
             .name("group-commit".to_owned())
             .spawn({
+                let ledger = ledger.clone();
                 let known = (Arc::clone(&halts), Arc::clone(&claimed));
                 let by = (worker, by);
                 move || {
@@ -144,11 +161,42 @@ impl GroupCommit {
             sender,
             halts,
             claimed,
+            runtime: handle,
+            ledger,
         })
+    }
+
+    /// [`Ledger::dispatch`], on the thread that writes: the campaign stays locked no longer than its
+    /// statements take, and not until a thread that calls looks for the answer to each.
+    pub async fn dispatch(
+        &self,
+        tenant: &TenantName,
+        worker: &WorkerId,
+        room: DispatchRoom,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Dispatched>, GroupCommitError> {
+        let (ledger, tenant, worker) = (self.ledger.clone(), tenant.clone(), worker.clone());
+        let dispatching = self.runtime.spawn(async move {
+            let dispatching = ledger.dispatch(&tenant, &worker, &room, now, lease_until);
+            ledger.answered("dispatch jobs", dispatching).await
+        });
+        match dispatching.await {
+            Ok(dispatched) => dispatched.map_err(|error| GroupCommitError::Ledger(Arc::new(error))),
+            Err(_ended) => Err(GroupCommitError::Closed),
+        }
     }
 
     /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
     pub async fn claim(&self, queued: QueuedJob) -> Result<Option<ClaimedJob>, GroupCommitError> {
+        Ok(self.claim_all(vec![queued]).await?.pop())
+    }
+
+    /// The same of several; those that are still to be had.
+    pub async fn claim_all(
+        &self,
+        queued: Vec<QueuedJob>,
+    ) -> Result<Vec<ClaimedJob>, GroupCommitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Claim { queued, reply }, answer).await
     }
@@ -215,8 +263,8 @@ impl GroupCommit {
         self.send(Command::Flush { reply }, answer).await
     }
 
-    /// Puts a queued job back: its turn came, but its lane had closed.
-    pub async fn recall(&self, queued: QueuedJob) -> Result<(), GroupCommitError> {
+    /// Puts queued jobs back: their turn came, but their lane had closed.
+    pub async fn recall(&self, queued: Vec<QueuedJob>) -> Result<(), GroupCommitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Recall { queued, reply }, answer).await
     }
@@ -243,16 +291,22 @@ async fn run(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut before = 0;
-    while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        if before >= BUSY {
-            tokio::time::sleep(GATHER).await;
-            while batch.len() < BATCH
+    while let Some(first) = receiver.recv().await {
+        let mut jobs = first.jobs();
+        batch.push(first);
+        let mut gather = |batch: &mut Vec<Command>| {
+            while jobs < BATCH
                 && let Ok(command) = receiver.try_recv()
             {
+                jobs += command.jobs();
                 batch.push(command);
             }
+            jobs
+        };
+        if gather(&mut batch) < BATCH && before >= BUSY {
+            tokio::time::sleep(GATHER).await;
         }
-        before = batch.len();
+        before = gather(&mut batch);
         let result = commit_patiently(&ledger, &worker, clock.as_ref(), lease, &batch).await;
         if let Ok(committed) = &result {
             // Before anybody is told: who waited for its word gives its slot to the next.
@@ -281,13 +335,13 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         for command in commands {
             match command {
-                Command::Claim { queued, .. } => batch.claims.push(*queued),
+                Command::Claim { queued, .. } => batch.claims.extend(queued),
                 Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
                 Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
                     batch.settlements.push(settlement.as_ref());
                 }
                 Command::Flush { .. } => {}
-                Command::Recall { queued, .. } => batch.recalls.push(*queued),
+                Command::Recall { queued, .. } => batch.recalls.extend(queued),
             }
         }
         batch
@@ -340,7 +394,7 @@ async fn commit_patiently(
         if !std::mem::replace(&mut warned, true) {
             tracing::warn!(
                 error = %WithCauses(&error),
-                commands = batch.len(),
+                jobs = batch.iter().map(Command::jobs).sum::<usize>(),
                 "the ledger does not take a batch; trying again"
             );
         }
@@ -374,6 +428,7 @@ async fn write(
 ) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
+    settle::record_trusted(&mut transaction, worker, &batch.settlements, trust).await?;
     let mut halted = halts::of(&mut transaction, batch.campaigns()).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
@@ -423,7 +478,10 @@ fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupC
         // Whoever stopped waiting has no use for the answer.
         match (command, &mut result) {
             (Command::Claim { queued, reply }, Ok((claimed, _))) => {
-                let _ = reply.send(Ok(claimed.remove(&queued.job)));
+                let held = queued
+                    .iter()
+                    .filter_map(|queued| claimed.remove(&queued.job));
+                let _ = reply.send(Ok(held.collect()));
             }
             (Command::Settle { settlement, reply }, Ok((_, settled))) => {
                 let _ = reply.send(Ok(settled.contains(&settlement.job)));

@@ -21,6 +21,7 @@ use crate::{LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, place
 #[derive(Default)]
 pub(crate) struct Settled<'a> {
     pub(crate) jobs: Vec<JobId>,
+    /// Those that are not recorded yet.
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
     tally: Tally,
     timing: Timing,
@@ -42,9 +43,34 @@ pub(crate) enum Trust {
     Nothing,
 }
 
+impl Trust {
+    fn takes(self, said: &Settlement) -> bool {
+        self == Self::Plain && matches!(said.verdict, Verdict::Succeeded)
+    }
+}
+
+/// Records the attempts of what [`settle`] will take without a look. Called before the campaigns are
+/// locked: nobody else writes these rows, and who waits for the lock need not wait for them. Should a
+/// claim turn out not to hold, they go with the rest of the batch.
+pub(crate) async fn record_trusted(
+    connection: &mut AnyConnection,
+    worker: &str,
+    settlements: &[&Settlement],
+    trust: Trust,
+) -> Result<(), LedgerError> {
+    let trusted = settlements.iter().filter(|said| trust.takes(said));
+    let attempts: Vec<_> = trusted
+        .flat_map(|said| {
+            let attempts = said.attempts.iter();
+            attempts.map(|attempt| (said.job, said.dispatch, attempt))
+        })
+        .collect();
+    record::attempts(connection, worker, &attempts).await
+}
+
 /// Settles those whose claim still holds, and says which those are; the others' word is refused.
 ///
-/// [`Settled::finish`] must follow.
+/// [`record_trusted`] went before, and [`Settled::finish`] must follow.
 pub(crate) async fn settle<'a>(
     connection: &mut AnyConnection,
     (worker, by): (&str, &Actor),
@@ -54,14 +80,8 @@ pub(crate) async fn settle<'a>(
     deltas: &mut Deltas,
 ) -> Result<Settled<'a>, LedgerError> {
     let mut settled = Settled::default();
-    let mut plain = Vec::new();
-    let mut other = Vec::new();
-    for said in settlements.iter().copied() {
-        match (trust, &said.verdict) {
-            (Trust::Plain, Verdict::Succeeded) => plain.push(said),
-            _ => other.push(said),
-        }
-    }
+    let (plain, mut other): (Vec<_>, Vec<_>) =
+        settlements.iter().partition(|said| trust.takes(said));
     succeed_jobs(connection, worker, &plain, now).await?;
     for settlement in plain {
         settled.note(settlement, deltas)?;
@@ -73,6 +93,9 @@ pub(crate) async fn settle<'a>(
         update_jobs(connection, worker, &other, now).await?;
         for settlement in other {
             settled.note(settlement, deltas)?;
+            let attempts = settlement.attempts.iter();
+            let of_job = attempts.map(|said| (settlement.job, settlement.dispatch, said));
+            settled.attempts.extend(of_job);
             if let Verdict::Retry {
                 pause: Some(reason),
                 ..
@@ -119,8 +142,6 @@ impl<'a> Settled<'a> {
             if attempt.outcome == AttemptOutcome::Throttled {
                 deltas.add(campaign, THROTTLED, "", 1);
             }
-            self.attempts
-                .push((settlement.job, settlement.dispatch, attempt));
         }
         Ok(())
     }

@@ -1,13 +1,29 @@
-//! What travels on the wire.
+//! What comes over the wire.
 
 use repilot_domain::TenantName;
 use repilot_ledger::Dispatched;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// A job's turn. Delivered at least once: the claim decides whether it is still meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Jobs of one tenant whose turn it is. Each comes at least once: the claim decides whether it is
+/// still meant.
+#[derive(Debug)]
 pub struct Delivery {
-    /// Whose lane the job needs before it is claimed.
+    /// Whose lane the jobs need before they are claimed.
     pub tenant: TenantName,
-    /// The job, as it was dispatched.
-    pub dispatched: Dispatched,
+    /// The jobs, as they were dispatched.
+    pub jobs: Vec<Dispatched>,
+    /// A place for each of them.
+    pub places: Places,
+}
+
+/// Places among the jobs that a process has in hand: until they are dropped, no others take them.
+#[derive(Debug)]
+pub struct Places(pub(crate) OwnedSemaphorePermit);
+
+impl Places {
+    /// So many of them, or as many as there are, to be dropped by themselves.
+    #[must_use]
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.0.split(count.min(self.0.num_permits())).map(Self)
+    }
 }

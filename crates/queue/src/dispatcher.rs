@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use repilot_domain::{CampaignId, TenantName, Timestamp, WorkerId};
-use repilot_ledger::{DispatchRoom, Ledger, LedgerError};
+use repilot_ledger::{DispatchRoom, GroupCommit, GroupCommitError, Ledger, LedgerError};
 
-use crate::{Delivery, Wire, WireError};
+use crate::{Wire, WireError};
 
 /// A dispatch that failed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum DispatchError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Commit(#[from] GroupCommitError),
     /// The wire failed; what was queued on it is rescued when its lease runs out.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -22,6 +25,7 @@ pub enum DispatchError {
 /// Puts due jobs on the wire, in a worker's name.
 pub struct Dispatcher {
     ledger: Ledger,
+    commit: GroupCommit,
     wire: Wire,
     worker: WorkerId,
     lease: Duration,
@@ -63,9 +67,16 @@ const SURVEY_EVERY: Duration = Duration::from_millis(100);
 impl Dispatcher {
     /// A dispatcher whose jobs are the worker's for `lease`, unless renewed.
     #[must_use]
-    pub fn new(ledger: Ledger, wire: Wire, worker: WorkerId, lease: Duration) -> Self {
+    pub fn new(
+        ledger: Ledger,
+        commit: GroupCommit,
+        wire: Wire,
+        worker: WorkerId,
+        lease: Duration,
+    ) -> Self {
         Self {
             ledger,
+            commit,
             wire,
             worker,
             lease,
@@ -162,18 +173,11 @@ impl Dispatcher {
         };
         let lease_until = now.after(self.lease);
         let dispatched = self
-            .ledger
-            .dispatch(tenant, &self.worker, &room, now, lease_until);
-        let dispatched = self.ledger.answered("dispatch jobs", dispatched).await?;
+            .commit
+            .dispatch(tenant, &self.worker, room, now, lease_until)
+            .await?;
         let count = dispatched.len();
-        let deliveries: Vec<Delivery> = dispatched
-            .into_iter()
-            .map(|dispatched| Delivery {
-                tenant: tenant.clone(),
-                dispatched,
-            })
-            .collect();
-        if let Err(error) = self.wire.push(tenant, &deliveries).await {
+        if let Err(error) = self.wire.push(tenant, &dispatched).await {
             // Nobody knows what has arrived: a claim drops what has, under its old number.
             let recalled = self.ledger.recall(&self.worker);
             self.ledger.answered("recall jobs", recalled).await?;

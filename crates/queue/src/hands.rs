@@ -1,25 +1,28 @@
-//! Who handles deliveries, and how many at once.
+//! Who handles deliveries, and how many jobs at once.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use repilot_domain::TenantName;
+use repilot_ledger::Dispatched;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Delivery;
+use crate::delivery::Places;
 
-/// The fewest deliveries of one tenant that travel together, where there are as many.
+/// The fewest jobs of one tenant that travel together, where there are as many.
 pub(crate) const PARCEL_MIN: usize = 32;
 
 /// The most: no process keeps others waiting for what it has taken.
 const PARCEL_MAX: usize = 128;
 
-/// How many of so many deliveries of one tenant travel together: a way through Redis takes a moment
-/// however many go it, but some are to be left for whoever else takes from the wire.
-pub(crate) fn parcel(deliveries: usize) -> usize {
-    (deliveries / 4).clamp(PARCEL_MIN, PARCEL_MAX)
+/// How many of so many jobs of one tenant travel together: a way through Redis takes a moment however
+/// many go it, but some are to be left for whoever else takes from the wire.
+pub(crate) fn parcel(jobs: usize) -> usize {
+    (jobs / 4).clamp(PARCEL_MIN, PARCEL_MAX)
 }
 
-/// A handler, and as many places as it may run in at once.
+/// A handler, and as many places as jobs may be in hand at once.
 #[derive(Clone)]
 pub(crate) struct Hands<F> {
     handler: F,
@@ -43,23 +46,46 @@ where
         }
     }
 
-    /// A place for one delivery; none any more when it is time to stop.
-    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        tokio::select! {
+    /// Places for up to so many jobs: waits for one, and takes what there is; none any more when it is
+    /// time to stop.
+    pub(crate) async fn places(&self, most: usize) -> Option<Places> {
+        let mut places = tokio::select! {
             biased;
-            () = self.stop.cancelled() => None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            () = self.stop.cancelled() => return None,
+            place = Arc::clone(&self.places).acquire_owned() => place.ok()?,
+        };
+        let more = self.places.available_permits().min(most - 1);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        // Others may have been quicker: then there is one.
+        if let Ok(more) = Arc::clone(&self.places).try_acquire_many_owned(more) {
+            places.merge(more);
         }
+        Some(Places(places))
     }
 
-    /// Has a delivery handled: on every core, and one that panics takes nothing with it but its
-    /// lease.
-    pub(crate) fn begin(&self, delivery: Delivery, place: OwnedSemaphorePermit) {
-        let handler = self.handler.clone();
-        tokio::spawn(async move {
-            handler(delivery).await;
-            drop(place);
-        });
+    /// Has jobs of a tenant handled, as places become free; `taken` hears how many at a time. Whether
+    /// all were begun before it was time to stop.
+    pub(crate) async fn take_up(
+        &self,
+        tenant: &TenantName,
+        mut jobs: Vec<Dispatched>,
+        taken: impl Fn(usize),
+    ) -> bool {
+        while !jobs.is_empty() {
+            let Some(places) = self.places(jobs.len()).await else {
+                return false;
+            };
+            let rest = jobs.split_off(places.0.num_permits());
+            taken(jobs.len());
+            let delivery = Delivery {
+                tenant: tenant.clone(),
+                jobs: std::mem::replace(&mut jobs, rest),
+                places,
+            };
+            // On every core, and one that panics takes nothing with it but its leases.
+            tokio::spawn((self.handler)(delivery));
+        }
+        true
     }
 
     /// Waits until every handler has ended.

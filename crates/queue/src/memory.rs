@@ -1,5 +1,5 @@
-//! The wire within one process: apalis over its in-memory backend. Deliveries travel in parcels, so
-//! that what apalis does for each costs a delivery little.
+//! The wire within one process: apalis over its in-memory backend. Jobs travel in parcels, so that what
+//! apalis does for each costs a job little.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,28 +12,32 @@ use apalis_core::worker::builder::WorkerBuilder;
 use futures::channel::mpsc;
 use futures::{SinkExt as _, StreamExt as _};
 use repilot_domain::TenantName;
+use repilot_ledger::Dispatched;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::hands::{Hands, parcel};
 use crate::{Delivery, WireError, WireHealth};
 
+/// Jobs of a tenant that travel together.
+type Parcel = (TenantName, Vec<Dispatched>);
+
 /// The sending side, and the count of what is on the wire.
 #[derive(Clone)]
 pub(crate) struct Sender {
     // Not apalis's own sink: it panics when two use it at once, and its worker does all the time.
-    tasks: mpsc::UnboundedSender<Task<Vec<Delivery>>>,
+    tasks: mpsc::UnboundedSender<Task<Parcel>>,
     waiting: Arc<Waiting>,
     health: watch::Sender<WireHealth>,
 }
 
 /// The receiving side.
 pub(crate) struct Receiver {
-    storage: MemoryStorage<Vec<Delivery>>,
+    storage: MemoryStorage<Parcel>,
     waiting: Arc<Waiting>,
 }
 
-/// Deliveries that no handler has taken up yet, by tenant.
+/// Jobs that no handler has taken up yet, by tenant.
 #[derive(Debug, Default)]
 struct Waiting(Mutex<HashMap<TenantName, usize>>);
 
@@ -51,9 +55,9 @@ impl Waiting {
         }
     }
 
-    fn take(&self, tenant: &TenantName) {
+    fn take(&self, tenant: &TenantName, count: usize) {
         if let Some(waiting) = self.counts().get_mut(tenant) {
-            *waiting = waiting.saturating_sub(1);
+            *waiting = waiting.saturating_sub(count);
         }
     }
 }
@@ -74,22 +78,18 @@ pub(crate) fn wire() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Puts deliveries of one tenant on the wire.
-    pub(crate) fn push(
-        &self,
-        tenant: &TenantName,
-        deliveries: &[Delivery],
-    ) -> Result<(), WireError> {
-        self.waiting.add(tenant, deliveries.len());
-        for parcel in deliveries.chunks(parcel(deliveries.len())) {
+    /// Puts jobs of one tenant on the wire.
+    pub(crate) fn push(&self, tenant: &TenantName, jobs: &[Dispatched]) -> Result<(), WireError> {
+        self.waiting.add(tenant, jobs.len());
+        for parcel in jobs.chunks(parcel(jobs.len())) {
             self.tasks
-                .unbounded_send(Task::new(parcel.to_vec()))
+                .unbounded_send(Task::new((tenant.clone(), parcel.to_vec())))
                 .map_err(|_closed| WireError::Closed)?;
         }
         Ok(())
     }
 
-    /// How many deliveries of a tenant no handler has taken up yet.
+    /// How many jobs of a tenant no handler has taken up yet.
     pub(crate) fn waiting(&self, tenant: &TenantName) -> usize {
         self.waiting.counts().get(tenant).copied().unwrap_or(0)
     }
@@ -101,7 +101,7 @@ impl Sender {
 }
 
 impl Receiver {
-    /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for
+    /// Hands deliveries to `handler`, up to `concurrency` jobs at once, until `stop`; then waits for
     /// those that have begun.
     pub(crate) async fn run<F, Fut>(
         self,
@@ -121,17 +121,12 @@ impl Receiver {
             .backend(self.storage)
             // The next parcel is taken when this one is handed over.
             .concurrency(1)
-            .build(move |parcel: Vec<Delivery>| {
+            .build(move |(tenant, jobs): Parcel| {
                 let (hands, waiting) = (taker.clone(), Arc::clone(&waiting));
                 async move {
-                    for delivery in parcel {
-                        // What is left when it is time to stop goes back with all that is queued.
-                        let Some(place) = hands.place().await else {
-                            return;
-                        };
-                        waiting.take(&delivery.tenant);
-                        hands.begin(delivery, place);
-                    }
+                    let take = |count| waiting.take(&tenant, count);
+                    // What is left when it is time to stop goes back with all that is queued.
+                    hands.take_up(&tenant, jobs, take).await;
                 }
             });
         let stopped = async move {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use apalis_core::error::WorkerError;
 use repilot_domain::{Clock, TenantName};
+use repilot_ledger::Dispatched;
 use repilot_redis::RedisAddress;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use crate::{Delivery, WireHealth, memory};
 /// A wire that does not carry.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// It no longer takes deliveries.
+    /// It no longer takes jobs.
     #[error("the wire takes no more jobs")]
     Closed,
     /// Its worker ended when nobody asked it to.
@@ -80,19 +81,15 @@ impl Wire {
         )
     }
 
-    /// Puts deliveries of one tenant on the wire.
-    pub async fn push(
-        &self,
-        tenant: &TenantName,
-        deliveries: &[Delivery],
-    ) -> Result<(), WireError> {
+    /// Puts jobs of one tenant on the wire.
+    pub async fn push(&self, tenant: &TenantName, jobs: &[Dispatched]) -> Result<(), WireError> {
         match &self.0 {
-            Sending::Memory(sender) => sender.push(tenant, deliveries),
-            Sending::Shared(sender) => sender.push(tenant, deliveries).await,
+            Sending::Memory(sender) => sender.push(tenant, jobs),
+            Sending::Shared(sender) => sender.push(tenant, jobs).await,
         }
     }
 
-    /// How many deliveries of a tenant no handler has taken up yet; none where other processes
+    /// How many jobs of a tenant no handler has taken up yet; none where other processes
     /// take them, too: there only the ledger knows.
     #[must_use]
     pub fn waiting(&self, tenant: &TenantName) -> Option<usize> {
@@ -108,7 +105,7 @@ impl Wire {
         matches!(self.0, Sending::Shared(_))
     }
 
-    /// How many more deliveries of one tenant it carries; an error while it carries none.
+    /// How many more jobs of one tenant it carries; an error while it carries none.
     pub async fn room(&self) -> Result<usize, WireError> {
         match &self.0 {
             Sending::Memory(_) => Ok(usize::MAX),
@@ -116,7 +113,7 @@ impl Wire {
         }
     }
 
-    /// The most of its deliveries that one of so many tenants should have waiting.
+    /// The most of its jobs that one of so many tenants should have waiting.
     #[must_use]
     pub fn share(&self, tenants: usize) -> usize {
         match &self.0 {
@@ -139,7 +136,7 @@ impl Wire {
 const SHARE_MAX: usize = 4_096;
 
 impl Receiver {
-    /// Hands deliveries to `handler`, up to `concurrency` at once, until `stop`; then waits for
+    /// Hands deliveries to `handler`, up to `concurrency` jobs at once, until `stop`; then waits for
     /// those that have begun.
     pub async fn run<F, Fut>(
         self,

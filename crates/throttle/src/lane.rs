@@ -60,11 +60,22 @@ impl Lane {
 
     /// Waits for leave at most so long; gives up at once when it can be foreseen that none comes.
     pub async fn acquire_within(&self, patience: Duration) -> Option<Permit> {
-        let leave = match &self.budget {
-            LaneBudget::Local(lane) => Leave::Local(lane.acquire_within(patience).await?),
-            LaneBudget::Shared(lane) => Leave::Shared(lane.acquire_within(patience).await?),
-        };
-        Some(Permit(leave))
+        self.acquire_some(1, patience).await.pop()
+    }
+
+    /// The same for several calls: waits for the first, and takes as many as there are then, up to
+    /// `most`; none where it gave up.
+    pub async fn acquire_some(&self, most: usize, patience: Duration) -> Vec<Permit> {
+        match &self.budget {
+            LaneBudget::Local(lane) => {
+                let some = lane.acquire_some(most, patience).await;
+                some.into_iter().map(Leave::Local).map(Permit).collect()
+            }
+            LaneBudget::Shared(lane) => {
+                let some = lane.acquire_some(most, patience).await;
+                some.into_iter().map(Leave::Shared).map(Permit).collect()
+            }
+        }
     }
 
     /// Lets nothing leave for so long: the tenant throttled calls of its other budget.

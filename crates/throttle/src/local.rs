@@ -69,21 +69,26 @@ impl LocalLane {
         }
     }
 
-    pub(crate) async fn acquire_within(&self, patience: Duration) -> Option<LocalPermit> {
+    pub(crate) async fn acquire_some(&self, most: usize, patience: Duration) -> Vec<LocalPermit> {
         let deadline = Instant::now() + patience;
         let attempt = async {
             let _turn = self.shared.turn.lock().await;
             loop {
                 match self.try_acquire() {
-                    Ok(permit) => return Some(permit),
-                    Err(Refusal::Until(at)) if self.shared.instant(at) > deadline => return None,
+                    Ok(first) => {
+                        let more = std::iter::from_fn(|| self.try_acquire().ok());
+                        return std::iter::once(first).chain(more).take(most).collect();
+                    }
+                    Err(Refusal::Until(at)) if self.shared.instant(at) > deadline => {
+                        return Vec::new();
+                    }
                     Err(refusal) => self.wait(refusal).await,
                 }
             }
         };
         tokio::time::timeout_at(deadline, attempt)
             .await
-            .unwrap_or(None)
+            .unwrap_or_default()
     }
 
     fn try_acquire(&self) -> Result<LocalPermit, Refusal> {

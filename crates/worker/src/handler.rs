@@ -1,19 +1,16 @@
-//! One delivery: permit, claim, call, decide, settle.
+//! One claimed job: call, decide, settle.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use repilot_domain::{
     AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
 };
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, GroupCommitError, Moment, NewAttempt, Settlement, Unsettled,
-    Verdict, WaitReason,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, Moment, NewAttempt, QueuedJob, Settlement,
+    Unsettled, Verdict, WaitReason,
 };
-use repilot_queue::Delivery;
 use repilot_throttle::{Answer, Lane, Permit};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -22,12 +19,13 @@ use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::leave::Leave;
 use crate::policy::{Doubt, Users, after_act, after_look};
+use crate::ready::{Ready, ReadyQueue};
 use crate::settlement::settlement;
 use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
-/// forecast that brought it here looks ahead, short enough that no slot is held for long.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// forecast that brought it here looks ahead, short enough that no place is held for long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A look is worth waiting for: the claim is renewed meanwhile.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
@@ -35,55 +33,74 @@ const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 /// A job that could not be looked at, or lost its leave to a look, comes back no sooner.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What every delivery needs.
+/// What every job needs.
 pub(crate) struct Handler {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) commit: GroupCommit,
     pub(crate) retry: RetrySettings,
+    /// Jobs that are to be called.
+    pub(crate) ready: ReadyQueue,
     /// Leave to have a call under way, whatever its tenant.
     pub(crate) calls: Semaphore,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: CancellationToken,
-    /// Told when a delivery is done: the lane may take more.
+    /// Told when a job is done: the lane may take more.
     pub(crate) wake: Arc<Notify>,
     /// Told of what the ledger did not take.
     pub(crate) unsettled: mpsc::UnboundedSender<Unsettled>,
 }
 
 impl Handler {
-    pub(crate) async fn handle(&self, delivery: Delivery) {
-        // Pinned before it is wrapped: it is large, and each wrapper would move it.
-        let handling = std::pin::pin!(self.try_handle(&delivery));
-        let handled = match AssertUnwindSafe(handling).catch_unwind().await {
-            Ok(handled) => handled,
-            Err(_panic) => self.take_back(&delivery).await,
+    /// Calls those that are ready, one after the other, until there are no more.
+    pub(crate) async fn call(&self) {
+        while let Some(ready) = self.ready.next().await {
+            self.carry_out(ready).await;
+        }
+    }
+
+    /// Calls a job, and tells the ledger what came of it.
+    pub(crate) async fn carry_out(&self, ready: Ready) {
+        let (tenant, queued) = (Arc::clone(&ready.lanes), ready.queued());
+        // Until all is told.
+        let _places = Arc::clone(&ready.places);
+        let work = async {
+            let done = self.try_carry_out(ready).await;
+            self.heed(queued, done);
         };
-        if let Err(failure) = handled {
+        self.guarded(&tenant.tenant.name, vec![queued], work).await;
+    }
+
+    /// Tells of what the ledger did not take.
+    pub(crate) fn heed(&self, job: QueuedJob, done: Result<(), GroupCommitError>) {
+        if let Err(failure) = done {
             // Whoever listens is told once; after that nobody does.
             let _ = self.unsettled.send(Unsettled {
-                job: delivery.dispatched.job,
-                campaign: delivery.dispatched.campaign,
+                job: job.job,
+                campaign: job.campaign,
                 failure: Some(failure),
             });
         }
-        self.wake.notify_one();
     }
 
-    /// A handler that panicked may have called: the job goes back, to be looked at first.
-    async fn take_back(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
+    /// Whoever panicked may have called: the job goes back, to be looked at first.
+    pub(crate) async fn take_back(
+        &self,
+        tenant: &TenantName,
+        job: QueuedJob,
+    ) -> Result<(), GroupCommitError> {
         tracing::error!(
-            job.id = delivery.dispatched.job.0,
-            tenant = %delivery.tenant,
+            job.id = job.job.0,
+            tenant = %tenant,
             "a handler panicked; its job goes back and is looked at first"
         );
-        self.commit.recall(delivery.dispatched.queued()).await?;
+        self.commit.recall(vec![job]).await?;
         let now = self.clock.now();
         let message = "the program failed while it handled this job; the call may have been made";
         let settlement = Settlement {
-            job: delivery.dispatched.job,
-            dispatch: delivery.dispatched.dispatch,
-            campaign: delivery.dispatched.campaign,
+            job: job.job,
+            dispatch: job.dispatch,
+            campaign: job.campaign,
             verdict: Verdict::Retry {
                 not_before: now.after(AGAIN_AFTER),
                 spent: true,
@@ -97,35 +114,24 @@ impl Handler {
         self.commit.settle(settlement).await.map(drop)
     }
 
-    async fn try_handle(&self, delivery: &Delivery) -> Result<(), GroupCommitError> {
-        let Some((lanes, ceiling, leave)) = self.leave(delivery).await else {
-            return self.commit.recall(delivery.dispatched.queued()).await;
-        };
-        let before_claim = self.commit.moment();
-        let mut job = match self.commit.claim(delivery.dispatched.queued()).await {
-            Ok(Some(job)) => {
-                lanes.claimed.fetch_add(1, Ordering::Relaxed);
-                job
-            }
-            // Paused, cancelled or taken by somebody else since it was dispatched.
-            Ok(None) => {
-                leave.settle(Answer::NotSent);
-                return Ok(());
-            }
-            Err(error) => {
-                leave.settle(Answer::NotSent);
-                return Err(error);
-            }
-        };
+    async fn try_carry_out(&self, ready: Ready) -> Result<(), GroupCommitError> {
+        let Ready {
+            mut job,
+            mut leave,
+            lanes,
+            ceiling,
+            until,
+            claimed,
+            places: _,
+        } = ready;
         let mut attempts = Vec::with_capacity(1);
         let mut turn = Turn {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
-            until: delivery.dispatched.until,
-            claimed: before_claim,
+            until,
+            claimed,
             between_steps: false,
         };
-        let mut leave = leave;
         let (decision, slot) = loop {
             let (decision, slot) = self.work(turn, &job, leave, &mut attempts).await;
             let Stepped::On(progress) = stepped(&decision, job.progress) else {
@@ -133,16 +139,16 @@ impl Handler {
             };
             let done = std::mem::take(&mut attempts);
             if !self.advance(&mut job, progress, done).await? {
-                taken_over(&job, delivery);
+                taken_over(&job, &lanes);
                 return Ok(());
             }
             // A call like any other, with leave of its own; but it is waited for even when the
             // worker stops or the window closes: the device has no user meanwhile.
             turn.until = None;
             turn.between_steps = true;
-            let next = self.permits(turn).await;
-            let now = self.clock.now();
-            match next.and_then(|next| self.while_held(&lanes, &delivery.tenant, next, now)) {
+            let next = self.permits(turn, 1, PATIENCE).await;
+            let next = self.while_held(&lanes, next, self.clock.now());
+            match next.and_then(|mut next| next.pop()) {
                 Some(next) => leave = next,
                 None => break (untried(&job), None),
             }
@@ -156,7 +162,7 @@ impl Handler {
         let taken = self.commit.settle(settlement).await;
         slot.free();
         if !taken? {
-            taken_over(&job, delivery);
+            taken_over(&job, &lanes);
         }
         Ok(())
     }
@@ -182,77 +188,73 @@ impl Handler {
         self.commit.advance(advance).await
     }
 
-    /// Leave to call, while the tenant's lane is held and the campaign may run.
-    async fn leave(&self, delivery: &Delivery) -> Option<(Arc<TenantLanes>, Option<Lane>, Leave)> {
-        let tenant = &delivery.tenant;
-        let lanes = self.lanes.get(tenant, self.clock.now())?;
-        let ceiling = match delivery.dispatched.rate {
-            Some(rate) => Some(lanes.ceilings.lane(delivery.dispatched.campaign, rate)?),
-            None => None,
-        };
-        let leave = self.permits(Turn {
-            lanes: &lanes,
-            ceiling: ceiling.as_ref(),
-            until: delivery.dispatched.until,
-            claimed: self.commit.moment(),
-            between_steps: false,
-        });
-        let leave = leave.await?;
-        // The window may have closed while the permit was waited for.
-        let now = self.clock.now();
-        let leave = self.while_held(&lanes, tenant, leave, now)?;
-        if delivery.dispatched.until.is_some_and(|until| until <= now) {
-            leave.settle(Answer::NotSent);
-            return None;
-        }
-        Some((lanes, ceiling, leave))
-    }
-
-    /// The lane may have been lost while leave was waited for.
-    fn while_held(
+    /// Leaves, if there are any and the lane was not lost while they were waited for.
+    pub(crate) fn while_held(
         &self,
         lanes: &Arc<TenantLanes>,
-        tenant: &TenantName,
-        leave: Leave,
+        leaves: Vec<Leave>,
         now: Timestamp,
-    ) -> Option<Leave> {
-        let still_held = self.lanes.get(tenant, now);
+    ) -> Option<Vec<Leave>> {
+        let still_held = self.lanes.get(&lanes.tenant.name, now);
         if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
-            leave.settle(Answer::NotSent);
-            return None;
-        }
-        Some(leave)
-    }
-
-    /// First that of the campaign's own ceiling, for which it may have to wait longer: nobody holds
-    /// the tenant's meanwhile.
-    async fn permits(&self, turn: Turn<'_>) -> Option<Leave> {
-        let _awaiting = Awaiting::begin(&turn.lanes.awaiting);
-        let ceiling = match turn.ceiling {
-            Some(ceiling) => Some(self.permit(ceiling, turn).await?),
-            None => None,
-        };
-        let Some(tenant) = self.permit(&turn.lanes.writes, turn).await else {
-            if let Some(ceiling) = ceiling {
-                ceiling.settle(Answer::NotSent);
+            for leave in leaves {
+                leave.settle(Answer::NotSent);
             }
             return None;
-        };
-        Some(Leave { tenant, ceiling })
+        }
+        (!leaves.is_empty()).then_some(leaves)
     }
 
-    async fn permit(&self, lane: &Lane, turn: Turn<'_>) -> Option<Permit> {
+    /// Leave for up to so many calls; for one where the campaign has a ceiling of its own. That is asked
+    /// first, for which it may have to wait longer: nobody holds the tenant's meanwhile.
+    pub(crate) async fn permits(
+        &self,
+        turn: Turn<'_>,
+        most: usize,
+        patience: Duration,
+    ) -> Vec<Leave> {
+        let _awaiting = Awaiting::begin(&turn.lanes.awaiting, most);
+        let mut ceilings = Vec::new();
+        if let Some(ceiling) = turn.ceiling {
+            ceilings = self.permits_of(ceiling, turn, 1, patience).await;
+            if ceilings.is_empty() {
+                return Vec::new();
+            }
+        }
+        let most = if turn.ceiling.is_some() { 1 } else { most };
+        let tenants = self
+            .permits_of(&turn.lanes.writes, turn, most, patience)
+            .await;
+        if tenants.is_empty() {
+            for ceiling in ceilings.drain(..) {
+                ceiling.settle(Answer::NotSent);
+            }
+        }
+        let leaves = tenants.into_iter().map(|tenant| Leave {
+            tenant,
+            ceiling: ceilings.pop(),
+        });
+        leaves.collect()
+    }
+
+    async fn permits_of(
+        &self,
+        lane: &Lane,
+        turn: Turn<'_>,
+        most: usize,
+        patience: Duration,
+    ) -> Vec<Permit> {
         if turn.between_steps {
-            return lane.acquire_within(PATIENCE).await;
+            return lane.acquire_some(most, patience).await;
         }
         if self.stop.is_cancelled() {
-            return None;
+            return Vec::new();
         }
         // In this order, so that leave which is there at once costs no more than that.
         tokio::select! {
             biased;
-            permit = lane.acquire_within(PATIENCE) => permit,
-            () = self.stop.cancelled() => None,
+            permits = lane.acquire_some(most, patience) => permits,
+            () = self.stop.cancelled() => Vec::new(),
         }
     }
 
@@ -277,7 +279,7 @@ impl Handler {
             if decision != Decision::Act {
                 return (decision, slot);
             }
-            let Some(again) = self.permits(turn).await else {
+            let Some(again) = self.permits(turn, 1, PATIENCE).await.pop() else {
                 return (untried(job), None);
             };
             leave = again;
@@ -385,18 +387,18 @@ impl Handler {
     }
 }
 
-/// What a claimed job is called by.
+/// What a job is called by.
 #[derive(Clone, Copy)]
-struct Turn<'a> {
-    lanes: &'a TenantLanes,
+pub(crate) struct Turn<'a> {
+    pub(crate) lanes: &'a TenantLanes,
     /// Its campaign's own.
-    ceiling: Option<&'a Lane>,
+    pub(crate) ceiling: Option<&'a Lane>,
     /// It is not called from then on.
-    until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
     /// When its claim was asked for.
-    claimed: Moment,
+    pub(crate) claimed: Moment,
     /// Its device stands between two steps, and is waited for whatever happens.
-    between_steps: bool,
+    pub(crate) between_steps: bool,
 }
 
 /// What a call that ended in a dead letter holds until that is settled: so no more are called after
@@ -414,19 +416,22 @@ impl Slot<'_> {
     }
 }
 
-/// Counts a handler among those that wait for leave, however it ends.
-struct Awaiting<'a>(&'a AtomicUsize);
+/// Counts jobs among those that wait for leave, however that ends.
+struct Awaiting<'a> {
+    count: &'a AtomicUsize,
+    jobs: usize,
+}
 
 impl<'a> Awaiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn begin(count: &'a AtomicUsize, jobs: usize) -> Self {
+        count.fetch_add(jobs, Ordering::Relaxed);
+        Self { count, jobs }
     }
 }
 
 impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(self.jobs, Ordering::Relaxed);
     }
 }
 
@@ -440,11 +445,11 @@ fn stepped(decision: &Decision, progress: Progress) -> Stepped {
     }
 }
 
-fn taken_over(job: &ClaimedJob, delivery: &Delivery) {
+fn taken_over(job: &ClaimedJob, lanes: &TenantLanes) {
     tracing::warn!(
         job.id = job.id.0,
         campaign.id = job.campaign.0,
-        tenant = %delivery.tenant,
+        tenant = %lanes.tenant.name,
         "a job was taken over while it was being called; its new owner looks at the device first"
     );
 }

@@ -18,6 +18,7 @@ use crate::feeder::Feeder;
 use crate::handler::Handler;
 use crate::keeper::{Attendance, Keeper};
 use crate::lease::LEASE;
+use crate::ready::ReadyQueue;
 use crate::{RetrySettings, TenantDirectory};
 
 /// How a worker works.
@@ -143,6 +144,7 @@ impl Worker {
             lease: Arc::clone(&keeper.lease),
             commit: commit.clone(),
             retry: settings.retry,
+            ready: ReadyQueue::new(),
             calls: Semaphore::new(settings.concurrency),
             clock: Arc::clone(&keeper.clock),
             stop: ending.clone(),
@@ -157,12 +159,22 @@ impl Worker {
             tenants: Arc::clone(&keeper.tenants),
             lanes: Arc::clone(&keeper.lanes),
             health: wire.health(),
-            dispatcher: Dispatcher::new(keeper.ledger.clone(), wire, id.clone(), LEASE),
+            dispatcher: Dispatcher::new(
+                keeper.ledger.clone(),
+                commit.clone(),
+                wire,
+                id.clone(),
+                LEASE,
+            ),
             wake,
         };
-        let handle = move |delivery| {
+        for _ in 0..settings.concurrency {
             let handler = Arc::clone(&handler);
-            async move { handler.handle(delivery).await }
+            tokio::spawn(async move { handler.call().await });
+        }
+        let handle = {
+            let handler = Arc::clone(&handler);
+            move |delivery| Arc::clone(&handler).handle(delivery)
         };
         match keeper.keep().await {
             Err(error) if !error.is_passing() => return Err(error.into()),
@@ -179,6 +191,7 @@ impl Worker {
         });
         let handling = async {
             let ended = receiving.await;
+            handler.ready.close();
             ending.cancel();
             // What the last handlers said; should it fail, they have told of it.
             let _ = commit.flush().await;

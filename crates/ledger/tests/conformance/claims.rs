@@ -85,7 +85,7 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(dat
     let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 1).await;
-    commit.recall(wire[0].queued()).await.unwrap();
+    commit.recall(vec![wire[0].queued()]).await.unwrap();
     assert_eq!(bench.state_of(wire[0].job).await, JobState::Pending);
     let late = commit.claim(wire[0].queued()).await.unwrap();
     assert!(late.is_none());

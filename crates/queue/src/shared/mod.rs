@@ -1,6 +1,6 @@
 //! The wire across processes: apalis over `apalis-redis`.
 //!
-//! One queue for all tenants and all processes. Deliveries travel in parcels, several of one tenant
+//! One queue for all tenants and all processes. Jobs travel in parcels, several of one tenant
 //! in one apalis task, so that a round trip to Redis moves many. apalis pushes, fetches and keeps
 //! track of workers; what it leaves behind is dealt with here:
 //!

@@ -1,4 +1,4 @@
-//! Several deliveries of one tenant that travel together.
+//! Several jobs of one tenant that travel together.
 
 use apalis_core::task::Task;
 use apalis_redis::RedisTask;
@@ -6,14 +6,13 @@ use repilot_domain::TenantName;
 use repilot_ledger::Dispatched;
 use serde::{Deserialize, Serialize};
 
-use crate::Delivery;
 use crate::hands::parcel;
 
 /// What one apalis task carries.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Parcel {
-    /// Deliveries of a tenant.
+    /// Jobs of a tenant.
     Jobs {
         tenant: TenantName,
         jobs: Vec<Dispatched>,
@@ -23,38 +22,28 @@ pub(super) enum Parcel {
 }
 
 impl Parcel {
-    /// Deliveries of a tenant, in as many parcels as they need, as apalis carries them.
+    /// Jobs of a tenant, in as many parcels as they need, as apalis carries them.
     pub(super) fn pack(
         tenant: &TenantName,
-        deliveries: &[Delivery],
+        jobs: &[Dispatched],
     ) -> serde_json::Result<Vec<RedisTask>> {
-        let parcels = deliveries
-            .chunks(parcel(deliveries.len()))
-            .map(|deliveries| Self::Jobs {
-                tenant: tenant.clone(),
-                jobs: deliveries
-                    .iter()
-                    .map(|delivery| delivery.dispatched)
-                    .collect(),
-            });
+        let parcels = jobs.chunks(parcel(jobs.len()));
         parcels
+            .map(|jobs| Self::Jobs {
+                tenant: tenant.clone(),
+                jobs: jobs.to_vec(),
+            })
             .map(|parcel| serde_json::to_vec(&parcel).map(Task::new))
             .collect()
     }
 
-    /// What is in it.
-    pub(super) fn open(self) -> Vec<Delivery> {
+    /// What is in it, if it can be read.
+    pub(super) fn open(self) -> Option<(TenantName, Vec<Dispatched>)> {
         match self {
-            Self::Jobs { tenant, jobs } => jobs
-                .into_iter()
-                .map(|dispatched| Delivery {
-                    tenant: tenant.clone(),
-                    dispatched,
-                })
-                .collect(),
+            Self::Jobs { tenant, jobs } => Some((tenant, jobs)),
             Self::Unreadable(_) => {
                 tracing::warn!("dropped what nobody can read from the wire; its jobs come again");
-                Vec::new()
+                None
             }
         }
     }

@@ -7,6 +7,7 @@ use apalis_redis::queries::push_tasks;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
 use repilot_domain::TenantName;
+use repilot_ledger::Dispatched;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,12 +16,12 @@ use super::parcel::Parcel;
 use super::queue::Queue;
 use super::{PARCELS_MAX, custody};
 use crate::hands::PARCEL_MIN;
-use crate::{Delivery, WireError, WireHealth};
+use crate::{WireError, WireHealth};
 
 /// How long a count of what waits is good for.
 const COUNT_IS_GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// How many deliveries one of so many tenants may have waiting, were each a parcel of its own.
+/// How many jobs one of so many tenants may have waiting, were each a parcel of its own.
 pub(crate) fn share(tenants: usize) -> usize {
     (PARCELS_MAX / tenants.max(1)).max(1)
 }
@@ -61,7 +62,7 @@ impl Sender {
         self.health.clone()
     }
 
-    /// How many more deliveries of one tenant fit.
+    /// How many more jobs of one tenant fit.
     pub(crate) async fn room(&self) -> Result<usize, WireError> {
         let known = *self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let parcels = match known {
@@ -74,20 +75,20 @@ impl Sender {
         Ok(PARCELS_MAX.saturating_sub(parcels) * PARCEL_MIN)
     }
 
-    /// Puts deliveries of one tenant on the wire, if they fit.
+    /// Puts jobs of one tenant on the wire, if they fit.
     pub(crate) async fn push(
         &self,
         tenant: &TenantName,
-        deliveries: &[Delivery],
+        jobs: &[Dispatched],
     ) -> Result<(), WireError> {
-        if deliveries.is_empty() {
+        if jobs.is_empty() {
             return Ok(());
         }
-        if self.room().await? < deliveries.len() {
+        if self.room().await? < jobs.len() {
             return Err(WireError::Full);
         }
         let pushing = async {
-            let parcels = Parcel::pack(tenant, deliveries).map_err(std::io::Error::other)?;
+            let parcels = Parcel::pack(tenant, jobs).map_err(std::io::Error::other)?;
             let mut redis = self.connection().await?;
             push_tasks(&mut redis, &self.queue.config, &parcels)
                 .await

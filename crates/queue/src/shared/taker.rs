@@ -1,4 +1,4 @@
-//! What takes a parcel up: each delivery in it gets a place, and then a handler.
+//! What takes a parcel up: the jobs in it get places, and a handler.
 
 use std::sync::Arc;
 
@@ -28,11 +28,10 @@ where
     /// Hands a parcel over; ends once there is a place for the next. What apalis hears is success:
     /// if Redis failed, the worker learns it when it fetches.
     pub(super) async fn take_up(mut self, parcel: Parcel, task: &str) {
-        for delivery in parcel.open() {
-            let Some(place) = self.hands.place().await else {
-                return;
-            };
-            self.hands.begin(delivery, place);
+        if let Some((tenant, jobs)) = parcel.open()
+            && !self.hands.take_up(&tenant, jobs, |_| {}).await
+        {
+            return;
         }
         let removed = custody::remove(&mut self.redis, &self.queue, &self.worker, task).await;
         if let Err(error) = removed {
@@ -41,6 +40,6 @@ where
                 "what was taken from the wire is still on it, and comes again"
             );
         }
-        drop(self.hands.place().await);
+        drop(self.hands.places(1).await);
     }
 }

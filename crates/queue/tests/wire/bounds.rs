@@ -2,10 +2,10 @@
 
 use redis::AsyncCommands as _;
 use repilot_domain::TenantName;
-use repilot_queue::{Delivery, WireError};
+use repilot_queue::WireError;
 use servers::Redis;
 
-use crate::harness::{Running, connect, deliveries, ends, tenant, up};
+use crate::harness::{Running, connect, ends, jobs, tenant, up};
 
 /// The tasks that wait.
 async fn waiting(redis: &mut redis::aio::MultiplexedConnection) -> usize {
@@ -51,7 +51,7 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
     let mut pushed = 0;
     // One by one is what makes the most of tasks.
     let full = loop {
-        match wire.push(&tenant(), &deliveries([pushed])).await {
+        match wire.push(&tenant(), &jobs([pushed])).await {
             Ok(()) => pushed += 1,
             Err(error) => break error,
         }
@@ -62,7 +62,7 @@ async fn a_backlog_passes_where_apalis_alone_wedges() {
     let mut arrived = 0;
     while arrived < BACKLOG {
         let end = BACKLOG.min(pushed + 2_048);
-        match wire.push(&tenant(), &deliveries(pushed..end)).await {
+        match wire.push(&tenant(), &jobs(pushed..end)).await {
             Ok(()) => pushed = end,
             Err(WireError::Full) => {
                 running.next().await;
@@ -102,11 +102,8 @@ async fn many_tenants_share_the_wire_and_none_fills_it() {
     assert!(share >= 1 && share * 500 <= 4_096);
     for number in 0..500 {
         let tenant = TenantName::new(&format!("tenant-{number}")).unwrap();
-        let delivery = |job| Delivery {
-            tenant: tenant.clone(),
-            ..deliveries([number * 1_000 + job]).remove(0)
-        };
-        let all: Vec<Delivery> = (0..i64::try_from(share).unwrap()).map(delivery).collect();
+        let from = number * 1_000;
+        let all = jobs(from..from + i64::try_from(share).unwrap());
         wire.push(&tenant, &all).await.unwrap();
     }
     let mut running = Running::free(receiver, "w", 64);
@@ -127,7 +124,7 @@ async fn redis_does_not_grow_while_deliveries_pass() {
     for round in 0..3 {
         for batch in 0..10 {
             let from = round * ROUND + batch * 1_000;
-            wire.push(&tenant(), &deliveries(from..from + 1_000))
+            wire.push(&tenant(), &jobs(from..from + 1_000))
                 .await
                 .unwrap();
             running.arrive(from..from + 1_000).await;

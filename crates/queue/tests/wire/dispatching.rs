@@ -67,8 +67,14 @@ impl Bench {
     }
 
     fn dispatcher(&self, wire: Wire, worker: &str) -> Dispatcher {
+        let commit = self.commit(worker);
         let worker = WorkerId(worker.to_owned());
-        Dispatcher::new(self.ledger.clone(), wire, worker, LEASE)
+        Dispatcher::new(self.ledger.clone(), commit, wire, worker, LEASE)
+    }
+
+    fn commit(&self, worker: &str) -> GroupCommit {
+        let (worker, clock) = (WorkerId(worker.to_owned()), self.clock.clone());
+        GroupCommit::start(self.ledger.clone(), worker, alice(), clock, LEASE).unwrap()
     }
 
     async fn queued(&self) -> usize {
@@ -168,15 +174,7 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
         "its own at once"
     );
 
-    let worker = WorkerId("first".to_owned());
-    let commit = GroupCommit::start(
-        bench.ledger.clone(),
-        worker,
-        alice(),
-        bench.clock.clone(),
-        LEASE,
-    )
-    .unwrap();
+    let commit = bench.commit("first");
     let first = repilot_ledger::QueuedJob {
         campaign: repilot_domain::CampaignId(1),
         job: repilot_domain::JobId(1),

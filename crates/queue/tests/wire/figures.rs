@@ -6,7 +6,7 @@ use repilot_queue::{Receiver, Wire};
 use servers::Redis;
 use tokio::time::Instant;
 
-use crate::harness::{Running, deliveries, ends, tenant, up};
+use crate::harness::{Running, ends, jobs, tenant, up};
 
 /// Few enough for every run of the tests.
 const DELIVERIES: i64 = 20_000;
@@ -18,9 +18,7 @@ async fn pass((wire, receiver): (Wire, Receiver), of: i64) -> f64 {
     while arrived < of {
         while pushed < of && pushed - arrived < 4_096 {
             let end = of.min(pushed + 1_024);
-            wire.push(&tenant(), &deliveries(pushed..end))
-                .await
-                .unwrap();
+            wire.push(&tenant(), &jobs(pushed..end)).await.unwrap();
             pushed = end;
         }
         running.next().await;
@@ -54,13 +52,13 @@ async fn an_idle_receiver_costs_redis_little_and_begins_at_once() {
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
     up(&wire).await;
-    wire.push(&tenant(), &deliveries([0])).await.unwrap();
+    wire.push(&tenant(), &jobs([0])).await.unwrap();
     running.next().await;
     let before = redis.commands();
     tokio::time::sleep(IDLE).await;
     let a_second = (redis.commands() - before) / IDLE.as_secs();
     let pushed = Instant::now();
-    wire.push(&tenant(), &deliveries([1])).await.unwrap();
+    wire.push(&tenant(), &jobs([1])).await.unwrap();
     running.next().await;
     let latency = pushed.elapsed();
     println!("{a_second} commands a second while idle; a delivery begins after {latency:?}");

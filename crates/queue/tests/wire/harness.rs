@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use repilot_domain::{CampaignId, JobId, SystemClock, TenantName, Timestamp};
 use repilot_ledger::Dispatched;
 use repilot_queue::{Delivery, Receiver, Wire, WireError, WireHealth};
@@ -20,20 +21,33 @@ pub(crate) fn tenant() -> TenantName {
     TenantName::new("contoso").unwrap()
 }
 
-pub(crate) fn deliveries(numbers: impl IntoIterator<Item = i64>) -> Vec<Delivery> {
-    numbers
-        .into_iter()
-        .map(|number| Delivery {
-            tenant: tenant(),
-            dispatched: Dispatched {
-                job: JobId(number),
-                dispatch: 1,
-                campaign: CampaignId(7),
-                until: Some(Timestamp::from_millis(number)),
-                rate: "2/s".parse().ok(),
-            },
-        })
-        .collect()
+pub(crate) fn jobs(numbers: impl IntoIterator<Item = i64>) -> Vec<Dispatched> {
+    let numbers = numbers.into_iter();
+    let jobs = numbers.map(|number| Dispatched {
+        job: JobId(number),
+        dispatch: 1,
+        campaign: CampaignId(7),
+        until: Some(Timestamp::from_millis(number)),
+        rate: "2/s".parse().ok(),
+    });
+    jobs.collect()
+}
+
+/// A handler that handles each job by itself, and frees its place when that is done.
+pub(crate) fn each<Fut: Future<Output = ()> + Send + 'static>(
+    handle: impl Fn(i64) -> Fut + Clone + Send + Sync + 'static,
+) -> impl Fn(Delivery) -> BoxFuture<'static, ()> + Clone + Send + Sync + 'static {
+    move |mut delivery: Delivery| {
+        for job in delivery.jobs {
+            let place = delivery.places.split(1).unwrap();
+            let handling = handle(job.job.0);
+            tokio::spawn(async move {
+                handling.await;
+                drop(place);
+            });
+        }
+        Box::pin(async {})
+    }
 }
 
 /// The ends of a wire over this Redis, in what could be one process of several.
@@ -58,14 +72,14 @@ impl Running {
         let stop = CancellationToken::new();
         let handler = {
             let gate = Arc::clone(&gate);
-            move |delivery: Delivery| {
+            each(move |job| {
                 let (gate, tell) = (Arc::clone(&gate), tell.clone());
                 async move {
                     // The test may be over.
-                    let _ = tell.send(delivery.dispatched.job.0);
+                    let _ = tell.send(job);
                     gate.acquire().await.unwrap().forget();
                 }
-            }
+            })
         };
         let stopped = stop.clone();
         let run =
@@ -89,7 +103,7 @@ impl Running {
         self.gate.add_permits(handlers);
     }
 
-    /// The next delivery that a handler begins with.
+    /// The next job that a handler begins with.
     pub(crate) async fn next(&mut self) -> i64 {
         let next = tokio::time::timeout(PATIENCE, self.begun.recv()).await;
         next.expect("nothing arrives").unwrap()

@@ -7,7 +7,7 @@ use repilot_redis::RedisAddress;
 use servers::Redis;
 use tokio::time::Instant;
 
-use crate::harness::{Running, deliveries, down, ends, tenant, until, up};
+use crate::harness::{Running, down, ends, jobs, tenant, until, up};
 
 /// How soon deliveries go on once Redis is back, on a busy machine.
 const SOON: Duration = Duration::from_secs(5);
@@ -24,19 +24,19 @@ async fn deliveries_go_on_after_a_restart() {
     let mut redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.arrive(0..100).await;
     redis.stop();
     let WireHealth::Down { why, .. } = down(&wire).await else {
         unreachable!("it was waited for")
     };
     assert!(why.starts_with("the wire is down"), "{why}");
-    let refused = wire.push(&tenant(), &deliveries(100..200)).await;
+    let refused = wire.push(&tenant(), &jobs(100..200)).await;
     assert!(matches!(refused, Err(WireError::Redis { .. })));
     redis.resume();
     let back = Instant::now();
     again(&wire).await;
-    wire.push(&tenant(), &deliveries(100..200)).await.unwrap();
+    wire.push(&tenant(), &jobs(100..200)).await.unwrap();
     running.arrive(100..200).await;
     assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
     running.stopped().await;
@@ -50,7 +50,7 @@ async fn a_receiver_that_finds_no_redis_begins_once_there_is_one() {
     let mut running = Running::free(receiver, "w", 4);
     redis.resume();
     up(&wire).await;
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.arrive(0..100).await;
     running.stopped().await;
 }
@@ -60,12 +60,12 @@ async fn deliveries_go_on_after_a_flush_and_the_loss_is_told() {
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.arrive(0..100).await;
     redis.flush();
     let flushed = Instant::now();
     again(&wire).await;
-    wire.push(&tenant(), &deliveries(100..200)).await.unwrap();
+    wire.push(&tenant(), &jobs(100..200)).await.unwrap();
     running.arrive(100..200).await;
     assert!(flushed.elapsed() < SOON, "{:?}", flushed.elapsed());
     running.stopped().await;
@@ -76,11 +76,11 @@ async fn a_push_to_a_frozen_redis_fails_in_time_and_deliveries_go_on_when_it_tha
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.arrive(0..100).await;
     redis.freeze();
     let frozen = Instant::now();
-    let silent = wire.push(&tenant(), &deliveries(100..200)).await;
+    let silent = wire.push(&tenant(), &jobs(100..200)).await;
     assert!(
         matches!(silent, Err(WireError::Silent { .. })),
         "{silent:?}"
@@ -90,7 +90,7 @@ async fn a_push_to_a_frozen_redis_fails_in_time_and_deliveries_go_on_when_it_tha
     redis.thaw();
     let thawed = Instant::now();
     again(&wire).await;
-    wire.push(&tenant(), &deliveries(200..300)).await.unwrap();
+    wire.push(&tenant(), &jobs(200..300)).await.unwrap();
     running.arrive(200..300).await;
     assert!(thawed.elapsed() < SOON, "{:?}", thawed.elapsed());
     running.stopped().await;
@@ -101,7 +101,7 @@ async fn a_receiver_stops_while_redis_is_frozen() {
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::held(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.next().await;
     redis.freeze();
     running.begin_stop();
@@ -121,7 +121,7 @@ async fn a_refused_password_is_told_and_never_shown() {
         std::sync::Arc::new(repilot_domain::SystemClock),
     );
     let running = Running::free(receiver, "w", 4);
-    let error = wire.push(&tenant(), &deliveries(0..1)).await.unwrap_err();
+    let error = wire.push(&tenant(), &jobs(0..1)).await.unwrap_err();
     let WireHealth::Down { why, .. } = until(
         &wire,
         |health| matches!(health, WireHealth::Down { why, .. } if why.contains("failed")),

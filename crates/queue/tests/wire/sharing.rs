@@ -9,7 +9,7 @@ use repilot_queue::Wire;
 use repilot_redis::RedisAddress;
 use servers::{Redis, Sentinel};
 
-use crate::harness::{Running, connect, deliveries, ends, tenant, up};
+use crate::harness::{Running, connect, ends, jobs, tenant, up};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_receivers_share_what_is_pushed() {
@@ -21,10 +21,7 @@ async fn two_receivers_share_what_is_pushed() {
     up(&first_wire).await;
     up(&second_wire).await;
     // Two parcels: the one holds the one, so that the other takes the other.
-    first_wire
-        .push(&tenant(), &deliveries(0..64))
-        .await
-        .unwrap();
+    first_wire.push(&tenant(), &jobs(0..64)).await.unwrap();
     for _ in 0..4 {
         first.next().await;
         second.next().await;
@@ -50,7 +47,7 @@ async fn what_a_stopping_receiver_has_not_begun_goes_to_others() {
     let redis = Redis::start();
     let (wire, first) = ends(&redis);
     let mut first = Running::held(first, "first", 1);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     first.next().await;
     first.begin_stop();
     first.let_end(1);
@@ -66,7 +63,7 @@ async fn a_receiver_that_stops_leaves_nothing_behind_in_redis() {
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::free(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.arrive(0..100).await;
     running.stopped().await;
     let mut keys: Vec<String> = connect(&redis).await.keys("*").await.unwrap();
@@ -81,7 +78,7 @@ async fn what_a_killed_receiver_had_fetched_goes_to_others_and_nothing_of_it_sta
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut killed = Running::held(receiver, "killed", 1);
-    wire.push(&tenant(), &deliveries(0..32)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..32)).await.unwrap();
     killed.next().await;
     killed.kill().await;
     let mut redis_cli = connect(&redis).await;
@@ -111,7 +108,7 @@ async fn what_nobody_can_read_is_dropped_and_stops_nobody() {
     apalis_redis::queries::push_tasks(&mut redis_cli, &config, &[strange])
         .await
         .unwrap();
-    wire.push(&tenant(), &deliveries(0..10)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..10)).await.unwrap();
     running.arrive(0..10).await;
     assert_eq!(
         up(&wire).await,
@@ -127,7 +124,7 @@ async fn a_receiver_whose_places_are_all_taken_shows_that_it_lives() {
     let redis = Redis::start();
     let (wire, receiver) = ends(&redis);
     let mut running = Running::held(receiver, "busy", 1);
-    wire.push(&tenant(), &deliveries(0..100)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     running.next().await;
     let mut redis_cli = connect(&redis).await;
     let mut seen = async || -> i64 {
@@ -153,7 +150,7 @@ async fn a_sentinel_is_asked_where_redis_is() {
     let address = RedisAddress::parse(&sentinel.url()).unwrap();
     let (wire, receiver) = Wire::shared(address, "test", Arc::new(SystemClock));
     let mut running = Running::free(receiver, "w", 4);
-    wire.push(&tenant(), &deliveries(0..10)).await.unwrap();
+    wire.push(&tenant(), &jobs(0..10)).await.unwrap();
     running.arrive(0..10).await;
     running.stopped().await;
 }

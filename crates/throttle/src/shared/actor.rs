@@ -417,17 +417,16 @@ impl Actor {
             };
             let served = desk.deliver(ticket, decision.granted, now);
             let vain = wait.map(|until| desk.in_vain(until)).unwrap_or_default();
-            let permits = served
-                .into_iter()
-                .map(|answer| (answer, SharedPermit::new(&self.office, ticket)));
-            (permits.collect::<Vec<_>>(), vain)
+            (served, vain)
         };
-        for (answer, permit) in served {
-            // Whoever is gone by now returns it by dropping it.
-            let _ = answer.send(Some(Unclaimed(Some(permit))));
+        for (answer, tickets) in served {
+            let tickets = tickets.into_iter();
+            let permits = tickets.map(|ticket| SharedPermit::new(&self.office, ticket));
+            // Whoever is gone by now returns them by dropping them.
+            let _ = answer.send(Unclaimed(permits.collect()));
         }
         for answer in vain {
-            let _ = answer.send(None);
+            let _ = answer.send(Unclaimed::default());
         }
         self.show();
     }

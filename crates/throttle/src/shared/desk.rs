@@ -33,18 +33,24 @@ pub(crate) struct Lease {
 
 /// Somebody who waits for a permit.
 pub(crate) struct Waiter {
+    /// It takes so many, or as many as there are.
+    pub(crate) most: usize,
     /// It gives up then.
     pub(crate) deadline: Option<Instant>,
-    /// It is told `None` when it can be foreseen that it would wait in vain.
-    pub(crate) answer: oneshot::Sender<Option<Unclaimed>>,
+    /// It is told of none when it can be foreseen that it would wait in vain.
+    pub(crate) answer: Answering,
 }
 
-/// A permit on its way to who asked for it; returned if nobody is there any more.
-pub(crate) struct Unclaimed(pub(crate) Option<SharedPermit>);
+/// Whoever waits for permits.
+pub(crate) type Answering = oneshot::Sender<Unclaimed>;
+
+/// Permits on their way to who asked for them; returned if nobody is there any more.
+#[derive(Default)]
+pub(crate) struct Unclaimed(pub(crate) Vec<SharedPermit>);
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        if let Some(permit) = self.0.take() {
+        for permit in self.0.drain(..) {
             permit.settle(Answer::NotSent);
         }
     }
@@ -90,16 +96,17 @@ impl Desk {
         ticket.holder == self.lease.holder && now < self.lease.until
     }
 
-    /// A permit that is there, unless somebody came before.
-    pub(crate) fn take_from_stock(&mut self, now: Instant) -> Option<Ticket> {
+    /// Permits that are there, up to so many, unless somebody came before.
+    pub(crate) fn take_from_stock(&mut self, most: usize, now: Instant) -> Vec<Ticket> {
         if !self.waiters.is_empty() {
-            return None;
+            return Vec::new();
         }
-        let ticket = *self.stock.last()?;
-        if !self.is_valid(ticket, now) {
-            return None;
+        let is_there = self.stock.last().copied();
+        if !is_there.is_some_and(|ticket| self.is_valid(ticket, now)) {
+            return Vec::new();
         }
-        self.stock.pop()
+        let left = self.stock.len().saturating_sub(most);
+        self.stock.split_off(left)
     }
 
     pub(crate) fn wait(&mut self, waiter: Waiter) {
@@ -149,10 +156,11 @@ impl Desk {
         !self.settlements.is_empty() || self.hold_until.is_some()
     }
 
-    /// How many wait.
+    /// How many permits are waited for.
     pub(crate) fn awaited(&mut self) -> u32 {
         self.waiters.retain(|waiter| !waiter.answer.is_closed());
-        u32::try_from(self.waiters.len()).unwrap_or(u32::MAX)
+        let wanted: usize = self.waiters.iter().map(|waiter| waiter.most).sum();
+        u32::try_from(wanted).unwrap_or(u32::MAX)
     }
 
     /// When what is in stock is to be returned.
@@ -191,13 +199,13 @@ impl Desk {
         }
     }
 
-    /// Permits have come: for those who wait, and the rest in stock.
+    /// Permits have come: for those who wait, each as many as it is told, and the rest in stock.
     pub(crate) fn deliver(
         &mut self,
         ticket: Ticket,
         count: u32,
         now: Instant,
-    ) -> Vec<oneshot::Sender<Option<Unclaimed>>> {
+    ) -> Vec<(Answering, Vec<Ticket>)> {
         self.out += count;
         if count > 0 {
             self.stocked_at = now;
@@ -209,8 +217,8 @@ impl Desk {
             && let Some(waiter) = self.waiters.pop_front()
         {
             if !waiter.answer.is_closed() {
-                self.stock.pop();
-                served.push(waiter.answer);
+                let left = self.stock.len().saturating_sub(waiter.most);
+                served.push((waiter.answer, self.stock.split_off(left)));
             }
         }
         served
@@ -224,7 +232,7 @@ impl Desk {
     }
 
     /// Those who would wait in vain, as no permit comes before `until`.
-    pub(crate) fn in_vain(&mut self, until: Instant) -> Vec<oneshot::Sender<Option<Unclaimed>>> {
+    pub(crate) fn in_vain(&mut self, until: Instant) -> Vec<Answering> {
         let (vain, rest): (VecDeque<_>, _) = std::mem::take(&mut self.waiters)
             .into_iter()
             .partition(|waiter| waiter.deadline.is_some_and(|deadline| deadline < until));

@@ -44,7 +44,7 @@ use tokio::time::Instant;
 use crate::core::{Answer, Core};
 use crate::{CallHistory, LaneSeed, LaneSettings, LaneSnapshot};
 use actor::Actor;
-use desk::{Desk, Lease, Ticket, Waiter};
+use desk::{Desk, Lease, Ticket, Unclaimed, Waiter};
 pub use store::SharedBudgets;
 
 /// Redis is asked at least once, however little patience there is.
@@ -124,45 +124,51 @@ impl SharedLane {
 
     pub(crate) async fn acquire(&self) -> SharedPermit {
         loop {
-            if let Some(permit) = self.acquire_until(None).await {
+            if let Some(permit) = self.acquire_until(1, None).await.pop() {
                 return permit;
             }
         }
     }
 
-    pub(crate) async fn acquire_within(&self, patience: Duration) -> Option<SharedPermit> {
+    pub(crate) async fn acquire_some(&self, most: usize, patience: Duration) -> Vec<SharedPermit> {
         let now = Instant::now();
         let deadline = now + patience;
-        let asked = self.acquire_until(Some(deadline));
+        let asked = self.acquire_until(most, Some(deadline));
         tokio::time::timeout_at(deadline.max(now + ROUND_TRIP), asked)
             .await
-            .unwrap_or(None)
+            .unwrap_or_default()
     }
 
-    async fn acquire_until(&self, deadline: Option<Instant>) -> Option<SharedPermit> {
+    async fn acquire_until(&self, most: usize, deadline: Option<Instant>) -> Vec<SharedPermit> {
         loop {
             let answer = {
                 let mut desk = self.office.desk();
-                if let Some(ticket) = desk.take_from_stock(Instant::now()) {
-                    return Some(self.permit(ticket));
+                let there = desk.take_from_stock(most, Instant::now());
+                if !there.is_empty() {
+                    return there.into_iter().map(|there| self.permit(there)).collect();
                 }
                 if desk.is_in_vain(deadline) {
-                    return None;
+                    return Vec::new();
                 }
                 let (answer, waits) = oneshot::channel();
-                desk.wait(Waiter { deadline, answer });
+                desk.wait(Waiter {
+                    most,
+                    deadline,
+                    answer,
+                });
                 waits
             };
             self.office.bell.notify_one();
-            let Ok(answer) = answer.await else {
+            let Ok(mut answer) = answer.await else {
                 // The actor ended with its runtime: nobody is granted anything any more.
                 return std::future::pending().await;
             };
-            let permit = answer?.0.take()?;
-            if permit.is_valid() {
-                return Some(permit);
+            let permits = std::mem::take(&mut answer.0);
+            // They came together, and one lease holds them.
+            if permits.first().is_none_or(SharedPermit::is_valid) {
+                return permits;
             }
-            permit.settle(Answer::NotSent);
+            drop(Unclaimed(permits));
         }
     }
 

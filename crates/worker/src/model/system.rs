@@ -286,7 +286,7 @@ impl System {
             Event::Claim { worker, job, stale } => self.claim(worker, job, stale).await,
             Event::Recall(place) => {
                 let queued = self.queued(place).await;
-                self.processes[0].commit.recall(queued).await.unwrap();
+                self.processes[0].commit.recall(vec![queued]).await.unwrap();
             }
             Event::Call(hand, answer) => self.call(hand, answer).await,
             Event::Arrive(call) => self.world.arrive(call),

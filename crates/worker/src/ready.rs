@@ -1,0 +1,83 @@
+//! Jobs that are claimed and have leave to be called, until somebody calls them.
+//!
+//! As many tasks as calls may be under way take one after the other: a job that waits is a row in a
+//! queue, and none of its own, so that thousands in hand cost little.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use repilot_domain::{Stepped, Timestamp};
+use repilot_ledger::{ClaimedJob, Moment, QueuedJob};
+use repilot_queue::Places;
+use repilot_throttle::Lane;
+use tokio::sync::Semaphore;
+
+use crate::lanes::TenantLanes;
+use crate::leave::Leave;
+
+/// A job that is claimed, and may be called.
+pub(crate) struct Ready {
+    pub(crate) job: ClaimedJob,
+    pub(crate) leave: Leave,
+    pub(crate) lanes: Arc<TenantLanes>,
+    /// Its campaign's own.
+    pub(crate) ceiling: Option<Lane>,
+    /// It is not called from then on.
+    pub(crate) until: Option<Timestamp>,
+    /// When its claim was asked for.
+    pub(crate) claimed: Moment,
+    /// Those of the jobs that were claimed with it: they become free together.
+    pub(crate) places: Arc<Option<Places>>,
+}
+
+impl Ready {
+    /// Whether one call is all that there is to it, as far as is known.
+    pub(crate) fn is_one_call(&self) -> bool {
+        !self.job.uncertain && matches!(self.job.progress.succeeded(), Stepped::Over)
+    }
+
+    pub(crate) const fn queued(&self) -> QueuedJob {
+        QueuedJob {
+            campaign: self.job.campaign,
+            job: self.job.id,
+            dispatch: self.job.dispatch,
+        }
+    }
+}
+
+/// Those that wait to be called.
+pub(crate) struct ReadyQueue {
+    jobs: Mutex<VecDeque<Ready>>,
+    /// As many as there are jobs.
+    there: Semaphore,
+}
+
+impl ReadyQueue {
+    pub(crate) fn new() -> Self {
+        Self {
+            jobs: Mutex::default(),
+            there: Semaphore::new(0),
+        }
+    }
+
+    pub(crate) fn push(&self, ready: Vec<Ready>) {
+        let count = ready.len();
+        self.jobs().extend(ready);
+        self.there.add_permits(count);
+    }
+
+    /// The next job; none any more once it is closed.
+    pub(crate) async fn next(&self) -> Option<Ready> {
+        self.there.acquire().await.ok()?.forget();
+        self.jobs().pop_front()
+    }
+
+    /// Nobody waits for jobs any more.
+    pub(crate) fn close(&self) {
+        self.there.close();
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, VecDeque<Ready>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
