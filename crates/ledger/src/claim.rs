@@ -134,10 +134,12 @@ async fn claim_of(
     }
 }
 
-/// What is to be known of a job that is not unassigned, or not called for the first time: null for
-/// most. The few that are uncertain have their attempts looked up.
+/// A job that is not just unassigned, or not called for the first time; most are.
+const HAS_FURTHER: &str = "(jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0)";
+
+/// What is to be known of those. The few that are uncertain have their attempts looked up.
 fn further(dialect: Dialect) -> String {
-    let further = dialect.array(
+    dialect.array(
         "jobs.user_principal_name,
          jobs.attempts,
          CASE
@@ -149,12 +151,6 @@ fn further(dialect: Dialect) -> String {
          END,
          jobs.action, jobs.steps_done,
          jobs.new_user_principal_name, jobs.new_addressable_user_name",
-    );
-    format!(
-        "CASE
-             WHEN jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0
-             THEN {further}
-         END"
     )
 }
 
@@ -166,7 +162,8 @@ async fn claimable(
 ) -> Result<Vec<Claimed>, LedgerError> {
     let dialect = Dialect::of(connection);
     let columns = format!(
-        "jobs.id, jobs.campaign_id, jobs.device_id, {}",
+        "jobs.id, jobs.campaign_id, jobs.device_id,
+         CASE WHEN {HAS_FURTHER} THEN {} END",
         further(dialect)
     );
     let sql = format!(
@@ -217,8 +214,8 @@ async fn mark_claimed(
     .await
 }
 
-/// The same in one statement, as PostgreSQL can: each job is found once. What comes of a campaign is
-/// one row of two objects by id, which cost less than an array of each job's.
+/// The same in one statement, as PostgreSQL can. What comes of a campaign is one row of two objects by
+/// id, which cost less than an array of each job's.
 async fn claim_at_once(
     connection: &mut AnyConnection,
     dispatch: i64,
@@ -230,24 +227,25 @@ async fn claim_at_once(
     let dialect = Dialect::of(connection);
     let sql = format!(
         "WITH claimed AS (
-             UPDATE jobs_in_hand AS held
+             UPDATE jobs_in_hand
              SET state = 'running', worker = $3, lease_until = $4
-             FROM job_rows AS jobs
-             WHERE held.id {named}
-               AND held.dispatch = $2
-               AND held.state = 'queued'
-               AND jobs.id = held.id
-             RETURNING jobs.id, jobs.campaign_id, jobs.device_id, {further} AS further
+             WHERE id {named}
+               AND dispatch = $2
+               AND state = 'queued'
+             RETURNING id
          )
          SELECT campaign_id,
                 CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
                 CAST(COALESCE(
-                    json_object_agg(id, further) FILTER (WHERE further IS NOT NULL), '{{}}'
+                    json_object_agg(id, {further}) FILTER (WHERE {has_further}), '{{}}'
                 ) AS TEXT) AS further
-         FROM claimed
+         FROM job_rows AS jobs
+         -- All at once: joined, each is looked for by itself.
+         WHERE id = ANY (ARRAY(SELECT id FROM claimed))
          GROUP BY campaign_id",
         named = dialect.is_named(),
-        further = further(dialect)
+        further = further(dialect),
+        has_further = HAS_FURTHER
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(batch(jobs)?)

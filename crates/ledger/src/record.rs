@@ -1,6 +1,6 @@
 //! Recording attempts: those of a batch in few statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use repilot_domain::JobId;
 use sqlx::any::AnyArguments;
@@ -117,7 +117,23 @@ async fn insert_by_values(
     Ok(())
 }
 
-/// PostgreSQL's way: a parameter for each column. One for each value costs the server a third of the
+/// Texts of which many are the same: each once, and for each of them its number there, from 1.
+fn numbered<'a>(
+    texts: impl Iterator<Item = Option<&'a str>>,
+) -> (Vec<Option<&'a str>>, Vec<usize>) {
+    let mut known = HashMap::new();
+    let mut each_once = Vec::new();
+    let numbers = texts.map(|text| {
+        *known.entry(text).or_insert_with(|| {
+            each_once.push(text);
+            each_once.len()
+        })
+    });
+    let numbers = numbers.collect();
+    (each_once, numbers)
+}
+
+/// PostgreSQL's way: a parameter for each column. Few of Graph's servers answered, each many times over. One for each value costs the server a third of the
 /// statement, and each number of rows is a statement of its own to it.
 async fn insert_by_arrays(
     connection: &mut AnyConnection,
@@ -131,15 +147,28 @@ async fn insert_by_arrays(
              job_id, started_at, finished_at,
              code, message, request_id, client_request_id, diagnostic
          )
-         SELECT $1, $2, $3, $4, $5, $6, each_row.*
-         FROM unnest(
+         SELECT $1, $2, $3, $4, $5, $6,
+                each_row.job_id, each_row.started_at, each_row.finished_at,
+                each_row.code, each_row.message,
+                each_row.request_id, each_row.client_request_id,
+                servers.diagnostics[each_row.server]
+         FROM (SELECT CAST($15 AS TEXT[]) AS diagnostics OFFSET 0) AS servers
+         CROSS JOIN unnest(
              {jobs}, {started}, {finished},
              CAST($10 AS TEXT[]), CAST($11 AS TEXT[]), CAST($12 AS TEXT[]),
-             CAST($13 AS TEXT[]), CAST($14 AS TEXT[])
-         ) AS each_row",
+             CAST($13 AS TEXT[]), {server}
+         ) AS each_row (
+             job_id, started_at, finished_at,
+             code, message, request_id, client_request_id, server
+         )",
         jobs = array_of_numbers!("$7"),
         started = array_of_numbers!("$8"),
-        finished = array_of_numbers!("$9")
+        finished = array_of_numbers!("$9"),
+        server = array_of_numbers!("$14")
+    );
+    let (diagnostics, of_row) = numbered(
+        rows.iter()
+            .map(|(.., attempt)| attempt.diagnostic.as_deref()),
     );
     let numbers = |of: fn(&Row<'_>) -> i64| batch(rows.iter().map(of));
     let texts = |of: fn(&NewAttempt) -> &Option<String>| {
@@ -154,7 +183,8 @@ async fn insert_by_arrays(
         .bind(texts(|attempt| &attempt.message))
         .bind(texts(|attempt| &attempt.request_id))
         .bind(texts(|attempt| &attempt.client_request_id))
-        .bind(texts(|attempt| &attempt.diagnostic))
+        .bind(batch(of_row)?)
+        .bind(array_of_texts(diagnostics.into_iter()))
         .execute(connection)
         .await
         .doing("record attempts")?;
