@@ -15,7 +15,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::campaign_control::pause_within;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, gathered};
+use crate::rows::{Columns, gathered};
 use crate::{LedgerError, audit};
 
 /// Jobs that are looked at in one statement while the canary is chosen.
@@ -161,13 +161,14 @@ async fn insert(
     campaign: CampaignId,
     jobs: Vec<i64>,
 ) -> Result<(), LedgerError> {
+    let dialect = Dialect::of(connection);
     let sql = format!(
         "INSERT INTO canary_jobs (campaign_id, job_id)
          SELECT $2, id FROM {} AS chosen",
-        Dialect::of(connection).each_id()
+        dialect.each_id()
     );
     sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(jobs)?)
+        .bind(dialect.numbers(jobs))
         .bind(campaign.0)
         .execute(connection)
         .await

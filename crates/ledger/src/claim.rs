@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{batch, by_dispatch, gathered};
+use crate::rows::{by_dispatch, gathered};
 use crate::{LedgerError, QueuedJob, places};
 
 /// What a worker needs to know of a job that it has claimed.
@@ -179,7 +179,7 @@ async fn claimable(
         named = dialect.is_named()
     );
     let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(jobs)?)
+        .bind(dialect.numbers(jobs.iter().copied()))
         .bind(dispatch);
     let found: Vec<(i64, i64, String, Option<Further>)> =
         gathered(query, connection, "look for claimed jobs").await?;
@@ -248,7 +248,7 @@ async fn claim_at_once(
         has_further = HAS_FURTHER
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(batch(jobs)?)
+        .bind(dialect.numbers(jobs.iter().copied()))
         .bind(dispatch)
         .bind(worker)
         .bind(lease_until.as_millis())

@@ -1,5 +1,6 @@
 //! Where the databases differ. Everything else is one text.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use sqlx::AnyConnection;
@@ -7,11 +8,11 @@ use sqlx::AnyConnection;
 use crate::LedgerError;
 use crate::error::QueryContext as _;
 
-/// The numbers of a [`batch`](crate::rows::batch) that is this parameter, as PostgreSQL writes an array:
-/// read in one go, not value by value.
+/// The [`numbers`](Dialect::numbers) that are this parameter, in PostgreSQL: read in one go, not value by
+/// value.
 macro_rules! array_of_numbers {
     ($parameter:literal) => {
-        concat!("CAST(translate(", $parameter, ", '[]', '{}') AS BIGINT[])")
+        concat!("CAST(", $parameter, " AS BIGINT[])")
     };
 }
 pub(crate) use array_of_numbers;
@@ -55,7 +56,25 @@ impl Dialect {
         }
     }
 
-    /// The numbers of a [`batch`](crate::rows::batch) that is the first parameter, as `id`.
+    /// Numbers as the one parameter of a statement, as it reads them in the least time.
+    pub(crate) fn numbers(self, numbers: impl IntoIterator<Item = i64>) -> String {
+        let (open, close) = match self {
+            Self::Sqlite => ('[', ']'),
+            Self::Postgres => ('{', '}'),
+        };
+        let mut array = String::from(open);
+        for number in numbers {
+            if array.len() > 1 {
+                array.push(',');
+            }
+            // Writing into a text does not fail.
+            let _ = write!(array, "{number}");
+        }
+        array.push(close);
+        array
+    }
+
+    /// The [`numbers`](Self::numbers) that are the first parameter, as `id`.
     pub(crate) const fn each_id(self) -> &'static str {
         match self {
             Self::Sqlite => "(SELECT value AS id FROM json_each($1))",
@@ -63,7 +82,7 @@ impl Dialect {
         }
     }
 
-    /// Behind a number: that it is one of a [`batch`](crate::rows::batch) that is the first parameter.
+    /// Behind a number: that it is one of the [`numbers`](Self::numbers) that are the first parameter.
     pub(crate) const fn is_named(self) -> &'static str {
         match self {
             Self::Sqlite => "IN (SELECT value FROM json_each($1))",
@@ -72,8 +91,8 @@ impl Dialect {
         }
     }
 
-    /// A condition on the rows of a table that another holds of, and whose numbers are a
-    /// [`batch`](crate::rows::batch) that is the first parameter.
+    /// A condition on the rows of a table that another holds of, and whose
+    /// [`numbers`](Self::numbers) are the first parameter.
     pub(crate) fn named_rows(self, table: &str, condition: &str) -> String {
         match self {
             Self::Sqlite => format!("{condition} AND id {}", self.is_named()),

@@ -15,7 +15,7 @@ use repilot_domain::{CampaignId, CampaignStatus};
 use sqlx::AnyConnection;
 
 use crate::dialect::Dialect;
-use crate::rows::{Columns, batch};
+use crate::rows::Columns;
 use crate::{LedgerError, locks};
 
 /// A moment of a process: after so many of its batches.
@@ -27,8 +27,9 @@ pub(crate) async fn of(
     connection: &mut AnyConnection,
     campaigns: BTreeSet<CampaignId>,
 ) -> Result<Vec<CampaignId>, LedgerError> {
-    let condition = format!("id {}", Dialect::of(connection).is_named());
-    let named = batch(campaigns.iter().map(|campaign| campaign.0))?;
+    let dialect = Dialect::of(connection);
+    let condition = format!("id {}", dialect.is_named());
+    let named = dialect.numbers(campaigns.iter().map(|campaign| campaign.0));
     let rows = locks::campaign_rows_where(connection, "id, status", &condition, |query| {
         query.bind(named)
     })

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, Inner, batch, gathered, wide};
+use crate::rows::{Columns, Inner, gathered, wide};
 use crate::{Ledger, LedgerError};
 
 /// A job as the ledger has it.
@@ -300,8 +300,9 @@ impl Ledger {
         connection: &mut AnyConnection,
         ids: &[i64],
     ) -> Result<Vec<Job>, LedgerError> {
-        let named = format!("WHERE jobs.id {}", Dialect::of(connection).is_named());
-        let numbers = batch(ids)?;
+        let dialect = Dialect::of(connection);
+        let named = format!("WHERE jobs.id {}", dialect.is_named());
+        let numbers = dialect.numbers(ids.iter().copied());
         let mut jobs = read(connection, &named, |query| query.bind(numbers)).await?;
         let places: HashMap<i64, usize> = ids.iter().copied().zip(0..).collect();
         jobs.sort_by_key(|job| places.get(&job.id.0).copied());

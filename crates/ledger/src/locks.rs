@@ -25,7 +25,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::Columns;
 
 /// Locks one campaign.
 pub(crate) async fn campaign(
@@ -47,11 +47,12 @@ pub(crate) async fn campaigns_of(
     if is_alone(connection) {
         return Ok(());
     }
+    let dialect = Dialect::of(connection);
     let condition = format!(
         "id IN (SELECT campaign_id FROM job_rows WHERE id {})",
-        Dialect::of(connection).is_named()
+        dialect.is_named()
     );
-    let jobs = batch(jobs.into_iter().map(|job| job.0))?;
+    let jobs = dialect.numbers(jobs.into_iter().map(|job| job.0));
     campaigns_where(connection, &condition, |query| query.bind(jobs)).await?;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::due_floor::Place;
 use crate::error::QueryContext as _;
-use crate::rows::{batch, by_dispatch, gathered, pairs};
+use crate::rows::{by_dispatch, gathered, pairs};
 
 /// A job in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,8 @@ pub(crate) async fn change(
     if jobs.is_empty() {
         return Ok(());
     }
-    let query = bind(sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?));
+    let named = Dialect::of(connection).numbers(jobs.iter().copied());
+    let query = bind(sqlx::query(AssertSqlSafe(sql)).bind(named));
     let done = query.execute(connection).await.doing(doing)?;
     all_of(done.rows_affected(), jobs.len())
 }

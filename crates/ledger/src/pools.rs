@@ -25,6 +25,10 @@ const POSTGRES_SPARE_CONNECTIONS: u32 = 4;
 /// of it.
 const POSTGRES_CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
+/// A connection was tried when it was given back. Who tries again whatever fails relies on that for so
+/// long: to try it before each transaction, too, would be a round trip more for each.
+const POSTGRES_TRUSTED_FOR: Duration = Duration::from_millis(250);
+
 /// A ledger's connections; those that are broken are replaced as they are used.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
@@ -41,10 +45,17 @@ impl Pools {
         })
     }
 
-    /// The same, with a writer to a PostgreSQL server that is opened by the runtime that calls.
+    /// The same, with a writer to a PostgreSQL server that is opened by the runtime that calls: for
+    /// batches, and for dispatch beside them.
     pub(crate) fn with_own_writer(&self, url: &str) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            writer: options(Dialect::Postgres, 1 + POSTGRES_SPARE_CONNECTIONS).connect_lazy(url)?,
+            writer: options(Dialect::Postgres, 2 + POSTGRES_SPARE_CONNECTIONS)
+                .test_before_acquire(false)
+                .before_acquire(|connection, since| {
+                    let is_trusted = since.idle_for < POSTGRES_TRUSTED_FOR;
+                    Box::pin(async move { Ok(is_trusted || is_answered(connection).await?) })
+                })
+                .connect_lazy(url)?,
             readers: self.readers.clone(),
         })
     }

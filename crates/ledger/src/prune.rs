@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch, gathered};
+use crate::rows::{Columns, gathered};
 use crate::{Ledger, LedgerError, audit, locks, places};
 
 /// Jobs that one transaction forgets: over in some 100 ms, so that nobody's lease runs out.
@@ -204,7 +204,7 @@ async fn forget_chunk(
     let dead = jobs.iter().filter(|(_, state, _)| *state == JobState::Dead);
     let dead = dead.map(|(job, _, reason)| (*job, campaign, reason.as_str()));
     places::leave_dead(connection, dead).await?;
-    let chunk = batch(jobs.iter().map(|(job, ..)| job))?;
+    let chunk = dialect.numbers(jobs.iter().map(|(job, ..)| *job));
     let named = dialect.is_named();
     // What refers to a job goes before it.
     for sql in [

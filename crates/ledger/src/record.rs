@@ -9,7 +9,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 use crate::dialect::{Dialect, array_of_numbers};
 use crate::error::QueryContext as _;
-use crate::rows::{array_of_texts, batch, storable};
+use crate::rows::{array_of_texts, storable};
 use crate::{LedgerError, NewAttempt};
 
 /// Rows a statement in SQLite: a batch is made of few of them, and each size is prepared once.
@@ -118,15 +118,15 @@ async fn insert_by_values(
 }
 
 /// Texts of which many are the same: each once, and for each of them its number there, from 1.
-fn numbered<'a>(
-    texts: impl Iterator<Item = Option<&'a str>>,
-) -> (Vec<Option<&'a str>>, Vec<usize>) {
-    let mut known = HashMap::new();
+fn numbered<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Option<&'a str>>, Vec<i64>) {
+    let mut known: HashMap<_, i64> = HashMap::new();
     let mut each_once = Vec::new();
+    let mut next = 1;
     let numbers = texts.map(|text| {
         *known.entry(text).or_insert_with(|| {
             each_once.push(text);
-            each_once.len()
+            next += 1;
+            next - 1
         })
     });
     let numbers = numbers.collect();
@@ -170,20 +170,20 @@ async fn insert_by_arrays(
         rows.iter()
             .map(|(.., attempt)| attempt.diagnostic.as_deref()),
     );
-    let numbers = |of: fn(&Row<'_>) -> i64| batch(rows.iter().map(of));
+    let numbers = |of: fn(&Row<'_>) -> i64| Dialect::Postgres.numbers(rows.iter().map(of));
     let texts = |of: fn(&NewAttempt) -> &Option<String>| {
         array_of_texts(rows.iter().map(|(.., attempt)| of(attempt).as_deref()))
     };
     alike
         .bind(sqlx::query(AssertSqlSafe(sql)), worker)
-        .bind(numbers(|(job, ..)| job.0)?)
-        .bind(numbers(|(.., attempt)| attempt.started_at.as_millis())?)
-        .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis())?)
+        .bind(numbers(|(job, ..)| job.0))
+        .bind(numbers(|(.., attempt)| attempt.started_at.as_millis()))
+        .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis()))
         .bind(texts(|attempt| &attempt.code))
         .bind(texts(|attempt| &attempt.message))
         .bind(texts(|attempt| &attempt.request_id))
         .bind(texts(|attempt| &attempt.client_request_id))
-        .bind(batch(of_row)?)
+        .bind(Dialect::Postgres.numbers(of_row))
         .bind(array_of_texts(diagnostics.into_iter()))
         .execute(connection)
         .await

@@ -18,7 +18,7 @@ use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::places::{self, InHand, Renewed};
-use crate::rows::{Columns, batch, pairs, progress};
+use crate::rows::{Columns, pairs, progress};
 use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, locks, record};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
@@ -79,7 +79,7 @@ impl Ledger {
         })
         .await?;
         let lost = Lost {
-            campaigns: batch(locked.iter().map(|campaign| campaign.0))?,
+            campaigns: self.dialect().numbers(locked.iter().map(|id| id.0)),
             now,
             latest,
         };
@@ -122,7 +122,7 @@ impl Ledger {
                AND campaign_id {}",
             Dialect::of(&transaction).is_named()
         );
-        let locked = batch(locked.iter().map(|campaign| campaign.0))?;
+        let locked = self.dialect().numbers(locked.iter().map(|id| id.0));
         let queued = places::in_hand(&mut transaction, &condition, Renewed::Too, |query| {
             query.bind(locked).bind(&worker.0)
         })

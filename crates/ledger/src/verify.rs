@@ -263,7 +263,7 @@ impl Pass {
             each = dialect.each_id()
         );
         let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(batch(jobs)?)
+            .bind(dialect.numbers(jobs.iter().copied()))
             .bind(self.until.as_millis())
             .bind(self.at.as_millis());
         let found: Vec<(i64, String)> =

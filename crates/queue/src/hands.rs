@@ -14,7 +14,7 @@ use crate::delivery::Places;
 pub(crate) const PARCEL_MIN: usize = 32;
 
 /// The most: no process keeps others waiting for what it has taken.
-const PARCEL_MAX: usize = 128;
+const PARCEL_MAX: usize = 256;
 
 /// How many of so many jobs of one tenant travel together: a way through Redis takes a moment however
 /// many go it, but some are to be left for whoever else takes from the wire.

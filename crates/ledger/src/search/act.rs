@@ -21,7 +21,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
 use crate::places::Renewed;
-use crate::rows::{batch, gathered};
+use crate::rows::gathered;
 use crate::{Ledger, LedgerError, audit, locks, places};
 
 /// Jobs that one transaction changes: over in some tens of milliseconds.
@@ -259,7 +259,7 @@ async fn allowed(
         each = dialect.each_id(),
         states = states.join(", ")
     );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(batch(jobs)?);
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(dialect.numbers(jobs.iter().copied()));
     gathered(query, connection, "look for the jobs meant").await
 }
 
@@ -307,8 +307,9 @@ async fn leave_places(connection: &mut AnyConnection, jobs: &[Meant]) -> Result<
     };
     let queued: Vec<i64> = in_state(JobState::Queued).map(|(id, ..)| *id).collect();
     if !queued.is_empty() {
-        let named = format!("id {}", Dialect::of(connection).is_named());
-        let queued = batch(queued)?;
+        let dialect = Dialect::of(connection);
+        let named = format!("id {}", dialect.is_named());
+        let queued = dialect.numbers(queued);
         let queued = places::in_hand(connection, &named, Renewed::Too, |query| query.bind(queued));
         let queued = queued.await?;
         places::give_back(connection, &queued).await?;
