@@ -64,6 +64,24 @@ async fn a_caller_that_gives_up_takes_no_slot_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn leave_for_several_is_as_much_as_there_is_and_never_more_than_was_asked() {
+    let lane = lane(8);
+    let patience = Duration::from_secs(1);
+    let first = lane.acquire_some(3, patience).await;
+    assert_eq!(first.len(), 3);
+    let rest = lane.acquire_some(8, patience).await;
+    assert_eq!(lane.snapshot().in_flight as usize, 3 + rest.len());
+    assert!((1..=5).contains(&rest.len()), "{}", rest.len());
+    let start = Instant::now();
+    assert!(lane.acquire_some(2, patience).await.is_empty());
+    assert_eq!(start.elapsed(), patience, "it waits for the first alone");
+    for permit in first.into_iter().chain(rest) {
+        permit.settle(Answer::NotSent);
+    }
+    assert_eq!(lane.snapshot().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_permit_occupies_the_window_as_a_failed_call_would() {
     let lane = lane(1);
     drop(lane.acquire().await);

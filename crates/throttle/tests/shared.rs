@@ -369,6 +369,33 @@ async fn a_lane_that_is_left_returns_what_it_had_in_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn leave_for_several_comes_together_and_what_is_not_used_goes_back() {
+    let redis = Redis::start();
+    let lane = lane_of(&redis, settings(10_000, Duration::from_secs(20)));
+    let other = lane_of(&redis, settings(10_000, Duration::from_secs(20)));
+    let before = redis.commands();
+    let mut permits = lane.acquire_some(500, PATIENCE).await;
+    let commands = redis.commands() - before;
+    assert!((1..=500).contains(&permits.len()), "{}", permits.len());
+    // A round trip or two, each of which counts as a handful.
+    assert!(commands < 50, "{commands} for {}", permits.len());
+    let taken = permits.len();
+    for permit in permits.drain(..taken - 1) {
+        permit.settle(Answer::NotSent);
+    }
+    // Whoever gives up leaves nothing behind.
+    drop(timeout(Duration::ZERO, other.acquire_some(500, PATIENCE)).await);
+    let settled = async {
+        while lane.snapshot().in_flight != 1 || other.snapshot().in_flight > 1 {
+            soon(&other).await.settle(Answer::NotSent);
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, settled).await.unwrap();
+    drop(permits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn patience_is_not_tried_where_it_can_be_foreseen_that_nothing_comes() {
     let redis = Redis::start();
     let lane = lane_of(&redis, settings(3, Duration::from_secs(20)));

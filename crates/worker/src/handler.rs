@@ -1,23 +1,20 @@
 //! One claimed job: call, decide, settle.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use repilot_domain::{
-    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
-};
+use repilot_domain::{AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName};
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, GroupCommitError, Moment, NewAttempt, QueuedJob, Settlement,
+    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, QueuedJob, Settlement,
     Unsettled, Verdict, WaitReason,
 };
-use repilot_throttle::{Answer, Lane, Permit};
+use repilot_throttle::Answer;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
-use crate::leave::Leave;
+use crate::leave::{Leave, Turn};
 use crate::policy::{Doubt, Users, after_act, after_look};
 use crate::ready::{Ready, ReadyQueue};
 use crate::settlement::settlement;
@@ -188,76 +185,6 @@ impl Handler {
         self.commit.advance(advance).await
     }
 
-    /// Leaves, if there are any and the lane was not lost while they were waited for.
-    pub(crate) fn while_held(
-        &self,
-        lanes: &Arc<TenantLanes>,
-        leaves: Vec<Leave>,
-        now: Timestamp,
-    ) -> Option<Vec<Leave>> {
-        let still_held = self.lanes.get(&lanes.tenant.name, now);
-        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
-            for leave in leaves {
-                leave.settle(Answer::NotSent);
-            }
-            return None;
-        }
-        (!leaves.is_empty()).then_some(leaves)
-    }
-
-    /// Leave for up to so many calls; for one where the campaign has a ceiling of its own. That is asked
-    /// first, for which it may have to wait longer: nobody holds the tenant's meanwhile.
-    pub(crate) async fn permits(
-        &self,
-        turn: Turn<'_>,
-        most: usize,
-        patience: Duration,
-    ) -> Vec<Leave> {
-        let _awaiting = Awaiting::begin(&turn.lanes.awaiting, most);
-        let mut ceilings = Vec::new();
-        if let Some(ceiling) = turn.ceiling {
-            ceilings = self.permits_of(ceiling, turn, 1, patience).await;
-            if ceilings.is_empty() {
-                return Vec::new();
-            }
-        }
-        let most = if turn.ceiling.is_some() { 1 } else { most };
-        let tenants = self
-            .permits_of(&turn.lanes.writes, turn, most, patience)
-            .await;
-        if tenants.is_empty() {
-            for ceiling in ceilings.drain(..) {
-                ceiling.settle(Answer::NotSent);
-            }
-        }
-        let leaves = tenants.into_iter().map(|tenant| Leave {
-            tenant,
-            ceiling: ceilings.pop(),
-        });
-        leaves.collect()
-    }
-
-    async fn permits_of(
-        &self,
-        lane: &Lane,
-        turn: Turn<'_>,
-        most: usize,
-        patience: Duration,
-    ) -> Vec<Permit> {
-        if turn.between_steps {
-            return lane.acquire_some(most, patience).await;
-        }
-        if self.stop.is_cancelled() {
-            return Vec::new();
-        }
-        // In this order, so that leave which is there at once costs no more than that.
-        tokio::select! {
-            biased;
-            permits = lane.acquire_some(most, patience) => permits,
-            () = self.stop.cancelled() => Vec::new(),
-        }
-    }
-
     async fn work(
         &self,
         turn: Turn<'_>,
@@ -387,20 +314,6 @@ impl Handler {
     }
 }
 
-/// What a job is called by.
-#[derive(Clone, Copy)]
-pub(crate) struct Turn<'a> {
-    pub(crate) lanes: &'a TenantLanes,
-    /// Its campaign's own.
-    pub(crate) ceiling: Option<&'a Lane>,
-    /// It is not called from then on.
-    pub(crate) until: Option<Timestamp>,
-    /// When its claim was asked for.
-    pub(crate) claimed: Moment,
-    /// Its device stands between two steps, and is waited for whatever happens.
-    pub(crate) between_steps: bool,
-}
-
 /// What a call that ended in a dead letter holds until that is settled: so no more are called after
 /// the one that stops their campaign than were under way with it.
 struct Slot<'a> {
@@ -413,25 +326,6 @@ impl Slot<'_> {
         if let Some((leave, answer)) = self.leave {
             leave.settle(answer);
         }
-    }
-}
-
-/// Counts jobs among those that wait for leave, however that ends.
-struct Awaiting<'a> {
-    count: &'a AtomicUsize,
-    jobs: usize,
-}
-
-impl<'a> Awaiting<'a> {
-    fn begin(count: &'a AtomicUsize, jobs: usize) -> Self {
-        count.fetch_add(jobs, Ordering::Relaxed);
-        Self { count, jobs }
-    }
-}
-
-impl Drop for Awaiting<'_> {
-    fn drop(&mut self) {
-        self.count.fetch_sub(self.jobs, Ordering::Relaxed);
     }
 }
 

@@ -12,9 +12,9 @@ use repilot_queue::{Delivery, Places};
 use repilot_throttle::{Answer, Lane};
 use tokio::time::Instant;
 
-use crate::handler::{Handler, PATIENCE, Turn};
+use crate::handler::{Handler, PATIENCE};
 use crate::lanes::TenantLanes;
-use crate::leave::Leave;
+use crate::leave::{Leave, Turn};
 use crate::ready::Ready;
 
 /// Jobs of a tenant for which there is leave.

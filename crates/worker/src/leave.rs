@@ -1,6 +1,15 @@
 //! Leave to make one call: the tenant's, and that of the campaign's own ceiling where it has one.
 
-use repilot_throttle::{Answer, Permit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use repilot_domain::Timestamp;
+use repilot_ledger::Moment;
+use repilot_throttle::{Answer, Lane, Permit};
+
+use crate::handler::Handler;
+use crate::lanes::TenantLanes;
 
 /// Leave to make one call.
 pub(crate) struct Leave {
@@ -23,5 +32,110 @@ impl Leave {
             });
         }
         self.tenant.settle(answer);
+    }
+}
+
+/// What a job is called by.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    pub(crate) lanes: &'a TenantLanes,
+    /// Its campaign's own.
+    pub(crate) ceiling: Option<&'a Lane>,
+    /// It is not called from then on.
+    pub(crate) until: Option<Timestamp>,
+    /// When its claim was asked for.
+    pub(crate) claimed: Moment,
+    /// Its device stands between two steps, and is waited for whatever happens.
+    pub(crate) between_steps: bool,
+}
+
+impl Handler {
+    /// Leaves, if there are any and the lane was not lost while they were waited for.
+    pub(crate) fn while_held(
+        &self,
+        lanes: &Arc<TenantLanes>,
+        leaves: Vec<Leave>,
+        now: Timestamp,
+    ) -> Option<Vec<Leave>> {
+        let still_held = self.lanes.get(&lanes.tenant.name, now);
+        if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
+            for leave in leaves {
+                leave.settle(Answer::NotSent);
+            }
+            return None;
+        }
+        (!leaves.is_empty()).then_some(leaves)
+    }
+
+    /// Leave for up to so many calls; for one where the campaign has a ceiling of its own. That is asked
+    /// first, for which it may have to wait longer: nobody holds the tenant's meanwhile.
+    pub(crate) async fn permits(
+        &self,
+        turn: Turn<'_>,
+        most: usize,
+        patience: Duration,
+    ) -> Vec<Leave> {
+        let _awaiting = Awaiting::begin(&turn.lanes.awaiting, most);
+        let mut ceilings = Vec::new();
+        if let Some(ceiling) = turn.ceiling {
+            ceilings = self.permits_of(ceiling, turn, 1, patience).await;
+            if ceilings.is_empty() {
+                return Vec::new();
+            }
+        }
+        let most = if turn.ceiling.is_some() { 1 } else { most };
+        let tenants = self
+            .permits_of(&turn.lanes.writes, turn, most, patience)
+            .await;
+        if tenants.is_empty() {
+            for ceiling in ceilings.drain(..) {
+                ceiling.settle(Answer::NotSent);
+            }
+        }
+        let leaves = tenants.into_iter().map(|tenant| Leave {
+            tenant,
+            ceiling: ceilings.pop(),
+        });
+        leaves.collect()
+    }
+
+    async fn permits_of(
+        &self,
+        lane: &Lane,
+        turn: Turn<'_>,
+        most: usize,
+        patience: Duration,
+    ) -> Vec<Permit> {
+        if turn.between_steps {
+            return lane.acquire_some(most, patience).await;
+        }
+        if self.stop.is_cancelled() {
+            return Vec::new();
+        }
+        // In this order, so that leave which is there at once costs no more than that.
+        tokio::select! {
+            biased;
+            permits = lane.acquire_some(most, patience) => permits,
+            () = self.stop.cancelled() => Vec::new(),
+        }
+    }
+}
+
+/// Counts jobs among those that wait for leave, however that ends.
+struct Awaiting<'a> {
+    count: &'a AtomicUsize,
+    jobs: usize,
+}
+
+impl<'a> Awaiting<'a> {
+    fn begin(count: &'a AtomicUsize, jobs: usize) -> Self {
+        count.fetch_add(jobs, Ordering::Relaxed);
+        Self { count, jobs }
+    }
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.jobs, Ordering::Relaxed);
     }
 }

@@ -12,6 +12,7 @@ use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettl
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
 use repilot_throttle::SharedBudgets;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::feeder::Feeder;
@@ -168,9 +169,10 @@ impl Worker {
             ),
             wake,
         };
+        let mut callers = JoinSet::new();
         for _ in 0..settings.concurrency {
             let handler = Arc::clone(&handler);
-            tokio::spawn(async move { handler.call().await });
+            callers.spawn(async move { handler.call().await });
         }
         let handle = {
             let handler = Arc::clone(&handler);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, JobState};
-use repilot_ledger::{NewAttempt, QueuedJob};
+use repilot_domain::{AttemptOutcome, JobId, JobState};
+use repilot_ledger::{Dispatched, NewAttempt, QueuedJob};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, Database, START, attempt, retry, succeeded, tenant};
@@ -91,6 +91,22 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(dat
     assert!(late.is_none());
     let again = bench.dispatch("w1", 1).await;
     assert_eq!(again[0].dispatch, wire[0].dispatch + 1);
+    bench.assert_counters_agree().await;
+}
+
+async fn several_are_claimed_at_once_and_those_that_are_not_to_be_had_are_left_out(
+    database: Database,
+) {
+    let bench = Bench::with_jobs(database, 3).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 3).await;
+    commit.recall(vec![wire[1].queued()]).await.unwrap();
+    let all: Vec<QueuedJob> = wire.iter().map(Dispatched::queued).collect();
+    let (once, twice) = tokio::join!(commit.claim_all(all.clone()), commit.claim_all(all));
+    let mut claimed: Vec<JobId> = once.unwrap().iter().map(|job| job.id).collect();
+    claimed.sort_unstable();
+    assert_eq!(claimed, [wire[0].job, wire[2].job]);
+    assert!(twice.unwrap().is_empty(), "each is claimed once");
     bench.assert_counters_agree().await;
 }
 
@@ -211,5 +227,6 @@ on_every_database! {
     a_second_delivery_of_the_same_dispatch_claims_nothing,
     a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt,
     a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing,
+    several_are_claimed_at_once_and_those_that_are_not_to_be_had_are_left_out,
     many_settle_in_few_transactions_and_each_is_answered,
 }

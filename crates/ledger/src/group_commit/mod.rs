@@ -3,38 +3,30 @@
 //! One task owns the write side, on a thread of its own: a transaction is a dozen statements, and
 //! among a thousand handlers each of them would wait for its turn again. While one transaction
 //! commits, the next batch gathers; nobody waits for a timer unless many come at once. A failing disk
-//! does not lose an answer: the batch is tried again for [`PATIENCE`], then everybody is told. Their
+//! does not lose an answer: the batch is tried again for half a minute, then everybody is told. Their
 //! leases then run out, and the devices are looked at before anybody acts again. Races accepted: a
 //! settlement may arrive after its lease ran out; the fence refuses it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod batch;
+mod command;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{
-    Actor, CampaignId, Clock, JobId, TenantName, Timestamp, WithCauses, WorkerId,
-};
-use sqlx::{Any, Transaction};
+use repilot_domain::{Actor, CampaignId, Clock, JobId, TenantName, Timestamp, WorkerId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::claimed::{Claim, Claimed};
-use crate::counters::Deltas;
 use crate::halts::{Halts, Moment};
-use crate::settle::Trust;
 use crate::{
     Advance, ClaimedJob, DispatchRoom, Dispatched, Ledger, LedgerError, QueuedJob, Settlement,
-    advance, claim, halts, rescue, settle,
 };
+use batch::commit_patiently;
+use command::{Command, answer};
 
-/// How long a batch is tried again while the database is busy, full or unreadable.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Between two tries of a batch.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
-
-/// Jobs a transaction, or a few more: enough to make the commit cheap, few enough to be over in some 10 ms.
+/// Jobs a transaction, or a few more: enough to make the commit cheap, few enough to be over in some
+/// 10 ms.
 const BATCH: usize = 1_024;
 
 /// After a batch of so many jobs more are coming: a moment's patience makes the next one large.
@@ -63,56 +55,6 @@ pub struct Unsettled {
     pub campaign: CampaignId,
     /// What failed; nothing did where the claim no longer held and the word was refused.
     pub failure: Option<GroupCommitError>,
-}
-
-enum Command {
-    Claim {
-        queued: Vec<QueuedJob>,
-        reply: oneshot::Sender<Result<Vec<ClaimedJob>, GroupCommitError>>,
-    },
-    Settle {
-        settlement: Box<Settlement>,
-        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
-    },
-    Advance {
-        advance: Box<Advance>,
-        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
-    },
-    Post {
-        settlement: Box<Settlement>,
-        unsettled: mpsc::UnboundedSender<Unsettled>,
-    },
-    Recall {
-        queued: Vec<QueuedJob>,
-        reply: oneshot::Sender<Result<(), GroupCommitError>>,
-    },
-    Flush {
-        reply: oneshot::Sender<Result<(), GroupCommitError>>,
-    },
-}
-
-impl Command {
-    /// How many jobs it is about.
-    const fn jobs(&self) -> usize {
-        match self {
-            Self::Claim { queued, .. } | Self::Recall { queued, .. } => queued.len(),
-            Self::Settle { .. } | Self::Advance { .. } | Self::Post { .. } => 1,
-            Self::Flush { .. } => 0,
-        }
-    }
-
-    /// The claim whose end it is.
-    fn says(&self) -> Option<Claim> {
-        match self {
-            Self::Settle { settlement, .. } | Self::Post { settlement, .. } => {
-                Some((settlement.job, settlement.dispatch))
-            }
-            Self::Claim { .. }
-            | Self::Advance { .. }
-            | Self::Recall { .. }
-            | Self::Flush { .. } => None,
-        }
-    }
 }
 
 /// A handle on the committing task; cheap to clone. Task and thread end with the last handle.
@@ -318,204 +260,5 @@ async fn run(
             batch.iter().filter_map(Command::says),
         );
         answer(batch.drain(..), result);
-    }
-}
-
-/// A batch's commands by their kind.
-#[derive(Default)]
-struct Batch<'a> {
-    claims: Vec<QueuedJob>,
-    settlements: Vec<&'a Settlement>,
-    advances: Vec<&'a Advance>,
-    recalls: Vec<QueuedJob>,
-}
-
-impl<'a> Batch<'a> {
-    fn of(commands: &'a [Command]) -> Self {
-        let mut batch = Self::default();
-        for command in commands {
-            match command {
-                Command::Claim { queued, .. } => batch.claims.extend(queued),
-                Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
-                Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
-                    batch.settlements.push(settlement.as_ref());
-                }
-                Command::Flush { .. } => {}
-                Command::Recall { queued, .. } => batch.recalls.extend(queued),
-            }
-        }
-        batch
-    }
-
-    /// The campaigns of its jobs.
-    fn campaigns(&self) -> BTreeSet<CampaignId> {
-        let settled = self.settlements.iter().map(|said| said.campaign);
-        let advanced = self.advances.iter().map(|said| said.campaign);
-        let queued = self.claims.iter().chain(&self.recalls);
-        let queued = queued.map(|queued| queued.campaign);
-        settled.chain(advanced).chain(queued).collect()
-    }
-}
-
-/// What a batch came to.
-struct Committed {
-    /// The claims that held.
-    claimed: Vec<ClaimedJob>,
-    /// The jobs whose settlement or step was taken.
-    taken: Vec<JobId>,
-    /// The campaigns that stopped over it, or had before.
-    halted: Vec<CampaignId>,
-}
-
-async fn commit_patiently(
-    ledger: &Ledger,
-    worker: &(WorkerId, Actor),
-    clock: &dyn Clock,
-    lease: Duration,
-    batch: &[Command],
-) -> Result<Committed, GroupCommitError> {
-    let begun = Instant::now();
-    let mut warned = false;
-    let mut trust = Trust::Plain;
-    loop {
-        let committing = commit(ledger, worker, clock, lease, batch, trust);
-        let error = match committing.await {
-            Ok(committed) => return Ok(committed),
-            // A claim no longer held: now it is looked at which.
-            Err(LedgerError::Contended) if trust == Trust::Plain => {
-                trust = Trust::Nothing;
-                continue;
-            }
-            Err(error) => error,
-        };
-        if !error.is_passing() || begun.elapsed() >= PATIENCE {
-            return Err(GroupCommitError::Ledger(Arc::new(error)));
-        }
-        if !std::mem::replace(&mut warned, true) {
-            tracing::warn!(
-                error = %WithCauses(&error),
-                jobs = batch.iter().map(Command::jobs).sum::<usize>(),
-                "the ledger does not take a batch; trying again"
-            );
-        }
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
-
-async fn commit(
-    ledger: &Ledger,
-    worker: &(WorkerId, Actor),
-    clock: &dyn Clock,
-    lease: Duration,
-    batch: &[Command],
-    trust: Trust,
-) -> Result<Committed, LedgerError> {
-    let batch = Batch::of(batch);
-    let written = write(ledger, worker, clock, lease, &batch, trust);
-    let (transaction, committed) = ledger.answered("write a batch", written).await?;
-    ledger.commit(transaction, "commit a batch").await?;
-    Ok(committed)
-}
-
-/// Writes a batch into a transaction that is not committed yet.
-async fn write(
-    ledger: &Ledger,
-    worker: &(WorkerId, Actor),
-    clock: &dyn Clock,
-    lease: Duration,
-    batch: &Batch<'_>,
-    trust: Trust,
-) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
-    let (worker, by) = (&worker.0.0, &worker.1);
-    let mut transaction = ledger.begin().await?;
-    settle::record_trusted(&mut transaction, worker, &batch.settlements, trust).await?;
-    let mut halted = halts::of(&mut transaction, batch.campaigns()).await?;
-    // After the wait for the database, so that no lease is given that has run out already.
-    let now = clock.now();
-    let lease_until = now.after(lease);
-    let mut deltas = Deltas::default();
-    let settled = settle::settle(
-        &mut transaction,
-        (worker, by),
-        &batch.settlements,
-        trust,
-        now,
-        &mut deltas,
-    )
-    .await?;
-    let stepped =
-        advance::advance(&mut transaction, worker, &batch.advances, now, &mut deltas).await?;
-    rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
-    let claimed = claim::claim(
-        &mut transaction,
-        worker,
-        &batch.claims,
-        lease_until,
-        &mut deltas,
-    )
-    .await?;
-    let (mut taken, just_halted) = settled
-        .finish(&mut transaction, (worker, by), deltas, now)
-        .await?;
-    taken.extend(stepped);
-    halted.extend(just_halted);
-    let committed = Committed {
-        claimed,
-        taken,
-        halted,
-    };
-    Ok((transaction, committed))
-}
-
-fn answer(batch: impl Iterator<Item = Command>, result: Result<Committed, GroupCommitError>) {
-    let mut result = result.map(|committed| {
-        let claimed = committed.claimed.into_iter().map(|job| (job.id, job));
-        let claimed: HashMap<JobId, ClaimedJob> = claimed.collect();
-        let settled: HashSet<JobId> = committed.taken.into_iter().collect();
-        (claimed, settled)
-    });
-    for command in batch {
-        // Whoever stopped waiting has no use for the answer.
-        match (command, &mut result) {
-            (Command::Claim { queued, reply }, Ok((claimed, _))) => {
-                let held = queued
-                    .iter()
-                    .filter_map(|queued| claimed.remove(&queued.job));
-                let _ = reply.send(Ok(held.collect()));
-            }
-            (Command::Settle { settlement, reply }, Ok((_, settled))) => {
-                let _ = reply.send(Ok(settled.contains(&settlement.job)));
-            }
-            (Command::Advance { advance, reply }, Ok((_, settled))) => {
-                let _ = reply.send(Ok(settled.contains(&advance.job)));
-            }
-            (Command::Post { settlement, .. }, Ok((_, settled)))
-                if settled.contains(&settlement.job) => {}
-            (
-                Command::Post {
-                    settlement,
-                    unsettled,
-                },
-                result,
-            ) => {
-                let _ = unsettled.send(Unsettled {
-                    job: settlement.job,
-                    campaign: settlement.campaign,
-                    failure: result.as_ref().err().cloned(),
-                });
-            }
-            (Command::Recall { reply, .. } | Command::Flush { reply }, Ok(_)) => {
-                let _ = reply.send(Ok(()));
-            }
-            (Command::Recall { reply, .. } | Command::Flush { reply }, Err(error)) => {
-                let _ = reply.send(Err(error.clone()));
-            }
-            (Command::Claim { reply, .. }, Err(error)) => {
-                let _ = reply.send(Err(error.clone()));
-            }
-            (Command::Settle { reply, .. } | Command::Advance { reply, .. }, Err(error)) => {
-                let _ = reply.send(Err(error.clone()));
-            }
-        }
     }
 }

@@ -1,0 +1,171 @@
+//! One transaction for many jobs, tried again while the database is busy, full or unreadable.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
+use sqlx::{Any, Transaction};
+use tokio::time::Instant;
+
+use super::GroupCommitError;
+use super::command::Command;
+use crate::counters::Deltas;
+use crate::settle::Trust;
+use crate::{
+    Advance, ClaimedJob, Ledger, LedgerError, QueuedJob, Settlement, advance, claim, halts, rescue,
+    settle,
+};
+
+/// How long a batch is tried again while the database is busy, full or unreadable.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two tries of a batch.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A batch's commands by their kind.
+#[derive(Default)]
+struct Batch<'a> {
+    claims: Vec<QueuedJob>,
+    settlements: Vec<&'a Settlement>,
+    advances: Vec<&'a Advance>,
+    recalls: Vec<QueuedJob>,
+}
+
+impl<'a> Batch<'a> {
+    fn of(commands: &'a [Command]) -> Self {
+        let mut batch = Self::default();
+        for command in commands {
+            match command {
+                Command::Claim { queued, .. } => batch.claims.extend(queued),
+                Command::Advance { advance, .. } => batch.advances.push(advance.as_ref()),
+                Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
+                    batch.settlements.push(settlement.as_ref());
+                }
+                Command::Flush { .. } => {}
+                Command::Recall { queued, .. } => batch.recalls.extend(queued),
+            }
+        }
+        batch
+    }
+
+    /// The campaigns of its jobs.
+    fn campaigns(&self) -> BTreeSet<CampaignId> {
+        let settled = self.settlements.iter().map(|said| said.campaign);
+        let advanced = self.advances.iter().map(|said| said.campaign);
+        let queued = self.claims.iter().chain(&self.recalls);
+        let queued = queued.map(|queued| queued.campaign);
+        settled.chain(advanced).chain(queued).collect()
+    }
+}
+
+/// What a batch came to.
+pub(super) struct Committed {
+    /// The claims that held.
+    pub(super) claimed: Vec<ClaimedJob>,
+    /// The jobs whose settlement or step was taken.
+    pub(super) taken: Vec<JobId>,
+    /// The campaigns that stopped over it, or had before.
+    pub(super) halted: Vec<CampaignId>,
+}
+
+/// Commits a batch, and tries again while that can help.
+pub(super) async fn commit_patiently(
+    ledger: &Ledger,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &[Command],
+) -> Result<Committed, GroupCommitError> {
+    let begun = Instant::now();
+    let mut warned = false;
+    let mut trust = Trust::Plain;
+    loop {
+        let committing = commit(ledger, worker, clock, lease, batch, trust);
+        let error = match committing.await {
+            Ok(committed) => return Ok(committed),
+            // A claim no longer held: now it is looked at which.
+            Err(LedgerError::Contended) if trust == Trust::Plain => {
+                trust = Trust::Nothing;
+                continue;
+            }
+            Err(error) => error,
+        };
+        if !error.is_passing() || begun.elapsed() >= PATIENCE {
+            return Err(GroupCommitError::Ledger(Arc::new(error)));
+        }
+        if !std::mem::replace(&mut warned, true) {
+            tracing::warn!(
+                error = %WithCauses(&error),
+                jobs = batch.iter().map(Command::jobs).sum::<usize>(),
+                "the ledger does not take a batch; trying again"
+            );
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
+async fn commit(
+    ledger: &Ledger,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &[Command],
+    trust: Trust,
+) -> Result<Committed, LedgerError> {
+    let batch = Batch::of(batch);
+    let written = write(ledger, worker, clock, lease, &batch, trust);
+    let (transaction, committed) = ledger.answered("write a batch", written).await?;
+    ledger.commit(transaction, "commit a batch").await?;
+    Ok(committed)
+}
+
+/// Writes a batch into a transaction that is not committed yet.
+async fn write(
+    ledger: &Ledger,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &Batch<'_>,
+    trust: Trust,
+) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
+    let (worker, by) = (&worker.0.0, &worker.1);
+    let mut transaction = ledger.begin().await?;
+    settle::record_trusted(&mut transaction, worker, &batch.settlements, trust).await?;
+    let mut halted = halts::of(&mut transaction, batch.campaigns()).await?;
+    // After the wait for the database, so that no lease is given that has run out already.
+    let now = clock.now();
+    let lease_until = now.after(lease);
+    let mut deltas = Deltas::default();
+    let settled = settle::settle(
+        &mut transaction,
+        (worker, by),
+        &batch.settlements,
+        trust,
+        now,
+        &mut deltas,
+    )
+    .await?;
+    let stepped =
+        advance::advance(&mut transaction, worker, &batch.advances, now, &mut deltas).await?;
+    rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
+    let claimed = claim::claim(
+        &mut transaction,
+        worker,
+        &batch.claims,
+        lease_until,
+        &mut deltas,
+    )
+    .await?;
+    let (mut taken, just_halted) = settled
+        .finish(&mut transaction, (worker, by), deltas, now)
+        .await?;
+    taken.extend(stepped);
+    halted.extend(just_halted);
+    let committed = Committed {
+        claimed,
+        taken,
+        halted,
+    };
+    Ok((transaction, committed))
+}
