@@ -12,6 +12,8 @@
 //! Beside that:
 //! - leases are renewed without a campaign's lock, on the jobs that nobody is changing just now; who
 //!   is changing one also says how long it is held,
+//! - what a job's calls came to is written before the lock where the job is the writer's by its claim:
+//!   nobody else writes these rows, and if the claim turns out not to hold, nothing of them stays,
 //! - the `sequences` are locked after the campaign, and nothing that others wait for after them; the
 //!   last of all is that of the audit, which every transaction that records something holds until it
 //!   ends: that is what keeps the chain one chain,
