@@ -3,10 +3,10 @@
 //! One task writes them, on a thread of its own: a transaction is a dozen statements, and among a
 //! thousand handlers each of them would wait for its turn again. Dispatch, which locks the same
 //! campaigns, runs there, too. While one transaction commits, the next batch gathers; nobody waits for
-//! a timer unless many come at once. A failing disk
-//! does not lose an answer: the batch is tried again for half a minute, then everybody is told. Their
-//! leases then run out, and the devices are looked at before anybody acts again. Races accepted: a
-//! settlement may arrive after its lease ran out; the fence refuses it.
+//! a timer unless many come at once. A failing disk does not lose an answer: the batch is tried again
+//! for half a minute, then everybody is told. Their leases then run out, and the devices are looked at
+//! before anybody acts again. Races accepted: a settlement may arrive after its lease ran out; the
+//! fence refuses it.
 
 mod batch;
 mod command;
