@@ -134,10 +134,10 @@ async fn claim_of(
     }
 }
 
-/// A job that is not just unassigned, or not called for the first time; most are.
+/// That a job is not just unassigned, or not called for the first time, as most are.
 const HAS_FURTHER: &str = "(jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0)";
 
-/// What is to be known of those. The few that are uncertain have their attempts looked up.
+/// What is to be known of such jobs. The few that are uncertain have their attempts looked up.
 fn further(dialect: Dialect) -> String {
     dialect.array(
         "jobs.user_principal_name,

@@ -121,20 +121,19 @@ async fn insert_by_values(
 fn numbered<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> (Vec<Option<&'a str>>, Vec<i64>) {
     let mut known: HashMap<_, i64> = HashMap::new();
     let mut each_once = Vec::new();
-    let mut next = 1;
     let numbers = texts.map(|text| {
         *known.entry(text).or_insert_with(|| {
             each_once.push(text);
-            next += 1;
-            next - 1
+            i64::try_from(each_once.len()).unwrap_or(i64::MAX)
         })
     });
     let numbers = numbers.collect();
     (each_once, numbers)
 }
 
-/// PostgreSQL's way: a parameter for each column. Few of Graph's servers answered, each many times over. One for each value costs the server a third of the
-/// statement, and each number of rows is a statement of its own to it.
+/// PostgreSQL's way: a parameter for each column. One for each value costs the server a third of the
+/// statement, and each number of rows is a statement of its own to it. Few of Graph's servers answered,
+/// each many times over: what names them is told once.
 async fn insert_by_arrays(
     connection: &mut AnyConnection,
     worker: &str,

@@ -124,7 +124,8 @@ fn make_storable(value: &mut Value) {
     }
 }
 
-/// Texts, of which some are not there, as PostgreSQL writes an array of them. Where none is there, the array is empty: beside longer ones that is the same.
+/// Texts, of which some are not there, as PostgreSQL writes an array of them. Where none is there, the
+/// array is empty: beside longer ones that is the same.
 pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> String {
     if texts.clone().all(|text| text.is_none()) {
         return "{}".to_owned();

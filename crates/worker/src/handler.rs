@@ -65,7 +65,7 @@ impl Handler {
             let done = self.try_carry_out(ready).await;
             self.heed(queued, done);
         };
-        self.guarded(&tenant.tenant.name, vec![queued], work).await;
+        self.guarded(&tenant.tenant.name, &[queued], work).await;
     }
 
     /// Tells of what the ledger did not take.

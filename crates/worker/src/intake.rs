@@ -48,24 +48,24 @@ impl Handler {
     }
 
     async fn take_in(self: Arc<Self>, delivery: Delivery) {
-        let jobs = delivery.jobs.iter().map(Dispatched::queued).collect();
+        let jobs: Vec<QueuedJob> = delivery.jobs.iter().map(Dispatched::queued).collect();
         let tenant = delivery.tenant.clone();
-        self.guarded(&tenant, jobs, self.admit(delivery)).await;
+        self.guarded(&tenant, &jobs, self.admit(delivery)).await;
     }
 
     /// Should it panic, the jobs may have been called: they go back, to be looked at first.
     pub(crate) async fn guarded(
         &self,
         tenant: &TenantName,
-        jobs: Vec<QueuedJob>,
+        jobs: &[QueuedJob],
         work: impl Future<Output = ()>,
     ) {
         // Pinned before it is wrapped: it may be large, and each wrapper would move it.
         let work = std::pin::pin!(work);
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             for job in jobs {
-                let taken_back = self.take_back(tenant, job).await;
-                self.heed(job, taken_back);
+                let taken_back = self.take_back(tenant, *job).await;
+                self.heed(*job, taken_back);
             }
         }
         self.wake.notify_one();
@@ -152,7 +152,7 @@ impl Handler {
         let tenant = admitted.lanes.tenant.name.clone();
         let queued: Vec<QueuedJob> = admitted.jobs.iter().map(Dispatched::queued).collect();
         let claiming = self.claim_all(admitted, queued.clone());
-        self.guarded(&tenant, queued, claiming).await;
+        self.guarded(&tenant, &queued, claiming).await;
     }
 
     async fn claim_all(self: &Arc<Self>, admitted: Admitted, queued: Vec<QueuedJob>) {
