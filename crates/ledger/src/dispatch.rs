@@ -88,7 +88,8 @@ impl Ledger {
         })
         .await?;
         if rows.is_empty() {
-            return Ok(Vec::new());
+            let ending = transaction.take_back().await;
+            return ending.doing("dispatch jobs").map(|()| Vec::new());
         }
         let in_order = self.dialect().along_an_index();
         tell(&mut transaction, in_order, "dispatch jobs").await?;

@@ -9,11 +9,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::{Any, AnyConnection, Row as _, Transaction};
+use sqlx::{AnyConnection, Row as _};
 use tokio::time::Instant;
 
 use crate::dialect::Dialect;
 use crate::error::{self, QueryContext as _};
+use crate::writing::Writing;
 use crate::{Ledger, LedgerError};
 
 /// How long the fate of a commit is asked for while the server is away.
@@ -62,7 +63,7 @@ impl Ledger {
     /// database is asked whether it did: what was done is never done again.
     pub(crate) async fn commit(
         &self,
-        mut transaction: Transaction<'static, Any>,
+        mut transaction: Writing,
         what: &'static str,
     ) -> Result<(), LedgerError> {
         let Some(patience) = self.dialect().patience() else {

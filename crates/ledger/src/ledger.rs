@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use repilot_domain::Timestamp;
+use repilot_domain::{Timestamp, WithCauses};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, Connection as _, Row as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row as _, Transaction};
 
 use crate::dialect::Dialect;
 use crate::doubt::Marks;
 use crate::due_floor::Floors;
 use crate::error::{self, QueryContext as _};
 use crate::pools::{self, Pools};
+use crate::writing::Writing;
 use crate::{LedgerError, LedgerLocation, file, migrations};
 
 /// A ledger; cheap to clone.
@@ -143,21 +144,24 @@ impl Ledger {
     }
 
     /// Begins a transaction that will write; [`Ledger::commit`] ends it.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, LedgerError> {
-        let writer = &self.inner.pools.writer;
+    pub(crate) async fn begin(&self) -> Result<Writing, LedgerError> {
+        let Pools { writer, kept, .. } = &self.inner.pools;
         let statement = self.inner.dialect.begin_write();
-        let begun = match writer.begin_with(statement).await {
-            // A full disk made the database end a transaction by itself: this connection and the
-            // database no longer agree on whether there is one.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                let stale = writer.acquire().await.doing("get a connection")?;
-                // Whatever it says, it is gone.
-                let _ = stale.close().await;
-                writer.begin_with(statement).await
-            }
-            begun => begun,
+        let begun = match kept {
+            Some(kept) => kept.begin(statement).await,
+            None => begin_over(writer, statement).await.map(Writing::pooled),
         };
         begun.doing("begin a transaction")
+    }
+
+    /// Opens what batches are written over, so that the first does not wait for that. A server that
+    /// cannot be reached is spoken of when there is something to write.
+    pub(crate) async fn prepare_to_write(&self) {
+        if let Some(kept) = &self.inner.pools.kept
+            && let Err(error) = kept.open().await
+        {
+            tracing::debug!(error = %WithCauses(&error), "no connection to write over yet");
+        }
     }
 
     /// Waits for what the ledger is asked no longer than any statement of ours takes: a server that
@@ -219,6 +223,22 @@ impl Ledger {
             .begin_with(self.inner.dialect.begin_read())
             .await
             .doing("begin to read")
+    }
+}
+
+async fn begin_over(
+    writer: &AnyPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    match writer.begin_with(statement).await {
+        // A full disk made the database end a transaction by itself: this connection and the database
+        // no longer agree on whether there is one.
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            // Whatever it says, it is gone.
+            let _ = writer.acquire().await?.close().await;
+            writer.begin_with(statement).await
+        }
+        begun => begun,
     }
 }
 

@@ -61,6 +61,7 @@ mod user;
 mod verdict;
 mod verify;
 mod worker;
+mod writing;
 
 pub use advance::Advance;
 pub use ahead::Ahead;

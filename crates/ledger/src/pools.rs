@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _};
 
 use crate::dialect::Dialect;
 use crate::error::unanswered;
+use crate::writing::KeptConnection;
 
 /// Readers at once: a status, a page or an export beside the workers' own reads.
 const READ_CONNECTIONS: u32 = 4;
@@ -25,15 +26,13 @@ const POSTGRES_SPARE_CONNECTIONS: u32 = 4;
 /// of it.
 const POSTGRES_CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A connection was tried when it was given back. Who tries again whatever fails relies on that for so
-/// long: to try it before each transaction, too, would be a round trip more for each.
-const POSTGRES_TRUSTED_FOR: Duration = Duration::from_millis(250);
-
 /// A ledger's connections; those that are broken are replaced as they are used.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
     pub(crate) writer: AnyPool,
     pub(crate) readers: AnyPool,
+    /// What batches are written over, one after the other.
+    pub(crate) kept: Option<KeptConnection>,
 }
 
 impl Pools {
@@ -42,20 +41,19 @@ impl Pools {
         Ok(Self {
             writer: options(dialect, writers(dialect)).connect(url).await?,
             readers: options(dialect, readers(dialect)).connect(url).await?,
+            kept: None,
         })
     }
 
-    /// The same, with a writer to a PostgreSQL server that is opened by the runtime that calls: for
-    /// batches, and for dispatch beside them.
+    /// The same, with connections to write over that the runtime which calls opens to a PostgreSQL
+    /// server: one for all that it writes, and others in its place.
     pub(crate) fn with_own_writer(&self, url: &str) -> Result<Self, sqlx::Error> {
+        let writer = options(Dialect::Postgres, 1 + POSTGRES_SPARE_CONNECTIONS)
+            .after_connect(|connection, _| Box::pin(prepare_for_batches(connection)))
+            .connect_lazy(url)?;
         Ok(Self {
-            writer: options(Dialect::Postgres, 2 + POSTGRES_SPARE_CONNECTIONS)
-                .test_before_acquire(false)
-                .before_acquire(|connection, since| {
-                    let is_trusted = since.idle_for < POSTGRES_TRUSTED_FOR;
-                    Box::pin(async move { Ok(is_trusted || is_answered(connection).await?) })
-                })
-                .connect_lazy(url)?,
+            kept: Some(KeptConnection::from(writer.clone())),
+            writer,
             readers: self.readers.clone(),
         })
     }
@@ -100,7 +98,8 @@ fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
     }
 }
 
-async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+/// Asks a connection for a sign of life.
+pub(crate) async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
     tokio::time::timeout(POSTGRES_CONNECT_PATIENCE, connection.ping())
         .await
         .unwrap_or_else(|_late| Err(unanswered()))
@@ -117,5 +116,15 @@ pub(crate) async fn prepare(
             .execute(&mut *connection)
             .await?;
     }
+    Ok(())
+}
+
+/// A batch's statements are few and known, and each has one plan that is good at any size: to plan it
+/// anew the first times costs as much as to carry it out.
+async fn prepare_for_batches(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    prepare(connection, Dialect::Postgres).await?;
+    sqlx::query("SET plan_cache_mode = force_generic_plan")
+        .execute(connection)
+        .await?;
     Ok(())
 }

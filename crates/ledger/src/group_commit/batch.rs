@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
-use sqlx::{Any, Transaction};
 use tokio::time::Instant;
 
 use super::GroupCommitError;
 use super::command::Command;
 use crate::counters::Deltas;
 use crate::settle::Trust;
+use crate::writing::Writing;
 use crate::{
     Advance, ClaimedJob, Ledger, LedgerError, QueuedJob, Settlement, advance, claim, halts, rescue,
     settle,
@@ -128,7 +128,7 @@ async fn write(
     lease: Duration,
     batch: &Batch<'_>,
     trust: Trust,
-) -> Result<(Transaction<'static, Any>, Committed), LedgerError> {
+) -> Result<(Writing, Committed), LedgerError> {
     let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
     settle::record_trusted(&mut transaction, worker, &batch.settlements, trust).await?;

@@ -234,6 +234,7 @@ async fn run(
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut before = 0;
+    ledger.prepare_to_write().await;
     while let Some(first) = receiver.recv().await {
         let mut jobs = first.jobs();
         batch.push(first);
