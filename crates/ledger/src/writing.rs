@@ -141,3 +141,116 @@ async fn usable(idle: Option<Idle>) -> Option<AnyConnection> {
     let is_trusted = since.elapsed() < TRUSTED_FOR;
     (is_trusted || is_answered(&mut connection).await.is_ok()).then_some(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::{Ledger, LedgerLocation};
+
+    async fn ledger(server: &servers::Postgres) -> Ledger {
+        let location = LedgerLocation::parse(&server.create_database()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        ledger.of_own_runtime().unwrap()
+    }
+
+    /// The server's process behind a connection.
+    async fn process(connection: &mut AnyConnection) -> i64 {
+        sqlx::query("SELECT CAST(pg_backend_pid() AS BIGINT)")
+            .fetch_one(connection)
+            .await
+            .unwrap()
+            .get(0)
+    }
+
+    async fn write(connection: &mut AnyConnection, token: &str) {
+        sqlx::query(
+            "INSERT INTO commit_marks (token, is_void, made_at) VALUES ($1, 1, clock_timestamp())",
+        )
+        .bind(token)
+        .execute(connection)
+        .await
+        .unwrap();
+    }
+
+    fn written(server: &servers::Postgres) -> String {
+        let written = "SELECT token FROM commit_marks WHERE is_void = 1 ORDER BY token";
+        server.answer("test0", written)
+    }
+
+    #[tokio::test]
+    async fn what_ends_well_is_followed_over_the_same_connection() {
+        let server = servers::Postgres::start();
+        let ledger = ledger(&server).await;
+        ledger.prepare_to_write().await;
+
+        let mut first = ledger.begin().await.unwrap();
+        let process_of_first = process(&mut first).await;
+        write(&mut first, "committed").await;
+        ledger.commit(first, "write").await.unwrap();
+
+        let mut second = ledger.begin().await.unwrap();
+        assert_eq!(process(&mut second).await, process_of_first);
+        write(&mut second, "taken back").await;
+        second.take_back().await.unwrap();
+
+        let mut third = ledger.begin().await.unwrap();
+        assert_eq!(process(&mut third).await, process_of_first);
+        ledger.commit(third, "write").await.unwrap();
+        assert_eq!(written(&server), "committed\n");
+    }
+
+    /// Whoever was cut short may have left anything behind on it.
+    #[tokio::test]
+    async fn what_is_dropped_leaves_nothing_and_is_followed_over_another_connection() {
+        let server = servers::Postgres::start();
+        let ledger = ledger(&server).await;
+
+        let mut dropped = ledger.begin().await.unwrap();
+        let process_of_dropped = process(&mut dropped).await;
+        write(&mut dropped, "the same").await;
+        drop(dropped);
+
+        let mut next = ledger.begin().await.unwrap();
+        assert_ne!(process(&mut next).await, process_of_dropped);
+        // Waits for whoever has a row of this name and may still commit.
+        write(&mut next, "the same").await;
+        ledger.commit(next, "write").await.unwrap();
+        assert_eq!(written(&server), "the same\n");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_gone_is_replaced_once_it_is_asked_for_a_sign_of_life() {
+        let server = servers::Postgres::start();
+        let ledger = ledger(&server).await;
+        let mut first = ledger.begin().await.unwrap();
+        let process_of_first = process(&mut first).await;
+        ledger.commit(first, "write").await.unwrap();
+        let end = format!("SELECT pg_terminate_backend({process_of_first}, 10000)");
+        assert_eq!(server.answer("test0", &end), "t\n");
+
+        tokio::time::sleep(TRUSTED_FOR).await;
+        let mut next = ledger.begin().await.unwrap();
+        assert_ne!(process(&mut next).await, process_of_first);
+        ledger.commit(next, "write").await.unwrap();
+    }
+
+    /// Before it is asked, whoever relies on it fails in a way that is worth another try.
+    #[tokio::test]
+    async fn a_connection_that_breaks_while_it_is_trusted_fails_one_transaction() {
+        let server = servers::Postgres::start();
+        let ledger = ledger(&server).await;
+        let mut broken = ledger.begin().await.unwrap();
+        let end = format!(
+            "SELECT pg_terminate_backend({}, 10000)",
+            process(&mut broken).await
+        );
+        assert_eq!(server.answer("test0", &end), "t\n");
+        let error = ledger.commit(broken, "write").await.unwrap_err();
+        assert!(error.is_passing(), "{error:?}");
+
+        let next = ledger.begin().await.unwrap();
+        ledger.commit(next, "write").await.unwrap();
+    }
+}
