@@ -34,7 +34,7 @@ const BATCH: usize = 1_024;
 const BUSY: usize = 64;
 
 /// That moment: far below what a job is in hand for.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(5);
 
 /// A batch that could not be committed.
 #[derive(Debug, Clone, thiserror::Error)]
