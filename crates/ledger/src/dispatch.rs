@@ -88,8 +88,8 @@ impl Ledger {
         })
         .await?;
         if rows.is_empty() {
-            let ending = transaction.take_back().await;
-            return ending.doing("dispatch jobs").map(|()| Vec::new());
+            transaction.take_back().await;
+            return Ok(Vec::new());
         }
         let in_order = self.dialect().along_an_index();
         tell(&mut transaction, in_order, "dispatch jobs").await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
+use sqlx::AnyConnection;
 use tokio::time::Instant;
 
 use super::GroupCommitError;
@@ -129,16 +130,34 @@ async fn write(
     batch: &Batch<'_>,
     trust: Trust,
 ) -> Result<(Writing, Committed), LedgerError> {
-    let (worker, by) = (&worker.0.0, &worker.1);
     let mut transaction = ledger.begin().await?;
-    settle::record_trusted(&mut transaction, worker, &batch.settlements, trust).await?;
-    let mut halted = halts::of(&mut transaction, batch.campaigns()).await?;
+    let written = write_into(&mut transaction, worker, clock, lease, batch, trust).await;
+    match written {
+        Ok(committed) => Ok((transaction, committed)),
+        Err(error) => {
+            transaction.take_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn write_into(
+    connection: &mut AnyConnection,
+    worker: &(WorkerId, Actor),
+    clock: &dyn Clock,
+    lease: Duration,
+    batch: &Batch<'_>,
+    trust: Trust,
+) -> Result<Committed, LedgerError> {
+    let (worker, by) = (&worker.0.0, &worker.1);
+    settle::record_trusted(connection, worker, &batch.settlements, trust).await?;
+    let mut halted = halts::of(connection, batch.campaigns()).await?;
     // After the wait for the database, so that no lease is given that has run out already.
     let now = clock.now();
     let lease_until = now.after(lease);
     let mut deltas = Deltas::default();
     let settled = settle::settle(
-        &mut transaction,
+        connection,
         (worker, by),
         &batch.settlements,
         trust,
@@ -146,26 +165,17 @@ async fn write(
         &mut deltas,
     )
     .await?;
-    let stepped =
-        advance::advance(&mut transaction, worker, &batch.advances, now, &mut deltas).await?;
-    rescue::recall(&mut transaction, &batch.recalls, &mut deltas).await?;
-    let claimed = claim::claim(
-        &mut transaction,
-        worker,
-        &batch.claims,
-        lease_until,
-        &mut deltas,
-    )
-    .await?;
+    let stepped = advance::advance(connection, worker, &batch.advances, now, &mut deltas).await?;
+    rescue::recall(connection, &batch.recalls, &mut deltas).await?;
+    let claimed = claim::claim(connection, worker, &batch.claims, lease_until, &mut deltas).await?;
     let (mut taken, just_halted) = settled
-        .finish(&mut transaction, (worker, by), deltas, now)
+        .finish(connection, (worker, by), deltas, now)
         .await?;
     taken.extend(stepped);
     halted.extend(just_halted);
-    let committed = Committed {
+    Ok(Committed {
         claimed,
         taken,
         halted,
-    };
-    Ok((transaction, committed))
+    })
 }
