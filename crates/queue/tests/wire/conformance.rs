@@ -53,17 +53,17 @@ async fn everything_pushed_is_handed_over((wire, receiver): (Wire, Receiver)) {
 
 async fn no_more_handlers_run_than_the_concurrency_allows((wire, receiver): (Wire, Receiver)) {
     let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (begin, mut begun) = mpsc::unbounded_channel();
+    let (start, mut started) = mpsc::unbounded_channel();
     let (end, mut ended) = mpsc::unbounded_channel();
     let gate = Arc::new(Semaphore::new(0));
     let handler = {
         let (now, peak, gate) = (now.clone(), peak.clone(), gate.clone());
         each(move |_| {
             let (now, peak, gate) = (now.clone(), peak.clone(), gate.clone());
-            let (begin, end) = (begin.clone(), end.clone());
+            let (start, end) = (start.clone(), end.clone());
             async move {
                 peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                begin.send(()).unwrap();
+                start.send(()).unwrap();
                 gate.acquire().await.unwrap().forget();
                 now.fetch_sub(1, Ordering::SeqCst);
                 end.send(()).unwrap();
@@ -74,7 +74,7 @@ async fn no_more_handlers_run_than_the_concurrency_allows((wire, receiver): (Wir
     let running = tokio::spawn(receiver.run("w", 4, handler, stop.clone()));
     wire.push(&tenant(), &jobs(0..100)).await.unwrap();
     for _ in 0..4 {
-        begun.recv().await.unwrap();
+        started.recv().await.unwrap();
     }
     // One by one, so that each that ends lets another begin beside three that stay.
     for _ in 0..100 {
