@@ -13,7 +13,7 @@ use crate::writing::KeptConnection;
 const READ_CONNECTIONS: u32 = 4;
 
 /// Writers at once: `SQLite` has one, and waiting for it here is fair and cheap. On PostgreSQL
-/// dispatch, leases and a person's commands need not wait for each other.
+/// leases and a person's commands need not wait for each other.
 const SQLITE_WRITE_CONNECTIONS: u32 = 1;
 const POSTGRES_WRITE_CONNECTIONS: u32 = 4;
 
@@ -48,7 +48,7 @@ impl Pools {
     /// The same, with connections to write over that the runtime which calls opens to a PostgreSQL
     /// server: one for all that it writes, and others in its place.
     pub(crate) fn with_own_writer(&self, url: &str) -> Result<Self, sqlx::Error> {
-        let writer = options(Dialect::Postgres, 1 + POSTGRES_SPARE_CONNECTIONS)
+        let writer = options(Dialect::Postgres, POSTGRES_SPARE_CONNECTIONS)
             .after_connect(|connection, _| Box::pin(prepare_for_batches(connection)))
             .connect_lazy(url)?;
         Ok(Self {

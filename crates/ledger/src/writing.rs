@@ -4,14 +4,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::pools::is_answered;
 
-/// What a connection said so lately it need not be asked: whoever uses it tries again whatever fails,
-/// and a question before each transaction would be a round trip more for each.
+/// A connection that answered so lately is not asked for a sign of life: whoever uses it tries again
+/// whatever fails, and to ask before each transaction would be a round trip more for each.
 const TRUSTED_FOR: Duration = Duration::from_millis(250);
 
 /// A transaction that will write. [`Ledger::commit`](crate::Ledger::commit) ends it; where it is
@@ -56,10 +56,7 @@ async fn end(
     statement: &'static str,
 ) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(statement).execute(&mut connection).await?;
-    *place = Some(Idle {
-        connection,
-        since: Instant::now(),
-    });
+    *place = Some(Idle::now(connection));
     Ok(())
 }
 
@@ -99,6 +96,15 @@ struct Idle {
     since: Instant,
 }
 
+impl Idle {
+    fn now(connection: AnyConnection) -> Self {
+        Self {
+            connection,
+            since: Instant::now(),
+        }
+    }
+}
+
 impl KeptConnection {
     pub(crate) fn from(pool: AnyPool) -> Self {
         Self {
@@ -111,10 +117,7 @@ impl KeptConnection {
     pub(crate) async fn open(&self) -> Result<(), sqlx::Error> {
         let mut place = self.idle.lock().await;
         if place.is_none() {
-            *place = Some(Idle {
-                connection: self.pool.acquire().await?.detach(),
-                since: Instant::now(),
-            });
+            *place = Some(Idle::now(self.connect().await?));
         }
         Ok(())
     }
@@ -125,12 +128,14 @@ impl KeptConnection {
         // Out of its place: whatever goes wrong from here on, it is not used again.
         let mut connection = match usable(place.take()).await {
             Some(connection) => connection,
-            None => self.pool.acquire().await?.detach(),
+            None => self.connect().await?,
         };
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut connection)
-            .await?;
+        sqlx::raw_sql(statement).execute(&mut connection).await?;
         Ok(Writing(On::Kept { connection, place }))
+    }
+
+    async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+        Ok(self.pool.acquire().await?.detach())
     }
 }
 
@@ -156,13 +161,19 @@ mod tests {
         ledger.of_own_runtime().unwrap()
     }
 
-    /// The server's process behind a connection.
-    async fn process(connection: &mut AnyConnection) -> i64 {
-        sqlx::query("SELECT CAST(pg_backend_pid() AS BIGINT)")
-            .fetch_one(connection)
+    /// Begins a transaction; the server's process behind its connection.
+    async fn begin(ledger: &Ledger) -> (Writing, i64) {
+        let mut transaction = ledger.begin().await.unwrap();
+        let process = sqlx::query("SELECT CAST(pg_backend_pid() AS BIGINT)")
+            .fetch_one(&mut *transaction)
             .await
-            .unwrap()
-            .get(0)
+            .unwrap();
+        (transaction, process.get(0))
+    }
+
+    fn end(server: &servers::Postgres, process: i64) {
+        let end = format!("SELECT pg_terminate_backend({process}, 10000)");
+        assert_eq!(server.answer("test0", &end), "t\n");
     }
 
     async fn write(connection: &mut AnyConnection, token: &str) {
@@ -186,18 +197,17 @@ mod tests {
         let ledger = ledger(&server).await;
         ledger.prepare_to_write().await;
 
-        let mut first = ledger.begin().await.unwrap();
-        let process_of_first = process(&mut first).await;
+        let (mut first, process_of_first) = begin(&ledger).await;
         write(&mut first, "committed").await;
         ledger.commit(first, "write").await.unwrap();
 
-        let mut second = ledger.begin().await.unwrap();
-        assert_eq!(process(&mut second).await, process_of_first);
+        let (mut second, its_process) = begin(&ledger).await;
+        assert_eq!(its_process, process_of_first);
         write(&mut second, "taken back").await;
         second.take_back().await;
 
-        let mut third = ledger.begin().await.unwrap();
-        assert_eq!(process(&mut third).await, process_of_first);
+        let (third, its_process) = begin(&ledger).await;
+        assert_eq!(its_process, process_of_first);
         ledger.commit(third, "write").await.unwrap();
         assert_eq!(written(&server), "committed\n");
     }
@@ -208,13 +218,12 @@ mod tests {
         let server = servers::Postgres::start();
         let ledger = ledger(&server).await;
 
-        let mut dropped = ledger.begin().await.unwrap();
-        let process_of_dropped = process(&mut dropped).await;
+        let (mut dropped, process_of_dropped) = begin(&ledger).await;
         write(&mut dropped, "the same").await;
         drop(dropped);
 
-        let mut next = ledger.begin().await.unwrap();
-        assert_ne!(process(&mut next).await, process_of_dropped);
+        let (mut next, its_process) = begin(&ledger).await;
+        assert_ne!(its_process, process_of_dropped);
         // Waits for whoever has a row of this name and may still commit.
         write(&mut next, "the same").await;
         ledger.commit(next, "write").await.unwrap();
@@ -225,15 +234,13 @@ mod tests {
     async fn a_connection_that_is_gone_is_replaced_once_it_is_asked_for_a_sign_of_life() {
         let server = servers::Postgres::start();
         let ledger = ledger(&server).await;
-        let mut first = ledger.begin().await.unwrap();
-        let process_of_first = process(&mut first).await;
+        let (first, process_of_first) = begin(&ledger).await;
         ledger.commit(first, "write").await.unwrap();
-        let end = format!("SELECT pg_terminate_backend({process_of_first}, 10000)");
-        assert_eq!(server.answer("test0", &end), "t\n");
+        end(&server, process_of_first);
 
         tokio::time::sleep(TRUSTED_FOR).await;
-        let mut next = ledger.begin().await.unwrap();
-        assert_ne!(process(&mut next).await, process_of_first);
+        let (next, its_process) = begin(&ledger).await;
+        assert_ne!(its_process, process_of_first);
         ledger.commit(next, "write").await.unwrap();
     }
 
@@ -242,12 +249,8 @@ mod tests {
     async fn a_connection_that_breaks_while_it_is_trusted_fails_one_transaction() {
         let server = servers::Postgres::start();
         let ledger = ledger(&server).await;
-        let mut broken = ledger.begin().await.unwrap();
-        let end = format!(
-            "SELECT pg_terminate_backend({}, 10000)",
-            process(&mut broken).await
-        );
-        assert_eq!(server.answer("test0", &end), "t\n");
+        let (broken, its_process) = begin(&ledger).await;
+        end(&server, its_process);
         let error = ledger.commit(broken, "write").await.unwrap_err();
         assert!(error.is_passing(), "{error:?}");
 

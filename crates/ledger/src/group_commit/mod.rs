@@ -33,7 +33,7 @@ const BATCH: usize = 1_024;
 /// After a batch of so many jobs more are coming: a moment's patience makes the next one large.
 const BUSY: usize = 64;
 
-/// That moment: far below what a job is in hand for.
+/// That moment, in which dispatch has its turn: far below what a job is in hand for.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// A batch that could not be committed.
