@@ -179,24 +179,15 @@ impl Round<'_> {
         campaign: &mut Ready,
         share: usize,
     ) -> Result<(), LedgerError> {
-        let (due, floor) = self.due(connection, campaign, share).await?;
-        let Some(last) = due.iter().map(|(job, _, at)| (*at, *job)).max() else {
-            return Ok(());
-        };
-        let worker = &self.worker.0;
-        if campaign.takes_the_first() {
-            places::leave_due_between(connection, campaign.id, (floor, last), due.len()).await?;
-            if Dialect::of(connection) == Dialect::Postgres {
-                if floor == START {
-                    places::pass_what_left(connection, campaign.id).await?;
-                }
-                self.reached.push((campaign.id, last));
+        let due = match Dialect::of(connection) {
+            Dialect::Postgres if campaign.takes_the_first() => {
+                self.take_the_first(connection, campaign, share).await?
             }
-        } else {
-            let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();
-            places::leave_due(connection, campaign.id, &jobs).await?;
+            Dialect::Sqlite | Dialect::Postgres => self.take(connection, campaign, share).await?,
+        };
+        if due.is_empty() {
+            return Ok(());
         }
-        places::enter_hand(connection, campaign.id, &due, worker, self.lease_until).await?;
         start_campaign(connection, campaign.id, self.now).await?;
         let event = JobEvent::Dispatch;
         self.deltas
@@ -214,47 +205,66 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Some of a campaign's due jobs; where they go out in their order, all that follow on this place.
-    async fn due(
+    /// Takes some of a campaign's due jobs in hand.
+    async fn take(
         &self,
         connection: &mut AnyConnection,
         campaign: &Ready,
         share: usize,
-    ) -> Result<(Vec<Due>, Place), LedgerError> {
-        let floor = if campaign.takes_the_first() {
-            self.floors.of(campaign.id)
-        } else {
-            START
-        };
-        let due = self.due_after(connection, campaign, share, floor).await?;
-        if due.len() == share || floor == START {
-            return Ok((due, floor));
-        }
-        let due = self.due_after(connection, campaign, share, START).await?;
-        Ok((due, START))
-    }
-
-    async fn due_after(
-        &self,
-        connection: &mut AnyConnection,
-        campaign: &Ready,
-        share: usize,
-        floor: Place,
     ) -> Result<Vec<Due>, LedgerError> {
-        let dialect = Dialect::of(connection);
-        let gathering = dialect.gathered("id, dispatch, not_before");
+        let gathering = Dialect::of(connection).gathered("id, dispatch, not_before");
         let sql = format!("SELECT {gathering} FROM ({}) AS due", campaign.due());
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(campaign.id.0)
             .bind(self.now.as_millis())
             .bind(i64::try_from(share).unwrap_or(i64::MAX));
-        let query = if campaign.takes_the_first() {
-            query.bind(floor.0).bind(floor.1)
+        let due: Vec<Due> = gathered(query, connection, "look for due jobs").await?;
+        if campaign.takes_the_first() {
+            if let Some((job, _, at)) = due.last() {
+                places::leave_due_until(connection, campaign.id, (*at, *job), due.len()).await?;
+            }
         } else {
-            query
-        };
-        gathered(query, connection, "look for due jobs").await
+            let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();
+            places::leave_due(connection, campaign.id, &jobs).await?;
+        }
+        let worker = &self.worker.0;
+        places::enter_hand(connection, campaign.id, &due, worker, self.lease_until).await?;
+        Ok(due)
     }
+
+    /// Takes those in hand that have been due longest, in PostgreSQL: all that follow on the place where
+    /// this process left off, and what was put back before it where they are too few.
+    async fn take_the_first(
+        &mut self,
+        connection: &mut AnyConnection,
+        campaign: &Ready,
+        share: usize,
+    ) -> Result<Vec<Due>, LedgerError> {
+        let hand = (self.worker.0.as_str(), self.lease_until);
+        let mut floor = self.floors.of(campaign.id);
+        let (id, now) = (campaign.id, self.now);
+        let mut due = places::take_the_first(connection, id, floor, (now, share), hand).await?;
+        let mut reached = due.last().map(place);
+        if due.len() < share && floor != START {
+            floor = START;
+            let more = share - due.len();
+            let before = places::take_the_first(connection, id, floor, (now, more), hand).await?;
+            // There may be more of them behind the last.
+            reached = before.last().map(place).or(reached);
+            due.splice(..0, before);
+        }
+        if let Some(place) = reached {
+            if floor == START {
+                places::pass_what_left(connection, id).await?;
+            }
+            self.reached.push((id, place));
+        }
+        Ok(due)
+    }
+}
+
+fn place(due: &Due) -> Place {
+    (due.2, due.0)
 }
 
 /// How many jobs of a campaign are on the wire.

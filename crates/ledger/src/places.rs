@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use repilot_domain::{CampaignId, JobId, Timestamp};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::due_floor::Place;
 use crate::error::QueryContext as _;
-use crate::rows::{by_dispatch, gathered, pairs};
+use crate::rows::{by_dispatch, gathered, numbers_of, pairs};
 
 /// A job in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,29 +99,80 @@ pub(crate) async fn in_hand(
     Ok(held.collect())
 }
 
-/// The jobs of a campaign that are due after one place and up to another, which are so many, are due
-/// no longer.
-pub(crate) async fn leave_due_between(
+/// The jobs of a campaign that are due up to a place, which are so many, are due no longer.
+pub(crate) async fn leave_due_until(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    (after, last): (Place, Place),
+    last: Place,
     count: usize,
 ) -> Result<(), LedgerError> {
     let left = sqlx::query(
         "DELETE FROM due_jobs
          WHERE campaign_id = $1
-           AND (not_before, id) > ($2, $3)
-           AND (not_before, id) <= ($4, $5)",
+           AND (not_before, id) <= ($2, $3)",
     )
     .bind(campaign.0)
-    .bind(after.0)
-    .bind(after.1)
     .bind(last.0)
     .bind(last.1)
     .execute(connection)
     .await
     .doing("take due jobs")?;
     all_of(left.rows_affected(), count)
+}
+
+/// Takes the jobs of a campaign in hand that are due first after a place, at most so many by now, for
+/// a worker until its lease ends: what [`leave_due_until`] and [`enter_hand`] do, in the one statement
+/// that PostgreSQL can do it in.
+pub(crate) async fn take_the_first(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    after: Place,
+    (now, most): (Timestamp, usize),
+    (worker, lease_until): (&str, Timestamp),
+) -> Result<Vec<Due>, LedgerError> {
+    const WHAT: &str = "take due jobs";
+    let row = sqlx::query(
+        "WITH taken AS (
+             -- Found in order, and deleted where they lie, without a second look for each.
+             DELETE FROM due_jobs
+             WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM due_jobs
+                 WHERE campaign_id = $1
+                   AND not_before <= $2
+                   AND (not_before, id) > ($3, $4)
+                 ORDER BY not_before, id
+                 LIMIT $5
+             ))
+             RETURNING id, dispatch + 1 AS dispatch, not_before
+         ), in_hand AS (
+             INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until)
+             SELECT id, $1, dispatch, 'queued', $6, $7 FROM taken
+         )
+         SELECT CAST(array_agg(id) AS TEXT),
+                CAST(array_agg(dispatch) AS TEXT),
+                CAST(array_agg(not_before) AS TEXT)
+         FROM taken",
+    )
+    .bind(campaign.0)
+    .bind(now.as_millis())
+    .bind(after.0)
+    .bind(after.1)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .bind(worker)
+    .bind(lease_until.as_millis())
+    .fetch_one(connection)
+    .await
+    .doing(WHAT)?;
+    let numbers = |column| row.try_get(column).doing(WHAT).and_then(numbers_of);
+    let (jobs, dispatches, times) = (numbers(0)?, numbers(1)?, numbers(2)?);
+    let dispatches = dispatches.into_iter().zip(times);
+    let due = jobs.into_iter().zip(dispatches);
+    let mut due: Vec<Due> = due
+        .map(|(job, (dispatch, not_before))| (job, dispatch, not_before))
+        .collect();
+    // Deleted as they lie.
+    due.sort_unstable_by_key(|(job, _, not_before)| (*not_before, *job));
+    Ok(due)
 }
 
 /// Has PostgreSQL walk past the jobs of a campaign that are due no longer: what it finds dead it marks

@@ -53,7 +53,7 @@ impl Ready {
     }
 
     /// Reads its due jobs, each with the number of its next dispatch and when it is due; takes the
-    /// campaign, the time and how many; and after which place, where they go out in their order.
+    /// campaign, the time and how many.
     pub(crate) const fn due(&self) -> &'static str {
         if self.canary_is_running {
             return "SELECT due_jobs.id, due_jobs.dispatch + 1 AS dispatch, due_jobs.not_before
@@ -72,7 +72,6 @@ impl Ready {
         "SELECT id, dispatch + 1 AS dispatch, not_before FROM due_jobs
          WHERE campaign_id = $1
            AND not_before <= $2
-           AND (not_before, id) > ($4, $5)
          ORDER BY not_before, id
          LIMIT $3"
     }

@@ -7,9 +7,9 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use crate::dialect::{Dialect, array_of_numbers};
+use crate::dialect::{Dialect, array_of_numbers, array_of_texts};
 use crate::error::QueryContext as _;
-use crate::rows::{array_of_texts, storable};
+use crate::rows::{joined, storable};
 use crate::{LedgerError, NewAttempt};
 
 /// Rows a statement in SQLite: a batch is made of few of them, and each size is prepared once.
@@ -61,9 +61,12 @@ pub(crate) async fn attempts(
     worker: &str,
     attempts: &[Row<'_>],
 ) -> Result<(), LedgerError> {
+    let mut attempts = attempts.to_vec();
+    // In the order of their index: whoever writes into it goes on where they are.
+    attempts.sort_by_key(|(job, ..)| *job);
     let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();
     for row in attempts {
-        alike.entry(Alike::of(*row)).or_default().push(*row);
+        alike.entry(Alike::of(row)).or_default().push(row);
     }
     let dialect = Dialect::of(connection);
     for (alike, rows) in alike {
@@ -151,11 +154,10 @@ async fn insert_by_arrays(
                 each_row.code, each_row.message,
                 each_row.request_id, each_row.client_request_id,
                 servers.diagnostics[each_row.server]
-         FROM (SELECT CAST($15 AS TEXT[]) AS diagnostics OFFSET 0) AS servers
+         FROM (SELECT {diagnostics} AS diagnostics OFFSET 0) AS servers
          CROSS JOIN unnest(
              {jobs}, {started}, {finished},
-             CAST($10 AS TEXT[]), CAST($11 AS TEXT[]), CAST($12 AS TEXT[]),
-             CAST($13 AS TEXT[]), {server}
+             {codes}, {messages}, {request_ids}, {client_request_ids}, {server}
          ) AS each_row (
              job_id, started_at, finished_at,
              code, message, request_id, client_request_id, server
@@ -163,27 +165,31 @@ async fn insert_by_arrays(
         jobs = array_of_numbers!("$7"),
         started = array_of_numbers!("$8"),
         finished = array_of_numbers!("$9"),
-        server = array_of_numbers!("$14")
+        codes = array_of_texts!("$10"),
+        messages = array_of_texts!("$11"),
+        request_ids = array_of_texts!("$12"),
+        client_request_ids = array_of_texts!("$13"),
+        server = array_of_numbers!("$14"),
+        diagnostics = array_of_texts!("$15")
     );
     let (diagnostics, of_row) = numbered(
         rows.iter()
             .map(|(.., attempt)| attempt.diagnostic.as_deref()),
     );
     let numbers = |of: fn(&Row<'_>) -> i64| Dialect::Postgres.numbers(rows.iter().map(of));
-    let texts = |of: fn(&NewAttempt) -> &Option<String>| {
-        array_of_texts(rows.iter().map(|(.., attempt)| of(attempt).as_deref()))
-    };
+    let texts =
+        |of: fn(&NewAttempt) -> Option<&str>| joined(rows.iter().map(|(.., attempt)| of(attempt)));
     alike
         .bind(sqlx::query(AssertSqlSafe(sql)), worker)
         .bind(numbers(|(job, ..)| job.0))
         .bind(numbers(|(.., attempt)| attempt.started_at.as_millis()))
         .bind(numbers(|(.., attempt)| attempt.finished_at.as_millis()))
-        .bind(texts(|attempt| &attempt.code))
-        .bind(texts(|attempt| &attempt.message))
-        .bind(texts(|attempt| &attempt.request_id))
-        .bind(texts(|attempt| &attempt.client_request_id))
+        .bind(texts(|attempt| attempt.code.as_deref()))
+        .bind(texts(|attempt| attempt.message.as_deref()))
+        .bind(texts(|attempt| attempt.request_id.as_deref()))
+        .bind(texts(|attempt| attempt.client_request_id.as_deref()))
         .bind(Dialect::Postgres.numbers(of_row))
-        .bind(array_of_texts(diagnostics.into_iter()))
+        .bind(joined(diagnostics.into_iter()))
         .execute(connection)
         .await
         .doing("record attempts")?;

@@ -91,12 +91,17 @@ pub(crate) fn progress(columns: &Columns<'_>) -> Result<Progress, LedgerError> {
     Ok(Progress::new(columns.word("action")?, done))
 }
 
-/// What stands in a text for a NUL: PostgreSQL's have none in them.
-const NOT_STORABLE: char = '\u{fffd}';
+/// Before each of the texts that are [`joined`], and instead of one that is not there: `array_of_texts!`
+/// knows them by their numbers.
+const BEFORE_TEXT: char = '\u{1f}';
+const NO_TEXT: char = '\u{1e}';
+
+/// Not to be kept in a text: a NUL, which PostgreSQL's have not, and what marks where they begin.
+const NOT_KEPT: [char; 3] = ['\0', BEFORE_TEXT, NO_TEXT];
 
 /// A text as every database can keep it.
 pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', NOT_STORABLE.encode_utf8(&mut [0; 4]))
+    text.replace(NOT_KEPT, "\u{fffd}")
 }
 
 /// Rows as the one parameter of a statement: an array of arrays, which `Dialect::each` reads.
@@ -124,36 +129,29 @@ fn make_storable(value: &mut Value) {
     }
 }
 
-/// Texts, of which some are not there, as PostgreSQL writes an array of them. Where none is there, the
-/// array is empty: beside longer ones that is the same.
-pub(crate) fn array_of_texts<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> String {
+/// Texts, of which some are not there, as the one parameter that `array_of_texts!` reads. Where none is
+/// there, the array is empty: beside longer ones that is the same.
+pub(crate) fn joined<'a>(texts: impl Iterator<Item = Option<&'a str>> + Clone) -> String {
+    let mut joined = String::new();
     if texts.clone().all(|text| text.is_none()) {
-        return "{}".to_owned();
+        return joined;
     }
-    let mut array = String::new();
+    let is_kept = |byte: u8| !NOT_KEPT.contains(&char::from(byte));
     for text in texts {
-        array.push(if array.is_empty() { '{' } else { ',' });
-        let Some(text) = text else {
-            array.push_str("NULL");
-            continue;
-        };
-        array.push('"');
-        let mut rest = text;
-        while let Some(at) = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0)) {
-            let (before, special) = rest.split_at(at);
-            array.push_str(before);
-            let mut special = special.chars();
-            match special.next() {
-                Some('\0') | None => array.push(NOT_STORABLE),
-                Some(special) => array.extend(['\\', special]),
-            }
-            rest = special.as_str();
+        joined.push(BEFORE_TEXT);
+        match text {
+            None => joined.push(NO_TEXT),
+            Some(text) if text.bytes().all(is_kept) => joined.push_str(text),
+            Some(text) => joined.push_str(&storable(text)),
         }
-        array.push_str(rest);
-        array.push('"');
     }
-    array.push('}');
-    array
+    joined
+}
+
+/// The numbers of an array as PostgreSQL writes it; none where there is no array.
+pub(crate) fn numbers_of(array: Option<&str>) -> Result<Vec<i64>, LedgerError> {
+    let numbers = array.unwrap_or("{}").trim_matches(['{', '}']);
+    serde_json::from_str(&format!("[{numbers}]")).map_err(LedgerError::Batch)
 }
 
 /// Jobs and their dispatch numbers as the one parameter of a statement, which `Dialect::each_pair`

@@ -194,13 +194,13 @@ async fn what_graph_said_is_kept_as_it_came(database: Database) {
             }
         })
         .collect();
-    said.attempts[0].message = Some("a\0b".to_owned());
+    said.attempts[0].message = Some("a\0b\u{1e}c\u{1f}".to_owned());
     assert!(commit.settle(said).await.unwrap());
     let mut kept = bench.ledger.attempts(job.id).await.unwrap();
     assert_eq!(
         kept[0].message.take().unwrap(),
-        "a\u{fffd}b",
-        "PostgreSQL has no NUL"
+        "a\u{fffd}b\u{fffd}c\u{fffd}",
+        "no NUL, and nothing that marks a text's end"
     );
     kept[0].message = Some(String::new());
     assert_eq!(kept.len(), texts.len());
