@@ -65,8 +65,8 @@ pub(crate) async fn attempts(
     // In the order of their index: whoever writes into it goes on where they are.
     attempts.sort_by_key(|(job, ..)| *job);
     let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();
-    for row in attempts {
-        alike.entry(Alike::of(row)).or_default().push(row);
+    for rows in attempts.chunk_by(|one, next| Alike::of(*one) == Alike::of(*next)) {
+        alike.entry(Alike::of(rows[0])).or_default().extend(rows);
     }
     let dialect = Dialect::of(connection);
     for (alike, rows) in alike {
