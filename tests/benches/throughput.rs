@@ -5,8 +5,13 @@
 //! Redis of the benchmark's own), or through that which is named, each against a simulated Graph in a
 //! process of its own, at the same concurrency; what counts is the ratio. First it answers at once, so
 //! that all of it is the machine's work; then as late as Graph does, so that it is what a tenant would
-//! see. At the end a backlog of BACKLOG drains, and beside it several of 10,000, before and after it.
-//! Drains are timed by the server: from the first write that arrived to the last that was answered.
+//! see. At the end backlogs of BACKLOG drain, and in turns with them several of 10,000: what the machine
+//! does meanwhile befalls both.
+//!
+//! Drains are timed by the server, as the bare loop is: from the first write that arrived to the last
+//! that was answered. Of backlogs it is also told how fast they were by the ledger: from the dispatch of
+//! the first job until the last was settled. When the last call of a small one is answered, up to a
+//! fifth of it has yet to be written.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -29,8 +34,11 @@ const SLOW_DEVICES: usize = 3_000;
 /// The backlog that a large one is compared with.
 const SMALL: usize = 10_000;
 
-/// How many of those drain before the large one, and how many after it.
-const SMALL_DRAINS: usize = 9;
+/// How many of those drain before each large one, and after the last.
+const SMALL_DRAINS: usize = 7;
+
+/// How many large ones drain.
+const LARGE_DRAINS: usize = 3;
 
 #[tokio::main]
 async fn main() {
@@ -52,13 +60,11 @@ async fn main() {
     compare(&names, devices, rounds, Duration::ZERO).await;
     println!("{SLOW_DEVICES} devices, answers after {GRAPH_LATENCY:?}\n");
     compare(&names, SLOW_DEVICES, rounds, GRAPH_LATENCY).await;
-    println!("profile   {SMALL:>9}/s {backlog:>11}/s    ratio");
+    let columns = format!("  {SMALL:>9}/s {backlog:>11}/s    ratio");
+    println!("        {:^35}  {:^35}", "by the server", "by the ledger");
+    println!("profile {columns}{columns}");
     for name in names {
-        let before = small_drains(name).await;
-        let (large, _) = drain(&profile(name), backlog, Duration::ZERO).await;
-        let after = small_drains(name).await;
-        let small = f64::midpoint(before, after);
-        println!("{name:8}  {small:11.0} {large:13.0} {:8.2}", large / small);
+        compare_backlogs(name, backlog).await;
     }
 }
 
@@ -69,14 +75,38 @@ fn profile(name: &str) -> Profile {
     }
 }
 
-/// Devices a second of a small drain, as several in a row have it: one is over in less than a second.
-async fn small_drains(name: &str) -> f64 {
-    let mut rates = Vec::with_capacity(SMALL_DRAINS);
-    for _ in 0..SMALL_DRAINS {
-        let (rate, _) = drain(&profile(name), SMALL, Duration::ZERO).await;
-        rates.push(rate);
+/// A large backlog beside small ones: each of the large between those before and after it.
+async fn compare_backlogs(name: &str, backlog: usize) {
+    let (mut by_server, mut by_ledger) = (Vec::new(), Vec::new());
+    let mut before = small_drains(name).await;
+    for _ in 0..LARGE_DRAINS {
+        let large = drain(&profile(name), backlog, Duration::ZERO).await;
+        let after = small_drains(name).await;
+        print!("{name:8}");
+        for (of, ratios) in [
+            (Drain::by_server as fn(&Drain) -> f64, &mut by_server),
+            (Drain::by_ledger, &mut by_ledger),
+        ] {
+            let of_small = |drains: &[Drain]| median(drains.iter().map(of).collect());
+            let small = f64::midpoint(of_small(&before), of_small(&after));
+            let (large, ratio) = (of(&large), of(&large) / small);
+            print!("  {small:11.0} {large:13.0} {ratio:8.2}");
+            ratios.push(ratio);
+        }
+        println!();
+        before = after;
     }
-    median(rates)
+    let (by_server, by_ledger) = (median(by_server), median(by_ledger));
+    println!("median ratios, {name}: {by_server:.2} by the server, {by_ledger:.2} by the ledger");
+}
+
+/// Several, since one is over in less than a second.
+async fn small_drains(name: &str) -> Vec<Drain> {
+    let mut drains = Vec::with_capacity(SMALL_DRAINS);
+    for _ in 0..SMALL_DRAINS {
+        drains.push(drain(&profile(name), SMALL, Duration::ZERO).await);
+    }
+    drains
 }
 
 /// The bare loop, and the same through the profiles.
@@ -91,7 +121,8 @@ async fn compare(names: &[&str], devices: usize, rounds: usize, latency: Duratio
         let bare = bare_loop(devices, latency).await;
         print!("{round:5}  {bare:12.0}");
         for (name, ratios) in names.iter().zip(&mut ratios) {
-            let (drained, enqueued) = drain(&profile(name), devices, latency).await;
+            let drain = drain(&profile(name), devices, latency).await;
+            let (drained, enqueued) = (drain.by_server(), rate(devices, drain.enqueue));
             let ratio = drained / bare;
             print!("  {drained:12.0} {ratio:8.2} {enqueued:11.0}");
             ratios.push(ratio);
@@ -145,8 +176,27 @@ async fn bare_loop(devices: usize, latency: Duration) -> f64 {
     rate(devices, begun.elapsed())
 }
 
-/// Devices a second of a drain, and of the enqueue before it.
-async fn drain(profile: &Profile, devices: usize, latency: Duration) -> (f64, f64) {
+/// How long a drain took, and the enqueue before it.
+struct Drain {
+    devices: usize,
+    enqueue: Duration,
+    /// From the first write that arrived to the last that was answered.
+    calls: Duration,
+    /// From the dispatch of the first job until the last was settled.
+    campaign: Duration,
+}
+
+impl Drain {
+    fn by_server(&self) -> f64 {
+        rate(self.devices, self.calls)
+    }
+
+    fn by_ledger(&self) -> f64 {
+        rate(self.devices, self.campaign)
+    }
+}
+
+async fn drain(profile: &Profile, devices: usize, latency: Duration) -> Drain {
     let program = env!("CARGO_BIN_EXE_repilot-under-test");
     let server = Server::start(program, devices, latency).await;
     let folder = tempfile::tempdir().unwrap();
@@ -179,10 +229,18 @@ async fn drain(profile: &Profile, devices: usize, latency: Duration) -> (f64, f6
     ]))
     .await
     .expect(0);
-    let enqueued = rate(devices, begun.elapsed());
+    let enqueue = begun.elapsed();
     ended(command(&["worker", "--until-empty"])).await.expect(0);
+    let status = ended(command(&["status", "c", "--json"])).await;
+    let status: serde_json::Value = serde_json::from_str(&status.expect(0).stdout).unwrap();
+    let at = |event| status["campaigns"][0][event].as_u64().unwrap();
     let counters: Counters = server.counters().await;
     assert_eq!(counters.devices_applied, devices as u64);
-    let millis = counters.last_success_ms.unwrap() - counters.first_write_ms.unwrap();
-    (rate(devices, Duration::from_millis(millis)), enqueued)
+    let calls = counters.last_success_ms.unwrap() - counters.first_write_ms.unwrap();
+    Drain {
+        devices,
+        enqueue,
+        calls: Duration::from_millis(calls),
+        campaign: Duration::from_millis(at("ended_at") - at("started_at")),
+    }
 }

@@ -82,32 +82,6 @@ impl Ledger {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Vec<Dispatched>, LedgerError> {
-        let mut transaction = self.begin().await?;
-        let rows = locks::campaign_rows_where(&mut transaction, READY, DISPATCHABLE, |query| {
-            query.bind(tenant.as_str()).bind(now.as_millis())
-        })
-        .await?;
-        if rows.is_empty() {
-            transaction.take_back().await;
-            return Ok(Vec::new());
-        }
-        let in_order = self.dialect().along_an_index();
-        tell(&mut transaction, in_order, "dispatch jobs").await?;
-        let mut campaigns = rows
-            .iter()
-            .map(Ready::read)
-            .collect::<Result<Vec<_>, _>>()?;
-        let first = room.turn % campaigns.len();
-        campaigns.rotate_left(first);
-        campaigns.sort_by_key(|campaign| Reverse(campaign.priority));
-        for campaign in campaigns
-            .iter_mut()
-            .filter(|campaign| campaign.rate.is_some())
-        {
-            let most = room.rated.get(&campaign.id).copied().unwrap_or(0);
-            let queued = queued_of(&mut transaction, campaign.id).await?;
-            campaign.room = most.saturating_sub(queued);
-        }
         let mut round = Round {
             worker,
             now,
@@ -118,16 +92,17 @@ impl Ledger {
             dispatched: Vec::with_capacity(room.jobs),
             deltas: Deltas::default(),
         };
-        for equals in campaigns.chunk_by_mut(|a, b| a.priority == b.priority) {
-            round.share(&mut transaction, equals).await?;
-        }
+        let mut transaction = self.begin().await?;
+        let gone_round = round.go(&mut transaction, tenant, room).await;
         let Round {
             dispatched,
-            deltas,
             reached,
             ..
         } = round;
-        deltas.write(&mut transaction).await?;
+        if gone_round.is_err() || dispatched.is_empty() {
+            transaction.take_back().await;
+            return gone_round.map(|()| dispatched);
+        }
         self.commit(transaction, "dispatch jobs").await?;
         for (campaign, place) in reached {
             self.due_floors().reached(campaign, place);
@@ -149,6 +124,42 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    async fn go(
+        &mut self,
+        connection: &mut AnyConnection,
+        tenant: &TenantName,
+        room: &DispatchRoom,
+    ) -> Result<(), LedgerError> {
+        let rows = locks::campaign_rows_where(connection, READY, DISPATCHABLE, |query| {
+            query.bind(tenant.as_str()).bind(self.now.as_millis())
+        })
+        .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let in_order = Dialect::of(connection).along_an_index();
+        tell(connection, in_order, "dispatch jobs").await?;
+        let mut campaigns = rows
+            .iter()
+            .map(Ready::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = room.turn % campaigns.len();
+        campaigns.rotate_left(first);
+        campaigns.sort_by_key(|campaign| Reverse(campaign.priority));
+        for campaign in campaigns
+            .iter_mut()
+            .filter(|campaign| campaign.rate.is_some())
+        {
+            let most = room.rated.get(&campaign.id).copied().unwrap_or(0);
+            let queued = queued_of(connection, campaign.id).await?;
+            campaign.room = most.saturating_sub(queued);
+        }
+        for equals in campaigns.chunk_by_mut(|a, b| a.priority == b.priority) {
+            self.share(connection, equals).await?;
+        }
+        std::mem::take(&mut self.deltas).write(connection).await
+    }
+
     /// A first turn gives each campaign its share; a second gives away what some did not need.
     async fn share(
         &mut self,

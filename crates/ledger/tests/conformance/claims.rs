@@ -94,6 +94,34 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(dat
     bench.assert_counters_agree().await;
 }
 
+/// PostgreSQL goes on where it left off, and looks before that place where too few follow.
+async fn what_was_put_back_goes_out_again_once_and_in_order(database: Database) {
+    let bench = Bench::with_jobs(database, 10).await;
+    let commit = bench.commit_as("w1");
+    let queued = |wire: &[Dispatched]| -> Vec<(i64, i64)> {
+        wire.iter()
+            .map(|said| (said.job.0, said.dispatch))
+            .collect()
+    };
+    let first = bench.dispatch("w1", 7).await;
+    assert_eq!(
+        queued(&first),
+        (1..=7).map(|job| (job, 1)).collect::<Vec<_>>()
+    );
+    let put_back = first[1..4].iter().map(Dispatched::queued).collect();
+    commit.recall(put_back).await.unwrap();
+
+    let some = queued(&bench.dispatch("w1", 5).await);
+    let others = queued(&bench.dispatch("w1", 5).await);
+    assert_eq!((some.len(), others.len()), (5, 1));
+    assert!(some.is_sorted(), "{some:?}");
+    let mut all = [some, others].concat();
+    all.sort_unstable();
+    assert_eq!(all, [(2, 2), (3, 2), (4, 2), (8, 1), (9, 1), (10, 1)]);
+    assert!(bench.dispatch("w1", 5).await.is_empty());
+    bench.assert_counters_agree().await;
+}
+
 async fn several_are_claimed_at_once_and_those_that_are_not_to_be_had_are_left_out(
     database: Database,
 ) {
@@ -227,6 +255,7 @@ on_every_database! {
     a_second_delivery_of_the_same_dispatch_claims_nothing,
     a_retry_waits_for_its_time_and_throttled_calls_spend_no_attempt,
     a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing,
+    what_was_put_back_goes_out_again_once_and_in_order,
     several_are_claimed_at_once_and_those_that_are_not_to_be_had_are_left_out,
     many_settle_in_few_transactions_and_each_is_answered,
 }
