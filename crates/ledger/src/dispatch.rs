@@ -124,6 +124,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// Takes in hand what there is room for, and counts it.
     async fn go(
         &mut self,
         connection: &mut AnyConnection,
