@@ -190,7 +190,7 @@ async fn what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_tol
 }
 
 async fn what_graph_said_is_kept_as_it_came(database: Database) {
-    let bench = Bench::with_jobs(database, 1).await;
+    let bench = Bench::with_jobs(database, 2).await;
     let commit = bench.commit_as("w1");
     let job = bench.claim_one(&commit, "w1").await;
     let texts = [
@@ -245,6 +245,16 @@ async fn what_graph_said_is_kept_as_it_came(database: Database) {
         assert_eq!(kept.client_request_id.as_deref(), Some("c"));
         assert_eq!(kept.worker, "w1");
     }
+
+    // Alone in its batch, too, nothing said and an empty word are two things.
+    let job = bench.claim_one(&commit, "w1").await;
+    let mut said = succeeded(&job);
+    said.attempts[0].code = Some(String::new());
+    said.attempts[0].message = None;
+    assert!(commit.settle(said).await.unwrap());
+    let kept = bench.ledger.attempts(job.id).await.unwrap();
+    assert_eq!((kept.len(), kept[0].code.as_deref()), (1, Some("")));
+    assert_eq!(kept[0].message, None);
 }
 
 on_every_database! {
