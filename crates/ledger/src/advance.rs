@@ -94,7 +94,7 @@ pub(crate) async fn advance(
             }
         }
     }
-    record::attempts(connection, worker, &attempts).await?;
+    record::attempts(connection, worker, attempts).await?;
     Ok(kept)
 }
 

@@ -232,8 +232,8 @@ impl Round<'_> {
             .bind(i64::try_from(share).unwrap_or(i64::MAX));
         let due: Vec<Due> = gathered(query, connection, "look for due jobs").await?;
         if campaign.takes_the_first() {
-            if let Some((job, _, at)) = due.last() {
-                places::leave_due_until(connection, campaign.id, (*at, *job), due.len()).await?;
+            if let Some(last) = due.iter().map(place).max() {
+                places::leave_due_until(connection, campaign.id, last, due.len()).await?;
             }
         } else {
             let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();

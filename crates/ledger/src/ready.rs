@@ -53,7 +53,8 @@ impl Ready {
     }
 
     /// Reads its due jobs, each with the number of its next dispatch and when it is due; takes the
-    /// campaign, the time and how many.
+    /// campaign, the time and how many. PostgreSQL takes the first in hand without: see
+    /// [`places::take_the_first`](crate::places::take_the_first).
     pub(crate) const fn due(&self) -> &'static str {
         if self.canary_is_running {
             return "SELECT due_jobs.id, due_jobs.dispatch + 1 AS dispatch, due_jobs.not_before

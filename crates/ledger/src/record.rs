@@ -59,9 +59,8 @@ impl<'a> Alike<'a> {
 pub(crate) async fn attempts(
     connection: &mut AnyConnection,
     worker: &str,
-    attempts: &[Row<'_>],
+    mut attempts: Vec<Row<'_>>,
 ) -> Result<(), LedgerError> {
-    let mut attempts = attempts.to_vec();
     // In the order of their index: whoever writes into it goes on where they are.
     attempts.sort_by_key(|(job, ..)| *job);
     let mut alike: BTreeMap<Alike<'_>, Vec<Row<'_>>> = BTreeMap::new();

@@ -274,7 +274,12 @@ impl Lost {
             .execute(&mut *connection)
             .await
             .doing("rescue a job")?;
-            record::attempts(connection, &worker, &[(held.job, held.dispatch, &attempt)]).await?;
+            record::attempts(
+                connection,
+                &worker,
+                vec![(held.job, held.dispatch, &attempt)],
+            )
+            .await?;
             deltas.moved(held.campaign, JobState::Running, JobEvent::Rescue, 1)?;
             campaigns.insert(held.campaign);
         }

@@ -65,7 +65,7 @@ pub(crate) async fn record_trusted(
             attempts.map(|attempt| (said.job, said.dispatch, attempt))
         })
         .collect();
-    record::attempts(connection, worker, &attempts).await
+    record::attempts(connection, worker, attempts).await
 }
 
 /// Settles those whose claim still holds, and says which those are; the others' word is refused.
@@ -156,7 +156,7 @@ impl<'a> Settled<'a> {
         deltas: Deltas,
         now: Timestamp,
     ) -> Result<(Vec<JobId>, Vec<CampaignId>), LedgerError> {
-        record::attempts(connection, worker, &self.attempts).await?;
+        record::attempts(connection, worker, self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
         self.timing.write(connection).await?;

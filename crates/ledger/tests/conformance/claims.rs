@@ -228,7 +228,7 @@ async fn what_graph_said_is_kept_as_it_came(database: Database) {
     assert_eq!(
         kept[0].message.take().unwrap(),
         "a\u{fffd}b\u{fffd}c\u{fffd}",
-        "no NUL, and nothing that marks a text's end"
+        "no NUL, and nothing that marks where a text begins"
     );
     kept[0].message = Some(String::new());
     assert_eq!(kept.len(), texts.len());
