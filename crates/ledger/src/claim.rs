@@ -1,6 +1,6 @@
 //! Claims: a queued job of that dispatch number becomes the worker's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use repilot_domain::{
     Action, CampaignId, DeviceId, JobEvent, JobId, JobState, Progress, Timestamp,
@@ -10,7 +10,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{by_dispatch, gathered};
+use crate::named::Named;
+use crate::rows::{by_dispatch, gathered, numbers_of};
 use crate::{LedgerError, QueuedJob, places};
 
 /// What a worker needs to know of a job that it has claimed.
@@ -86,7 +87,7 @@ pub(crate) async fn claim(
     let mut claimed = Vec::with_capacity(jobs.len());
     let queued = jobs.iter().map(|queued| (queued.job, queued.dispatch));
     for (dispatch, jobs) in by_dispatch(queued) {
-        claimed.extend(claim_of(connection, dispatch, &jobs, worker, lease_until).await?);
+        claimed.extend(claim_of(connection, dispatch, jobs, worker, lease_until).await?);
     }
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
@@ -120,13 +121,13 @@ pub(crate) async fn claim(
 async fn claim_of(
     connection: &mut AnyConnection,
     dispatch: i64,
-    jobs: &[i64],
+    jobs: Vec<i64>,
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<Vec<Claimed>, LedgerError> {
     match Dialect::of(connection) {
         Dialect::Sqlite => {
-            let claimed = claimable(connection, dispatch, jobs).await?;
+            let claimed = claimable(connection, dispatch, &jobs).await?;
             mark_claimed(connection, &claimed, worker, lease_until).await?;
             Ok(claimed)
         }
@@ -215,21 +216,24 @@ async fn mark_claimed(
 }
 
 /// The same in one statement, as PostgreSQL can. What comes of a campaign is one row of two objects by
-/// id, which cost less than an array of each job's.
+/// id, which cost less than an array of each job's. All jobs that are asked for are read, and where some
+/// were not to be had, it is said which were.
 async fn claim_at_once(
     connection: &mut AnyConnection,
     dispatch: i64,
-    jobs: &[i64],
+    jobs: Vec<i64>,
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<Vec<Claimed>, LedgerError> {
     const WHAT: &str = "claim jobs";
     let dialect = Dialect::of(connection);
+    let named = Named::of(dialect, jobs);
     let sql = format!(
         "WITH claimed AS (
              UPDATE jobs_in_hand
              SET state = 'running', worker = $3, lease_until = $4
-             WHERE id {named}
+             {from}
+             WHERE {is_named}
                AND dispatch = $2
                AND state = 'queued'
              RETURNING id
@@ -238,33 +242,46 @@ async fn claim_at_once(
                 CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
                 CAST(COALESCE(
                     json_object_agg(id, {further}) FILTER (WHERE {has_further}), '{{}}'
-                ) AS TEXT) AS further
+                ) AS TEXT) AS further,
+                (
+                    SELECT CASE WHEN COUNT(*) < $5 THEN CAST(array_agg(id) AS TEXT) ELSE 'all' END
+                    FROM claimed
+                ) AS claimed
          FROM job_rows AS jobs
-         -- All at once: joined, each is looked for by itself.
-         WHERE id = ANY (ARRAY(SELECT id FROM claimed))
+         {beside}
+         WHERE {is_named}
          GROUP BY campaign_id",
-        named = dialect.is_named(),
+        from = named.beside("FROM"),
+        beside = named.beside("CROSS JOIN"),
+        is_named = named.condition(),
         further = further(dialect),
         has_further = HAS_FURTHER
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(dialect.numbers(jobs.iter().copied()))
+        .bind(named.parameter.as_str())
         .bind(dispatch)
         .bind(worker)
         .bind(lease_until.as_millis())
+        .bind(i64::try_from(named.count).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await
         .doing(WHAT)?;
-    let mut claimed = Vec::with_capacity(jobs.len());
+    let mut claimed = Vec::with_capacity(named.count);
     for row in &rows {
         let campaign = row.try_get(0).doing(WHAT)?;
         let devices: &str = row.try_get(1).doing(WHAT)?;
         let further: &str = row.try_get(2).doing(WHAT)?;
+        let had: Option<HashSet<i64>> = match row.try_get(3).doing(WHAT)? {
+            Some("all") => None,
+            had => Some(numbers_of(had)?.into_iter().collect()),
+        };
         let devices: BTreeMap<i64, String> =
             serde_json::from_str(devices).map_err(LedgerError::Batch)?;
         let mut further: BTreeMap<i64, Further> =
             serde_json::from_str(further).map_err(LedgerError::Batch)?;
-        claimed.extend(devices.into_iter().map(|(id, device)| Claimed {
+        let devices = devices.into_iter();
+        let devices = devices.filter(|(id, _)| had.as_ref().is_none_or(|had| had.contains(id)));
+        claimed.extend(devices.map(|(id, device)| Claimed {
             id,
             dispatch,
             campaign,

@@ -41,6 +41,7 @@ mod location;
 mod locks;
 mod migrations;
 mod minutes;
+mod named;
 mod notify_cursor;
 mod places;
 mod pools;

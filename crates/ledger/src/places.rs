@@ -18,6 +18,7 @@ use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::due_floor::Place;
 use crate::error::QueryContext as _;
+use crate::named::Named;
 use crate::rows::{by_dispatch, gathered, numbers_of, pairs};
 
 /// A job in hand.
@@ -54,9 +55,32 @@ pub(crate) async fn change(
         return Ok(());
     }
     let named = Dialect::of(connection).numbers(jobs.iter().copied());
+    change_all(connection, sql, named, jobs.len(), doing, bind).await
+}
+
+/// The same of jobs that are named as the statement asks for them.
+pub(crate) async fn change_named(
+    connection: &mut AnyConnection,
+    sql: &str,
+    named: &Named,
+    doing: &'static str,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<(), LedgerError> {
+    let parameter = named.parameter.clone();
+    change_all(connection, sql, parameter, named.count, doing, bind).await
+}
+
+async fn change_all(
+    connection: &mut AnyConnection,
+    sql: &str,
+    named: String,
+    count: usize,
+    doing: &'static str,
+    bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
+) -> Result<(), LedgerError> {
     let query = bind(sqlx::query(AssertSqlSafe(sql)).bind(named));
     let done = query.execute(connection).await.doing(doing)?;
-    all_of(done.rows_affected(), jobs.len())
+    all_of(done.rows_affected(), count)
 }
 
 /// A change befell as many jobs as it was meant for, or somebody came first.

@@ -120,11 +120,16 @@ pub(crate) async fn prepare(
 }
 
 /// A batch's statements are few and known, and each has one plan that is good at any size: to plan it
-/// anew the first times costs as much as to carry it out.
+/// anew the first times costs as much as to carry it out. That plan goes along indexes, however small
+/// the tables are that it is made for.
 async fn prepare_for_batches(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     prepare(connection, Dialect::Postgres).await?;
-    sqlx::query("SET plan_cache_mode = force_generic_plan")
-        .execute(connection)
-        .await?;
+    for statement in [
+        "SET plan_cache_mode = force_generic_plan",
+        "SET enable_seqscan = off",
+        "SET enable_bitmapscan = off",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
     Ok(())
 }

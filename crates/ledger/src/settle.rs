@@ -14,6 +14,7 @@ use crate::counters::{
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::minutes::Tally;
+use crate::named::Named;
 use crate::rows::{batch, by_dispatch, gathered, pairs};
 use crate::{LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, places, record};
 
@@ -191,35 +192,42 @@ async fn succeed_jobs(
     settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    let named = Dialect::of(connection).is_named();
-    let left = format!(
-        "DELETE FROM jobs_in_hand
-         WHERE id {named}
-           AND dispatch = $2
-           AND state = 'running'
-           AND worker = $3"
-    );
-    let succeeded = format!(
-        "UPDATE job_rows
-         SET state = 'succeeded',
-             dispatch = $2,
-             worker = $3,
-             steps_done = 0,
-             attempts = attempts + 1,
-             uncertain = 0,
-             not_before = 0,
-             reason = '',
-             message = '',
-             finished_at = $4
-         WHERE id {named}"
-    );
+    let database = Dialect::of(connection);
     let said = settlements.iter().map(|said| (said.job, said.dispatch));
     for (dispatch, jobs) in by_dispatch(said) {
-        places::change(connection, &left, &jobs, "settle jobs", |query| {
+        let named = Named::of(database, jobs);
+        let left = format!(
+            "DELETE FROM jobs_in_hand
+             {beside}
+             WHERE {is_named}
+               AND dispatch = $2
+               AND state = 'running'
+               AND worker = $3",
+            beside = named.beside("USING"),
+            is_named = named.condition()
+        );
+        places::change_named(connection, &left, &named, "settle jobs", |query| {
             query.bind(dispatch).bind(worker.to_owned())
         })
         .await?;
-        places::change(connection, &succeeded, &jobs, "settle jobs", |query| {
+        let succeeded = format!(
+            "UPDATE job_rows
+             SET state = 'succeeded',
+                 dispatch = $2,
+                 worker = $3,
+                 steps_done = 0,
+                 attempts = attempts + 1,
+                 uncertain = 0,
+                 not_before = 0,
+                 reason = '',
+                 message = '',
+                 finished_at = $4
+             {beside}
+             WHERE {is_named}",
+            beside = named.beside("FROM"),
+            is_named = named.condition()
+        );
+        places::change_named(connection, &succeeded, &named, "settle jobs", |query| {
             let query = query.bind(dispatch).bind(worker.to_owned());
             query.bind(now.as_millis())
         })
