@@ -55,8 +55,8 @@ const HISTORY_AGAIN: Duration = Duration::from_secs(1);
 /// as many again at the price of one exchange. A lane that its tenant throttles is far below.
 const BUSY: usize = 16;
 
-/// That moment.
-const GATHER: Duration = Duration::from_millis(4);
+/// That moment; what others may not miss is said at once.
+const GATHER: Duration = Duration::from_millis(12);
 
 /// Redis is tried again after so long at first, and at last.
 const RETRY: Duration = Duration::from_millis(100);
@@ -168,8 +168,10 @@ impl Actor {
 
     /// Sleeps until there is something; false when there will be nothing any more.
     async fn has_something_to_say(&mut self) -> bool {
-        // Nobody rings meanwhile: each call that comes would.
-        tokio::time::sleep_until(self.gather_until).await;
+        // Nobody rings meanwhile: each call that comes would. Whoever raised the alarm in vain, as it was
+        // said already, costs an exchange.
+        let alarm = self.office.alarm.notified();
+        let _ = tokio::time::timeout_at(self.gather_until, alarm).await;
         loop {
             let rung = self.office.bell.notified();
             let now = Instant::now();

@@ -60,6 +60,8 @@ struct Office {
     desk: Mutex<Desk>,
     /// Somebody left word, or came to wait.
     bell: Notify,
+    /// Somebody left word that no other process may miss for a moment: nothing more may leave.
+    alarm: Notify,
     view: Mutex<View>,
 }
 
@@ -105,6 +107,7 @@ impl SharedLane {
         let office = Arc::new(Office {
             desk: Mutex::new(Desk::new(lease)),
             bell: Notify::new(),
+            alarm: Notify::new(),
             view: Mutex::new(View {
                 seen: (core.start(), now),
                 core,
@@ -183,6 +186,7 @@ impl SharedLane {
             view.core.hold(now, duration);
         }
         self.office.desk().hold(Instant::now() + duration);
+        self.office.alarm.notify_one();
         self.office.bell.notify_one();
     }
 
@@ -202,6 +206,7 @@ impl SharedLane {
 impl Drop for SharedLane {
     fn drop(&mut self) {
         self.office.desk().closed = true;
+        self.office.alarm.notify_one();
         self.office.bell.notify_one();
     }
 }
@@ -235,7 +240,11 @@ impl SharedPermit {
     fn tell(&mut self, answer: Answer) {
         if let Some(ticket) = self.ticket.take() {
             let took = self.taken_at.elapsed();
+            let closes = matches!(answer, Answer::Throttled { .. });
             self.office.desk().settle(ticket, took, answer);
+            if closes {
+                self.office.alarm.notify_one();
+            }
             self.office.bell.notify_one();
         }
     }
