@@ -27,8 +27,8 @@ pub(crate) struct Outcomes<'a> {
 }
 
 impl<'a> Outcomes<'a> {
-    pub(crate) fn succeeded(&mut self) {
-        self.settled += 1;
+    pub(crate) fn succeeded(&mut self, jobs: i64) {
+        self.settled += jobs;
     }
 
     pub(crate) fn died(&mut self, reason: &'static str, message: &'a str) {

@@ -37,13 +37,13 @@ impl Marks {
         let row = sqlx::query(
             "WITH answered AS (
                  DELETE FROM commit_marks
-                 WHERE token IN (SELECT json_array_elements_text(CAST($1 AS JSON)))
+                 WHERE token = ANY (string_to_array($1, ','))
              )
              INSERT INTO commit_marks (token, is_void, made_at)
              VALUES (CAST(gen_random_uuid() AS TEXT), 0, clock_timestamp())
              RETURNING token",
         )
-        .bind(serde_json::Value::from(answered).to_string())
+        .bind(answered.join(","))
         .fetch_one(connection)
         .await?;
         row.try_get(0)

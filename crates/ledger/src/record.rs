@@ -154,13 +154,19 @@ async fn insert_by_arrays(
                 each_row.request_id, each_row.client_request_id,
                 servers.diagnostics[each_row.server]
          FROM (SELECT {diagnostics} AS diagnostics OFFSET 0) AS servers
-         CROSS JOIN unnest(
-             {jobs}, {started}, {finished},
-             {codes}, {messages}, {request_ids}, {client_request_ids}, {server}
-         ) AS each_row (
-             job_id, started_at, finished_at,
-             code, message, request_id, client_request_id, server
-         )",
+         -- Side by side, each to its end: read as they come, where a function of all of them would
+         -- have its rows written down first.
+         CROSS JOIN (
+             SELECT unnest({jobs}) AS job_id,
+                    unnest({started}) AS started_at,
+                    unnest({finished}) AS finished_at,
+                    unnest({codes}) AS code,
+                    unnest({messages}) AS message,
+                    unnest({request_ids}) AS request_id,
+                    unnest({client_request_ids}) AS client_request_id,
+                    unnest({server}) AS server
+             OFFSET 0
+         ) AS each_row",
         jobs = array_of_numbers!("$7"),
         started = array_of_numbers!("$8"),
         finished = array_of_numbers!("$9"),

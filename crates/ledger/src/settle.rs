@@ -84,8 +84,8 @@ pub(crate) async fn settle<'a>(
     let (plain, mut other): (Vec<_>, Vec<_>) =
         settlements.iter().partition(|said| trust.takes(said));
     succeed_jobs(connection, worker, &plain, now).await?;
-    for settlement in plain {
-        settled.note(settlement, deltas)?;
+    for of_campaign in plain.chunk_by(|one, next| one.campaign == next.campaign) {
+        settled.note_successes(of_campaign, deltas)?;
     }
     if !other.is_empty() {
         let mut held = held(connection, worker, &other).await?;
@@ -121,7 +121,7 @@ impl<'a> Settled<'a> {
         match verdict {
             Verdict::Succeeded => {
                 deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
-                self.finished.entry(campaign).or_default().succeeded();
+                self.finished.entry(campaign).or_default().succeeded(1);
             }
             Verdict::Dead {
                 reason, message, ..
@@ -137,14 +137,51 @@ impl<'a> Settled<'a> {
                 }
             }
         }
-        for attempt in &settlement.attempts {
-            self.timing.note(campaign, attempt);
-            deltas.add(campaign, CALLS, "", 1);
-            if attempt.outcome == AttemptOutcome::Throttled {
-                deltas.add(campaign, THROTTLED, "", 1);
-            }
-        }
+        self.note_attempts(campaign, &settlement.attempts, deltas);
         Ok(())
+    }
+
+    /// Notes plain successes of one campaign: they are most, and each count of them is looked up once.
+    fn note_successes(
+        &mut self,
+        of_campaign: &[&Settlement],
+        deltas: &mut Deltas,
+    ) -> Result<(), LedgerError> {
+        let Some(first) = of_campaign.first() else {
+            return Ok(());
+        };
+        let (campaign, event) = (first.campaign, first.verdict.event());
+        let count = of_campaign.len() as u64;
+        let settled = i64::try_from(count).unwrap_or(i64::MAX);
+        deltas.moved(campaign, JobState::Running, event, count)?;
+        deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, settled);
+        self.finished
+            .entry(campaign)
+            .or_default()
+            .succeeded(settled);
+        self.jobs.extend(of_campaign.iter().map(|said| said.job));
+        for said in of_campaign {
+            self.tally.note(said);
+        }
+        let attempts = of_campaign.iter().flat_map(|said| &said.attempts);
+        self.note_attempts(campaign, attempts, deltas);
+        Ok(())
+    }
+
+    fn note_attempts<'b>(
+        &mut self,
+        campaign: CampaignId,
+        attempts: impl IntoIterator<Item = &'b NewAttempt>,
+        deltas: &mut Deltas,
+    ) {
+        let (mut calls, mut throttled) = (0, 0);
+        for attempt in attempts {
+            self.timing.note(campaign, attempt);
+            calls += 1;
+            throttled += i64::from(attempt.outcome == AttemptOutcome::Throttled);
+        }
+        deltas.add(campaign, CALLS, "", calls);
+        deltas.add(campaign, THROTTLED, "", throttled);
     }
 
     /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
