@@ -215,8 +215,8 @@ async fn mark_claimed(
     .await
 }
 
-/// The same in one statement, as PostgreSQL can. What comes of a campaign is one row of two objects by
-/// id, which cost less than an array of each job's. All jobs that are asked for are read, and where some
+/// The same in one statement, as PostgreSQL can. What comes of a campaign is one row of an object by id,
+/// which costs less than an array of each job's. All jobs that are asked for are read, and where some
 /// were not to be had, it is said which were.
 async fn claim_at_once(
     connection: &mut AnyConnection,
@@ -226,8 +226,7 @@ async fn claim_at_once(
     lease_until: Timestamp,
 ) -> Result<Vec<Claimed>, LedgerError> {
     const WHAT: &str = "claim jobs";
-    let dialect = Dialect::of(connection);
-    let named = Named::of(dialect, jobs);
+    let named = Named::of(Dialect::of(connection), jobs);
     let sql = format!(
         "WITH claimed AS (
              UPDATE jobs_in_hand
@@ -240,9 +239,7 @@ async fn claim_at_once(
          )
          SELECT campaign_id,
                 CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
-                CAST(COALESCE(
-                    json_object_agg(id, {further}) FILTER (WHERE {has_further}), '{{}}'
-                ) AS TEXT) AS further,
+                COUNT(*) FILTER (WHERE {HAS_FURTHER}) AS not_plain,
                 (
                     SELECT CASE WHEN COUNT(*) < $5 THEN CAST(array_agg(id) AS TEXT) ELSE 'all' END
                     FROM claimed
@@ -253,9 +250,7 @@ async fn claim_at_once(
          GROUP BY campaign_id",
         from = named.beside("FROM"),
         beside = named.beside("CROSS JOIN"),
-        is_named = named.condition(),
-        further = further(dialect),
-        has_further = HAS_FURTHER
+        is_named = named.condition()
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(named.parameter.as_str())
@@ -263,22 +258,24 @@ async fn claim_at_once(
         .bind(worker)
         .bind(lease_until.as_millis())
         .bind(i64::try_from(named.count).unwrap_or(i64::MAX))
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await
         .doing(WHAT)?;
     let mut claimed = Vec::with_capacity(named.count);
+    let mut further = None;
     for row in &rows {
         let campaign = row.try_get(0).doing(WHAT)?;
         let devices: &str = row.try_get(1).doing(WHAT)?;
-        let further: &str = row.try_get(2).doing(WHAT)?;
+        let not_plain: i64 = row.try_get(2).doing(WHAT)?;
         let had: Option<HashSet<i64>> = match row.try_get(3).doing(WHAT)? {
             Some("all") => None,
             had => Some(numbers_of(had)?.into_iter().collect()),
         };
+        if not_plain > 0 && further.is_none() {
+            further = Some(further_of(connection, &named).await?);
+        }
         let devices: BTreeMap<i64, String> =
             serde_json::from_str(devices).map_err(LedgerError::Batch)?;
-        let mut further: BTreeMap<i64, Further> =
-            serde_json::from_str(further).map_err(LedgerError::Batch)?;
         let devices = devices.into_iter();
         let devices = devices.filter(|(id, _)| had.as_ref().is_none_or(|had| had.contains(id)));
         claimed.extend(devices.map(|(id, device)| Claimed {
@@ -286,8 +283,30 @@ async fn claim_at_once(
             dispatch,
             campaign,
             device,
-            further: further.remove(&id),
+            further: further.as_mut().and_then(|further| further.remove(&id)),
         }));
     }
     Ok(claimed)
+}
+
+/// What is to be known of those that are not plain. Asked for by itself: a statement that may have to
+/// say it reads each row to its end, which takes as long as all else about a claim.
+async fn further_of(
+    connection: &mut AnyConnection,
+    named: &Named,
+) -> Result<BTreeMap<i64, Further>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {gathered}
+         FROM job_rows AS jobs
+         {beside}
+         WHERE {is_named}
+           AND {HAS_FURTHER}",
+        gathered = dialect.gathered(&format!("jobs.id, {}", further(dialect))),
+        beside = named.beside("CROSS JOIN"),
+        is_named = named.condition()
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(named.parameter.as_str());
+    let further: Vec<(i64, Further)> = gathered(query, connection, "look for claimed jobs").await?;
+    Ok(further.into_iter().collect())
 }

@@ -61,10 +61,10 @@ impl Handler {
         let (tenant, queued) = (Arc::clone(&ready.lanes), ready.queued());
         // Until all is told.
         let _places = Arc::clone(&ready.places);
-        let work = async {
+        let work = std::pin::pin!(async {
             let done = self.try_carry_out(ready).await;
             self.heed(queued, done);
-        };
+        });
         self.guarded(&tenant.tenant.name, &[queued], work).await;
     }
 

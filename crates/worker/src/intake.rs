@@ -1,6 +1,7 @@
 //! From a delivery to jobs that may be called: leave, claim.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -50,7 +51,8 @@ impl Handler {
     async fn take_in(self: Arc<Self>, delivery: Delivery) {
         let jobs: Vec<QueuedJob> = delivery.jobs.iter().map(Dispatched::queued).collect();
         let tenant = delivery.tenant.clone();
-        self.guarded(&tenant, &jobs, self.admit(delivery)).await;
+        let admitting = std::pin::pin!(self.admit(delivery));
+        self.guarded(&tenant, &jobs, admitting).await;
     }
 
     /// Should it panic, the jobs may have been called: they go back, to be looked at first.
@@ -58,10 +60,9 @@ impl Handler {
         &self,
         tenant: &TenantName,
         jobs: &[QueuedJob],
-        work: impl Future<Output = ()>,
+        // Where it is: it may be large, and each wrapper would move it.
+        work: Pin<&mut impl Future<Output = ()>>,
     ) {
-        // Pinned before it is wrapped: it may be large, and each wrapper would move it.
-        let work = std::pin::pin!(work);
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             for job in jobs {
                 let taken_back = self.take_back(tenant, *job).await;
@@ -151,7 +152,7 @@ impl Handler {
     async fn claim(self: &Arc<Self>, admitted: Admitted) {
         let tenant = admitted.lanes.tenant.name.clone();
         let queued: Vec<QueuedJob> = admitted.jobs.iter().map(Dispatched::queued).collect();
-        let claiming = self.claim_all(admitted, queued.clone());
+        let claiming = std::pin::pin!(self.claim_all(admitted, queued.clone()));
         self.guarded(&tenant, &queued, claiming).await;
     }
 
