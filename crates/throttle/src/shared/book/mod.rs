@@ -181,11 +181,15 @@ impl Book {
             }
         }
         if free == 0 && wait == Some(Wait::Deferring) {
-            // Not even those who waited longer get any.
-            wait = core
-                .try_grant(now)
-                .err()
-                .map(|refusal| waiting(core, refusal, longer, now));
+            // Not even those who waited longer get any; unless this very question begins a probe, whose
+            // first slot goes to who asked.
+            match core.try_grant(now) {
+                Ok(grant) => {
+                    grants.push(grant);
+                    wait = wait.filter(|_| batch.wanted > 1);
+                }
+                Err(refusal) => wait = Some(waiting(core, refusal, longer, now)),
+            }
         }
         if wait.is_none() && rivals == 0 && core.is_roomy(ROOMY_SHARE) {
             let stock = batch.stock.min(core.free(now) / STOCK_SHARE);

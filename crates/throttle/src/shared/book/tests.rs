@@ -20,12 +20,19 @@ struct Lane {
 
 impl Lane {
     fn of(limit: u32) -> Self {
+        Self::that_learnt(limit, None)
+    }
+
+    fn that_learnt(limit: u32, learnt_limit: Option<u32>) -> Self {
         let settings = LaneSettings {
             limit,
             window: WINDOW,
             in_flight: Some(limit),
         };
-        let seed = LaneSeed::default();
+        let seed = LaneSeed {
+            learnt_limit,
+            ..LaneSeed::default()
+        };
         let state = CoreState::new(&settings, &seed, START);
         Self {
             book: Book::begin(state.clone(), 1, START),
@@ -37,7 +44,12 @@ impl Lane {
     fn carry_out(&mut self, holder: u64, batch: &Batch, now: Duration) -> Decision {
         self.batches += 1;
         let batch_of = (holder, self.batches);
-        self.book.carry_out(&mut self.core, batch_of, batch, now)
+        let decision = self.book.carry_out(&mut self.core, batch_of, batch, now);
+        // Whatever is under way somebody holds, who settles it or is gone one day.
+        let held = self.book.holders.iter().flat_map(|held| &held.permits);
+        let held: u32 = held.map(|(_, permits)| permits).sum();
+        assert_eq!(self.core.snapshot(now).in_flight, held);
+        decision
     }
 
     fn ask(&mut self, holder: u64, wanted: u32, now: Duration) -> Decision {
@@ -142,6 +154,21 @@ fn the_last_slot_is_left_to_who_has_waited_longer_but_not_for_ever() {
         ..Batch::default()
     };
     assert_eq!(lane.carry_out(2, &patient, later).granted, 1);
+}
+
+/// Whoever only asks how long to wait may begin the probe: its slot is not lost.
+#[test]
+fn a_probe_that_begins_while_others_wait_is_whose_question_began_it() {
+    let mut lane = Lane::that_learnt(20, Some(10));
+    let after = |seconds| START + Duration::from_secs(seconds);
+    assert_eq!(lane.ask(1, 10, after(15)).granted, 10);
+    lane.settle(1, &[Answer::Accepted; 10], after(15));
+    assert_eq!(lane.ask(2, 1, after(16)).granted, 0);
+    // A limit that was known from the start is probed a window later.
+    let decision = lane.ask(3, 1, after(20));
+    assert_eq!((decision.granted, decision.wait), (1, None));
+    assert_eq!(lane.ask(2, 1, after(20)).granted, 0);
+    assert_eq!(lane.core.snapshot(after(20)).used, 11);
 }
 
 #[test]
