@@ -115,14 +115,8 @@ impl<'a> Settled<'a> {
     /// Notes a settlement that was taken.
     fn note(&mut self, settlement: &'a Settlement, deltas: &mut Deltas) -> Result<(), LedgerError> {
         let (campaign, verdict) = (settlement.campaign, &settlement.verdict);
-        self.jobs.push(settlement.job);
-        self.tally.note(settlement);
-        deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         match verdict {
-            Verdict::Succeeded => {
-                deltas.add(campaign, OUTCOMES, OUTCOMES_SETTLED, 1);
-                self.finished.entry(campaign).or_default().succeeded(1);
-            }
+            Verdict::Succeeded => return self.note_successes(&[settlement], deltas),
             Verdict::Dead {
                 reason, message, ..
             } => {
@@ -137,11 +131,14 @@ impl<'a> Settled<'a> {
                 }
             }
         }
+        self.jobs.push(settlement.job);
+        self.tally.note(settlement);
+        deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         self.note_attempts(campaign, &settlement.attempts, deltas);
         Ok(())
     }
 
-    /// Notes plain successes of one campaign: they are most, and each count of them is looked up once.
+    /// Notes successes of one campaign: they are most, and each count of them is looked up once.
     fn note_successes(
         &mut self,
         of_campaign: &[&Settlement],
@@ -229,10 +226,10 @@ async fn succeed_jobs(
     settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    let database = Dialect::of(connection);
+    let dialect = Dialect::of(connection);
     let said = settlements.iter().map(|said| (said.job, said.dispatch));
     for (dispatch, jobs) in by_dispatch(said) {
-        let named = Named::of(database, jobs);
+        let named = Named::of(dialect, jobs);
         let left = format!(
             "DELETE FROM jobs_in_hand
              {beside}

@@ -84,6 +84,12 @@ impl Office {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has what was left said at once, though the actor gathers.
+    fn raise_alarm(&self) {
+        self.alarm.notify_one();
+        self.bell.notify_one();
+    }
+
     fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,8 +192,7 @@ impl SharedLane {
             view.core.hold(now, duration);
         }
         self.office.desk().hold(Instant::now() + duration);
-        self.office.alarm.notify_one();
-        self.office.bell.notify_one();
+        self.office.raise_alarm();
     }
 
     pub(crate) fn forecast(&self, within: Duration) -> u32 {
@@ -206,8 +211,7 @@ impl SharedLane {
 impl Drop for SharedLane {
     fn drop(&mut self) {
         self.office.desk().closed = true;
-        self.office.alarm.notify_one();
-        self.office.bell.notify_one();
+        self.office.raise_alarm();
     }
 }
 
@@ -243,9 +247,10 @@ impl SharedPermit {
             let closes = matches!(answer, Answer::Throttled { .. });
             self.office.desk().settle(ticket, took, answer);
             if closes {
-                self.office.alarm.notify_one();
+                self.office.raise_alarm();
+            } else {
+                self.office.bell.notify_one();
             }
-            self.office.bell.notify_one();
         }
     }
 }
