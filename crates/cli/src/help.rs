@@ -74,7 +74,7 @@ Examples:
   repilot run devices.csv --dashboard           beside a run
   repilot dashboard --listen 0.0.0.0:8700       for others, once `repilot user add` made one
 
-OPERATING.md is about TLS, proxies and people's names.";
+docs/dashboard.md is about TLS, proxies and people's names.";
 
 pub(crate) const USER_EXAMPLES: &str = "\
 Examples:

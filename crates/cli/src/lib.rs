@@ -8,6 +8,8 @@ mod commands;
 mod control_args;
 mod deed;
 mod directory;
+#[cfg(test)]
+mod documentation;
 mod drain;
 mod enqueue;
 mod exit;
