@@ -78,14 +78,13 @@ impl App {
         let location = if url.is_empty() {
             let folder = folders::ledger()
                 .context("cannot find the home folder; give the ledger with --ledger FILE")?;
-            LedgerLocation::parse(&folder.join("ledger.db").to_string_lossy())?
+            LedgerLocation::File(folder.join("ledger.db"))
         } else {
             LedgerLocation::parse(url.as_given())?
         };
         // A ledger that was named on the command line is meant, rehearsal or not.
         if self.simulated && !self.ledger_given {
-            let beside = beside(&location, SIMULATION_FILE)?;
-            return Ok(LedgerLocation::parse(&beside.to_string_lossy())?);
+            return Ok(LedgerLocation::File(beside(&location, SIMULATION_FILE)?));
         }
         Ok(location)
     }

@@ -31,18 +31,54 @@ pub(crate) async fn prepare(path: &Path) -> std::io::Result<Opening> {
     })
 }
 
-/// The path as a `sqlite:` URL: what would end the path in a URL is escaped.
-pub(crate) fn url(path: &Path) -> String {
-    let mut url = String::from("sqlite://");
-    for c in path.to_string_lossy().chars() {
-        match c {
-            '%' => url.push_str("%25"),
-            '?' => url.push_str("%3f"),
-            '#' => url.push_str("%23"),
-            c => url.push(c),
+/// Longest path, in UTF-16 units, that Windows' older calls take for a file beside which `SQLite` keeps
+/// others with longer names (`-journal`).
+#[cfg(any(windows, test))]
+const WINDOWS_PATH_MAX: usize = 240;
+
+/// Returns what `sqlx::Any` is told to open this file. It takes a URL and nothing else, and a URL reads
+/// meanings into `:`, `\`, `?`, `#`, `%` and a leading `//`; so every sign but letters and digits is
+/// escaped, and the path comes back out as it went in.
+///
+/// The path is made absolute, since `SQLite` takes `:memory:` and `file:…` for something else than files.
+pub(crate) fn url(path: &Path) -> std::io::Result<String> {
+    let path = std::path::absolute(path)?;
+    let text = path.to_str().ok_or_else(|| {
+        std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            "the path is not valid Unicode",
+        )
+    })?;
+    #[cfg(windows)]
+    let text = &*verbatim_where_long(text);
+    Ok(escaped(text))
+}
+
+fn escaped(path: &str) -> String {
+    use std::fmt::Write as _;
+    let mut url = String::from("sqlite:");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            url.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(url, "%{byte:02X}");
         }
     }
     url
+}
+
+/// Returns the form of an absolute Windows path that has no limit of 260 characters, where the path is
+/// long. Rust's own calls do the same; `SQLite` does not.
+#[cfg(any(windows, test))]
+fn verbatim_where_long(path: &str) -> std::borrow::Cow<'_, str> {
+    if path.encode_utf16().count() <= WINDOWS_PATH_MAX || path.starts_with(r"\?\") {
+        return path.into();
+    }
+    match path.strip_prefix(r"\") {
+        Some(share) => format!(r"\?\UNC\{share}").into(),
+        None => format!(r"\?\{path}").into(),
+    }
 }
 
 /// Opens or makes a file that only its owner can read.
@@ -63,4 +99,62 @@ fn private_file(path: &Path) -> std::io::Result<File> {
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use sqlx::any::AnyConnectOptions;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    #[test]
+    fn every_path_comes_out_of_the_url_unchanged() {
+        for path in [
+            r"C:\Users\ada\AppData\Local\repilot\ledger.db",
+            "C:/Users/ada/ledger.db",
+            r"C:ledger.db",
+            r"\server\share\l.db",
+            "//server/share/l.db",
+            r"\?\C:\ledgers\l.db",
+            r"\?\UNC\server\share\l.db",
+            r"D:\two words\l.db",
+            "/srv/a#b/100%/50%41?mode=memory&vfs=x/l.db",
+            "/srv/sqlite://sqlite:/l.db",
+            "/srv/käse/帳簿.db",
+            ":memory:",
+            "file:l.db?mode=memory",
+        ] {
+            let options = AnyConnectOptions::from_str(&escaped(path)).unwrap();
+            let options = SqliteConnectOptions::try_from(&options).unwrap();
+            assert_eq!(options.get_filename(), Path::new(path));
+        }
+    }
+
+    #[test]
+    fn only_long_windows_paths_become_verbatim() {
+        let deep = r"deep\".repeat(60);
+        for (path, opened) in [
+            (r"C:\l.db".to_owned(), r"C:\l.db".to_owned()),
+            (format!(r"C:\{deep}l.db"), format!(r"\?\C:\{deep}l.db")),
+            (
+                format!(r"\server\share\{deep}l.db"),
+                format!(r"\?\UNC\server\share\{deep}l.db"),
+            ),
+            (format!(r"\?\C:\{deep}l.db"), format!(r"\?\C:\{deep}l.db")),
+        ] {
+            assert_eq!(verbatim_where_long(&path), opened);
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_opened_where_it_stands() {
+        let here = std::env::current_dir().unwrap();
+        let url = url(Path::new(":memory:")).unwrap();
+        let options = AnyConnectOptions::from_str(&url).unwrap();
+        let options = SqliteConnectOptions::try_from(&options).unwrap();
+        assert_eq!(options.get_filename(), here.join(":memory:"));
+    }
 }

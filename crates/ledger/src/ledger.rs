@@ -49,7 +49,7 @@ impl Ledger {
                 )?),
             };
         let dialect = dialect(location);
-        let url = url(location);
+        let url = url(location)?;
         // A pool would try again for half a minute what fails here for good.
         let mut first = AnyConnection::connect(&url).await.map_err(open_error)?;
         match dialect {
@@ -88,7 +88,7 @@ impl Ledger {
             Dialect::Postgres => {
                 let pools =
                     pools
-                        .with_own_writer(&url(location))
+                        .with_own_writer(&url(location)?)
                         .map_err(|source| LedgerError::Open {
                             location: location.to_string(),
                             source,
@@ -250,10 +250,13 @@ const fn dialect(location: &LedgerLocation) -> Dialect {
 }
 
 /// What a connection is opened with; it may carry a password.
-fn url(location: &LedgerLocation) -> String {
+fn url(location: &LedgerLocation) -> Result<String, LedgerError> {
     match location {
-        LedgerLocation::File(path) => file::url(path),
-        LedgerLocation::Postgres(url) => url.reveal().to_owned(),
+        LedgerLocation::File(path) => file::url(path).map_err(|source| LedgerError::File {
+            path: path.clone(),
+            source,
+        }),
+        LedgerLocation::Postgres(url) => Ok(url.reveal().to_owned()),
     }
 }
 

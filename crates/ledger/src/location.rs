@@ -21,13 +21,14 @@ pub enum LedgerLocation {
 pub struct PostgresUrl(Url);
 
 impl LedgerLocation {
-    /// Reads a path, a `sqlite:` URL or a `postgres:` URL.
+    /// Reads a path, a path after `sqlite:` or `sqlite://`, or a `postgres:` URL. A path is taken as it
+    /// stands: nothing in it is an escape or a parameter.
     pub fn parse(url: &str) -> Result<Self, LedgerError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return Self::of_path(path, url);
+            return Self::of_path(without_slash_before_drive(path), url);
         }
-        let Some((scheme, _)) = url.split_once("://") else {
+        let Some(scheme) = scheme(url) else {
             return Self::of_path(url, url);
         };
         // The URL may carry a password: name its scheme alone.
@@ -58,6 +59,27 @@ impl LedgerLocation {
             Self::File(path) => Some(path),
             Self::Postgres(_) => None,
         }
+    }
+}
+
+/// Returns what stands before `://` where that is a scheme, and no part of a path: a scheme has at least
+/// two letters, since `C://ledgers` is a folder of a drive.
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once("://")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let is_scheme = scheme.len() >= 2
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(is_part);
+    is_scheme.then_some(scheme)
+}
+
+/// `sqlite:///C:/ledgers/l.db`, as other programs write it, means the drive.
+fn without_slash_before_drive(path: &str) -> &str {
+    match path.as_bytes() {
+        [b'/', drive, b':', b'/' | b'\\', ..] if cfg!(windows) && drive.is_ascii_alphabetic() => {
+            &path[1..]
+        }
+        _ => path,
     }
 }
 
@@ -123,6 +145,28 @@ mod tests {
         assert_eq!(url.path(), Some(Path::new("ledger.db")));
         let error = LedgerLocation::parse("mysql://me:secret@host/db").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_path_with_any_signs_is_taken_as_it_stands() {
+        for path in [
+            r"C:\Users\ada\ledger.db",
+            "C:/Users/ada/ledger.db",
+            "C://Users/ada/ledger.db",
+            r"\\server\share\l.db",
+            "//server/share/l.db",
+            r"\\?\C:\l.db",
+            "two words#1 100%41?.db",
+            "/srv/x://y/l.db",
+            "./http://l.db",
+        ] {
+            let location = LedgerLocation::parse(path).unwrap();
+            assert_eq!(location.path(), Some(Path::new(path)));
+            assert_eq!(location.to_string(), path);
+            let after_scheme = LedgerLocation::parse(&format!("sqlite:{path}")).unwrap();
+            let path = path.strip_prefix("//").unwrap_or(path);
+            assert_eq!(after_scheme.path(), Some(Path::new(path)));
+        }
     }
 
     #[test]

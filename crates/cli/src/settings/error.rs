@@ -50,6 +50,9 @@ impl SettingsError {
                 "save the file as UTF-8"
             }
             Self::Read { .. } => "check the path and that you may read it",
+            Self::Syntax { source, .. } if is_about_an_escape(source) => {
+                "write Windows paths in single quotes: 'C:\\folder\\file'"
+            }
             Self::Syntax { .. }
             | Self::UnknownKey { .. }
             | Self::Value { .. }
@@ -61,4 +64,10 @@ impl SettingsError {
             Self::NotText { .. } => "set it to UTF-8 text",
         }
     }
+}
+
+/// Whether a backslash of a path in double quotes was read as the beginning of an escape.
+fn is_about_an_escape(error: &toml::de::Error) -> bool {
+    let message = error.message();
+    message.contains("escape") || message.contains("unicode")
 }

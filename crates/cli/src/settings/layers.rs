@@ -345,6 +345,20 @@ mod tests {
     }
 
     #[test]
+    fn a_windows_path_in_double_quotes_is_told_how_to_be_written() {
+        for path in [
+            r"C:\Users\ada\l.db",
+            r"C:\ledgers\l.db",
+            r"\\server\xyz\l.db",
+        ] {
+            let error = loaded(Some(&format!("[ledger]\nurl = \"{path}\"\n")), &[]).unwrap_err();
+            assert!(error.hint().contains("single quotes"), "{error:?}");
+            let settings = loaded(Some(&format!("[ledger]\nurl = '{path}'\n")), &[]).unwrap();
+            assert_eq!(settings.ledger.url.as_given(), path);
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_named_with_what_would() {
         for (variable, key) in [
             (("REPILOT_THROTTLE__WINDOW", "0s"), "`throttle.window`"),

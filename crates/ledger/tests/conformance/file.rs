@@ -96,3 +96,43 @@ fn processes_that_open_a_fresh_ledger_at_once_all_get_it() {
         opened.join().unwrap().unwrap();
     }
 }
+
+/// Names that mean something else in a URL, on Windows or to `SQLite` itself.
+#[cfg(unix)]
+const ODD_NAMES: [&str; 12] = [
+    r"C:\Users\ada\ledger.db",
+    r"\\server\share\l.db",
+    r"\\?\C:\l.db",
+    "two words.db",
+    "a#b.db",
+    "100%.db",
+    "50%41.db",
+    "what?mode=memory.db",
+    ":memory:",
+    "file:l.db?mode=memory",
+    "sqlite:l.db",
+    "帳簿 käse.db",
+];
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_ledger_with_an_odd_name_is_that_file_and_no_other() {
+    for name in ODD_NAMES {
+        let folder = tempfile::tempdir().unwrap();
+        let location = LedgerLocation::parse(folder.path().join(name).to_str().unwrap()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let version = ledger.version().await.unwrap();
+        ledger.close().await;
+        let found: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        for file in &found {
+            assert!(file.starts_with(name), "{name} made {found:?}");
+        }
+        let made = std::fs::metadata(folder.path().join(name)).unwrap();
+        assert!(made.len() > 0, "{name} is empty beside {found:?}");
+        let again = Ledger::open(&location).await.unwrap();
+        assert_eq!(again.version().await.unwrap(), version);
+    }
+}
