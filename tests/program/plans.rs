@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use e2e::Bench;
-use repilot_graph_sim::{Latency, Scenario};
+use repilot_graph_sim::{Fleet, Latency, Scenario};
 use serde_json::Value;
 
 use crate::PROGRAM;
@@ -305,4 +305,39 @@ async fn a_list_that_comes_again_under_other_conditions_is_refused_its_rows_once
         let refused = bench.run(&["refused", campaign, "--json"]).await.expect(0);
         assert_eq!(refused.json().as_array().unwrap().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_near_miss_is_named_and_its_repair_counted() {
+    let mut fleet = Fleet::generated(3, 3);
+    fleet.0[0].serial_number = "004536370953".to_owned();
+    let bench = Bench::with_fleet(PROGRAM, Scenario::default(), fleet).await;
+    bench.write("list.csv", "Serial number,Note\n4536370953,x\n");
+    let ran = bench.run(&["run", "list.csv", "--yes"]).await.expect(1);
+    for part in [
+        "the inventory has 004536370953",
+        "hint: 1 row nearly names a device",
+        "`--repair zeros` takes 1",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {ran:?}");
+    }
+    let repaired = ["--repair", "zeros", "--save-plan", "plan.json"];
+    let plan = bench
+        .run(&[&["plan", "list.csv"], &repaired[..]].concat())
+        .await
+        .expect(0);
+    for part in ["repaired       zeros 1", "4536370953 is 004536370953"] {
+        assert!(plan.stdout.contains(part), "{part}: {plan:?}");
+    }
+    // The saved plan repairs as it did.
+    let enqueue = ["enqueue", "--plan", "plan.json", "--campaign", "c", "--yes"];
+    bench.run(&enqueue).await.expect(0);
+    let audit = bench.run(&["audit", "list", "c", "--json"]).await.json();
+    let rows = audit.as_array().unwrap().iter();
+    let accepted = rows
+        .map(|row| row.to_string())
+        .find(|row| row.contains("plan-accepted"));
+    let accepted = accepted.unwrap();
+    assert!(accepted.contains("repaired"), "{accepted}");
+    assert!(accepted.contains("zeros"), "{accepted}");
 }

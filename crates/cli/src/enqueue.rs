@@ -49,6 +49,7 @@ pub(crate) async fn enqueue(
         "lists": selection.lists.iter().map(by_bytes).collect::<Vec<_>>(),
         "devices": made.plan.summary.planned,
         "refused": made.plan.summary.refused,
+        "repaired": made.plan.summary.repaired,
         "plan_sha256": made.devices_sha256,
         "inventory_sha256": made.inventory.sha256(),
     });

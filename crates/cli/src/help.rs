@@ -33,6 +33,7 @@ Examples:
   repilot plan devices.csv                      what would be done, and what refused
   repilot plan berlin.xlsx rome.json.gz         several lists of any kind
   repilot plan --where tag=KIOSK --except vip.csv
+  repilot plan devices.csv --repair zeros       take 12345 for 0012345 where one device fits
   repilot plan moves.csv --action reassign --check-users
   repilot plan moves.csv --action assign --user-column 'Assigned User'
   repilot plan devices.csv --save-plan plan.json --rejects refused.csv

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use repilot_domain::{Action, By, TenantName, Timestamp};
+use repilot_domain::{Action, By, Repairs, TenantName, Timestamp};
 use repilot_producer::Selection;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub(crate) struct PlanFile {
     conditions: Vec<String>,
     except: Vec<PathBuf>,
     by: Option<By>,
+    /// What is overlooked between serials.
+    #[serde(default)]
+    repair: Repairs,
     #[serde(default)]
     action: Action,
     #[serde(default)]
@@ -79,6 +82,7 @@ pub(crate) fn save(
             .collect(),
         except: found_again(origins.except)?,
         by: selection.by,
+        repair: selection.repairs,
         action: selection.action,
         user_column: selection.user_column.clone(),
         check_users: facts.check_users,
@@ -150,6 +154,7 @@ impl PlanFile {
             conditions: conditions?,
             except: open(&self.except)?,
             by: self.by,
+            repairs: self.repair,
             action: self.action,
             user_column: self.user_column.clone(),
         };

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repilot_domain::{Action, By};
+use repilot_domain::{Action, By, Repairs};
 use repilot_producer::{PlanSummary, REFUSALS_SHOWN};
 
 use crate::deed;
 use crate::output::{lasting, moment, plain, rendered, say, table};
-use crate::planning::Plan;
+use crate::planning::{Plan, rows};
 
 /// As many group tags or models as a line takes.
 const GROUPS_SHOWN: usize = 6;
@@ -53,6 +53,7 @@ pub(crate) fn described(plan: &Plan) -> String {
             mapped.join(", ")
         ));
     }
+    readings(&mut lines, summary);
     let mut counted = |count: u64, name: &str, what: &str| {
         if count > 0 {
             lines.push(format!("  {name:<14} {count} {what}"));
@@ -118,6 +119,45 @@ pub(crate) fn described(plan: &Plan) -> String {
     lines.join("\n")
 }
 
+/// What of the keys was not read as it stands.
+fn readings(lines: &mut Vec<String>, summary: &PlanSummary) {
+    if !summary.made_plain.is_empty() {
+        let each = |(character, count): (&String, &u64)| format!("{character} in {count}");
+        let each: Vec<String> = summary.made_plain.iter().map(each).collect();
+        lines.push(format!(
+            "  made plain     keys held characters that nobody sees or that only look like others: {}",
+            each.join(", ")
+        ));
+    }
+    if !summary.repaired.is_empty() {
+        let each = |(repairs, count): (&Repairs, &u64)| format!("{repairs} {count}");
+        let each: Vec<String> = summary.repaired.iter().map(each).collect();
+        lines.push(format!("  repaired       {}", each.join("; ")));
+        for row in &summary.first_repaired {
+            lines.push(format!(
+                "                 line {}: {} is {}",
+                row.line,
+                plain(&row.value),
+                plain(&row.serial)
+            ));
+        }
+    }
+    if summary.by_name > 0 {
+        lines.push(format!(
+            "  by name        {} found by their display name alone, which may be another device's today",
+            devices(summary.by_name)
+        ));
+    }
+}
+
+fn devices(count: u64) -> String {
+    if count == 1 {
+        "1 device was".to_owned()
+    } else {
+        format!("{count} devices were")
+    }
+}
+
 fn groups(lines: &mut Vec<String>, name: &str, groups: &BTreeMap<String, u64>) {
     if groups.len() < 2 {
         return;
@@ -159,8 +199,8 @@ fn refusals(lines: &mut Vec<String>, plan: &Plan) {
         return;
     }
     lines.push(format!(
-        "  refused        {} rows: {}",
-        summary.refused,
+        "  refused        {}: {}",
+        rows(summary.refused),
         reasons(summary)
     ));
     let several = plan.understood.len() > 1;

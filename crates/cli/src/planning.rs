@@ -201,7 +201,51 @@ fn hints(summary: &PlanSummary) -> Vec<String> {
             summary.unread_new_users
         ));
     }
+    if summary.renamed > 0 {
+        hints.push(format!(
+            "{} under another device name than an earlier row, and may mean another machine: {}",
+            again(summary.renamed),
+            summary.first_renamed
+        ));
+    }
+    if let Some(hint) = near_misses(summary) {
+        hints.push(hint);
+    }
     hints
+}
+
+/// How many refused rows each repair would take.
+fn near_misses(summary: &PlanSummary) -> Option<String> {
+    let repairs = summary.near_misses.iter();
+    let each: Vec<String> = repairs
+        .map(|(repairs, count)| format!("`--repair {repairs}` takes {count}"))
+        .collect();
+    let all: u64 = summary.near_misses.values().sum();
+    (all > 0).then(|| {
+        format!(
+            "{} nearly {} a device; where the details are right, {}",
+            rows(all),
+            if all == 1 { "names" } else { "name" },
+            each.join(", ")
+        )
+    })
+}
+
+fn again(count: u64) -> String {
+    if count == 1 {
+        "1 row names a device".to_owned()
+    } else {
+        format!("{count} rows name devices")
+    }
+}
+
+/// A number of rows.
+pub(crate) fn rows(count: u64) -> String {
+    if count == 1 {
+        "1 row".to_owned()
+    } else {
+        format!("{count} rows")
+    }
 }
 
 /// No file is written over a list that is read.
@@ -340,11 +384,16 @@ pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> 
             )
         } else {
             format!(
-                "none of the {} rows of {} names a device of tenant `{}`",
-                summary.rows, plan.list, plan.tenant
+                "none of the {} of {} names a device of tenant `{}`",
+                rows(summary.rows),
+                plan.list,
+                plan.tenant
             )
         };
-        let hint = "is it the right list, and the right tenant? nothing was enqueued";
+        let hint = near_misses(summary).map_or_else(
+            || "is it the right list, and the right tenant? nothing was enqueued".to_owned(),
+            |near| format!("{near}; nothing was enqueued"),
+        );
         return Err(Failure::error(message, hint));
     }
     if summary.unknown_exceptions > 0 && summary.excepted == 0 {

@@ -100,6 +100,7 @@ fn selection(arguments: &SelectionArguments) -> anyhow::Result<Selection> {
         conditions: arguments.conditions.clone(),
         except: open(&arguments.except)?,
         by: arguments.by,
+        repairs: arguments.repair.unwrap_or_default(),
         action: arguments.action.unwrap_or_default(),
         user_column: arguments.user_column.clone(),
     };

@@ -63,6 +63,7 @@ impl Planner {
             lists: vec![given.list],
             action: given.deed.action,
             user_column: given.deed.user_column,
+            repairs: given.deed.repairs,
             ..Selection::default()
         };
         target::is_plausible(&selection, given.deed.check_users)?;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Action, Actor, TenantName};
+use repilot_domain::{Action, Actor, Repairs, TenantName};
 use tempfile::NamedTempFile;
 
 /// A device list that somebody uploaded, and what is to become of it.
@@ -30,6 +30,8 @@ pub struct Deed {
     pub user_column: Option<String>,
     /// Whether the tenant's directory is asked for them.
     pub check_users: bool,
+    /// What is overlooked between a serial of the list and a device's.
+    pub repairs: Repairs,
 }
 
 impl UploadedList {

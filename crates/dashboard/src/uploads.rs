@@ -9,7 +9,7 @@ use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::{Action, TenantName, Timestamp, UnknownWord};
+use repilot_domain::{Action, Repair, TenantName, Timestamp, UnknownWord};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
@@ -130,6 +130,12 @@ pub(crate) async fn page(
                 input #user_column name="user_column" maxlength="100" placeholder="New user" autocomplete="off";
                 p.hint { "Only to assign, and only where its header could mean whoever has the device now: columns such as New user or Assign to are known." }
                 label { input type="checkbox" name="check_users" value="true"; " Ask the directory for the new users, and refuse whom it does not know" }
+                fieldset.stack {
+                    legend { "Where a serial of the list is nearly that of exactly one device, overlook" }
+                    @for repair in Repair::ALL {
+                        label { input type="checkbox" name="repair" value=(repair); " " (repair_in_words(*repair)) }
+                    }
+                }
                 label for="list" { "Device list" }
                 input #list name="list" type="file" required;
                 p.hint { "CSV, Excel, JSON, or serials or ids one a line; packed with gzip or not. Hardware hashes never leave their row." }
@@ -152,6 +158,15 @@ const fn in_words(action: Action) -> &'static str {
         Action::Unassign => "Unassign the users",
         Action::Assign => "Assign to the users in the list",
         Action::Reassign => "Unassign, then assign to the users in the list",
+    }
+}
+
+/// What is overlooked.
+const fn repair_in_words(repair: Repair) -> &'static str {
+    match repair {
+        Repair::Zeros => "leading zeros that a spreadsheet took away",
+        Repair::Hyphens => "hyphens and blanks",
+        Repair::Letters => "O for 0, I for 1 and the like",
     }
 }
 
@@ -217,6 +232,12 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
             "user_column" => {
                 let column = field.text().await.map_err(unclear)?;
                 deed.user_column = Some(column).filter(|column| !column.trim().is_empty());
+            }
+            "repair" => {
+                let word = field.text().await.map_err(unclear)?;
+                let unknown = |error: UnknownWord| Refusal::Unclear(error.to_string());
+                let repair: Repair = word.parse().map_err(unknown)?;
+                deed.repairs = deed.repairs.with(repair);
             }
             // A box that is not ticked is not sent.
             "check_users" => deed.check_users = true,

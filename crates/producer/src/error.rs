@@ -70,6 +70,18 @@ pub enum ListError {
         /// Why.
         why: &'static str,
     },
+    /// A row of an exception list that names no device, and nearly names one.
+    #[error("line {line} of the exceptions {name} names no device: {value}: {why}")]
+    NearException {
+        /// The list.
+        name: String,
+        /// Where.
+        line: u64,
+        /// What it says.
+        value: String,
+        /// What is near.
+        why: String,
+    },
     /// Who is to be assigned is in no column that can be told from the others.
     #[error("the device list {name} has no column that says who is to be assigned")]
     NoUserColumn {
@@ -141,7 +153,7 @@ impl ListError {
                 "the file is damaged or was not copied to its end: get it again".to_owned()
             }
             Self::Broken { hint, .. } => (*hint).to_owned(),
-            Self::BadException { .. } => {
+            Self::BadException { .. } | Self::NearException { .. } => {
                 "mend that line: it may name a device that must not be touched".to_owned()
             }
             Self::Changed { .. } => "run the command again; nothing is enqueued twice".to_owned(),

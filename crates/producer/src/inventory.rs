@@ -1,9 +1,11 @@
 //! The tenant's inventory in memory: one device, found by any of its names.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
-use repilot_domain::{By, Device};
+use repilot_domain::{By, Device, Repairs};
 
+use crate::alike::Alike;
 use crate::fingerprint::Fingerprint;
 use crate::key::as_guid;
 
@@ -16,6 +18,8 @@ pub struct Inventory {
     by_guid: HashMap<u128, Vec<(usize, By)>>,
     by_serial: HashMap<String, Vec<usize>>,
     by_name: HashMap<String, Vec<usize>>,
+    /// Made when it is first asked for.
+    alike: OnceLock<Alike>,
 }
 
 impl Inventory {
@@ -53,6 +57,7 @@ impl Inventory {
                 .or_default()
                 .push(index);
         }
+        self.alike.take();
         self.devices.push(device);
     }
 
@@ -116,6 +121,13 @@ impl Inventory {
         self.by_serial
             .get(&folded(serial))
             .map_or(&[], Vec::as_slice)
+    }
+
+    /// Devices whose serial is the text when these differences are overlooked, in the order in which
+    /// they were listed; of very many, the last.
+    pub(crate) fn alike(&self, serial: &str, overlooked: Repairs) -> Vec<usize> {
+        let alike = self.alike.get_or_init(|| Alike::new(&self.devices));
+        alike.find(&self.devices, serial, overlooked)
     }
 
     pub(crate) fn by_name(&self, name: &str) -> &[usize] {

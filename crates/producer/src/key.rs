@@ -2,15 +2,40 @@
 
 use repilot_domain::By;
 
-use crate::spreadsheet::restored;
+use crate::plain::{named, plain};
+use crate::spreadsheet::{restored, unwrapped};
 
 /// One name of a device, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Which of its names, where the list says.
     pub by: Option<By>,
-    /// The name.
+    /// The name, as it is seen.
     pub text: String,
+    /// Characters that nobody sees or that only look like others, which it was read without; each
+    /// once.
+    pub made_plain: Vec<char>,
+}
+
+impl Key {
+    /// A key that stands in its list as it is.
+    #[must_use]
+    pub fn new(by: Option<By>, text: impl Into<String>) -> Self {
+        Self {
+            by,
+            text: text.into(),
+            made_plain: Vec::new(),
+        }
+    }
+
+    /// What it was read without, as in ` (read without U+200B)`; empty where that is nothing.
+    pub(crate) fn note(&self) -> String {
+        if self.made_plain.is_empty() {
+            return String::new();
+        }
+        let named: Vec<String> = self.made_plain.iter().copied().map(named).collect();
+        format!(" (read without {})", named.join(", "))
+    }
 }
 
 /// A row that names no device.
@@ -22,6 +47,8 @@ pub enum Malformed {
     TooLong,
     /// Control characters in it.
     ControlCharacters,
+    /// A character that shows the text in another order than it stands.
+    Reordered,
     /// A quote that was not closed where it should be.
     Quotes,
     /// Neither an object nor a text.
@@ -40,6 +67,9 @@ impl Malformed {
             Self::Empty => "the row names no device: its columns for it are empty",
             Self::TooLong => "this is longer than any serial or id is",
             Self::ControlCharacters => "this holds control characters",
+            Self::Reordered => {
+                "this holds U+202D or U+202E, which show its characters in another order than they stand"
+            }
             Self::Quotes => "a quote is not closed: these lines were read as one row",
             Self::Json => "this is no object with a serial or an id",
             Self::ErrorAnswer => "this is an error that Graph answered with, and no device",
@@ -76,7 +106,10 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// Reads a cell; nothing else of the row is ever kept, for a row may hold a hardware hash.
 pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
-    let text = restored(text.trim());
+    let Ok((text, made_plain)) = plain(text.trim()) else {
+        return Err((Malformed::Reordered, shown(text)));
+    };
+    let text = unwrapped(&text);
     let bad = if text.is_empty() {
         Malformed::Empty
     } else if text.chars().count() > KEY_MAX_CHARS {
@@ -86,7 +119,11 @@ pub(crate) fn key_of(text: &str, by: Option<By>) -> Result<Key, Bad> {
         Malformed::ControlCharacters
     } else {
         let text = text.to_owned();
-        return Ok(Key { by, text });
+        return Ok(Key {
+            by,
+            text,
+            made_plain,
+        });
     };
     Err((bad, shown(text)))
 }

@@ -2,6 +2,7 @@
 //!
 //! Lists are streamed, whatever their size; the inventory alone is held in memory.
 
+mod alike;
 mod assigning;
 mod columns;
 mod condition;
@@ -14,6 +15,9 @@ mod json;
 mod key;
 mod list;
 mod name;
+mod near_miss;
+mod placeholder;
+mod plain;
 mod plan;
 mod planner;
 mod reader;
@@ -37,7 +41,8 @@ pub use key::{Bad, Key, Malformed};
 pub use list::DeviceList;
 pub use name::campaign_name;
 pub use plan::{
-    FirstDevice, NewUser, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
+    FirstDevice, NewUser, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, RepairedRow,
+    Resolution,
 };
 pub use planner::Planner;
 pub use rejects::Rejects;

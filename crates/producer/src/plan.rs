@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Action, By, Device};
+use repilot_domain::{Action, By, Device, Repairs};
 use serde::Serialize;
 
 /// Why a row becomes no job.
@@ -19,6 +19,8 @@ pub enum RefusalReason {
     Contradictory,
     /// It names nothing.
     Malformed,
+    /// Its serial is none of one machine.
+    Placeholder,
     /// It does not say who is to be assigned.
     NoNewUser,
     /// What it says is no user principal name.
@@ -47,6 +49,7 @@ impl RefusalReason {
             Self::WrongIdKind => "wrong-id-kind",
             Self::Contradictory => "contradictory",
             Self::Malformed => "malformed",
+            Self::Placeholder => "placeholder",
             Self::NoNewUser => "no-new-user",
             Self::MalformedUser => "malformed-user",
             Self::TwoNewUsers => "two-new-users",
@@ -72,6 +75,19 @@ pub struct RefusedRow {
     pub reason: RefusalReason,
     /// The same in words.
     pub detail: String,
+}
+
+/// A row whose serial is the device's but for a repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepairedRow {
+    /// The list.
+    pub list: String,
+    /// Where in it.
+    pub line: u64,
+    /// What it said.
+    pub value: String,
+    /// The device's serial number.
+    pub serial: String,
 }
 
 /// Who is to be assigned.
@@ -129,6 +145,20 @@ pub struct PlanSummary {
     pub mapped: BTreeMap<By, u64>,
     /// Planned devices to which their row gives another name, too, which the inventory does not know.
     pub partly_unknown: u64,
+    /// Planned devices that were found by their display name alone.
+    pub by_name: u64,
+    /// Rows whose keys held characters that nobody sees or that only look like others, by character.
+    pub made_plain: BTreeMap<String, u64>,
+    /// Planned devices whose serial in the list was repaired, by what was overlooked.
+    pub repaired: BTreeMap<Repairs, u64>,
+    /// The first few of them.
+    pub first_repaired: Vec<RepairedRow>,
+    /// Refused rows that exactly one device would fit, by the repairs that it takes.
+    pub near_misses: BTreeMap<Repairs, u64>,
+    /// Rows that name a device again under another device name.
+    pub renamed: u64,
+    /// The first of them, in words.
+    pub first_renamed: String,
     /// Rows refused.
     pub refused: u64,
     /// The same by reason.
@@ -158,7 +188,8 @@ impl PlanSummary {
             | RefusalReason::Ambiguous
             | RefusalReason::WrongIdKind
             | RefusalReason::Contradictory
-            | RefusalReason::Malformed => false,
+            | RefusalReason::Malformed
+            | RefusalReason::Placeholder => false,
             RefusalReason::NoNewUser
             | RefusalReason::MalformedUser
             | RefusalReason::TwoNewUsers

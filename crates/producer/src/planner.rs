@@ -1,19 +1,25 @@
 //! The plan in the making: each row against the inventory, each device once.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
 
-use repilot_domain::{Action, By, Device};
+use repilot_domain::{Action, By, Device, Repairs};
 
 use crate::assigning::Assigning;
+use crate::plain::named;
 use crate::plan::{
-    FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, Resolution,
+    FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, RepairedRow, Resolution,
 };
 use crate::resolver::{Found, Refusal, Resolver};
 use crate::rows::Row;
-use crate::{Foreknowledge, Inventory};
+use crate::{Foreknowledge, Inventory, Key};
 
 /// As many devices as tell a person whether it is the right list.
 const DEVICES_SHOWN: usize = 10;
+
+/// Repaired rows that are shown one by one.
+const REPAIRS_SHOWN: usize = 10;
 
 /// Group tags and models counted apart; of more, the rest is counted as others.
 const GROUPS_MAX: usize = 50;
@@ -25,6 +31,7 @@ pub struct Planner<'a> {
     /// The line that first named each device; 0 where none has.
     first_lines: Vec<u64>,
     excepted: BTreeSet<usize>,
+    names: DeviceNames,
     assigning: Assigning<'a>,
     refusals_kept: usize,
     summary: PlanSummary,
@@ -39,9 +46,11 @@ impl<'a> Planner<'a> {
             resolver: Resolver {
                 inventory,
                 by: None,
+                repairs: Repairs::NONE,
             },
             first_lines: vec![0; inventory.len()],
             excepted: BTreeSet::new(),
+            names: DeviceNames::default(),
             assigning: Assigning::default(),
             refusals_kept: REFUSALS_SHOWN,
             summary: PlanSummary::default(),
@@ -52,6 +61,13 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn taking_keys_by(mut self, by: Option<By>) -> Self {
         self.resolver.by = by;
+        self
+    }
+
+    /// The same, overlooking these differences between a row's serial and a device's.
+    #[must_use]
+    pub fn repairing(mut self, repairs: Repairs) -> Self {
+        self.resolver.repairs = repairs;
         self
     }
 
@@ -77,8 +93,9 @@ impl<'a> Planner<'a> {
         self
     }
 
-    /// Takes out every device that a row may mean, whichever of its names that is.
-    pub fn except(&mut self, row: &Row) {
+    /// Takes out every device that a row may mean, whichever of its names that is. A row that no device
+    /// fits, and some nearly fit, is an error: it may mean one that must not be touched.
+    pub fn except(&mut self, row: &Row) -> Result<(), (String, String)> {
         let keys = row.keys.as_deref().unwrap_or_default();
         let mut known = false;
         for key in keys {
@@ -87,9 +104,16 @@ impl<'a> Planner<'a> {
                 self.excepted.insert(index);
             }
         }
-        if !known {
-            self.summary.unknown_exceptions += 1;
+        if known {
+            return Ok(());
         }
+        for key in keys {
+            if let Some(near) = self.resolver.near_miss(key) {
+                return Err((key.text.clone(), format!("{}{}", near.detail, key.note())));
+            }
+        }
+        self.summary.unknown_exceptions += 1;
+        Ok(())
     }
 
     /// Takes note of whom a row says for its device; of all rows, before the first is resolved.
@@ -113,6 +137,8 @@ impl<'a> Planner<'a> {
         if said.is_some() && !is_read {
             self.summary.unread_new_users += 1;
         }
+        let keys = row.keys.as_deref().unwrap_or_default();
+        self.note_made_plain(keys);
         let found = match &row.keys {
             Ok(keys) => self.resolver.find(keys),
             Err((bad, shown)) => Err((
@@ -122,8 +148,20 @@ impl<'a> Planner<'a> {
             )),
         };
         let planned = match found {
-            Ok(found) => self.plan(found, row.line, said, is_meant),
-            Err(refusal) => Err(refusal),
+            Ok(found) => {
+                self.note_name(found, row, list);
+                let planned = self.plan(found, row.line, said, is_meant);
+                if let Ok(Resolution::Planned { device, .. }) = planned {
+                    self.note_repair(found, device, row, list);
+                }
+                planned
+            }
+            Err(refusal) => {
+                if refusal.0 == RefusalReason::Unknown {
+                    self.note_near_miss(keys);
+                }
+                Err(refusal)
+            }
         };
         match planned {
             Ok(resolution) => resolution,
@@ -144,6 +182,7 @@ impl<'a> Planner<'a> {
             index,
             by: By::Id,
             partly_unknown: false,
+            repaired: Repairs::NONE,
         };
         match self.plan(found, line, None, |_| is_meant) {
             Ok(resolution) => resolution,
@@ -168,6 +207,7 @@ impl<'a> Planner<'a> {
             index,
             by,
             partly_unknown,
+            repaired: _,
         } = found;
         let device = self.inventory.device(index);
         if self.excepted.contains(&index) {
@@ -192,6 +232,9 @@ impl<'a> Planner<'a> {
         summary.planned += 1;
         if matches!(by, By::ManagedDeviceId | By::EntraDeviceId) {
             *summary.mapped.entry(by).or_default() += 1;
+        }
+        if by == By::Name {
+            summary.by_name += 1;
         }
         if partly_unknown {
             summary.partly_unknown += 1;
@@ -220,6 +263,69 @@ impl<'a> Planner<'a> {
         })
     }
 
+    /// Counts characters that keys were read without.
+    fn note_made_plain(&mut self, keys: &[Key]) {
+        let characters: BTreeSet<char> = keys
+            .iter()
+            .flat_map(|key| key.made_plain.iter().copied())
+            .collect();
+        for character in characters {
+            *self.summary.made_plain.entry(named(character)).or_default() += 1;
+        }
+    }
+
+    /// Counts a planned row whose serial is another one's but for what is overlooked.
+    fn note_repair(&mut self, found: Found, device: &Device, row: &Row, list: &str) {
+        if found.repaired.is_empty() {
+            return;
+        }
+        *self.summary.repaired.entry(found.repaired).or_default() += 1;
+        if self.summary.first_repaired.len() < REPAIRS_SHOWN {
+            let keys = row.keys.as_deref().unwrap_or_default();
+            let serial = keys
+                .iter()
+                .find(|key| key.by.is_none_or(|by| by == By::Serial));
+            self.summary.first_repaired.push(RepairedRow {
+                list: list.to_owned(),
+                line: row.line,
+                value: serial.map(|key| key.text.clone()).unwrap_or_default(),
+                serial: device.serial.clone(),
+            });
+        }
+    }
+
+    /// Counts an unknown row that a repair would give a device.
+    fn note_near_miss(&mut self, keys: &[Key]) {
+        let near = keys.iter().find_map(|key| self.resolver.near_miss(key));
+        if let Some(repairs) = near.and_then(|near| near.repairs) {
+            *self.summary.near_misses.entry(repairs).or_default() += 1;
+        }
+    }
+
+    /// Counts a row that gives a device another name than an earlier row did: two machines may have one
+    /// serial.
+    fn note_name(&mut self, found: Found, row: &Row, list: &str) {
+        let keys = row.keys.as_deref().unwrap_or_default();
+        let Some(name) = keys.iter().find(|key| key.by == Some(By::Name)) else {
+            return;
+        };
+        if !self
+            .names
+            .is_new(found.index, self.inventory.len(), &name.text)
+        {
+            return;
+        }
+        self.summary.renamed += 1;
+        if self.summary.first_renamed.is_empty() {
+            self.summary.first_renamed = format!(
+                "line {} of {list} calls {} `{}`, as an earlier one does not",
+                row.line,
+                self.inventory.device(found.index).serial,
+                name.text
+            );
+        }
+    }
+
     fn refuse(&mut self, refused: RefusedRow) -> Resolution<'a> {
         let summary = &mut self.summary;
         summary.refused += 1;
@@ -238,6 +344,29 @@ impl<'a> Planner<'a> {
             new_users: self.assigning.users(),
             ..self.summary
         }
+    }
+}
+
+/// The device names that rows gave to devices, by their hashes: a list may have a million.
+#[derive(Default)]
+struct DeviceNames {
+    hasher: RandomState,
+    /// By device; 0 where no row gave one. Empty until a row gives one.
+    hashes: Vec<u64>,
+}
+
+impl DeviceNames {
+    /// Whether an earlier row gave the device another name.
+    fn is_new(&mut self, index: usize, devices: usize, name: &str) -> bool {
+        if self.hashes.is_empty() {
+            self.hashes = vec![0; devices];
+        }
+        let hash = self.hasher.hash_one(name.to_lowercase()).max(1);
+        let first = &mut self.hashes[index];
+        if *first == 0 {
+            *first = hash;
+        }
+        *first != hash
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which device a row means: all of its names, held against the inventory.
 
-use repilot_domain::By;
+use repilot_domain::{By, Repairs};
 
+use crate::alike::differences;
 use crate::key::as_guid;
+use crate::near_miss::{NearMiss, listed, near_miss};
+use crate::placeholder::is_placeholder;
 use crate::plan::RefusalReason;
 use crate::{Inventory, Key, Malformed};
 
@@ -18,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) by: By,
     /// Whether the row gives it a name, too, that the inventory does not know.
     pub(crate) partly_unknown: bool,
+    /// What was overlooked in the serial that it was found by.
+    pub(crate) repaired: Repairs,
 }
 
 /// Resolves the keys of rows.
@@ -25,6 +30,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) inventory: &'a Inventory,
     /// What every key is, whatever the lists say.
     pub(crate) by: Option<By>,
+    /// What may be overlooked in serials.
+    pub(crate) repairs: Repairs,
 }
 
 impl Resolver<'_> {
@@ -42,6 +49,12 @@ impl Resolver<'_> {
         } else {
             forced
         };
+        // A placeholder names no machine by itself: the row's other names must.
+        let (placeholders, keys): (Vec<&Key>, Vec<&Key>) =
+            keys.into_iter().partition(|key| self.is_placeholder(key));
+        if let (true, [placeholder, ..]) = (keys.is_empty(), placeholders.as_slice()) {
+            return Err(no_serial(placeholder));
+        }
         let is_name = |key: &&Key| self.by.or(key.by) == Some(By::Name);
         let (names, exact): (Vec<&Key>, Vec<&Key>) = keys.into_iter().partition(is_name);
         let keys = if exact.is_empty() { names } else { exact };
@@ -65,22 +78,59 @@ impl Resolver<'_> {
         }
         match (known, keys.first()) {
             (Some((key, candidates)), _) => match candidates.as_slice() {
-                [(index, by)] => match self.denied(&keys, *index) {
-                    Some(refused) => Err(refused),
-                    None => Ok(Found {
-                        index: *index,
-                        by: *by,
-                        partly_unknown,
-                    }),
-                },
+                [(index, by)] => {
+                    let denied = self.denied(&keys, *index);
+                    match denied.or_else(|| self.other_serial(&placeholders, *index, *by)) {
+                        Some(refused) => Err(refused),
+                        None => Ok(Found {
+                            index: *index,
+                            by: *by,
+                            partly_unknown,
+                            repaired: self.repaired(key, *index, *by),
+                        }),
+                    }
+                }
                 several => Err(self.ambiguous(key, several)),
             },
-            (None, Some(key)) => Err(self.unknown(key)),
+            (None, Some(_)) => Err(self.unknown(&keys)),
             (None, None) => {
                 let empty = Malformed::Empty.words().to_owned();
                 Err((RefusalReason::Malformed, String::new(), empty))
             }
         }
+    }
+
+    /// Whether a key is a serial that many machines have.
+    fn is_placeholder(&self, key: &Key) -> bool {
+        let by = self.by.or(key.by);
+        matches!(by, None | Some(By::Serial)) && is_placeholder(&key.text)
+    }
+
+    /// What was overlooked in a serial so that it is the device's.
+    fn repaired(&self, key: &Key, index: usize, by: By) -> Repairs {
+        if self.repairs.is_empty() || by != By::Serial {
+            return Repairs::NONE;
+        }
+        let serial = &self.inventory.device(index).serial;
+        differences(&key.text, serial).unwrap_or_default()
+    }
+
+    /// A display name is not exact: a device that is found by it alone has the placeholder for its
+    /// serial that the row says, or is another device.
+    fn other_serial(&self, placeholders: &[&Key], index: usize, by: By) -> Option<Refusal> {
+        let device = self.inventory.device(index);
+        let [placeholder, ..] = placeholders else {
+            return None;
+        };
+        if by != By::Name || device.serial.is_empty() || is_placeholder(&device.serial) {
+            return None;
+        }
+        let detail = format!(
+            "the device of this display name, {}, has the serial number {}",
+            device.id, device.serial
+        );
+        let value = placeholder.text.clone();
+        Some((RefusalReason::Contradictory, value, detail))
     }
 
     /// A row that gives a device another Intune or Entra id than it has means another device: one
@@ -134,15 +184,38 @@ impl Resolver<'_> {
         }
         let serials = self.inventory.by_serial(&key.text);
         candidates.extend(serials.iter().map(|index| (*index, By::Serial)));
+        // Where a list is said to have lost zeros, one that is known may have lost some, too.
+        if !self.repairs.is_empty() && matches!(self.by.or(key.by), None | Some(By::Serial)) {
+            let near = self.inventory.alike(&key.text, self.repairs);
+            candidates.extend(near.into_iter().map(|index| (index, By::Serial)));
+        }
         let names = self.inventory.by_name(&key.text);
         candidates.extend(names.iter().map(|index| (*index, By::Name)));
         candidates
     }
 
-    fn unknown(&self, key: &Key) -> Refusal {
+    /// What is near a key that the inventory does not know.
+    pub(crate) fn near_miss(&self, key: &Key) -> Option<NearMiss> {
+        if self.is_placeholder(key) {
+            return None;
+        }
+        near_miss(self.inventory, key, self.by.or(key.by))
+    }
+
+    /// Why the first of a row's keys, none of which the inventory knows, names no device; or what is
+    /// near another one of them.
+    fn unknown(&self, keys: &[&Key]) -> Refusal {
+        let key = keys[0];
         let value = key.text.clone();
         let Some((index, by)) = self.candidates(key).first().copied() else {
-            let detail = "the inventory has no such device".to_owned();
+            let near = keys
+                .iter()
+                .find_map(|key| Some((key, self.near_miss(key)?)));
+            if let Some((key, near)) = near {
+                let detail = format!("{}{}", near.detail, key.note());
+                return (RefusalReason::Unknown, key.text.clone(), detail);
+            }
+            let detail = format!("the inventory has no such device{}", key.note());
             return (RefusalReason::Unknown, value, detail);
         };
         let device = self.inventory.device(index);
@@ -157,6 +230,21 @@ impl Resolver<'_> {
     }
 
     fn ambiguous(&self, key: &Key, several: &[(usize, By)]) -> Refusal {
+        let serials: Vec<&str> = several
+            .iter()
+            .map(|(index, _)| self.inventory.device(*index).serial.as_str())
+            .collect();
+        let is_one = serials
+            .iter()
+            .all(|serial| serial.to_lowercase() == serials[0].to_lowercase());
+        if several[0].1 == By::Serial && !is_one {
+            let detail = format!(
+                "with `--repair {}` several serials of the inventory fit: {}",
+                self.repairs,
+                listed(&serials)
+            );
+            return (RefusalReason::Ambiguous, key.text.clone(), detail);
+        }
         let ids: Vec<&str> = several
             .iter()
             .take(3)
@@ -189,6 +277,11 @@ impl Resolver<'_> {
         );
         (RefusalReason::Contradictory, key.text.clone(), detail)
     }
+}
+
+fn no_serial(placeholder: &Key) -> Refusal {
+    let detail = "many machines have this in place of a serial number: name the device by its Autopilot id, which `repilot inventory export` writes".to_owned();
+    (RefusalReason::Placeholder, placeholder.text.clone(), detail)
 }
 
 /// Those of a kind, each device once.

@@ -1,6 +1,6 @@
 //! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
 
-use repilot_domain::{Action, By, Device, Timestamp};
+use repilot_domain::{Action, By, Device, Repairs, Timestamp};
 
 use crate::fingerprint::Fingerprint;
 use crate::plan::{PlanSummary, Resolution};
@@ -19,6 +19,8 @@ pub struct Selection {
     pub except: Vec<DeviceList>,
     /// What every key is, whatever the lists say.
     pub by: Option<By>,
+    /// What is overlooked between a serial of the lists and a device's.
+    pub repairs: Repairs,
     /// What is done to them.
     pub action: Action,
     /// The column that says who is to be assigned; without it, the one whose name can mean nothing
@@ -44,11 +46,12 @@ impl Selection {
     /// What it follows from, in hexadecimal: of one list alone, the SHA-256 of its bytes.
     #[must_use]
     pub fn sha256(&self) -> String {
-        if let ([list], [], [], None, Action::Unassign) = (
+        if let ([list], [], [], None, true, Action::Unassign) = (
             self.lists.as_slice(),
             self.conditions.as_slice(),
             self.except.as_slice(),
             self.by,
+            self.repairs.is_empty(),
             self.action,
         ) {
             return list.sha256().to_owned();
@@ -69,6 +72,9 @@ impl Selection {
         }
         part("by", self.by.map_or("", By::as_str));
         // Of what was there before there were others, it is what it was.
+        if !self.repairs.is_empty() {
+            part("repair", &self.repairs.to_string());
+        }
         if self.action != Action::Unassign {
             part("action", self.action.as_str());
             part("user", self.user_column.as_deref().unwrap_or_default());
@@ -89,6 +95,9 @@ impl Selection {
         }
         if let Some(by) = self.by {
             lines.push(format!("every key is taken for the {}", by.words()));
+        }
+        if !self.repairs.is_empty() {
+            lines.push(format!("serials may differ in {}", self.repairs));
         }
         for condition in &self.conditions {
             lines.push(format!("where {condition}"));
@@ -113,6 +122,7 @@ impl Selection {
     ) -> Result<Steps<'a>, ListError> {
         let mut planner = Planner::new(inventory)
             .taking_keys_by(self.by)
+            .repairing(self.repairs)
             .doing(self.action);
         for list in &self.except {
             let mut rows = 0;
@@ -129,7 +139,14 @@ impl Selection {
                         why: bad.words(),
                     });
                 }
-                planner.except(&row);
+                planner
+                    .except(&row)
+                    .map_err(|(value, why)| ListError::NearException {
+                        name: list.name().to_owned(),
+                        line: row.line,
+                        value,
+                        why,
+                    })?;
             }
             if rows == 0 {
                 return Err(list.empty());

@@ -19,9 +19,40 @@ pub(crate) fn restored(cell: &str) -> &str {
         .unwrap_or(cell)
 }
 
+/// A key without what exporters put around it so that a spreadsheet keeps its zeros: `="0012345"`
+/// and `'0012345` are 0012345.
+pub(crate) fn unwrapped(cell: &str) -> &str {
+    let cell = restored(cell);
+    let formula = cell
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    let inner = formula.or_else(|| cell.strip_prefix('\'')).unwrap_or(cell);
+    if inner.contains('"') {
+        cell
+    } else {
+        inner.trim()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_the_zeros_of_a_key_is_no_part_of_it() {
+        for (cell, key) in [
+            ("=\"0012345\"", "0012345"),
+            ("'0012345", "0012345"),
+            ("'=\"0012345\"", "0012345"),
+            ("0012345", "0012345"),
+            ("=\"00\"&\"12\"", "=\"00\"&\"12\""),
+            ("=A1", "=A1"),
+            ("'-5CG", "-5CG"),
+            ("'", ""),
+        ] {
+            assert_eq!(unwrapped(cell), key, "{cell}");
+        }
+    }
 
     #[test]
     fn what_is_defused_is_read_again_as_it_was() {

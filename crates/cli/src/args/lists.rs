@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use repilot_domain::{Action, By, TenantName};
+use repilot_domain::{Action, By, Repairs, TenantName};
 use repilot_producer::Condition;
 
 use super::ExportFormat;
@@ -27,6 +27,11 @@ pub(crate) struct SelectionArguments {
     /// column says]
     #[arg(long, value_name = "KIND")]
     pub(crate) by: Option<By>,
+    /// Overlook these differences between a serial of the list and a device's, where exactly one device
+    /// fits: zeros (leading ones that a spreadsheet took away), hyphens (and blanks), letters (O and 0,
+    /// I and 1); several with commas
+    #[arg(long, value_name = "KINDS")]
+    pub(crate) repair: Option<Repairs>,
     /// What is done to them: unassign; assign, to whom the list names; or reassign, which does one
     /// and then the other [default: unassign]
     #[arg(long, value_name = "ACTION")]
@@ -58,7 +63,7 @@ pub(crate) struct SelectionArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) save_plan: Option<PathBuf>,
     /// Precisely this saved plan; refused when its lists or the inventory have changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "action", "user_column", "check_users", "tenant"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "repair", "action", "user_column", "check_users", "tenant"])]
     pub(crate) plan: Option<PathBuf>,
 }
 

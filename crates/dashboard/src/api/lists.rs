@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use futures::StreamExt as _;
-use repilot_domain::{Action, TenantName};
+use repilot_domain::{Action, Repairs, TenantName};
 use repilot_ledger::Campaign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +37,11 @@ pub(crate) struct Meant {
     /// Ask the tenant's directory for those users: whom it does not know is refused.
     #[serde(default)]
     check_users: bool,
+    /// Overlook these differences between a serial of the list and a device's, where exactly one device
+    /// fits: `zeros`, `hyphens`, `letters`, several with commas.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "zeros,hyphens")]
+    repair: Repairs,
     /// Make the plan, and enqueue nothing.
     #[serde(default)]
     dry_run: bool,
@@ -86,6 +91,7 @@ pub(super) async fn enqueue(
         action: meant.action.unwrap_or(action_of),
         user_column: meant.user_column,
         check_users: meant.check_users,
+        repairs: meant.repair,
     };
     let file = received(body).await?;
     let called = meant.list.as_deref().unwrap_or_default();

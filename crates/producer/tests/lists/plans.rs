@@ -50,7 +50,7 @@ fn device(number: u32, serial: &str) -> Device {
 
 fn inventory() -> Inventory {
     let mut inventory = Inventory::default();
-    for (number, serial) in ["PF1", "PF2", "TWIN", "twin", "To Be Filled"]
+    for (number, serial) in ["PF1", "PF2", "TWIN", "twin", "FILLED"]
         .into_iter()
         .enumerate()
     {
@@ -91,9 +91,9 @@ fn refusals(summary: &PlanSummary) -> Vec<(u64, RefusalReason)> {
 
 #[test]
 fn each_device_is_planned_once_and_each_other_row_says_why_not() {
-    let text = b"pf1\n PF2 \nPF1\nnone\nTWIN\n00000001-0000-4000-8000-000000000004\n00000002-0000-4000-8000-000000000000\n";
+    let text = b"pf1\n PF2 \nPF1\nstranger\nTWIN\n00000001-0000-4000-8000-000000000004\n00000002-0000-4000-8000-000000000000\n";
     let (serials, summary) = planned(text);
-    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    assert_eq!(serials, ["PF1", "PF2", "FILLED"]);
     let counts = (
         summary.rows,
         summary.planned,
@@ -118,7 +118,7 @@ fn each_device_is_planned_once_and_each_other_row_says_why_not() {
 fn an_id_of_another_kind_is_mapped_and_said_or_refused_when_the_kind_is_forced() {
     let text = b"00000002-0000-4000-8000-000000000000\n00000003-0000-4000-8000-000000000001\n00000001-0000-4000-8000-000000000004\n";
     let (serials, summary) = planned(text);
-    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    assert_eq!(serials, ["PF1", "PF2", "FILLED"]);
     let mapped = [(By::ManagedDeviceId, 1), (By::EntraDeviceId, 1)];
     assert_eq!(summary.mapped, mapped.into_iter().collect());
     let forced = Selection {
@@ -126,7 +126,7 @@ fn an_id_of_another_kind_is_mapped_and_said_or_refused_when_the_kind_is_forced()
         ..selection(vec![list(text).unwrap()])
     };
     let (serials, summary) = plan_of(&forced, &inventory());
-    assert_eq!(serials, ["To Be Filled"]);
+    assert_eq!(serials, ["FILLED"]);
     let wrong = RefusalReason::WrongIdKind;
     assert_eq!(refusals(&summary), [(1, wrong), (2, wrong)]);
     let detail = &summary.refusals[0].detail;
@@ -147,7 +147,7 @@ fn columns_that_name_different_devices_are_refused_and_an_old_id_is_no_objection
 
 #[test]
 fn a_row_that_gives_a_device_another_intune_id_means_another_device() {
-    let text = "Device ID,Serial number\n99999999-0000-4000-8000-000000000000,To Be Filled\n";
+    let text = "Device ID,Serial number\n99999999-0000-4000-8000-000000000000,FILLED\n";
     let (serials, summary) = planned(text.as_bytes());
     assert!(serials.is_empty());
     assert_eq!(refusals(&summary), [(2, RefusalReason::Contradictory)]);
@@ -176,7 +176,7 @@ fn what_is_too_long_is_shown_by_its_beginning_alone() {
 fn a_display_name_counts_where_nothing_better_is_known() {
     let (serials, _) = planned(b"Device name,Model\nDESKTOP-1,x\n");
     assert_eq!(serials, ["PF2"]);
-    let (serials, summary) = planned(b"Device name,Serial number\nDESKTOP-1,none\n");
+    let (serials, summary) = planned(b"Device name,Serial number\nDESKTOP-1,stranger\n");
     assert!(serials.is_empty());
     assert_eq!(refusals(&summary), [(2, RefusalReason::Unknown)]);
     // Bare, it is recognised, and not taken.
@@ -209,7 +209,7 @@ fn conditions_and_exceptions_take_devices_out_of_lists_and_of_the_inventory() {
     };
     // Both of an ambiguous serial are taken out.
     let (serials, _) = plan_of(&whole, &inventory());
-    assert_eq!(serials, ["PF1", "To Be Filled"]);
+    assert_eq!(serials, ["PF1", "FILLED"]);
     let none = Selection {
         lists: lists(),
         conditions: vec!["tag=other".parse().unwrap()],
@@ -240,10 +240,10 @@ fn one_selection_reads_several_lists_of_any_kind() {
     let several = selection(vec![
         list(b"PF1\n").unwrap(),
         list(b"Serial number;x\nPF2;\nPF1;\n").unwrap(),
-        list(b"[\"To be filled\"]").unwrap(),
+        list(b"[\"filled\"]").unwrap(),
     ]);
     let (serials, summary) = plan_of(&several, &inventory());
-    assert_eq!(serials, ["PF1", "PF2", "To Be Filled"]);
+    assert_eq!(serials, ["PF1", "PF2", "FILLED"]);
     assert_eq!(summary.merged, 1);
     assert_ne!(several.sha256(), several.lists[0].sha256());
 }

@@ -52,10 +52,7 @@ fn the_import_file_is_read_in_utf_16_and_its_hardware_hash_is_never_kept() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    let serial = Key {
-        by: Some(By::Serial),
-        text: "PF9".to_owned(),
-    };
+    let serial = Key::new(Some(By::Serial), "PF9");
     assert_eq!(rows[0].keys, Ok(vec![serial]));
     assert!(!format!("{rows:?}").contains("T0FB"));
 }
