@@ -13,6 +13,8 @@ mod inventory;
 #[cfg(unix)]
 mod ledgers;
 mod look;
+#[cfg(unix)]
+mod network;
 mod notify;
 mod plans;
 mod reassign;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use repilot_domain::JobQueryError;
-use repilot_graph::{RootError, SetupError};
+use repilot_graph::{ProxyError, RootError, SetupError};
 use repilot_graph_sim::ScenarioError;
 use repilot_ledger::LedgerError;
 use repilot_producer::ListError;
@@ -71,6 +71,12 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 fn of_setup(error: &SetupError) -> Option<String> {
     let hint = match error {
         SetupError::RouteNeedsBeta => return None,
+        SetupError::Roots(error) => return Some(error.hint()),
+        SetupError::Proxy(ProxyError { variable, .. }) => {
+            return Some(format!(
+                "mend or unset {variable}; docs/proxies.md shows how it is written"
+            ));
+        }
         SetupError::Http(_) => {
             "TLS needs the system's root certificates: install the package ca-certificates"
         }

@@ -220,6 +220,7 @@ fn given_up(
     listed: i64,
 ) -> anyhow::Error {
     let hint = match error {
+        _ if record.hint.is_some() => record.hint.as_deref().unwrap_or_default(),
         GraphError::Unreachable => {
             "check the network, DNS and proxy, and `[graph] cloud` or `root`"
         }

@@ -187,6 +187,9 @@ fn work_left(campaign: &Campaign, lane: &LaneState) -> Option<Duration> {
 }
 
 /// The lane in a few words.
+/// Largest part of a reason that a line on the terminal has room for; `repilot job` has all of it.
+const REASON_MAX_CHARS: usize = 100;
+
 pub(crate) fn throttle(lane: &LaneState, now: Timestamp) -> String {
     let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
     let budget = format!("{}/{limit:.0} per {} s", lane.used, lane.window_ms / 1_000);
@@ -197,11 +200,11 @@ pub(crate) fn throttle(lane: &LaneState, now: Timestamp) -> String {
             let wait = lane
                 .gate_until
                 .map_or(Duration::ZERO, |until| until.since(now));
-            format!(
-                "closed for {:.0} s ({})",
-                wait.as_secs_f64().ceil(),
-                lane.gate_reason
-            )
+            let mut why: String = lane.gate_reason.chars().take(REASON_MAX_CHARS).collect();
+            if why.len() < lane.gate_reason.len() {
+                why.push('…');
+            }
+            format!("closed for {:.0} s ({why})", wait.as_secs_f64().ceil())
         }
     }
 }

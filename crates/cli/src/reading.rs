@@ -12,6 +12,9 @@ const ATTEMPTS: u32 = 6;
 /// The wait before it is asked for again doubles from here.
 const BACKOFF: Duration = Duration::from_millis(500);
 
+/// Longest wait that a command takes on itself before it says what it waits for.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
 /// Asks when the budget allows it, and tells the budget what came of it.
 pub(crate) async fn ask<T>(lane: &Lane, question: impl Future<Output = Call<T>>) -> Call<T> {
     let permit = lane.acquire().await;
@@ -21,7 +24,7 @@ pub(crate) async fn ask<T>(lane: &Lane, question: impl Future<Output = Call<T>>)
         Err(GraphError::Throttled { retry_after }) => Answer::Throttled {
             retry_after: *retry_after,
         },
-        Err(GraphError::Unreachable) => Answer::NotSent,
+        Err(GraphError::Unreachable | GraphError::NoToken { .. }) => Answer::NotSent,
         Err(_) => Answer::Failed,
     });
     call
@@ -42,12 +45,24 @@ impl Failures {
                 self.0 = 1;
                 true
             }
-            GraphError::Transient { .. } | GraphError::Unreachable | GraphError::Unreadable => {
+            GraphError::Transient { .. }
+            | GraphError::Unreachable
+            | GraphError::NoToken { .. }
+            | GraphError::Unreadable => {
                 self.0 += 1;
                 if self.0 >= ATTEMPTS {
                     return false;
                 }
-                tokio::time::sleep(BACKOFF * 2_u32.pow(self.0 - 1)).await;
+                let backoff = BACKOFF * 2_u32.pow(self.0 - 1);
+                // Who gives tokens says when to ask again; one that asks for longer is not waited for.
+                let wait = match error {
+                    GraphError::NoToken { retry_after } => retry_after.unwrap_or_default(),
+                    _ => Duration::ZERO,
+                };
+                if wait > WAIT_MAX {
+                    return false;
+                }
+                tokio::time::sleep(backoff.max(wait)).await;
                 true
             }
             GraphError::Unauthorized

@@ -5,6 +5,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName};
 
 use crate::body::one_line;
 use crate::classify::{Effect, lost};
+use crate::network::{Proxy, Trouble};
 use crate::{CallRecord, GraphError};
 
 /// An error body's useful part is at its beginning.
@@ -83,9 +84,7 @@ pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
     let bytes = match read_bounded(answer, PAGE_MAX_BYTES).await {
         Ok(bytes) => bytes,
         Err(error) => {
-            let (result, message) = unanswered(&error, Effect::Read);
-            record.message = Some(message);
-            return Err(result);
+            return Err(unanswered(&error, Effect::Read, record, None));
         }
     };
     serde_json::from_slice(&bytes).map_err(|error| {
@@ -101,7 +100,12 @@ pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
 /// request was started, and sends it on another connection: that is no retry, nothing had left.
 /// Once anything has been written the error surfaces here, and the request is not sent again
 /// (`a_post_whose_answer_is_lost_on_a_reused_connection_is_not_sent_again`).
-pub(crate) fn unanswered(error: &reqwest::Error, effect: Effect) -> (GraphError, String) {
+pub(crate) fn unanswered(
+    error: &reqwest::Error,
+    effect: Effect,
+    record: &mut CallRecord,
+    proxy: Option<&Proxy>,
+) -> GraphError {
     let (result, what) = if error.is_connect() || error.is_builder() {
         (GraphError::Unreachable, "cannot connect")
     } else if error.is_timeout() {
@@ -109,10 +113,12 @@ pub(crate) fn unanswered(error: &reqwest::Error, effect: Effect) -> (GraphError,
     } else {
         (lost(effect), "the connection was lost")
     };
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
+    let url = error.url();
+    let host = url.and_then(|url| url.host_str()).unwrap_or("Graph");
+    let proxy = url.and_then(|url| proxy?.on_the_way_to(url.as_str()));
     // The outer errors repeat the address, and with it the device.
-    (result, one_line(&format!("{what}: {innermost}")))
+    let trouble = Trouble::of(error, host, proxy.as_deref());
+    record.message = Some(one_line(&format!("{what}: {}", trouble.says)));
+    record.hint = trouble.hint.map(str::to_owned);
+    result
 }

@@ -11,6 +11,8 @@ pub struct CallRecord {
     pub code: Option<String>,
     /// The innermost message; of a call without an answer, what went wrong.
     pub message: Option<String>,
+    /// What to do about a call without an answer, where its cause says so.
+    pub hint: Option<String>,
     /// Graph's `request-id`.
     pub request_id: Option<String>,
     /// What was sent as `client-request-id`.

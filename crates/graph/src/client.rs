@@ -14,7 +14,8 @@ use url::Url;
 use crate::address::Addresses;
 use crate::answer::{self, ERROR_BODY_MAX_BYTES, header, read_bounded, read_json};
 use crate::classify::{Effect, classify};
-use crate::token::{Token, TokenKeeper, TokenSource};
+use crate::network::Proxy;
+use crate::token::{Token, TokenFailure, TokenKeeper, TokenSource, Transport};
 use crate::{
     Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, User, body,
     http, request_id, retry_after, wire,
@@ -30,6 +31,7 @@ pub struct GraphClient {
 
 struct Inner {
     http: reqwest::Client,
+    proxy: Option<Proxy>,
     addresses: Addresses,
     tokens: TokenKeeper,
     clock: Arc<dyn Clock>,
@@ -55,8 +57,9 @@ impl GraphClient {
         tokens: TokenSource,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        let entra = http::token_client(&tokens)?;
-        Self::over(&settings, tokens, Arc::new(entra), clock)
+        let http::Outbound { client, proxy } = http::token_client(&tokens)?;
+        let entra = Arc::new(Transport::new(client, proxy));
+        Self::over(&settings, tokens, entra, clock)
     }
 
     /// Sets a client up that reaches Entra by `entra`.
@@ -67,8 +70,11 @@ impl GraphClient {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         settings.check()?;
+        let http::Outbound { client, proxy } =
+            http::graph_client(&settings.root, settings.timeout)?;
         let inner = Inner {
-            http: http::graph_client(&settings.root, settings.timeout)?,
+            http: client,
+            proxy,
             addresses: Addresses::new(settings),
             tokens: TokenKeeper::new(tokens, entra, Arc::clone(&clock))?,
             clock,
@@ -162,11 +168,9 @@ impl GraphClient {
     }
 
     /// The token that calls are made with, for `check`.
-    pub async fn token(&self) -> Result<SecretString, (GraphError, String)> {
-        match self.inner.tokens.get().await {
-            Ok(token) => Ok(token.secret().clone()),
-            Err(failure) => Err((failure.error, failure.message)),
-        }
+    pub async fn token(&self) -> Result<SecretString, TokenFailure> {
+        let token = self.inner.tokens.get().await?;
+        Ok(token.secret().clone())
     }
 }
 
@@ -244,6 +248,7 @@ impl Inner {
             Ok(token) => token,
             Err(failure) => {
                 record.message = Some(failure.message);
+                record.hint = Some(failure.hint);
                 return (record, Err(failure.error));
             }
         };
@@ -263,8 +268,7 @@ impl Inner {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
-                let (result, message) = answer::unanswered(&error, effect);
-                record.message = Some(message);
+                let result = answer::unanswered(&error, effect, &mut record, self.proxy.as_ref());
                 return (record, Err(result));
             }
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::{ProxyError, RootsError};
+
 /// An answer that is not what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
@@ -35,6 +37,12 @@ pub enum GraphError {
     /// Nothing was sent: DNS, connection or TLS failed.
     #[error("Graph cannot be reached")]
     Unreachable,
+    /// Nothing was sent: whoever gives tokens cannot be reached or is busy.
+    #[error("no token can be fetched")]
+    NoToken {
+        /// Their `Retry-After`.
+        retry_after: Option<Duration>,
+    },
     /// A success whose body is not what was asked for.
     #[error("Graph's answer cannot be read")]
     Unreadable,
@@ -63,6 +71,9 @@ pub enum SystemicReason {
     /// Entra refused the credential.
     #[error("Entra refuses the credential: {0}")]
     CredentialRefused(String),
+    /// The machine's identity is refused, by the metadata service or its like.
+    #[error("the managed identity is refused: {0}")]
+    IdentityRefused(String),
 }
 
 /// A client that cannot be made.
@@ -76,6 +87,12 @@ pub enum SetupError {
     /// The HTTP client cannot be made.
     #[error("cannot set up the HTTP client")]
     Http(#[source] reqwest::Error),
+    /// A proxy's variable cannot be read.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The root certificates cannot be read.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
     /// The credential cannot be used as it is.
     #[error("cannot set up the credential: {0}")]
     Credential(String),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::ClientBuilder;
 
+use crate::network::{Proxy, Roots};
 use crate::{AzureCredential, GraphRoot, SetupError, TokenSource};
 
 /// A connection that does not come about in this time will not.
@@ -11,6 +12,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Entra answers within a second or two; every call of the tenant waits meanwhile.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A machine's own metadata service answers at once, or is not there.
+const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than the idle timeouts of load balancers, so that a request seldom meets a connection
 /// that the other side is closing; longer than a window, so that bursts find their connections.
@@ -24,22 +29,44 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For Graph. The pool keeps whatever the callers' concurrency opened.
-pub(crate) fn graph_client(
-    root: &GraphRoot,
-    timeout: Duration,
-) -> Result<reqwest::Client, SetupError> {
+pub(crate) fn graph_client(root: &GraphRoot, timeout: Duration) -> Result<Outbound, SetupError> {
     let mut builder = base()
         .timeout(timeout)
         // Below the whole timeout, so that a call which never got a connection is known to be
         // unsent, and not ambiguous.
         .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2));
-    if root.is_loopback() {
-        builder = builder.no_proxy();
-    }
+    let proxy = if root.is_loopback() {
+        None
+    } else {
+        Some(Proxy::from_environment()?)
+    };
     if root.is_plain() {
         builder = without_roots(builder);
     }
-    builder.build().map_err(SetupError::Http)
+    build(builder, proxy, !root.is_plain())
+}
+
+/// A client, and the proxy that it calls by.
+pub(crate) struct Outbound {
+    pub(crate) client: reqwest::Client,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+fn build(
+    builder: ClientBuilder,
+    proxy: Option<Proxy>,
+    speaks_tls: bool,
+) -> Result<Outbound, SetupError> {
+    let builder = match &proxy {
+        Some(proxy) => proxy.apply(builder).map_err(SetupError::Http)?,
+        None => builder.no_proxy(),
+    };
+    if speaks_tls {
+        // The client's own error names neither a variable nor a file.
+        Roots::check_named()?;
+    }
+    let client = builder.build().map_err(SetupError::Http)?;
+    Ok(Outbound { client, proxy })
 }
 
 /// A client that never speaks TLS must not fail on a machine that has no root certificates.
@@ -48,20 +75,24 @@ fn without_roots(builder: ClientBuilder) -> ClientBuilder {
 }
 
 /// For Entra, or for the machine's own metadata service, which no proxy can speak for.
-pub(crate) fn token_client(source: &TokenSource) -> Result<reqwest::Client, SetupError> {
-    let mut builder = base()
+pub(crate) fn token_client(source: &TokenSource) -> Result<Outbound, SetupError> {
+    let builder = base()
         .timeout(TOKEN_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
     match source {
         TokenSource::Azure {
             credential: AzureCredential::ManagedIdentity { .. },
             ..
-        } => builder = builder.no_proxy(),
-        TokenSource::Azure { .. } => {}
+        } => {
+            let builder = builder
+                .timeout(METADATA_TIMEOUT)
+                .connect_timeout(METADATA_CONNECT_TIMEOUT);
+            build(builder, None, true)
+        }
+        TokenSource::Azure { .. } => build(builder, Some(Proxy::from_environment()?), true),
         // Nobody is asked.
-        TokenSource::Fixed(_) => builder = without_roots(builder),
+        TokenSource::Fixed(_) => build(without_roots(builder), None, false),
     }
-    builder.build().map_err(SetupError::Http)
 }
 
 fn base() -> ClientBuilder {

@@ -190,9 +190,13 @@ fn waiting(
             .at(closed_until);
         }
         Gate::Unreachable => {
+            let why = match lane.gate_reason.as_str() {
+                "" => "Graph cannot be reached",
+                why => why,
+            };
             return Explanation::new(
                 Blocker::Unreachable,
-                "Graph cannot be reached; nothing leaves",
+                format!("{why}; nothing leaves"),
                 "a trial call that gets through; check the network, DNS and proxy",
             )
             .at(closed_until);

@@ -237,7 +237,7 @@ impl Handler {
             }
         };
         let finished_at = self.clock.now();
-        let answer = lanes.heard(LaneKind::Writes, &call.result, finished_at);
+        let answer = lanes.heard(LaneKind::Writes, &call, finished_at);
         let doubt = Doubt {
             look_first: job.uncertain,
             lost: job.lost,
@@ -285,7 +285,7 @@ impl Handler {
         }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
-        permit.settle(lanes.heard(LaneKind::Reads, &call.result, self.clock.now()));
+        permit.settle(lanes.heard(LaneKind::Reads, &call, self.clock.now()));
         let user = call.result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use repilot_domain::{CampaignId, Clock, LaneKind, TenantName, Timestamp, WithCauses, WorkerId};
-use repilot_graph::{GraphClient, GraphError};
+use repilot_graph::{Call, GraphClient, GraphError};
 use repilot_ledger::{Gate, LaneState, Ledger, LedgerError, RatedCampaign, RecentCall};
 use repilot_throttle::{
     Answer, CallHistory, GateCause, GateState, Lane, LaneSeed, LaneSettings, LaneSnapshot,
@@ -66,10 +66,14 @@ impl TenantLanes {
     pub(crate) fn heard<T>(
         &self,
         kind: LaneKind,
-        result: &Result<T, GraphError>,
+        Call { record, result }: &Call<T>,
         now: Timestamp,
     ) -> Answer {
-        if !matches!(result, Err(GraphError::Unreachable)) {
+        let is_out = matches!(
+            result,
+            Err(GraphError::Unreachable | GraphError::NoToken { .. })
+        );
+        if !is_out {
             self.outage.reached();
         }
         match result {
@@ -85,12 +89,17 @@ impl TenantLanes {
                     retry_after: *retry_after,
                 }
             }
-            Err(GraphError::Unreachable) => {
-                if let Some(hold) = self.outage.unreachable(now) {
+            Err(error @ (GraphError::Unreachable | GraphError::NoToken { .. })) => {
+                let why = match &record.message {
+                    Some(message) => format!("{error}: {message}"),
+                    None => error.to_string(),
+                };
+                if let Some(hold) = self.outage.unreachable(&why, now) {
                     tracing::warn!(
                         tenant = %self.tenant.name,
                         hold_seconds = hold.as_secs(),
-                        "Graph cannot be reached; holding the tenant's lane"
+                        why,
+                        "no call gets out; holding the tenant's lane"
                     );
                 }
                 Answer::NotSent
@@ -305,7 +314,7 @@ impl Lanes {
             if let Some(until) = lanes.outage.held_until(now) {
                 writes.gate = Gate::Unreachable;
                 writes.gate_until = Some(until);
-                "Graph cannot be reached".clone_into(&mut writes.gate_reason);
+                writes.gate_reason = lanes.outage.why();
             }
             let reads = state(name, LaneKind::Reads, &lanes.reads.snapshot(), now);
             let quiet = [&writes, &reads]

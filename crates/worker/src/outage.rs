@@ -22,6 +22,8 @@ struct State {
     failures: u32,
     held_until: Timestamp,
     hold: Duration,
+    /// What the last failure said.
+    why: String,
 }
 
 impl Outage {
@@ -38,9 +40,12 @@ impl Outage {
     }
 
     /// A call could not leave. How long the lane is held for it, if it is from now on.
-    pub(crate) fn unreachable(&self, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn unreachable(&self, why: &str, now: Timestamp) -> Option<Duration> {
         let mut state = self.state();
         state.failures += 1;
+        if state.why != why {
+            why.clone_into(&mut state.why);
+        }
         if state.failures < FAILURES_BEFORE_HOLDING || now < state.held_until {
             return None;
         }
@@ -53,6 +58,11 @@ impl Outage {
     pub(crate) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.state().held_until;
         (until > now).then_some(until)
+    }
+
+    /// What the last failure said: who was called, and what came of it.
+    pub(crate) fn why(&self) -> String {
+        self.state().why.clone()
     }
 
     /// How many calls may leave: one on trial while nothing has got through.
@@ -77,13 +87,16 @@ mod tests {
         let outage = Outage::default();
         let mut now = Timestamp::from_millis(1_000);
         for _ in 1..FAILURES_BEFORE_HOLDING {
-            assert_eq!(outage.unreachable(now), None);
+            assert_eq!(outage.unreachable("no network", now), None);
         }
-        assert_eq!(outage.unreachable(now), Some(HOLD));
-        assert_eq!(outage.cap(now), 0);
+        assert_eq!(outage.unreachable("no network", now), Some(HOLD));
+        assert_eq!(
+            (outage.cap(now), outage.why()),
+            (0, "no network".to_owned())
+        );
         now = now.after(HOLD);
         assert_eq!(outage.cap(now), 1);
-        assert_eq!(outage.unreachable(now), Some(HOLD * 2));
+        assert_eq!(outage.unreachable("no network", now), Some(HOLD * 2));
         now = now.after(HOLD * 2);
         outage.reached();
         assert_eq!(outage.cap(now), usize::MAX);
@@ -94,7 +107,7 @@ mod tests {
         let outage = Outage::default();
         let mut now = Timestamp::from_millis(1_000);
         for _ in 0..40 {
-            if let Some(hold) = outage.unreachable(now) {
+            if let Some(hold) = outage.unreachable("no network", now) {
                 assert!(hold <= HOLD_MAX);
                 now = now.after(hold);
             }

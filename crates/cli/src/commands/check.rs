@@ -1,5 +1,7 @@
 //! `check`: is everything there that a campaign needs? Each line says ok or what to do.
 
+mod network;
+
 use repilot_domain::TenantName;
 use repilot_graph::{GraphError, Sufficiency, SystemicReason, TokenClaims};
 use secrecy::ExposeSecret as _;
@@ -33,6 +35,14 @@ impl Line {
         }
     }
 
+    /// A line that is well, and may be meant otherwise.
+    fn advised(check: impl Into<String>, says: impl Into<String>, hint: Option<String>) -> Self {
+        Self {
+            hint: hint.unwrap_or_default(),
+            ..Self::ok(check, says)
+        }
+    }
+
     fn bad(check: impl Into<String>, says: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             check: check.into(),
@@ -54,6 +64,7 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
     )];
     lines.push(ledger(app).await);
     lines.extend(redis(app).await);
+    lines.extend(network::lines(app));
     let names = match &arguments.tenant {
         Some(name) => vec![tenants::choose(&app.settings, Some(name))?],
         None => tenants::names(&app.settings)?,
@@ -164,12 +175,9 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
     };
     let token = match tenant.client.token().await {
         Ok(token) => token,
-        Err((error, message)) => {
-            let hint = match error {
-                GraphError::Unreachable => "check the network, DNS and proxy on the way to Entra",
-                _ => "check tenant_id, client_id and the credential",
-            };
-            return lines.push(Line::bad(of("token"), said(&error, Some(&message)), hint));
+        Err(failure) => {
+            let says = said(&failure.error, Some(&failure.message));
+            return lines.push(Line::bad(of("token"), says, failure.hint));
         }
     };
     match TokenClaims::read(token.expose_secret()) {
@@ -193,7 +201,8 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
         }
         Err(error) => {
             let hint = match &error {
-                GraphError::Unreachable => {
+                _ if call.record.hint.is_some() => call.record.hint.as_deref().unwrap_or_default(),
+                GraphError::Unreachable | GraphError::NoToken { .. } => {
                     "check the network, DNS and proxy, and `[graph] cloud` or `root`"
                 }
                 GraphError::Unauthorized | GraphError::Systemic(SystemicReason::TokenRefused) => {

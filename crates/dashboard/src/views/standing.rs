@@ -127,7 +127,10 @@ pub(crate) fn troubles(campaign: &Campaign, overview: &Overview, now: Timestamp)
         match lane.gate {
             Gate::Unreachable => say(
                 Grade::Bad,
-                format!("Graph cannot be reached: {}", lane.gate_reason),
+                match lane.gate_reason.as_str() {
+                    "" => "Graph cannot be reached".to_owned(),
+                    why => why.to_owned(),
+                },
                 "Check network, DNS and proxy of the workers. It goes on by itself.",
             ),
             Gate::Closed => say(

@@ -9,7 +9,6 @@ use azure_core::http::{ClientOptions, HttpClient, RetryOptions, Transport};
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use repilot_domain::{Clock, Timestamp};
@@ -17,6 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::certificate::Assertion;
 use super::failure::TokenFailure;
+use super::managed_identity::{self, Endpoint};
+use super::party::Party;
+use super::transport::Witness;
 use crate::Cloud;
 
 /// Longer than the HTTP client's own: what it bounds is `az`, which may wait for a terminal.
@@ -76,20 +78,32 @@ impl AzureCredential {
         http: &Arc<dyn HttpClient>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Fetched, TokenFailure> {
-        let credential = match self.build(cloud, http, clock) {
-            Ok(credential) => credential,
-            Err(words) => return Err(TokenFailure::refused(&words)),
+        let now = clock.now();
+        let party = self.party();
+        if let Self::ManagedIdentity { client_id } = self {
+            let endpoint = Endpoint::find(variable)
+                .map_err(|words| TokenFailure::refused(Party::MetadataService, &words))?;
+            let client_id = client_id.as_deref();
+            return managed_identity::fetch(&endpoint, cloud, client_id, http, now).await;
+        }
+        let witness = Witness::of(http);
+        let transport = Arc::clone(&witness) as Arc<dyn HttpClient>;
+        let credential = match self.build(cloud, &transport, clock) {
+            Ok(Some(credential)) => credential,
+            // The one without is asked above.
+            Ok(None) => return Err(TokenFailure::refused(party, "there is no credential")),
+            Err(words) => return Err(TokenFailure::refused(party, &words)),
         };
         let scope = cloud.scope();
-        let token = match tokio::time::timeout(FETCH_TIMEOUT, credential.get_token(&[&scope], None))
-            .await
-        {
+        let scopes = [&*scope];
+        let token = tokio::time::timeout(FETCH_TIMEOUT, credential.get_token(&scopes, None)).await;
+        let token = match token {
             Ok(Ok(token)) => token,
             Ok(Err(error)) => {
-                let over_http = !matches!(self, Self::AzureCli { .. });
-                return Err(TokenFailure::of(&error, over_http));
+                let answer = witness.answer();
+                return Err(TokenFailure::of(party, &error, answer.as_ref(), now));
             }
-            Err(_elapsed) => return Err(TokenFailure::too_slow()),
+            Err(_elapsed) => return Err(TokenFailure::too_slow(party)),
         };
         let expires_at = token.expires_on.unix_timestamp().saturating_mul(1_000);
         Ok(Fetched {
@@ -98,13 +112,27 @@ impl AzureCredential {
         })
     }
 
-    /// Builds the credential, or says what is wrong with it.
+    /// Who is asked for a token.
+    fn party(&self) -> Party {
+        match self {
+            Self::ManagedIdentity { .. } => {
+                Endpoint::find(variable).map_or(Party::MetadataService, |endpoint| endpoint.party)
+            }
+            Self::AzureCli { .. } => Party::AzureCli,
+            Self::ClientSecret { .. }
+            | Self::Certificate { .. }
+            | Self::WorkloadIdentity { .. } => Party::Entra,
+        }
+    }
+
+    /// Builds the credential, or says what is wrong with it; there is none of a machine's own identity,
+    /// which is asked for without `azure_identity`.
     pub(super) fn build(
         &self,
         cloud: Cloud,
         http: &Arc<dyn HttpClient>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Arc<dyn TokenCredential>, String> {
+    ) -> Result<Option<Arc<dyn TokenCredential>>, String> {
         let client_options = client_options(cloud, http);
         let built: azure_core::Result<Arc<dyn TokenCredential>> = match self {
             Self::ClientSecret {
@@ -131,13 +159,7 @@ impl AzureCredential {
                 ClientAssertionCredential::new(tenant_id, client_id, assertion, Some(options))
                     .map(|credential| credential as _)
             }
-            Self::ManagedIdentity { client_id } => {
-                let options = ManagedIdentityCredentialOptions {
-                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
-                    client_options,
-                };
-                ManagedIdentityCredential::new(Some(options)).map(|credential| credential as _)
-            }
+            Self::ManagedIdentity { .. } => return Endpoint::find(variable).map(|_found| None),
             Self::WorkloadIdentity {
                 tenant_id,
                 client_id,
@@ -158,8 +180,13 @@ impl AzureCredential {
                 AzureCliCredential::new(Some(options)).map(|credential| credential as _)
             }
         };
-        built.map_err(|error| error.to_string())
+        built.map(Some).map_err(|error| error.to_string())
     }
+}
+
+/// An environment variable's value.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn client_options(cloud: Cloud, http: &Arc<dyn HttpClient>) -> ClientOptions {

@@ -34,6 +34,10 @@ const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// While the old token lasts, a failed refresh is tried again no sooner: calls go on meanwhile.
 const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
+/// A token whose end has passed when it arrives is used for as long: the clock of this machine, or of
+/// the other, is wrong, and a fetch before each call would not mend it.
+const EXPIRED_ON_ARRIVAL_SERVES: Duration = Duration::from_mins(1);
+
 /// A token in use.
 #[derive(Debug)]
 pub(crate) struct Token {
@@ -84,6 +88,10 @@ struct Fetcher {
     generation: u64,
     refused: bool,
     last_failure: Option<TokenFailure>,
+    /// Time before which the other side asked not to be asked again.
+    not_before: Option<Timestamp>,
+    /// Whether it was said that tokens arrive expired.
+    told_of_clock: bool,
 }
 
 impl TokenKeeper {
@@ -106,6 +114,8 @@ impl TokenKeeper {
                 generation: 0,
                 refused: false,
                 last_failure: None,
+                not_before: None,
+                told_of_clock: false,
             }),
             fetches: AtomicU64::new(0),
             clock,
@@ -132,8 +142,11 @@ impl TokenKeeper {
         if let Some(failure) = fetcher.last_failure.as_ref().filter(|_| failed_meanwhile) {
             return Err(failure.clone());
         }
+        if let Some(failure) = fetcher.asked_to_wait(self.clock.now()) {
+            return self.make_do(failure);
+        }
         let answer = fetcher.fetch(&self.clock).await;
-        fetcher.last_failure = answer.as_ref().err().cloned();
+        fetcher.keep_failure(answer.as_ref().err(), self.clock.now());
         self.fetches.fetch_add(1, Ordering::Release);
         match answer {
             Ok(token) => {
@@ -210,6 +223,38 @@ impl TokenKeeper {
 }
 
 impl Fetcher {
+    /// The last failure, while its `Retry-After` lasts.
+    fn asked_to_wait(&self, now: Timestamp) -> Option<TokenFailure> {
+        self.not_before.filter(|until| now < *until)?;
+        self.last_failure.clone()
+    }
+
+    fn keep_failure(&mut self, failure: Option<&TokenFailure>, now: Timestamp) {
+        let retry_after = failure.and_then(|failure| match failure.error {
+            GraphError::NoToken { retry_after } => retry_after,
+            _ => None,
+        });
+        self.not_before = retry_after.map(|wait| now.after(wait));
+        self.last_failure = failure.cloned();
+    }
+
+    /// When a token is held to end: what has ended on its way serves a while, and is spoken of once.
+    fn end_of(&mut self, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let expires_at = expires_at?;
+        if expires_at > now {
+            self.told_of_clock = false;
+            return Some(expires_at);
+        }
+        if !std::mem::replace(&mut self.told_of_clock, true) {
+            tracing::warn!(
+                token.expires_at = %expires_at,
+                now = %now,
+                "a token has expired by this machine's clock on the moment of its arrival: check the clock"
+            );
+        }
+        Some(now.after(EXPIRED_ON_ARRIVAL_SERVES))
+    }
+
     async fn fetch(&mut self, clock: &Arc<dyn Clock>) -> Result<Token, TokenFailure> {
         let fetched = match &self.source {
             TokenSource::Fixed(secret) => Fetched {
@@ -222,9 +267,7 @@ impl Fetcher {
         };
         let bearer = format!("Bearer {}", fetched.secret.expose_secret());
         let Ok(mut header) = HeaderValue::from_str(&bearer) else {
-            return Err(TokenFailure::refused(
-                "the token has characters that no header can carry",
-            ));
+            return Err(TokenFailure::unusable());
         };
         header.set_sensitive(true);
         self.generation += 1;
@@ -232,7 +275,7 @@ impl Fetcher {
             header,
             secret: fetched.secret,
             generation: self.generation,
-            expires_at: fetched.expires_at,
+            expires_at: self.end_of(fetched.expires_at, clock.now()),
             after_refusal: std::mem::take(&mut self.refused),
             proven: AtomicBool::new(false),
         })

@@ -4,15 +4,20 @@ mod azure;
 mod certificate;
 mod failure;
 mod keeper;
+mod managed_identity;
+mod party;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use secrecy::SecretString;
 
 use crate::Cloud;
 
 pub use azure::AzureCredential;
+pub use failure::TokenFailure;
 pub(crate) use keeper::{Token, TokenKeeper};
+pub(crate) use transport::Transport;
 
 /// Where tokens come from.
 #[derive(Debug)]

@@ -21,8 +21,14 @@ use crate::{
 /// What Entra says; tokens are `token-1`, `token-2` and so on.
 #[derive(Debug, Clone)]
 enum Says {
-    Token { lives_seconds: u64 },
+    Token {
+        lives_seconds: u64,
+    },
     Status(u16, &'static str),
+    /// 429, and when to come again.
+    Busy {
+        retry_after: &'static str,
+    },
     Unreachable,
 }
 
@@ -66,6 +72,7 @@ impl HttpClient for Entra {
         self.hosts.lock().unwrap().push(url);
         let _leave = self.answers.acquire().await.unwrap();
         let says = self.says.lock().unwrap().clone();
+        let mut headers = Headers::new();
         let (status, body) = match says {
             Says::Token { lives_seconds } => (
                 200,
@@ -74,6 +81,11 @@ impl HttpClient for Entra {
                 ),
             ),
             Says::Status(status, body) => (status, body.to_owned()),
+            Says::Busy { retry_after } => {
+                headers.insert("retry-after", retry_after);
+                let words = "AADSTS50196: The server terminated an operation";
+                (429, format!(r#"{{"error_description":"{words}"}}"#))
+            }
             Says::Unreachable => {
                 return Err(Error::with_message(
                     ErrorKind::Connection,
@@ -82,7 +94,7 @@ impl HttpClient for Entra {
             }
         };
         let status = StatusCode::from(status);
-        Ok(AsyncRawResponse::from_bytes(status, Headers::new(), body))
+        Ok(AsyncRawResponse::from_bytes(status, headers, body))
     }
 }
 
@@ -174,7 +186,7 @@ async fn while_the_old_token_lasts_a_failed_refresh_stops_nobody() {
     assert_eq!(entra.asked(), 3);
     clock.advance(4 * MINUTE);
     let failure = keeper.get().await.unwrap_err();
-    assert_eq!(failure.error, GraphError::Unreachable);
+    assert_eq!(failure.error, GraphError::NoToken { retry_after: None });
     entra.now_says(AN_HOUR);
     assert!(keeper.get().await.is_ok());
 }
@@ -226,21 +238,115 @@ async fn what_entra_refuses_is_systemic_in_its_own_words_and_never_shows_the_sec
 }
 
 #[tokio::test]
-async fn what_should_pass_at_entra_is_unreachable_and_blames_no_credential() {
-    let page = "<html>Bad gateway</html>";
-    for says in [
-        Says::Unreachable,
-        Says::Status(503, r#"{"error_description":"Service unavailable"}"#),
-        Says::Status(429, r#"{"error_description":"Slow down"}"#),
-        Says::Status(502, page),
-        Says::Status(200, page),
+async fn what_should_pass_at_entra_is_told_under_its_name() {
+    let busy = r#"{"error_description":"AADSTS90033: A transient error has occurred."}"#;
+    for (says, told) in [
+        (Says::Unreachable, "Entra: connection refused"),
+        (
+            Says::Status(503, busy),
+            "Entra (login.microsoftonline.com) answered 503: AADSTS90033",
+        ),
+        (Says::Busy { retry_after: "0" }, "answered 429: AADSTS50196"),
     ] {
-        let (keeper, _) = keeper(&Entra::that(says.clone()));
+        let (keeper, _) = keeper(&Entra::that(says));
         let failure = keeper.get().await.unwrap_err();
-        assert_eq!(failure.error, GraphError::Unreachable, "{says:?}");
-        let told = failure.message.starts_with("no token can be fetched: ");
-        assert!(told, "{}", failure.message);
+        assert!(
+            matches!(failure.error, GraphError::NoToken { .. }),
+            "{failure:?}"
+        );
+        assert!(failure.message.contains(told), "{}", failure.message);
     }
+}
+
+#[tokio::test]
+async fn a_page_in_entras_place_is_told_with_status_title_and_host() {
+    let page = "<html><head><title>Access to this site is blocked</title></head></html>";
+    for status in [200, 302, 403, 407, 502, 503] {
+        let (keeper, _) = keeper(&Entra::that(Says::Status(status, page)));
+        let failure = keeper.get().await.unwrap_err();
+        assert!(
+            matches!(failure.error, GraphError::NoToken { .. }),
+            "{failure:?}"
+        );
+        for told in [
+            "login.microsoftonline.com",
+            &status.to_string(),
+            "\"Access to this site is blocked\"",
+            "proxy",
+        ] {
+            assert!(failure.message.contains(told), "{}", failure.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn entra_is_not_asked_again_before_it_asked_to_be() {
+    let entra = Entra::that(Says::Busy { retry_after: "7" });
+    let (keeper, clock) = keeper(&entra);
+    for _ in 0..5 {
+        let failure = keeper.get().await.unwrap_err();
+        let retry_after = Some(Duration::from_secs(7));
+        assert_eq!(failure.error, GraphError::NoToken { retry_after });
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(entra.asked(), 1);
+    entra.now_says(AN_HOUR);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(token(&keeper).await, "token-2");
+}
+
+/// The keeper of a machine's own identity.
+fn of_the_machine(entra: &Arc<Entra>) -> (TokenKeeper, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let http = Arc::clone(entra) as Arc<dyn HttpClient>;
+    let source = TokenSource::Azure {
+        credential: AzureCredential::ManagedIdentity { client_id: None },
+        cloud: Cloud::Global,
+    };
+    let keeper = TokenKeeper::new(source, http, Arc::clone(&clock) as _).unwrap();
+    (keeper, clock)
+}
+
+#[tokio::test]
+async fn the_metadata_service_is_asked_once_and_quoted() {
+    let words = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
+    for status in [404, 410, 429, 500, 503] {
+        let metadata = Entra::that(Says::Status(status, words));
+        let failure = of_the_machine(&metadata).0.get().await.unwrap_err();
+        assert!(
+            matches!(failure.error, GraphError::NoToken { .. }),
+            "{failure:?}"
+        );
+        let told =
+            format!("the metadata service (169.254.169.254) answered {status}: Identity not found");
+        assert_eq!(failure.message, told);
+        assert_eq!(metadata.asked(), 1, "{status}");
+    }
+    let refused = Entra::that(Says::Status(400, words));
+    let failure = of_the_machine(&refused).0.get().await.unwrap_err();
+    let text = failure.error.to_string();
+    assert!(
+        text.contains("the metadata service gives no token: 400: Identity not found"),
+        "{text}"
+    );
+    assert!(!text.contains("Entra"), "{text}");
+    assert!(failure.hint.contains("is this one"), "{}", failure.hint);
+}
+
+#[tokio::test]
+async fn a_token_that_arrives_expired_is_not_fetched_for_each_call() {
+    let metadata = Entra::that(Says::Status(
+        200,
+        r#"{"access_token":"token-1","expires_on":"1700000000","token_type":"Bearer"}"#,
+    ));
+    let (keeper, clock) = of_the_machine(&metadata);
+    for _ in 0..100 {
+        assert_eq!(token(&keeper).await, "token-1");
+    }
+    assert_eq!(metadata.asked(), 1);
+    clock.advance(MINUTE);
+    assert_eq!(token(&keeper).await, "token-1");
+    assert_eq!(metadata.asked(), 2);
 }
 
 #[tokio::test]

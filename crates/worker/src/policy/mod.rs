@@ -218,6 +218,10 @@ fn after_error(
             let delay = settings.delay(attempts_spent, None, rng);
             again(delay, false, WaitReason::Backoff)
         }
+        GraphError::NoToken { retry_after } => {
+            let delay = settings.delay(attempts_spent, *retry_after, rng);
+            again(delay, false, WaitReason::Backoff)
+        }
         GraphError::Transient { .. } | GraphError::Unreadable
             if attempts_spent.saturating_add(1) >= limit =>
         {
