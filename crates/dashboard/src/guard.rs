@@ -40,7 +40,8 @@ const HEADERS: [(HeaderName, &str); 8] = [
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
 /// Refuses hosts that are not this dashboard's, and adds what every answer says.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    name_the_host(&mut request);
     let mut response = if is_probe(&request) || is_own_host(&request, &app.options) {
         next.run(request).await
     } else {
@@ -66,6 +67,19 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response
+}
+
+/// HTTP/2 says the host in the request's address and not in a header of its own: what compares the two
+/// finds it in one place.
+fn name_the_host(request: &mut Request) {
+    if request.headers().contains_key(header::HOST) {
+        return;
+    }
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = authority.and_then(|host| HeaderValue::from_str(host).ok());
+    if let Some(host) = host {
+        request.headers_mut().insert(header::HOST, host);
+    }
 }
 
 /// Probes and scrapers ask for a machine by its number. They learn nothing that a page could use:

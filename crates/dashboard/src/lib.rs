@@ -22,12 +22,13 @@ mod pages;
 mod parts;
 mod people;
 mod routes;
+mod serve;
 mod server;
 mod tls;
 mod uploads;
 mod views;
 
-pub use access::{OidcOptions, OidcSetupError, Secret, hash_password};
+pub use access::{OidcOptions, OidcSetupError, Secret, SigningAlgorithm, hash_password};
 pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
 pub use app::Hands;
 pub use error::ServeError;

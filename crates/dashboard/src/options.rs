@@ -38,6 +38,14 @@ pub struct TlsFiles {
 }
 
 impl Options {
+    /// The port by which people reach it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let public = self.public_url.as_ref();
+        let public = public.and_then(Url::port_or_known_default);
+        public.unwrap_or(self.listen.port())
+    }
+
     /// Whether nobody but this machine's own users can reach it.
     #[must_use]
     pub fn is_private(&self) -> bool {

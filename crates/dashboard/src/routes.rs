@@ -12,6 +12,9 @@ use crate::{
     views,
 };
 
+/// Largest size of the sign-in form, which anybody may send.
+const SIGN_IN_MAX_BYTES: usize = 16 * 1_024;
+
 /// Every address.
 pub(crate) fn all(app: App) -> Router {
     Router::new()
@@ -65,7 +68,12 @@ pub(crate) fn all(app: App) -> Router {
         )
         .route("/upload/{id}", post(uploads::enqueue))
         .route("/live", get(live::stream))
-        .route("/sign-in", get(access::page).post(access::by_password))
+        .route(
+            "/sign-in",
+            get(access::page)
+                .post(access::by_password)
+                .layer(DefaultBodyLimit::max(SIGN_IN_MAX_BYTES)),
+        )
         .route("/sign-in/link/{token}", get(access::by_link))
         .route("/sign-in/oidc", get(access::begin_oidc))
         .route("/sign-in/oidc/back", get(access::end_oidc))

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context as _;
 use ipnet::IpNet;
-use repilot_dashboard::{Dashboard, Hands, OidcOptions, Options, ServeError, TlsFiles};
+use repilot_dashboard::{
+    Dashboard, Hands, OidcOptions, Options, ServeError, SigningAlgorithm, TlsFiles,
+};
 use repilot_ledger::Ledger;
 use secrecy::ExposeSecret as _;
 use tokio::task::JoinHandle;
@@ -179,6 +181,12 @@ fn oidc(settings: &OidcSettings) -> anyhow::Result<Option<OidcOptions>> {
             "set client_id, and client_secret_env or client_secret_file",
         ));
     };
+    if !settings.scopes.iter().any(|scope| scope == "openid") {
+        return Err(Failure::error(
+            format!("{section} scopes lacks `openid`, without which there is no sign-in"),
+            "add it, as in scopes = [\"openid\", \"profile\", \"email\", \"groups\"]",
+        ));
+    }
     if settings.operators.is_empty() && settings.viewers.is_empty() {
         return Err(Failure::error(
             format!("{section} lets nobody in"),
@@ -191,5 +199,28 @@ fn oidc(settings: &OidcSettings) -> anyhow::Result<Option<OidcOptions>> {
         client_secret: client_secret.expose_secret().trim().to_owned().into(),
         operators: settings.operators.clone(),
         viewers: settings.viewers.clone(),
+        group_claims: settings.group_claims.clone(),
+        scopes: settings.scopes.clone(),
+        algorithms: algorithms(section, &settings.algorithms)?,
     }))
+}
+
+/// Algorithms by their names; all that can be checked where none is named.
+fn algorithms(section: &str, names: &[String]) -> anyhow::Result<Vec<SigningAlgorithm>> {
+    if names.is_empty() {
+        return Ok(SigningAlgorithm::ALL.to_vec());
+    }
+    let named = names.iter().map(|name| {
+        SigningAlgorithm::named(name).ok_or_else(|| {
+            let known: Vec<&str> = SigningAlgorithm::ALL
+                .iter()
+                .map(|one| one.as_str())
+                .collect();
+            Failure::error(
+                format!("{section} algorithms names `{name}`, which cannot be checked"),
+                format!("name some of {}", known.join(", ")),
+            )
+        })
+    });
+    named.collect()
 }

@@ -34,4 +34,9 @@ pub(crate) struct OidcSettings {
     /// Groups and app roles.
     pub(crate) operators: Vec<String>,
     pub(crate) viewers: Vec<String>,
+    /// Claims that hold them.
+    pub(crate) group_claims: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    /// Names of algorithms; all that can be checked where it is empty.
+    pub(crate) algorithms: Vec<String>,
 }

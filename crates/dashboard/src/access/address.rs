@@ -16,6 +16,8 @@ pub(crate) struct Origin {
     pub(crate) address: IpAddr,
     /// Whether what is said is said over TLS, all the way to whoever asks.
     pub(crate) secure: bool,
+    /// Port by which people reach this dashboard.
+    pub(crate) port: u16,
 }
 
 impl Origin {
@@ -24,6 +26,7 @@ impl Origin {
         let own = Self {
             address: peer,
             secure: options.tls.is_some(),
+            port: options.port(),
         };
         if !is_trusted(&options.trusted_proxies, peer) {
             return own;
@@ -41,6 +44,7 @@ impl Origin {
         Self {
             address: caller.unwrap_or(peer),
             secure: own.secure || https,
+            port: own.port,
         }
     }
 }

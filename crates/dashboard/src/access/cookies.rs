@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
+use super::address::Origin;
 use super::secret::Secret;
 
 /// What a cookie is for.
@@ -18,21 +19,21 @@ pub(crate) enum Cookie {
 }
 
 impl Cookie {
-    /// Browsers let nobody but this very host set what begins with `__Host-`, and want TLS for it.
-    const fn name(self, secure: bool) -> &'static str {
-        match (self, secure) {
-            (Self::Session, true) => "__Host-repilot",
-            (Self::Session, false) => "repilot",
-            (Self::SignIn, true) => "__Host-repilot-sign-in",
-            (Self::SignIn, false) => "repilot-sign-in",
-            (Self::Oidc, true) => "__Host-repilot-oidc",
-            (Self::Oidc, false) => "repilot-oidc",
+    /// Browsers let nobody but this very host set what begins with `__Host-`, and want TLS for it. They keep
+    /// cookies by host alone, so the name has the port: another dashboard on this host has its own.
+    fn name(self, origin: Origin) -> String {
+        let prefix = if origin.secure { "__Host-" } else { "" };
+        let port = origin.port;
+        match self {
+            Self::Session => format!("{prefix}repilot-{port}"),
+            Self::SignIn => format!("{prefix}repilot-{port}-sign-in"),
+            Self::Oidc => format!("{prefix}repilot-{port}-oidc"),
         }
     }
 
     /// What the request brought.
-    pub(crate) fn read(self, headers: &HeaderMap, secure: bool) -> Option<Secret> {
-        let name = self.name(secure);
+    pub(crate) fn read(self, headers: &HeaderMap, origin: Origin) -> Option<Secret> {
+        let name = self.name(origin);
         headers
             .get_all(header::COOKIE)
             .iter()
@@ -44,16 +45,16 @@ impl Cookie {
     }
 
     /// What a response sets; nothing and no time take it away.
-    pub(crate) fn set(self, value: &str, lasts: Duration, secure: bool) -> HeaderValue {
+    pub(crate) fn set(self, value: &str, lasts: Duration, origin: Origin) -> HeaderValue {
         // Who comes back from an identity provider was led here by another site.
         let site = match self {
             Self::Session | Self::SignIn => "Strict",
             Self::Oidc => "Lax",
         };
-        let only_tls = if secure { "; Secure" } else { "" };
+        let only_tls = if origin.secure { "; Secure" } else { "" };
         let text = format!(
             "{}={value}; Path=/; HttpOnly; SameSite={site}; Max-Age={}{only_tls}",
-            self.name(secure),
+            self.name(origin),
             lasts.as_secs()
         );
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use repilot_domain::Timestamp;
 
+use super::NAME_MAX;
+
 /// How long a failure counts.
 const REMEMBERED: Duration = Duration::from_mins(5);
 
@@ -30,46 +32,50 @@ enum Key {
 }
 
 impl Limiter {
-    /// How many seconds somebody has to wait; none where they may try.
-    pub(crate) fn wait(&self, address: IpAddr, name: &str, now: Timestamp) -> Option<u64> {
-        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |key: &Key, most: usize| {
-            let recent: Vec<Timestamp> = failures
-                .get(key)?
-                .iter()
-                .copied()
-                .filter(|at| now.since(*at) < REMEMBERED)
-                .collect();
+    /// Counts an attempt to sign in as a failure before it is checked, so that of many at once no more are
+    /// checked than may fail; [`Limiter::succeeded`] takes it back. The seconds to wait where there were
+    /// too many: then nothing is counted, and nothing is to be checked.
+    pub(crate) fn attempt(&self, address: IpAddr, name: &str, now: Timestamp) -> Result<(), u64> {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys(address, name);
+        let most = [OF_ADDRESS, OF_NAME];
+        let waits = keys.iter().zip(most).filter_map(|(key, most)| {
+            let times = failures.get(key)?.iter().copied();
+            let recent: Vec<Timestamp> = times.filter(|at| now.since(*at) < REMEMBERED).collect();
             let first_that_counts = recent.len().checked_sub(most)?;
             let until = recent[first_that_counts].after(REMEMBERED);
             Some(until.since(now).as_secs() + 1)
-        };
-        let by_address = of(&Key::Address(network(address)), OF_ADDRESS);
-        by_address.max(of(&Key::Name(name.to_owned()), OF_NAME))
-    }
-
-    /// Remembers that somebody failed.
-    pub(crate) fn failed(&self, address: IpAddr, name: &str, now: Timestamp) {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        });
+        if let Some(seconds) = waits.max() {
+            return Err(seconds);
+        }
         if failures.len() >= KEPT {
             failures.retain(|_, times| times.last().is_some_and(|at| now.since(*at) < REMEMBERED));
         }
         if failures.len() >= KEPT {
             failures.clear();
         }
-        for key in [Key::Address(network(address)), Key::Name(name.to_owned())] {
+        for key in keys {
             let times = failures.entry(key).or_default();
             times.retain(|at| now.since(*at) < REMEMBERED);
             times.push(now);
         }
+        Ok(())
     }
 
     /// Forgets what a name's owner failed before they got in.
     pub(crate) fn succeeded(&self, address: IpAddr, name: &str) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.remove(&Key::Address(network(address)));
-        failures.remove(&Key::Name(name.to_owned()));
+        for key in keys(address, name) {
+            failures.remove(&key);
+        }
     }
+}
+
+/// By what an attempt is counted: where it comes from, and the name that it gives, as far as names go.
+fn keys(address: IpAddr, name: &str) -> [Key; 2] {
+    let name = name.chars().take(NAME_MAX).collect();
+    [Key::Address(network(address)), Key::Name(name)]
 }
 
 /// Who has one address of IPv6 has 2^64 of them.
@@ -94,43 +100,58 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_fails_too_often_waits_until_its_failures_are_old() {
+    fn an_address_that_fails_too_often_waits() {
         let limiter = Limiter::default();
         for second in 0..10 {
-            assert_eq!(limiter.wait(HERE, "", at(second)), None);
-            limiter.failed(HERE, &format!("name-{second}"), at(second));
+            let name = format!("name-{second}");
+            assert_eq!(limiter.attempt(HERE, &name, at(second)), Ok(()));
         }
-        assert_eq!(limiter.wait(HERE, "another", at(10)), Some(291));
-        assert_eq!(limiter.wait(HERE, "another", at(300)), None);
+        assert_eq!(limiter.attempt(HERE, "another", at(10)), Err(291));
+        assert_eq!(limiter.attempt(HERE, "another", at(300)), Ok(()));
     }
 
     #[test]
     fn a_name_is_protected_from_many_addresses() {
         let limiter = Limiter::default();
         for n in 0..20 {
-            limiter.failed(IpAddr::from([10, 0, 0, n]), "alice", at(0));
+            let address = IpAddr::from([10, 0, 0, n]);
+            assert_eq!(limiter.attempt(address, "alice", at(0)), Ok(()));
         }
-        assert!(limiter.wait(HERE, "alice", at(1)).is_some());
-        assert_eq!(limiter.wait(HERE, "bob", at(1)), None);
+        assert!(limiter.attempt(HERE, "alice", at(1)).is_err());
+        assert_eq!(limiter.attempt(HERE, "bob", at(1)), Ok(()));
     }
 
     #[test]
     fn neighbours_in_one_network_of_ipv6_are_one_address() {
         let limiter = Limiter::default();
         for n in 0..10 {
-            limiter.failed(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]), "", at(0));
+            let address = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]);
+            assert_eq!(limiter.attempt(address, "", at(0)), Ok(()));
         }
         let neighbour = IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, 9]);
-        assert!(limiter.wait(neighbour, "", at(1)).is_some());
+        assert!(limiter.attempt(neighbour, "", at(1)).is_err());
     }
 
     #[test]
     fn whoever_gets_in_has_a_clean_slate() {
         let limiter = Limiter::default();
         for _ in 0..10 {
-            limiter.failed(HERE, "alice", at(0));
+            let _counted = limiter.attempt(HERE, "alice", at(0));
         }
+        assert!(limiter.attempt(HERE, "alice", at(0)).is_err());
         limiter.succeeded(HERE, "alice");
-        assert_eq!(limiter.wait(HERE, "alice", at(1)), None);
+        assert_eq!(limiter.attempt(HERE, "alice", at(1)), Ok(()));
+    }
+
+    #[test]
+    fn names_are_counted_as_far_as_names_go() {
+        let limiter = Limiter::default();
+        for n in 0..20 {
+            let name = format!("{}{n}", "a".repeat(NAME_MAX));
+            let address = IpAddr::from([10, 0, 0, n]);
+            assert_eq!(limiter.attempt(address, &name, at(0)), Ok(()));
+        }
+        let longer = "a".repeat(2_000_000);
+        assert!(limiter.attempt(HERE, &longer, at(1)).is_err());
     }
 }

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::{AuditEvent, Role};
+use repilot_domain::{AuditEvent, Role, untrusted};
 use repilot_ledger::{Session, SignInWay};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use super::NAME_MAX;
 use super::act::{is_of_this_site, is_signed};
 use super::address::Origin;
 use super::cookies::Cookie;
@@ -102,7 +103,7 @@ async fn form(
     } else {
         StatusCode::OK
     };
-    let cookie = Cookie::SignIn.set(secret.reveal(), FORM_LASTS, origin.secure);
+    let cookie = Cookie::SignIn.set(secret.reveal(), FORM_LASTS, origin);
     let page = pages::bare("Sign in", &body);
     Ok((status, [(header::SET_COOKIE, cookie)], page).into_response())
 }
@@ -128,6 +129,9 @@ pub(crate) async fn by_link(
     parts: Parts,
 ) -> Result<Response, Refusal> {
     let origin = Origin::of(peer(&parts)?, &parts.headers, &app.options);
+    if is_preview(&parts) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     if !app.options.is_private() || !app.link.spend(&token) {
         let body = html! {
             p.lead { "A link signs in whoever opens it first, once. If that was you, you are still signed in." }
@@ -143,6 +147,24 @@ pub(crate) async fn by_link(
     Ok((cookies, pages::hop("/")).into_response())
 }
 
+/// Whether somebody only looks at a link before a person opens it: that does not use it up.
+fn is_preview(parts: &Parts) -> bool {
+    let said = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let purposes = ["sec-purpose", "purpose", "x-purpose", "x-moz"].map(said);
+    let is_ahead = |purpose: &str| {
+        let purpose = purpose.to_ascii_lowercase();
+        ["prefetch", "prerender", "preview"]
+            .iter()
+            .any(|word| purpose.contains(word))
+    };
+    parts.method == Method::HEAD || purposes.into_iter().flatten().any(is_ahead)
+}
+
 /// Name and password.
 pub(crate) async fn by_password(
     State(app): State<App>,
@@ -151,14 +173,13 @@ pub(crate) async fn by_password(
 ) -> Result<Response, Refusal> {
     is_of_this_site(&parts.headers)?;
     let origin = Origin::of(peer(&parts)?, &parts.headers, &app.options);
-    let of_form = Cookie::SignIn.read(&parts.headers, origin.secure);
+    let of_form = Cookie::SignIn.read(&parts.headers, origin);
     if !of_form.is_some_and(|secret| same(&secret.derived(FORM), &credentials.csrf)) {
         return Err(Refusal::Foreign);
     }
     let Credentials { name, next, .. } = &credentials;
-    if let Some(seconds) = app.limiter.wait(origin.address, name, app.now()) {
-        return Err(Refusal::Hurried { seconds });
-    }
+    let counted = app.limiter.attempt(origin.address, name, app.now());
+    counted.map_err(|seconds| Refusal::Hurried { seconds })?;
     let known = app.ledger.user(name).await?;
     let hash = known.as_ref().map(|(_, hash)| hash.clone());
     let given = credentials.password.clone();
@@ -174,8 +195,8 @@ pub(crate) async fn by_password(
             Ok((cookies, Redirect::to(onward(next))).into_response())
         }
         _ => {
-            app.limiter.failed(origin.address, name, app.now());
-            let (by, event) = (actor(name, origin), AuditEvent::SignInRefused);
+            let shown = untrusted(name, NAME_MAX);
+            let (by, event) = (actor(&shown, origin), AuditEvent::SignInRefused);
             app.ledger
                 .record(&by, None, event, &json!({}), app.now())
                 .await?;
@@ -213,8 +234,8 @@ pub(super) async fn begin(
     app.ledger
         .begin_session(&secret.sha256(), &session, &actor(name, origin))
         .await?;
-    let cookie = Cookie::Session.set(secret.reveal(), app.options.session, origin.secure);
-    let done = Cookie::SignIn.set("", Duration::ZERO, origin.secure);
+    let cookie = Cookie::Session.set(secret.reveal(), app.options.session, origin);
+    let done = Cookie::SignIn.set("", Duration::ZERO, origin);
     Ok(AppendHeaders([
         (header::SET_COOKIE, cookie),
         (header::SET_COOKIE, done),
@@ -245,13 +266,13 @@ pub(crate) async fn out(
 ) -> Result<Response, Refusal> {
     is_of_this_site(&headers)?;
     is_signed(&visitor, &form.csrf)?;
-    let secure = visitor.origin.secure;
-    if let Some(secret) = Cookie::Session.read(&headers, secure) {
+    let origin = visitor.origin;
+    if let Some(secret) = Cookie::Session.read(&headers, origin) {
         app.ledger
             .end_session(&secret.sha256(), &visitor.actor(), app.now())
             .await?;
     }
-    let cookie = Cookie::Session.set("", Duration::ZERO, secure);
+    let cookie = Cookie::Session.set("", Duration::ZERO, origin);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response())
 }
 

@@ -48,7 +48,7 @@ impl Visitor {
                 way: None,
             }));
         }
-        let Some(secret) = Cookie::Session.read(headers, origin.secure) else {
+        let Some(secret) = Cookie::Session.read(headers, origin) else {
             return Ok(None);
         };
         let session = app.ledger.session(&secret.sha256(), app.now()).await?;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::caller::Caller;
 use super::problem::Problem;
+use crate::access::StreamRight;
 use crate::app::App;
 use crate::live::Overview;
 
@@ -30,7 +31,8 @@ struct Sent {
 /// What changes, as server-sent events
 ///
 /// An event is called `campaign`, `lane` or `worker`, and its data is what `/status` has of it: first
-/// of each, then of those that have changed, at most once a second.
+/// of each, then of those that have changed, at most once a second. The stream ends within seconds when the
+/// token is taken back or expires, or the session or its role ends.
 #[utoipa::path(
     get,
     path = "/events",
@@ -42,8 +44,15 @@ struct Sent {
 pub(super) async fn stream(
     State(app): State<App>,
     _: Caller,
+    right: StreamRight,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let stop = app.stop.clone();
+    let (stop, of_right) = (app.stop.clone(), app.clone());
+    let ends = async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = right.ended(of_right) => {}
+        }
+    };
     let sent = Sent {
         app,
         last: HashMap::new(),
@@ -61,9 +70,7 @@ pub(super) async fn stream(
         };
         Some((stream::iter(events.into_iter().map(Ok)), sent))
     });
-    let events = events
-        .flatten()
-        .take_until(Box::pin(stop.cancelled_owned()));
+    let events = events.flatten().take_until(Box::pin(ends));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 

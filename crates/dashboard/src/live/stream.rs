@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::hub::{Rendered, for_visitor};
-use crate::access::Visitor;
+use crate::access::{StreamRight, Visitor};
 use crate::app::App;
 use crate::error::Refusal;
 use crate::views::View;
@@ -47,6 +47,7 @@ pub(crate) async fn stream(
     State(app): State<App>,
     Query(At { at }): Query<At>,
     visitor: Visitor,
+    right: StreamRight,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let missing = || Refusal::Missing(format!("live page at {at}"));
     let uri: Uri = at.parse().map_err(|_not_one| missing())?;
@@ -60,6 +61,7 @@ pub(crate) async fn stream(
     let ends = async move {
         tokio::select! {
             () = stop.cancelled() => {}
+            () = right.ended(app) => {}
             () = tokio::time::sleep(LASTS) => {}
         }
     };

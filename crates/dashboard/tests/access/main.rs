@@ -8,4 +8,5 @@ mod oidc;
 mod passwords;
 mod provider;
 mod requests;
+mod strangers;
 mod tls;

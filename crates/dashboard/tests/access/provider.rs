@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Form, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,7 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use repilot_domain::{Clock as _, SystemClock};
 use ring::rand::SystemRandom;
-use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA384, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
@@ -25,8 +28,15 @@ pub(crate) const SECRET: &str = "only between us";
 /// A key that a provider signs with.
 #[derive(Clone)]
 pub(crate) struct Key {
-    pub(crate) kid: &'static str,
-    pair: Arc<RsaKeyPair>,
+    /// None where its tokens name no key.
+    pub(crate) kid: Option<&'static str>,
+    pair: Pair,
+}
+
+#[derive(Clone)]
+enum Pair {
+    Rsa(Arc<RsaKeyPair>),
+    Ecdsa(Arc<EcdsaKeyPair>),
 }
 
 impl Key {
@@ -38,34 +48,65 @@ impl Key {
         Self::of("two", include_bytes!("keys/two.pem"))
     }
 
+    /// On the curve P-256.
+    pub(crate) fn on_a_curve() -> Self {
+        let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
+        Self {
+            kid: Some("curve"),
+            pair: Pair::Ecdsa(Arc::new(pair)),
+        }
+    }
+
     fn of(kid: &'static str, pem: &[u8]) -> Self {
         let key = PrivatePkcs8KeyDer::from_pem_slice(pem).unwrap();
         let pair = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
         Self {
-            kid,
-            pair: Arc::new(pair),
+            kid: Some(kid),
+            pair: Pair::Rsa(Arc::new(pair)),
         }
     }
 
-    fn public(&self) -> Value {
-        let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.pair.public_key());
-        let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        json!({
-            "kty": "RSA",
-            "use": "sig",
-            "kid": self.kid,
-            "n": encoded(&public.n),
-            "e": encoded(&public.e),
-        })
+    /// The same key, named in its set and not in its tokens.
+    pub(crate) fn unnamed(mut self) -> Self {
+        self.kid = None;
+        self
     }
 
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let mut signature = vec![0; self.pair.public().modulus_len()];
+    fn public(&self) -> Value {
+        let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let mut public = match &self.pair {
+            Pair::Rsa(pair) => {
+                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                json!({ "kty": "RSA", "n": encoded(&public.n), "e": encoded(&public.e) })
+            }
+            Pair::Ecdsa(pair) => {
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "x": encoded(x), "y": encoded(y) })
+            }
+        };
+        public["use"] = json!("sig");
+        public["kid"] = json!(self.kid.unwrap_or("in the set alone"));
+        public
+    }
+
+    fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-            .unwrap();
-        signature
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let padding: &dyn RsaEncoding = match alg {
+                    "RS512" => &RSA_PKCS1_SHA512,
+                    "PS384" => &RSA_PSS_SHA384,
+                    _ => &RSA_PKCS1_SHA256,
+                };
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(padding, &random, message, &mut signature)
+                    .unwrap();
+                signature
+            }
+            Pair::Ecdsa(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+        }
     }
 }
 
@@ -73,6 +114,10 @@ impl Key {
 pub(crate) struct Says {
     /// Added to its claims, and over them.
     pub(crate) claims: Value,
+    /// What its userinfo says of the person, where it has one.
+    pub(crate) userinfo: Option<Value>,
+    /// The error that it answers each code with.
+    pub(crate) denies: Option<&'static str>,
     /// What it signs with.
     pub(crate) key: Key,
     /// What it says it signs with.
@@ -94,12 +139,20 @@ pub(crate) struct IdentityProvider {
 
 impl IdentityProvider {
     pub(crate) async fn start() -> Self {
+        Self::spelled("").await
+    }
+
+    /// One whose issuer ends in this.
+    pub(crate) async fn spelled(end: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}/contoso/v2.0", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let issuer = format!("http://{address}/contoso/v2.0{end}");
         let provider = Self {
             issuer,
             says: Arc::new(Mutex::new(Says {
                 claims: json!({}),
+                userinfo: None,
+                denies: None,
                 key: Key::one(),
                 alg: "RS256",
                 published: vec![Key::one()],
@@ -115,6 +168,7 @@ impl IdentityProvider {
             .route("/authorize", get(authorize))
             .route("/token", post(token))
             .route("/keys", get(keys))
+            .route("/userinfo", get(userinfo))
             .with_state(provider.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         provider
@@ -127,13 +181,27 @@ impl IdentityProvider {
 }
 
 async fn describe(State(provider): State<IdentityProvider>) -> Json<Value> {
-    let root = provider.issuer.replace("/contoso/v2.0", "");
+    let (root, _) = provider.issuer.split_once("/contoso").unwrap();
+    let has_userinfo = provider.says.lock().unwrap().userinfo.is_some();
     Json(json!({
+        "userinfo_endpoint": has_userinfo.then(|| format!("{root}/userinfo")),
         "issuer": provider.issuer,
         "authorization_endpoint": format!("{root}/authorize"),
         "token_endpoint": format!("{root}/token"),
         "jwks_uri": format!("{root}/keys"),
     }))
+}
+
+/// For whoever brings the token that came with the id token.
+async fn userinfo(State(provider): State<IdentityProvider>, headers: HeaderMap) -> Response {
+    if headers
+        .get("authorization")
+        .is_none_or(|token| token != "Bearer for-userinfo")
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let says = provider.says.lock().unwrap();
+    Json(says.userinfo.clone()).into_response()
 }
 
 async fn keys(State(provider): State<IdentityProvider>) -> Json<Value> {
@@ -163,13 +231,17 @@ async fn token(
     Form(given): Form<HashMap<String, String>>,
 ) -> Response {
     let mut says = provider.says.lock().unwrap();
+    let error = says.denies.unwrap_or("invalid_grant");
     let denied = |why: &str| {
-        let said = json!({ "error": "invalid_grant", "error_description": why });
+        let said = json!({ "error": error, "error_description": why });
         (StatusCode::BAD_REQUEST, Json(said)).into_response()
     };
     let Some(asked) = says.asked.remove(&given["code"]) else {
         return denied("no such code");
     };
+    if says.denies.is_some() {
+        return denied("as it was told to");
+    }
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(given["code_verifier"].as_bytes()));
     if asked["code_challenge"] != challenge || asked["code_challenge_method"] != "S256" {
         return denied("not who asked");
@@ -192,9 +264,16 @@ async fn token(
         claims[name] = value.clone();
     }
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let header = json!({ "alg": says.alg, "typ": "JWT", "kid": says.key.kid });
+    let mut header = json!({ "alg": says.alg, "typ": "JWT" });
+    if let Some(kid) = says.key.kid {
+        header["kid"] = json!(kid);
+    }
     let message = format!("{}.{}", encoded(&header), encoded(&claims));
-    let signature = URL_SAFE_NO_PAD.encode(says.key.sign(message.as_bytes()));
-    Json(json!({ "token_type": "Bearer", "id_token": format!("{message}.{signature}") }))
-        .into_response()
+    let signature = URL_SAFE_NO_PAD.encode(says.key.sign(says.alg, message.as_bytes()));
+    Json(json!({
+        "token_type": "Bearer",
+        "access_token": "for-userinfo",
+        "id_token": format!("{message}.{signature}"),
+    }))
+    .into_response()
 }

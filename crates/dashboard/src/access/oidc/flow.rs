@@ -9,14 +9,15 @@ use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::html;
-use repilot_domain::{AuditEvent, WithCauses};
+use repilot_domain::{AuditEvent, WithCauses, untrusted};
 use repilot_ledger::SignInWay;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::OidcError;
-use super::provider::{Expected, Provider};
+use super::claims::TokenError;
+use super::provider::{Expected, Provider, SAID};
 use crate::access::address::Origin;
 use crate::access::cookies::Cookie;
 use crate::access::secret::{Secret, same};
@@ -75,10 +76,11 @@ pub(crate) async fn begin(
     let state = format!("{}.{}", sign_in.state(), URL_SAFE_NO_PAD.encode(&next));
     let redirect_uri = format!("{}{BACK}", app.door.url);
     let (nonce, challenge) = (sign_in.nonce(), sign_in.challenge());
+    let scope = provider.scope();
     let parameters = [
         ("response_type", "code"),
         ("response_mode", "query"),
-        ("scope", "openid profile email"),
+        ("scope", &scope),
         ("redirect_uri", &redirect_uri),
         ("state", &state),
         ("nonce", &nonce),
@@ -89,7 +91,7 @@ pub(crate) async fn begin(
         Ok(to) => to,
         Err(error) => return Ok(refused(&error)),
     };
-    let cookie = Cookie::Oidc.set(sign_in.0.reveal(), LASTS, origin.secure);
+    let cookie = Cookie::Oidc.set(sign_in.0.reveal(), LASTS, origin);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(to.as_str())).into_response())
 }
 
@@ -114,7 +116,7 @@ pub(crate) async fn end(
 ) -> Result<Response, Refusal> {
     let provider = provider(&app)?;
     let origin = Origin::of(peer(&parts)?, &parts.headers, &app.options);
-    let cookie = Cookie::Oidc.read(&parts.headers, origin.secure);
+    let cookie = Cookie::Oidc.read(&parts.headers, origin);
     let (state, next) = back.state.split_once('.').unwrap_or((&back.state, ""));
     let begun = cookie.map(SignIn).filter(|own| same(&own.state(), state));
     let Some(sign_in) = begun else {
@@ -127,9 +129,8 @@ pub(crate) async fn end(
     };
     // By the address alone: one name for all would let anybody lock everybody out.
     let counted = format!("{NOBODY} {}", origin.address);
-    if let Some(seconds) = app.limiter.wait(origin.address, &counted, app.now()) {
-        return Err(Refusal::Hurried { seconds });
-    }
+    let attempt = app.limiter.attempt(origin.address, &counted, app.now());
+    attempt.map_err(|seconds| Refusal::Hurried { seconds })?;
     let redirect_uri = format!("{}{BACK}", app.door.url);
     let expected = Expected {
         redirect_uri: &redirect_uri,
@@ -140,9 +141,9 @@ pub(crate) async fn end(
         provider.who(&back.code, &expected, app.now()).await
     } else {
         let said = format!("{} {}", back.error, back.error_description);
-        Err(OidcError::Refused(said))
+        Err(OidcError::Refused(untrusted(said.trim(), SAID)))
     };
-    let done = Cookie::Oidc.set("", Duration::ZERO, origin.secure);
+    let done = Cookie::Oidc.set("", Duration::ZERO, origin);
     match who {
         Ok((name, role)) => {
             app.limiter.succeeded(origin.address, &counted);
@@ -154,9 +155,8 @@ pub(crate) async fn end(
             Ok((cookies, done, pages::hop(onward(&next))).into_response())
         }
         Err(error) => {
-            app.limiter.failed(origin.address, &counted, app.now());
             let name = match &error {
-                OidcError::NoRole { name } | OidcError::TooManyGroups { name } => name,
+                OidcError::NoRole { name, .. } | OidcError::TooManyGroups { name } => name,
                 _ => NOBODY,
             };
             let (by, event) = (actor(name, origin), AuditEvent::SignInRefused);
@@ -167,27 +167,53 @@ pub(crate) async fn end(
     }
 }
 
+/// The page of somebody who was not let in. The log says what came; the page says whom to ask.
 fn refused(error: &OidcError) -> Response {
-    tracing::warn!(error = %WithCauses(error), "a sign-in by the identity provider came to nothing");
+    let found = match error {
+        OidcError::NoRole { found, .. } => found.as_str(),
+        _ => "",
+    };
+    tracing::warn!(
+        error = %WithCauses(error),
+        token = found,
+        "a sign-in by the identity provider came to nothing"
+    );
     let (status, advice) = match error {
         OidcError::NoRole { .. } => (
             StatusCode::FORBIDDEN,
-            "Ask whoever runs this dashboard to put you into one of `[dashboard.oidc] operators` or `viewers`.",
+            "Ask whoever runs this dashboard to put you into one of `[dashboard.oidc] operators` or `viewers`; its log says which groups and roles came.",
         ),
         OidcError::TooManyGroups { .. } => (
             StatusCode::FORBIDDEN,
             "Whoever runs this dashboard can give its app roles, and name those in `[dashboard.oidc]`.",
         ),
-        OidcError::Token(_) | OidcError::Refused(_) => {
-            (StatusCode::FORBIDDEN, "Sign in again; the log says more.")
+        OidcError::Token(TokenError::Expired | TokenError::TooEarly) => (
+            StatusCode::FORBIDDEN,
+            "Sign in again; if it stays, ask whoever runs this dashboard to look at its clock.",
+        ),
+        OidcError::Token(TokenError::OtherSignIn) | OidcError::Refused(_) => {
+            (StatusCode::FORBIDDEN, "Sign in again.")
         }
-        OidcError::Unreachable { .. } | OidcError::OtherIssuer(_) => (
+        OidcError::Token(_) | OidcError::Client(_) => (
+            StatusCode::FORBIDDEN,
+            "This is not yours to mend: tell whoever runs this dashboard, whose log has the same words.",
+        ),
+        OidcError::Unreachable { .. } => (
             StatusCode::BAD_GATEWAY,
-            "Try again in a moment; the log says more. People with a password may sign in with that.",
+            "Try again in a moment. People with a password may sign in with that.",
+        ),
+        OidcError::OtherIssuer { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "Tell whoever runs this dashboard: `[dashboard.oidc] issuer` is not what the provider calls itself.",
         ),
     };
+    // A sentence that begins with a name leaves the name as it is.
+    let said = match error {
+        OidcError::NoRole { .. } | OidcError::TooManyGroups { .. } => error.to_string(),
+        _ => pages::capitalised(&error.to_string()),
+    };
     let body = html! {
-        p.lead { (pages::capitalised(&error.to_string())) "." }
+        p.lead { (said.trim_end_matches('.')) "." }
         p { (advice) }
         p { a.button.primary href="/sign-in" { "Sign in" } }
     };

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use flow::{begin, end};
+pub use keys::SigningAlgorithm;
 pub(crate) use provider::Provider;
 
 /// An identity provider, and who may do what.
@@ -29,6 +30,19 @@ pub struct OidcOptions {
     pub operators: Vec<String>,
     /// Groups and app roles whose members may look.
     pub viewers: Vec<String>,
+    /// Claims that hold groups and roles, by name or along dots.
+    pub group_claims: Vec<String>,
+    /// Scopes that are asked for; `openid` is one of them.
+    pub scopes: Vec<String>,
+    /// Algorithms that a token may be signed with.
+    pub algorithms: Vec<SigningAlgorithm>,
+}
+
+impl OidcOptions {
+    /// Claims that hold groups and roles where the settings say nothing else.
+    pub const GROUP_CLAIMS: [&str; 2] = ["groups", "roles"];
+    /// Scopes that are asked for where the settings say nothing else.
+    pub const SCOPES: [&str; 3] = ["openid", "profile", "email"];
 }
 
 /// Why an identity provider cannot be used at all.
@@ -53,12 +67,20 @@ pub(crate) enum OidcError {
         /// Why, without the address: it may hold a code.
         source: reqwest::Error,
     },
-    /// The provider refused.
+    /// The provider refused the person.
     #[error("the identity provider refused: {0}")]
     Refused(String),
-    /// Its description is of another issuer, or lacks something.
-    #[error("the identity provider's description is not of issuer {0}")]
-    OtherIssuer(Url),
+    /// The provider refused this program: its client id or secret is wrong or has expired.
+    #[error("the identity provider does not accept this dashboard: {0}")]
+    Client(String),
+    /// Its description is of another issuer.
+    #[error("the identity provider's description is of issuer {came}, and {wanted} is set")]
+    OtherIssuer {
+        /// What the description says.
+        came: String,
+        /// What the settings say.
+        wanted: Url,
+    },
     /// The token cannot be believed.
     #[error("the identity provider's token cannot be believed: {0}")]
     Token(#[from] claims::TokenError),
@@ -67,6 +89,8 @@ pub(crate) enum OidcError {
     NoRole {
         /// Who.
         name: String,
+        /// Which groups and roles the token has, for the log.
+        found: String,
     },
     /// The provider left the groups out, as Entra does beyond 200 of them.
     #[error(

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Role, Timestamp};
+use repilot_domain::{Role, Timestamp, WithCauses, untrusted};
 use reqwest::{Client, RequestBuilder};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 use url::{Host, Url};
 
-use super::claims::{Token, issuer_of};
+use super::claims::{Claims, Held, Token};
 use super::keys::Keys;
 use super::{OidcError, OidcOptions, OidcSetupError};
+
+/// Largest number of characters of a provider's word that is repeated.
+pub(super) const SAID: usize = 300;
 
 /// Somebody waits before an empty page meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,12 +41,16 @@ struct Description {
     authorization_endpoint: Url,
     token_endpoint: Url,
     jwks_uri: Url,
+    #[serde(default)]
+    userinfo_endpoint: Option<Url>,
 }
 
 /// What a provider gives for a code.
 #[derive(Deserialize)]
 struct Granted {
     id_token: String,
+    #[serde(default)]
+    access_token: String,
 }
 
 /// Why a provider gives nothing.
@@ -65,7 +73,8 @@ impl Provider {
         let is_loopback = match options.issuer.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
-            _ => false,
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
         };
         let is_plain = options.issuer.scheme() != "https";
         if is_plain && !is_loopback {
@@ -86,6 +95,11 @@ impl Provider {
             options,
             known: RwLock::new(None),
         })
+    }
+
+    /// The scopes that are asked for.
+    pub(super) fn scope(&self) -> String {
+        self.options.scopes.join(" ")
     }
 
     /// Where a browser is sent, with what the provider is to know.
@@ -123,15 +137,46 @@ impl Provider {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         let granted: Granted = asked(request, "its token endpoint").await?;
-        let token = Token::read(&granted.id_token)?;
-        // A provider changes its keys when it likes.
-        let known = if known.keys.knows(token.kid()) {
+        let token = Token::read(&granted.id_token, &self.options)?;
+        // A provider changes its keys when it likes, and may leave the key's id as it was.
+        let known = if token.is_signed_by(&known.keys) {
             known
         } else {
             self.read().await?
         };
-        let claims = token.believed(&known.keys, &self.options, expected.nonce, now)?;
+        let held = Held {
+            keys: &known.keys,
+            issuer: &known.description.issuer,
+            nonce: expected.nonce,
+            now,
+        };
+        let mut claims = token.believed(&held, &self.options)?;
+        if !claims.says_memberships(&self.options) {
+            self.ask_for_more(&known.description, &granted.access_token, &mut claims)
+                .await;
+        }
         Ok((claims.name(), claims.role(&self.options)?))
+    }
+
+    /// Asks the provider's userinfo for what the token leaves out, as the groups are by many. What it
+    /// says of somebody else is not taken; one that does not answer leaves the claims as they are.
+    async fn ask_for_more(&self, description: &Description, token: &str, claims: &mut Claims) {
+        let Some(address) = &description.userinfo_endpoint else {
+            return;
+        };
+        let request = self.client.get(address.clone()).bearer_auth(token);
+        match asked::<Map<String, Value>>(request, "its userinfo").await {
+            Ok(further) => {
+                let subject = further.get("sub").and_then(Value::as_str);
+                if subject == Some(claims.subject()) {
+                    claims.take_missing(further);
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = %WithCauses(&error),
+                "the identity provider's userinfo does not say more of a person"
+            ),
+        }
     }
 
     async fn known(&self) -> Result<Known, OidcError> {
@@ -143,12 +188,16 @@ impl Provider {
 
     /// Reads description and keys anew.
     async fn read(&self) -> Result<Known, OidcError> {
-        let issuer = issuer_of(&self.options);
+        // With a slash at its end or without: providers say both, and people type either.
+        let issuer = self.options.issuer.as_str().trim_end_matches('/');
         let address = format!("{issuer}/.well-known/openid-configuration");
         let request = self.client.get(address);
         let description: Description = asked(request, "its description").await?;
         if description.issuer.trim_end_matches('/') != issuer {
-            return Err(OidcError::OtherIssuer(self.options.issuer.clone()));
+            return Err(OidcError::OtherIssuer {
+                came: untrusted(&description.issuer, SAID),
+                wanted: self.options.issuer.clone(),
+            });
         }
         let request = self.client.get(description.jwks_uri.clone());
         let keys = asked(request, "its keys").await?;
@@ -174,7 +223,14 @@ async fn asked<T: DeserializeOwned>(
         Ok(Denied {
             error,
             error_description,
-        }) => Err(OidcError::Refused(format!("{error} {error_description}"))),
+        }) => {
+            let said = untrusted(&format!("{error} {error_description}"), SAID);
+            // RFC 6749, 5.2: these are about the program, and no person can do anything.
+            Err(match error.as_str() {
+                "invalid_client" | "unauthorized_client" => OidcError::Client(said),
+                _ => OidcError::Refused(said),
+            })
+        }
         Err(_no_words) => Err(unreachable(failed)),
     }
 }
