@@ -8,7 +8,8 @@ use repilot_domain::{
     DeviceId, EnrollmentState, SystemClock, TenantName, WorkerId,
 };
 use repilot_ledger::{
-    GroupCommit, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Settlement, Verdict, WaitReason,
+    DispatchToken, GroupCommit, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Settlement,
+    Verdict, WaitReason,
 };
 use tokio::time::Instant;
 
@@ -86,18 +87,25 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
         let now = clock.now();
         let until = now.after(Duration::from_hours(1));
         ledger.attend_tenants([tenant], until).await.unwrap();
+        let token = DispatchToken::random(&mut rand::rng());
         let wire = ledger
-            .dispatch(tenant, &worker, &AT_ONCE.into(), now, now.after(LEASE))
+            .dispatch(
+                tenant,
+                (&worker, token),
+                &AT_ONCE.into(),
+                now,
+                now.after(LEASE),
+            )
             .await
             .unwrap();
         settled += wire.len();
         let handled = wire.into_iter().map(|delivery| {
             let (commit, clock) = (commit.clone(), clock.clone());
             tokio::spawn(async move {
-                let job = commit.claim(delivery.queued()).await.unwrap().unwrap();
-                let (verdict, outcome) = match job.id.0 % 100 {
+                let job = commit.claim(delivery.key).await.unwrap().unwrap();
+                let (verdict, outcome) = match job.key.job.0 % 100 {
                     1 => {
-                        let reason = match job.id.0 % 300 {
+                        let reason = match job.key.job.0 % 300 {
                             1 => DeadReason::NotFound,
                             101 => DeadReason::Rejected,
                             _ => DeadReason::AttemptsSpent,
@@ -124,9 +132,7 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
                 };
                 let now = clock.now();
                 let said = Settlement {
-                    job: job.id,
-                    dispatch: job.dispatch,
-                    campaign: job.campaign,
+                    key: job.key,
                     verdict,
                     attempts: vec![NewAttempt {
                         step: AttemptStep::Act,
@@ -136,10 +142,10 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
                         status: Some(204),
                         code: None,
                         message: None,
-                        request_id: Some(format!("00000000-1111-2222-3333-{:012}", job.id.0)),
+                        request_id: Some(format!("00000000-1111-2222-3333-{:012}", job.key.job.0)),
                         client_request_id: Some(format!(
                             "44444444-1111-2222-3333-{:012}",
-                            job.id.0
+                            job.key.job.0
                         )),
                         server_date: None,
                         diagnostic: None,

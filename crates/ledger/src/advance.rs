@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::{AttemptOutcome, CampaignId, JobEvent, JobId, JobState, Progress, Timestamp};
+use repilot_domain::{AttemptOutcome, CampaignId, JobEvent, JobState, Progress, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -13,17 +13,13 @@ use crate::counters::{CALLS, Deltas, THROTTLED};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, batch};
-use crate::{LedgerError, NewAttempt, record};
+use crate::{ClaimKey, LedgerError, NewAttempt, places, record};
 
 /// What a worker says of a step that is done while a further one follows.
 #[derive(Debug, Clone)]
 pub struct Advance {
-    /// The job.
-    pub job: JobId,
-    /// The dispatch number of the claim.
-    pub dispatch: i64,
-    /// Its campaign, as the claim named it.
-    pub campaign: CampaignId,
+    /// The claim that it is said of.
+    pub key: ClaimKey,
     /// How far the job is now.
     pub progress: Progress,
     /// What was asked of Graph for the step, in order.
@@ -38,64 +34,59 @@ pub(crate) async fn advance(
     advances: &[&Advance],
     now: Timestamp,
     deltas: &mut Deltas,
-) -> Result<Vec<JobId>, LedgerError> {
+) -> Result<Vec<ClaimKey>, LedgerError> {
     if advances.is_empty() {
         return Ok(Vec::new());
     }
+    let keys = advances.iter().map(|said| said.key);
+    let mut held = places::held_keys(connection, worker, keys).await?;
+    // Once only, should it have been said twice.
+    let said: Vec<&Advance> = advances
+        .iter()
+        .copied()
+        .filter(|said| held.remove(&said.key))
+        .collect();
     let sql = format!(
         "UPDATE job_rows
          SET steps_done = said.steps_done,
-             stepped_at = $3,
+             stepped_at = $2,
              attempts = 0,
              uncertain = 0,
              reason = '',
              message = ''
          FROM (
              SELECT CAST(value->>0 AS BIGINT) AS id,
-                    CAST(value->>1 AS BIGINT) AS dispatch,
-                    CAST(value->>2 AS BIGINT) AS steps_done
+                    CAST(value->>1 AS BIGINT) AS steps_done
              FROM {each}
          ) AS said
-         CROSS JOIN jobs_in_hand AS held
-         WHERE held.id = said.id
-           AND held.dispatch = said.dispatch
-           AND held.state = 'running'
-           AND held.worker = $2
-           AND job_rows.id = held.id
-         RETURNING job_rows.id, job_rows.campaign_id",
+         WHERE job_rows.id = said.id",
         each = Dialect::of(connection).each()
     );
-    let said = batch(advances.iter().map(|said| {
+    let steps = batch(said.iter().map(|said| {
         let done = i64::try_from(said.progress.done()).unwrap_or(i64::MAX);
-        (said.job.0, said.dispatch, done)
+        (said.key.job, done)
     }))?;
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(said)
-        .bind(worker)
+    let kept = sqlx::query(AssertSqlSafe(sql))
+        .bind(steps)
         .bind(now.as_millis())
-        .fetch_all(&mut *connection)
+        .execute(&mut *connection)
         .await
         .doing("keep steps")?;
-    let mut kept = Vec::with_capacity(rows.len());
-    let mut attempts = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let columns = Columns::of("jobs", row);
-        let job = JobId(columns.get("id")?);
-        let campaign = CampaignId(columns.get("campaign_id")?);
+    places::all_of(kept.rows_affected(), said.len())?;
+    let mut attempts = Vec::with_capacity(said.len());
+    for said in &said {
+        let campaign = said.key.campaign;
         deltas.moved(campaign, JobState::Running, JobEvent::Advance, 1)?;
-        kept.push(job);
-        for said in advances.iter().filter(|said| said.job == job) {
-            for attempt in &said.attempts {
-                deltas.add(campaign, CALLS, "", 1);
-                if attempt.outcome == AttemptOutcome::Throttled {
-                    deltas.add(campaign, THROTTLED, "", 1);
-                }
-                attempts.push((job, said.dispatch, attempt));
+        for attempt in &said.attempts {
+            deltas.add(campaign, CALLS, "", 1);
+            if attempt.outcome == AttemptOutcome::Throttled {
+                deltas.add(campaign, THROTTLED, "", 1);
             }
+            attempts.push((said.key.job, said.key.dispatch, attempt));
         }
     }
     record::attempts(connection, worker, attempts).await?;
-    Ok(kept)
+    Ok(said.iter().map(|said| said.key).collect())
 }
 
 /// How many jobs of one campaign, or of each, stand between two steps, whatever became of them: their

@@ -1,4 +1,4 @@
-//! Claims: a queued job of that dispatch number becomes the worker's.
+//! Claims: a queued job of that dispatch becomes the worker's.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,22 +7,19 @@ use repilot_domain::{
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use crate::claim_key::{SameDispatch, by_dispatch, each_job_once};
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::named::Named;
-use crate::rows::{by_dispatch, gathered, numbers_of};
-use crate::{LedgerError, QueuedJob, places};
+use crate::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
+use crate::rows::{gathered, numbers_of};
+use crate::{ClaimKey, LedgerError, places};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
 pub struct ClaimedJob {
-    /// The job.
-    pub id: JobId,
-    /// The dispatch number that fences what the worker will say of it.
-    pub dispatch: i64,
-    /// Its campaign.
-    pub campaign: CampaignId,
+    /// What fences what the worker will say of it.
+    pub key: ClaimKey,
     /// The device to act on.
     pub device: DeviceId,
     /// Who was assigned when the plan was made; empty where nobody was, or nobody has to look.
@@ -49,9 +46,7 @@ const LOST: i64 = 2;
 
 /// A job that is claimed, and what there is to know of one that is not plainly to be called.
 struct Claimed {
-    id: i64,
-    dispatch: i64,
-    campaign: i64,
+    key: ClaimKey,
     device: String,
     further: Option<Further>,
 }
@@ -73,11 +68,11 @@ fn nothing_further() -> Further {
     )
 }
 
-/// Claims those of `jobs` that are still queued under their number, and counts them.
+/// Claims those of `jobs` that are still queued under their key, and counts them.
 pub(crate) async fn claim(
     connection: &mut AnyConnection,
     worker: &str,
-    jobs: &[QueuedJob],
+    jobs: &[ClaimKey],
     lease_until: Timestamp,
     deltas: &mut Deltas,
 ) -> Result<Vec<ClaimedJob>, LedgerError> {
@@ -85,13 +80,23 @@ pub(crate) async fn claim(
         return Ok(Vec::new());
     }
     let mut claimed = Vec::with_capacity(jobs.len());
-    let queued = jobs.iter().map(|queued| (queued.job, queued.dispatch));
-    for (dispatch, jobs) in by_dispatch(queued) {
-        claimed.extend(claim_of(connection, dispatch, jobs, worker, lease_until).await?);
+    match Dialect::of(connection) {
+        Dialect::Sqlite => {
+            for group in by_dispatch(jobs.iter().copied()) {
+                let queued = claimable(connection, &group).await?;
+                mark_claimed(connection, &queued, worker, lease_until).await?;
+                claimed.extend(queued);
+            }
+        }
+        Dialect::Postgres => {
+            for group in each_job_once(jobs.iter().copied()) {
+                claimed.extend(claim_at_once(connection, group, worker, lease_until).await?);
+            }
+        }
     }
     let mut by_campaign: BTreeMap<CampaignId, u64> = BTreeMap::new();
     for row in &claimed {
-        *by_campaign.entry(CampaignId(row.campaign)).or_default() += 1;
+        *by_campaign.entry(row.key.campaign).or_default() += 1;
     }
     for (campaign, count) in by_campaign {
         deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
@@ -100,9 +105,7 @@ pub(crate) async fn claim(
         let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
             row.further.unwrap_or_else(nothing_further);
         ClaimedJob {
-            id: JobId(row.id),
-            dispatch: row.dispatch,
-            campaign: CampaignId(row.campaign),
+            key: row.key,
             device: DeviceId(row.device),
             previous_user: user,
             progress: Progress::new(action, steps_done),
@@ -115,24 +118,6 @@ pub(crate) async fn claim(
         }
     });
     Ok(claimed.collect())
-}
-
-/// Claims those jobs that are still queued under a number.
-async fn claim_of(
-    connection: &mut AnyConnection,
-    dispatch: i64,
-    jobs: Vec<i64>,
-    worker: &str,
-    lease_until: Timestamp,
-) -> Result<Vec<Claimed>, LedgerError> {
-    match Dialect::of(connection) {
-        Dialect::Sqlite => {
-            let claimed = claimable(connection, dispatch, &jobs).await?;
-            mark_claimed(connection, &claimed, worker, lease_until).await?;
-            Ok(claimed)
-        }
-        Dialect::Postgres => claim_at_once(connection, dispatch, jobs, worker, lease_until).await,
-    }
 }
 
 /// That a job is not just unassigned, or not called for the first time, as most are.
@@ -158,8 +143,7 @@ fn further(dialect: Dialect) -> String {
 /// Those that may be claimed.
 async fn claimable(
     connection: &mut AnyConnection,
-    dispatch: i64,
-    jobs: &[i64],
+    group: &SameDispatch,
 ) -> Result<Vec<Claimed>, LedgerError> {
     let dialect = Dialect::of(connection);
     let columns = format!(
@@ -174,22 +158,27 @@ async fn claimable(
          CROSS JOIN job_rows AS jobs
          WHERE held.id {named}
            AND held.dispatch = $2
+           AND held.token = $3
            AND held.state = 'queued'
            AND jobs.id = held.id",
         gathered = dialect.gathered(&columns),
         named = dialect.is_named()
     );
     let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(dialect.numbers(jobs.iter().copied()))
-        .bind(dispatch);
+        .bind(dialect.numbers(group.jobs.iter().copied()))
+        .bind(group.dispatch)
+        .bind(group.token.as_number());
     let found: Vec<(i64, i64, String, Option<Further>)> =
         gathered(query, connection, "look for claimed jobs").await?;
     let claimable = found
         .into_iter()
         .map(|(id, campaign, device, further)| Claimed {
-            id,
-            dispatch,
-            campaign,
+            key: ClaimKey {
+                job: JobId(id),
+                dispatch: group.dispatch,
+                campaign: CampaignId(campaign),
+                token: group.token,
+            },
             device,
             further,
         });
@@ -208,7 +197,7 @@ async fn mark_claimed(
          WHERE id {}",
         Dialect::of(connection).is_named()
     );
-    let jobs: Vec<i64> = claimable.iter().map(|row| row.id).collect();
+    let jobs: Vec<i64> = claimable.iter().map(|row| row.key.job.0).collect();
     places::change(connection, &sql, &jobs, "claim jobs", |query| {
         query.bind(worker.to_owned()).bind(lease_until.as_millis())
     })
@@ -220,20 +209,20 @@ async fn mark_claimed(
 /// were not to be had, it is said which were.
 async fn claim_at_once(
     connection: &mut AnyConnection,
-    dispatch: i64,
-    jobs: Vec<i64>,
+    keys: Vec<ClaimKey>,
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<Vec<Claimed>, LedgerError> {
     const WHAT: &str = "claim jobs";
-    let named = Named::of(Dialect::of(connection), jobs);
+    let named = KeyRuns::of(keys.iter().copied());
     let sql = format!(
         "WITH claimed AS (
              UPDATE jobs_in_hand
-             SET state = 'running', worker = $3, lease_until = $4
-             {from}
-             WHERE {is_named}
-               AND dispatch = $2
+             SET state = 'running', worker = $2, lease_until = $3
+             FROM {RUNS}
+             WHERE {IS_IN_A_RUN}
+               AND jobs_in_hand.dispatch = run.dispatch
+               AND jobs_in_hand.token = run.token
                AND state = 'queued'
              RETURNING id
          )
@@ -241,20 +230,16 @@ async fn claim_at_once(
                 CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
                 COUNT(*) FILTER (WHERE {HAS_FURTHER}) AS not_plain,
                 (
-                    SELECT CASE WHEN COUNT(*) < $5 THEN CAST(array_agg(id) AS TEXT) ELSE 'all' END
+                    SELECT CASE WHEN COUNT(*) < $4 THEN CAST(array_agg(id) AS TEXT) ELSE 'all' END
                     FROM claimed
                 ) AS claimed
          FROM job_rows AS jobs
-         {beside}
-         WHERE {is_named}
-         GROUP BY campaign_id",
-        from = named.beside("FROM"),
-        beside = named.beside("CROSS JOIN"),
-        is_named = named.condition()
+         CROSS JOIN {RUNS}
+         WHERE {IS_IN_A_RUN}
+         GROUP BY campaign_id"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(named.parameter.as_str())
-        .bind(dispatch)
         .bind(worker)
         .bind(lease_until.as_millis())
         .bind(i64::try_from(named.count).unwrap_or(i64::MAX))
@@ -264,7 +249,7 @@ async fn claim_at_once(
     let mut claimed = Vec::with_capacity(named.count);
     let mut further = None;
     for row in &rows {
-        let campaign = row.try_get(0).doing(WHAT)?;
+        let campaign: i64 = row.try_get(0).doing(WHAT)?;
         let devices: &str = row.try_get(1).doing(WHAT)?;
         let not_plain: i64 = row.try_get(2).doing(WHAT)?;
         let had: Option<HashSet<i64>> = match row.try_get(3).doing(WHAT)? {
@@ -278,13 +263,19 @@ async fn claim_at_once(
             serde_json::from_str(devices).map_err(LedgerError::Batch)?;
         let devices = devices.into_iter();
         let devices = devices.filter(|(id, _)| had.as_ref().is_none_or(|had| had.contains(id)));
-        claimed.extend(devices.map(|(id, device)| Claimed {
-            id,
-            dispatch,
-            campaign,
-            device,
-            further: further.as_mut().and_then(|further| further.remove(&id)),
-        }));
+        for (id, device) in devices {
+            let place = keys.binary_search_by_key(&id, |key| key.job.0);
+            let Ok(place) = place else { continue };
+            let campaign = CampaignId(campaign);
+            claimed.push(Claimed {
+                key: ClaimKey {
+                    campaign,
+                    ..keys[place]
+                },
+                device,
+                further: further.as_mut().and_then(|further| further.remove(&id)),
+            });
+        }
     }
     Ok(claimed)
 }
@@ -293,18 +284,16 @@ async fn claim_at_once(
 /// say it reads each row to its end, which takes as long as all else about a claim.
 async fn further_of(
     connection: &mut AnyConnection,
-    named: &Named,
+    named: &KeyRuns,
 ) -> Result<BTreeMap<i64, Further>, LedgerError> {
     let dialect = Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered}
          FROM job_rows AS jobs
-         {beside}
-         WHERE {is_named}
+         CROSS JOIN {RUNS}
+         WHERE {IS_IN_A_RUN}
            AND {HAS_FURTHER}",
-        gathered = dialect.gathered(&format!("jobs.id, {}", further(dialect))),
-        beside = named.beside("CROSS JOIN"),
-        is_named = named.condition()
+        gathered = dialect.gathered(&format!("jobs.id, {}", further(dialect)))
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(named.parameter.as_str());
     let further: Vec<(i64, Further)> = gathered(query, connection, "look for claimed jobs").await?;

@@ -7,21 +7,18 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use repilot_domain::JobId;
-
-/// A claim: a job, and the number of the dispatch that it was claimed under.
-pub type Claim = (JobId, i64);
+use crate::ClaimKey;
 
 #[derive(Debug, Default)]
-pub(crate) struct Claimed(Mutex<HashSet<Claim>>);
+pub(crate) struct Claimed(Mutex<HashSet<ClaimKey>>);
 
 impl Claimed {
     /// Claims were granted, and what others came to was said; whether it was taken or not, nobody
     /// has those any more.
     pub(crate) fn note(
         &self,
-        granted: impl Iterator<Item = Claim>,
-        said: impl Iterator<Item = Claim>,
+        granted: impl Iterator<Item = ClaimKey>,
+        said: impl Iterator<Item = ClaimKey>,
     ) {
         let mut claims = self.lock();
         for claim in said {
@@ -30,11 +27,11 @@ impl Claimed {
         claims.extend(granted);
     }
 
-    pub(crate) fn all(&self) -> Vec<Claim> {
+    pub(crate) fn all(&self) -> Vec<ClaimKey> {
         self.lock().iter().copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<Claim>> {
+    fn lock(&self) -> MutexGuard<'_, HashSet<ClaimKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

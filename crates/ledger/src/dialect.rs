@@ -140,6 +140,24 @@ impl Dialect {
         }
     }
 
+    /// The keys of a [`keys`](crate::places::keys) that is the first parameter, as `id`, `dispatch` and
+    /// `token`. Both databases find each job by its number, and never scan them all.
+    pub(crate) const fn each_key(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "(SELECT value->>0 AS id, value->>1 AS dispatch, value->>2 AS token
+                  FROM json_each($1))"
+            }
+            Self::Postgres => {
+                "(SELECT CAST(key->>0 AS BIGINT) AS id,
+                         CAST(key->>1 AS BIGINT) AS dispatch,
+                         CAST(key->>2 AS BIGINT) AS token
+                  FROM (SELECT CAST($1 AS JSON) AS keys OFFSET 0) AS given
+                  CROSS JOIN LATERAL json_array_elements(keys) AS each (key))"
+            }
+        }
+    }
+
     /// The pairs of a [`pairs`](crate::rows::pairs) that is the first parameter, as `id` and `dispatch`.
     pub(crate) const fn each_pair(self) -> &'static str {
         match self {

@@ -13,29 +13,67 @@ use crate::counters::Deltas;
 use crate::dialect::{Dialect, tell};
 use crate::due_floor::{Floors, Place, START};
 use crate::error::QueryContext as _;
-use crate::places::Due;
+use crate::places::{Due, Hand};
 use crate::ready::{DISPATCHABLE, READY, Ready};
 use crate::rows::gathered;
-use crate::{Ledger, LedgerError, QueuedJob, locks, places};
+use crate::{ClaimKey, DispatchToken, Ledger, LedgerError, locks, places};
 
-/// A job that is to go on the wire, where it takes little room.
+/// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "OnTheWire", into = "OnTheWire")]
 pub struct Dispatched {
-    /// The job.
-    #[serde(rename = "j")]
-    pub job: JobId,
-    /// The number that its claim must name.
-    #[serde(rename = "d")]
-    pub dispatch: i64,
-    /// Its campaign.
-    #[serde(rename = "c")]
-    pub campaign: CampaignId,
+    /// What its claim must name.
+    pub key: ClaimKey,
     /// It is not to be called from then on: its campaign's window closes, or its deadline passes.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// Its campaign's own ceiling, which a call of it needs leave of, too.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+}
+
+/// The same in little room. What older programs send has no token.
+#[derive(Serialize, Deserialize)]
+struct OnTheWire {
+    #[serde(rename = "j")]
+    job: JobId,
+    #[serde(rename = "d")]
+    dispatch: i64,
+    #[serde(rename = "c")]
+    campaign: CampaignId,
+    #[serde(rename = "t", default)]
+    token: DispatchToken,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    rate: Option<Rate>,
+}
+
+impl From<OnTheWire> for Dispatched {
+    fn from(sent: OnTheWire) -> Self {
+        Self {
+            key: ClaimKey {
+                job: sent.job,
+                dispatch: sent.dispatch,
+                campaign: sent.campaign,
+                token: sent.token,
+            },
+            until: sent.until,
+            rate: sent.rate,
+        }
+    }
+}
+
+impl From<Dispatched> for OnTheWire {
+    fn from(dispatched: Dispatched) -> Self {
+        let Dispatched { key, until, rate } = dispatched;
+        Self {
+            job: key.job,
+            dispatch: key.dispatch,
+            campaign: key.campaign,
+            token: key.token,
+            until,
+            rate,
+        }
+    }
 }
 
 /// What there is room for.
@@ -50,18 +88,6 @@ pub struct DispatchRoom {
     pub rated: HashMap<CampaignId, usize>,
 }
 
-impl Dispatched {
-    /// What a claim of it names.
-    #[must_use]
-    pub const fn queued(&self) -> QueuedJob {
-        QueuedJob {
-            campaign: self.campaign,
-            job: self.job,
-            dispatch: self.dispatch,
-        }
-    }
-}
-
 impl From<usize> for DispatchRoom {
     fn from(jobs: usize) -> Self {
         Self {
@@ -73,17 +99,19 @@ impl From<usize> for DispatchRoom {
 
 impl Ledger {
     /// Queues as many due jobs of a tenant as there is room for: those of its campaigns of the highest
-    /// priority first, shared fairly among equals.
+    /// priority first, shared fairly among equals. Their claims must show `token`, which is new with
+    /// each call.
     pub async fn dispatch(
         &self,
         tenant: &TenantName,
-        worker: &WorkerId,
+        (worker, token): (&WorkerId, DispatchToken),
         room: &DispatchRoom,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Vec<Dispatched>, LedgerError> {
         let mut round = Round {
             worker,
+            token,
             now,
             lease_until,
             floors: self.due_floors(),
@@ -114,6 +142,7 @@ impl Ledger {
 /// One dispatch, and what it came to so far.
 struct Round<'a> {
     worker: &'a WorkerId,
+    token: DispatchToken,
     now: Timestamp,
     lease_until: Timestamp,
     floors: &'a Floors,
@@ -207,14 +236,26 @@ impl Round<'_> {
         self.left -= due.len();
         campaign.room -= due.len();
         let queued = due.into_iter().map(|(id, dispatch, _)| Dispatched {
-            job: JobId(id),
-            dispatch,
-            campaign: campaign.id,
+            key: ClaimKey {
+                job: JobId(id),
+                dispatch,
+                campaign: campaign.id,
+                token: self.token,
+            },
             until: campaign.until,
             rate: campaign.rate,
         });
         self.dispatched.extend(queued);
         Ok(())
+    }
+
+    /// Who takes jobs in hand, and for how long.
+    fn hand(&self) -> Hand<'_> {
+        Hand {
+            worker: &self.worker.0,
+            token: self.token,
+            lease_until: self.lease_until,
+        }
     }
 
     /// Takes some of a campaign's due jobs in hand.
@@ -239,8 +280,7 @@ impl Round<'_> {
             let jobs: Vec<i64> = due.iter().map(|(job, ..)| *job).collect();
             places::leave_due(connection, campaign.id, &jobs).await?;
         }
-        let worker = &self.worker.0;
-        places::enter_hand(connection, campaign.id, &due, worker, self.lease_until).await?;
+        places::enter_hand(connection, campaign.id, &due, self.hand()).await?;
         Ok(due)
     }
 
@@ -252,7 +292,7 @@ impl Round<'_> {
         campaign: &Ready,
         share: usize,
     ) -> Result<Vec<Due>, LedgerError> {
-        let hand = (self.worker.0.as_str(), self.lease_until);
+        let hand = self.hand();
         let mut floor = self.floors.of(campaign.id);
         let (id, now) = (campaign.id, self.now);
         let mut due = places::take_the_first(connection, id, floor, (now, share), hand).await?;

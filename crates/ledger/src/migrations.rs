@@ -93,6 +93,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "room in pages",
         include_str!("../../../migrations/0020_room_in_pages.sql"),
     ),
+    (
+        21,
+        "claim tokens",
+        include_str!("../../../migrations/0021_claim_tokens.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -77,7 +77,10 @@ impl Tally {
             })
         });
         for outcome in job.into_iter().chain(calls) {
-            *self.0.entry((settlement.campaign, outcome)).or_default() += 1;
+            *self
+                .0
+                .entry((settlement.key.campaign, outcome))
+                .or_default() += 1;
         }
     }
 

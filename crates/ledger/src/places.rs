@@ -7,19 +7,19 @@
 //! in the same transaction, which has locked its campaign. Whoever reads asks the view `jobs`, which
 //! is all of it in one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use repilot_domain::{CampaignId, JobId, Timestamp};
+use repilot_domain::{CampaignId, JobId, JobState, Timestamp};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::due_floor::Place;
 use crate::error::QueryContext as _;
-use crate::named::Named;
-use crate::rows::{by_dispatch, gathered, numbers_of, pairs};
+use crate::key_runs::KeyRuns;
+use crate::rows::{batch, by_dispatch, gathered, numbers_of, pairs};
+use crate::{ClaimKey, DispatchToken, LedgerError};
 
 /// A job in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,15 @@ pub(crate) enum Renewed {
     Too,
     /// They are left out: their owner lives.
     Not,
+}
+
+/// Who takes due jobs in hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hand<'a> {
+    pub(crate) worker: &'a str,
+    /// What their claims must show.
+    pub(crate) token: DispatchToken,
+    pub(crate) lease_until: Timestamp,
 }
 
 /// A job that is due: its number, the number of its next dispatch, and when it is due.
@@ -58,11 +67,11 @@ pub(crate) async fn change(
     change_all(connection, sql, named, jobs.len(), doing, bind).await
 }
 
-/// The same of jobs that are named as the statement asks for them.
-pub(crate) async fn change_named(
+/// The same of jobs that are told by their runs, as PostgreSQL takes them.
+pub(crate) async fn change_runs(
     connection: &mut AnyConnection,
     sql: &str,
-    named: &Named,
+    named: &KeyRuns,
     doing: &'static str,
     bind: impl FnOnce(Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments>,
 ) -> Result<(), LedgerError> {
@@ -144,15 +153,14 @@ pub(crate) async fn leave_due_until(
     all_of(left.rows_affected(), count)
 }
 
-/// Takes the jobs of a campaign in hand that are due first after a place, at most so many by now, for
-/// a worker until its lease ends: what [`leave_due_until`] and [`enter_hand`] do, in the one statement
+/// Takes the jobs of a campaign in hand that are due first after a place, at most so many by now: what [`leave_due_until`] and [`enter_hand`] do, in the one statement
 /// that PostgreSQL can do it in.
 pub(crate) async fn take_the_first(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     after: Place,
     (now, most): (Timestamp, usize),
-    (worker, lease_until): (&str, Timestamp),
+    hand: Hand<'_>,
 ) -> Result<Vec<Due>, LedgerError> {
     const WHAT: &str = "take due jobs";
     let row = sqlx::query(
@@ -169,8 +177,10 @@ pub(crate) async fn take_the_first(
              ))
              RETURNING id, dispatch + 1 AS dispatch, not_before
          ), in_hand AS (
-             INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until)
-             SELECT id, $1, dispatch, 'queued', $6, $7 FROM taken
+             INSERT INTO jobs_in_hand (
+                 id, campaign_id, dispatch, state, worker, lease_until, token
+             )
+             SELECT id, $1, dispatch, 'queued', $6, $7, $8 FROM taken
          )
          SELECT CAST(array_agg(id) AS TEXT),
                 CAST(array_agg(dispatch) AS TEXT),
@@ -182,8 +192,9 @@ pub(crate) async fn take_the_first(
     .bind(after.0)
     .bind(after.1)
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .bind(worker)
-    .bind(lease_until.as_millis())
+    .bind(hand.worker)
+    .bind(hand.lease_until.as_millis())
+    .bind(hand.token.as_number())
     .fetch_one(connection)
     .await
     .doing(WHAT)?;
@@ -218,12 +229,11 @@ pub(crate) async fn enter_hand(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     due: &[Due],
-    worker: &str,
-    lease_until: Timestamp,
+    hand: Hand<'_>,
 ) -> Result<(), LedgerError> {
     let sql = format!(
-        "INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until)
-         SELECT id, $2, $3, 'queued', $4, $5 FROM {} AS due",
+        "INSERT INTO jobs_in_hand (id, campaign_id, dispatch, state, worker, lease_until, token)
+         SELECT id, $2, $3, 'queued', $4, $5, $6 FROM {} AS due",
         Dialect::of(connection).each_id()
     );
     let due = due
@@ -232,7 +242,9 @@ pub(crate) async fn enter_hand(
     for (dispatch, jobs) in by_dispatch(due) {
         change(connection, &sql, &jobs, "dispatch jobs", |query| {
             let query = query.bind(campaign.0).bind(dispatch);
-            query.bind(worker.to_owned()).bind(lease_until.as_millis())
+            let query = query.bind(hand.worker.to_owned());
+            let query = query.bind(hand.lease_until.as_millis());
+            query.bind(hand.token.as_number())
         })
         .await?;
     }
@@ -343,17 +355,52 @@ pub(crate) async fn leave_dead<'a>(
     Ok(())
 }
 
-/// The claims that hold of those that a worker names: begins behind the columns of `held` that are
-/// asked for. Takes [`pairs`] and the worker.
-pub(crate) fn held_of(dialect: Dialect) -> String {
+/// Those of the keys that a worker names which hold in this state: begins behind the columns of `held`
+/// that are asked for. Takes [`keys`] first.
+pub(crate) fn held_of(dialect: Dialect, state: JobState) -> String {
     format!(
         "FROM {each} AS said
          -- In this order: what was said is little.
          CROSS JOIN jobs_in_hand AS held
          WHERE held.id = said.id
            AND held.dispatch = said.dispatch
-           AND held.state = 'running'
-           AND held.worker = $2",
-        each = dialect.each_pair()
+           AND held.token = said.token
+           AND held.state = '{state}'",
+        each = dialect.each_key()
+    )
+}
+
+/// Which claims of a worker hold, of those that it names.
+pub(crate) async fn held_keys(
+    connection: &mut AnyConnection,
+    worker: &str,
+    named: impl IntoIterator<Item = ClaimKey>,
+) -> Result<HashSet<ClaimKey>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {gathered} {held} AND held.worker = $2",
+        gathered = dialect.gathered("held.id, held.campaign_id, held.dispatch, held.token"),
+        held = held_of(dialect, JobState::Running)
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(keys(named)?)
+        .bind(worker);
+    let held: Vec<(i64, i64, i64, i64)> = gathered(query, connection, "look for claims").await?;
+    let held = held
+        .into_iter()
+        .map(|(job, campaign, dispatch, token)| ClaimKey {
+            job: JobId(job),
+            dispatch,
+            campaign: CampaignId(campaign),
+            token: DispatchToken::from_number(token),
+        });
+    Ok(held.collect())
+}
+
+/// Keys as the one parameter of a statement, which `Dialect::each_key` reads.
+pub(crate) fn keys(keys: impl IntoIterator<Item = ClaimKey>) -> Result<String, LedgerError> {
+    batch(
+        keys.into_iter()
+            .map(|key| (key.job.0, key.dispatch, key.token)),
     )
 }

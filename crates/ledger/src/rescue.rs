@@ -13,13 +13,12 @@ use repilot_domain::{
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign_control::{cancel_chunk, cancel_returned};
-use crate::claimed::Claim;
 use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::places::{self, InHand, Renewed};
-use crate::rows::{Columns, pairs, progress};
-use crate::{Ledger, LedgerError, NewAttempt, QueuedJob, locks, record};
+use crate::rows::{Columns, progress};
+use crate::{ClaimKey, Ledger, LedgerError, NewAttempt, locks, record};
 
 /// No lease is promised for longer: one that ends later was given before a clock was set back.
 pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
@@ -39,7 +38,7 @@ impl Ledger {
     pub async fn renew_leases(
         &self,
         worker: &WorkerId,
-        claimed: &[Claim],
+        claimed: &[ClaimKey],
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -58,7 +57,7 @@ impl Ledger {
     pub async fn renew_claimed(
         &self,
         worker: &WorkerId,
-        claimed: &[Claim],
+        claimed: &[ClaimKey],
         lease_until: Timestamp,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
@@ -138,16 +137,17 @@ impl Ledger {
 async fn renew_claimed(
     connection: &mut AnyConnection,
     worker: &WorkerId,
-    claimed: &[Claim],
+    claimed: &[ClaimKey],
     lease_until: Timestamp,
 ) -> Result<u64, LedgerError> {
     if claimed.is_empty() {
         return Ok(0);
     }
     let dialect = Dialect::of(connection);
-    let held = format!("SELECT held.id {}", places::held_of(dialect));
-    let held = format!("id {}", dialect.is_found_by(&held));
-    let claimed = (held.as_str(), pairs(claimed.iter().copied())?);
+    let held = places::held_of(dialect, JobState::Running);
+    let held = dialect.is_found_by(&format!("SELECT held.id {held} AND held.worker = $2"));
+    let held = format!("id {held}");
+    let claimed = (held.as_str(), places::keys(claimed.iter().copied())?);
     renew(connection, claimed, worker, lease_until).await
 }
 
@@ -328,26 +328,19 @@ const HELD: &str = "id IN (
                SELECT campaign_id FROM jobs_in_hand WHERE worker = $1
            )";
 
-/// Takes single jobs back that are still queued under their number.
+/// Takes single jobs back that are still queued under their key.
 pub(crate) async fn recall(
     connection: &mut AnyConnection,
-    jobs: &[QueuedJob],
+    jobs: &[ClaimKey],
     deltas: &mut Deltas,
 ) -> Result<(), LedgerError> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let queued = Dialect::of(connection).is_found_by(&format!(
-        "SELECT held.id
-         FROM {each} AS recalls
-         -- In this order: what is recalled is little.
-         CROSS JOIN jobs_in_hand AS held
-         WHERE held.id = recalls.id
-           AND held.dispatch = recalls.dispatch
-           AND held.state = 'queued'",
-        each = Dialect::of(connection).each_pair()
-    ));
-    let recalls = pairs(jobs.iter().map(|queued| (queued.job, queued.dispatch)))?;
+    let dialect = Dialect::of(connection);
+    let queued = places::held_of(dialect, JobState::Queued);
+    let queued = dialect.is_found_by(&format!("SELECT held.id {queued}"));
+    let recalls = places::keys(jobs.iter().copied())?;
     let queued = places::in_hand(connection, &format!("id {queued}"), Renewed::Too, |query| {
         query.bind(recalls)
     })

@@ -1,6 +1,7 @@
-//! Settlements: outcome, attempts and counters in one transaction, fenced by the dispatch number.
+//! Settlements: outcome, attempts and counters in one transaction, fenced by the dispatch's number and
+//! token.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCause, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -8,20 +9,23 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use crate::breaker::Outcomes;
 use crate::call_times::Timing;
 use crate::campaign_control::{cancel_returned, pause_within};
+use crate::claim_key::{SameDispatch, by_dispatch};
 use crate::counters::{
     Aftermath, CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED, end_if_done,
 };
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::minutes::Tally;
-use crate::named::Named;
-use crate::rows::{batch, by_dispatch, gathered, pairs};
-use crate::{LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, places, record};
+use crate::rows::batch;
+use crate::{
+    ClaimKey, LedgerError, NewAttempt, Settlement, Verdict, breaker, canary, places, record,
+};
 
 /// What was settled, and what that changes beside the jobs themselves.
 #[derive(Default)]
 pub(crate) struct Settled<'a> {
-    pub(crate) jobs: Vec<JobId>,
+    pub(crate) taken: Vec<ClaimKey>,
     /// Those that are not recorded yet.
     attempts: Vec<(JobId, i64, &'a NewAttempt)>,
     tally: Tally,
@@ -63,7 +67,7 @@ pub(crate) async fn record_trusted(
     let attempts: Vec<_> = trusted
         .flat_map(|said| {
             let attempts = said.attempts.iter();
-            attempts.map(|attempt| (said.job, said.dispatch, attempt))
+            attempts.map(|attempt| (said.key.job, said.key.dispatch, attempt))
         })
         .collect();
     record::attempts(connection, worker, attempts).await
@@ -84,18 +88,19 @@ pub(crate) async fn settle<'a>(
     let (plain, mut other): (Vec<_>, Vec<_>) =
         settlements.iter().partition(|said| trust.takes(said));
     succeed_jobs(connection, worker, &plain, now).await?;
-    for of_campaign in plain.chunk_by(|one, next| one.campaign == next.campaign) {
+    for of_campaign in plain.chunk_by(|one, next| one.key.campaign == next.key.campaign) {
         settled.note_successes(of_campaign, deltas)?;
     }
     if !other.is_empty() {
-        let mut held = held(connection, worker, &other).await?;
+        let said = other.iter().map(|said| said.key);
+        let mut held = places::held_keys(connection, worker, said).await?;
         // Once only, should it have been said twice.
-        other.retain(|said| held.remove(&(said.job, said.dispatch)));
+        other.retain(|said| held.remove(&said.key));
         update_jobs(connection, worker, &other, now).await?;
         for settlement in other {
             settled.note(settlement, deltas)?;
             let attempts = settlement.attempts.iter();
-            let of_job = attempts.map(|said| (settlement.job, settlement.dispatch, said));
+            let of_job = attempts.map(|said| (settlement.key.job, settlement.key.dispatch, said));
             settled.attempts.extend(of_job);
             if let Verdict::Retry {
                 pause: Some(reason),
@@ -103,8 +108,8 @@ pub(crate) async fn settle<'a>(
             } = &settlement.verdict
             {
                 let cause = (PauseCause::Tenant, reason.as_str());
-                pause_within(connection, settlement.campaign, cause, by, now).await?;
-                settled.halted.push(settlement.campaign);
+                pause_within(connection, settlement.key.campaign, cause, by, now).await?;
+                settled.halted.push(settlement.key.campaign);
             }
         }
     }
@@ -114,7 +119,7 @@ pub(crate) async fn settle<'a>(
 impl<'a> Settled<'a> {
     /// Notes a settlement that was taken.
     fn note(&mut self, settlement: &'a Settlement, deltas: &mut Deltas) -> Result<(), LedgerError> {
-        let (campaign, verdict) = (settlement.campaign, &settlement.verdict);
+        let (campaign, verdict) = (settlement.key.campaign, &settlement.verdict);
         match verdict {
             Verdict::Succeeded => return self.note_successes(&[settlement], deltas),
             Verdict::Dead {
@@ -131,7 +136,7 @@ impl<'a> Settled<'a> {
                 }
             }
         }
-        self.jobs.push(settlement.job);
+        self.taken.push(settlement.key);
         self.tally.note(settlement);
         deltas.moved(campaign, JobState::Running, verdict.event(), 1)?;
         self.note_attempts(campaign, &settlement.attempts, deltas);
@@ -147,7 +152,7 @@ impl<'a> Settled<'a> {
         let Some(first) = of_campaign.first() else {
             return Ok(());
         };
-        let (campaign, event) = (first.campaign, first.verdict.event());
+        let (campaign, event) = (first.key.campaign, first.verdict.event());
         let count = of_campaign.len() as u64;
         let settled = i64::try_from(count).unwrap_or(i64::MAX);
         deltas.moved(campaign, JobState::Running, event, count)?;
@@ -156,7 +161,7 @@ impl<'a> Settled<'a> {
             .entry(campaign)
             .or_default()
             .succeeded(settled);
-        self.jobs.extend(of_campaign.iter().map(|said| said.job));
+        self.taken.extend(of_campaign.iter().map(|said| said.key));
         for said in of_campaign {
             self.tally.note(said);
         }
@@ -182,7 +187,7 @@ impl<'a> Settled<'a> {
     }
 
     /// Records the attempts, writes the batch's counters, and ends the campaigns whose last open
-    /// job this was, judges canaries and breakers. The jobs that were settled, and the campaigns that
+    /// job this was, judges canaries and breakers. The claims that were settled, and the campaigns that
     /// stopped over it.
     pub(crate) async fn finish(
         mut self,
@@ -190,7 +195,7 @@ impl<'a> Settled<'a> {
         (worker, by): (&str, &Actor),
         deltas: Deltas,
         now: Timestamp,
-    ) -> Result<(Vec<JobId>, Vec<CampaignId>), LedgerError> {
+    ) -> Result<(Vec<ClaimKey>, Vec<CampaignId>), LedgerError> {
         record::attempts(connection, worker, self.attempts).await?;
         deltas.write(connection).await?;
         self.tally.write(connection, now).await?;
@@ -215,7 +220,7 @@ impl<'a> Settled<'a> {
         for campaign in self.returned {
             cancel_returned(connection, campaign, by, now).await?;
         }
-        Ok((self.jobs, self.halted))
+        Ok((self.taken, self.halted))
     }
 }
 
@@ -226,68 +231,84 @@ async fn succeed_jobs(
     settlements: &[&Settlement],
     now: Timestamp,
 ) -> Result<(), LedgerError> {
+    const WHAT: &str = "settle jobs";
+    if settlements.is_empty() {
+        return Ok(());
+    }
     let dialect = Dialect::of(connection);
-    let said = settlements.iter().map(|said| (said.job, said.dispatch));
-    for (dispatch, jobs) in by_dispatch(said) {
-        let named = Named::of(dialect, jobs);
-        let left = format!(
-            "DELETE FROM jobs_in_hand
-             {beside}
-             WHERE {is_named}
-               AND dispatch = $2
-               AND state = 'running'
-               AND worker = $3",
-            beside = named.beside("USING"),
-            is_named = named.condition()
-        );
-        places::change_named(connection, &left, &named, "settle jobs", |query| {
-            query.bind(dispatch).bind(worker.to_owned())
-        })
-        .await?;
-        let succeeded = format!(
-            "UPDATE job_rows
-             SET state = 'succeeded',
-                 dispatch = $2,
-                 worker = $3,
+    let said = settlements.iter().map(|said| said.key);
+    match dialect {
+        Dialect::Postgres => {
+            let named = KeyRuns::of(said);
+            let left = format!(
+                "DELETE FROM jobs_in_hand
+                 USING {RUNS}
+                 WHERE {IS_IN_A_RUN}
+                   AND jobs_in_hand.dispatch = run.dispatch
+                   AND jobs_in_hand.token = run.token
+                   AND state = 'running'
+                   AND worker = $2"
+            );
+            places::change_runs(connection, &left, &named, WHAT, |query| {
+                query.bind(worker.to_owned())
+            })
+            .await?;
+            let succeeded = format!(
+                "UPDATE job_rows
+                 SET dispatch = run.dispatch, worker = $2, finished_at = $3, {SUCCEEDED}
+                 FROM {RUNS}
+                 WHERE {IS_IN_A_RUN}"
+            );
+            places::change_runs(connection, &succeeded, &named, WHAT, |query| {
+                query.bind(worker.to_owned()).bind(now.as_millis())
+            })
+            .await
+        }
+        Dialect::Sqlite => {
+            let is_named = dialect.is_named();
+            let left = format!(
+                "DELETE FROM jobs_in_hand
+                 WHERE id {is_named}
+                   AND dispatch = $2
+                   AND token = $3
+                   AND state = 'running'
+                   AND worker = $4"
+            );
+            let succeeded = format!(
+                "UPDATE job_rows
+                 SET dispatch = $2, worker = $3, finished_at = $4, {SUCCEEDED}
+                 WHERE id {is_named}"
+            );
+            for group in by_dispatch(said) {
+                let SameDispatch {
+                    dispatch,
+                    token,
+                    jobs,
+                } = group;
+                places::change(connection, &left, &jobs, WHAT, |query| {
+                    let query = query.bind(dispatch).bind(token.as_number());
+                    query.bind(worker.to_owned())
+                })
+                .await?;
+                places::change(connection, &succeeded, &jobs, WHAT, |query| {
+                    let query = query.bind(dispatch).bind(worker.to_owned());
+                    query.bind(now.as_millis())
+                })
+                .await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What else the row of a job that succeeded says.
+const SUCCEEDED: &str = "state = 'succeeded',
                  steps_done = 0,
                  attempts = attempts + 1,
                  uncertain = 0,
                  not_before = 0,
                  reason = '',
-                 message = '',
-                 finished_at = $4
-             {beside}
-             WHERE {is_named}",
-            beside = named.beside("FROM"),
-            is_named = named.condition()
-        );
-        places::change_named(connection, &succeeded, &named, "settle jobs", |query| {
-            let query = query.bind(dispatch).bind(worker.to_owned());
-            query.bind(now.as_millis())
-        })
-        .await?;
-    }
-    Ok(())
-}
-
-/// Those of the settlements whose claim still holds, by job and dispatch.
-async fn held(
-    connection: &mut AnyConnection,
-    worker: &str,
-    settlements: &[&Settlement],
-) -> Result<HashSet<(JobId, i64)>, LedgerError> {
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "SELECT {gathered} {held}",
-        gathered = dialect.gathered("held.id, held.dispatch"),
-        held = places::held_of(dialect)
-    );
-    let said = pairs(settlements.iter().map(|said| (said.job, said.dispatch)))?;
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(said).bind(worker);
-    let held: Vec<(i64, i64)> = gathered(query, connection, "look for settled jobs").await?;
-    let held = held.into_iter();
-    Ok(held.map(|(job, dispatch)| (JobId(job), dispatch)).collect())
-}
+                 message = ''";
 
 async fn update_jobs(
     connection: &mut AnyConnection,
@@ -302,7 +323,7 @@ async fn update_jobs(
     let mut over = Vec::with_capacity(settlements.len());
     let (mut due, mut dead) = (Vec::new(), Vec::new());
     for settlement in settlements {
-        let job = settlement.job.0;
+        let job = settlement.key.job.0;
         let state = settlement.verdict.state()?;
         let written = settlement.verdict.written(now);
         over.push(job);
@@ -321,7 +342,7 @@ async fn update_jobs(
             written.message,
             written.finished_at,
             i64::from(!settlement.attempts.is_empty()),
-            settlement.dispatch,
+            settlement.key.dispatch,
         ));
     }
     let sql = format!(

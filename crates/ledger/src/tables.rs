@@ -151,6 +151,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("state", Text),
             ("worker", Text),
             ("lease_until", Number),
+            ("token", Number),
         ],
     },
     Table {

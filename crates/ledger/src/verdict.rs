@@ -1,8 +1,8 @@
 //! What a worker says of a job that it has claimed.
 
-use repilot_domain::{CampaignId, DeadReason, JobEvent, JobId, JobState, Timestamp};
+use repilot_domain::{DeadReason, JobEvent, JobState, Timestamp};
 
-use crate::{LedgerError, NewAttempt};
+use crate::{ClaimKey, LedgerError, NewAttempt};
 
 /// Why a job that was called waits for its next call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +64,8 @@ pub enum Verdict {
 /// What a worker says of a job that it has claimed.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// The job.
-    pub job: JobId,
-    /// The dispatch number of the claim.
-    pub dispatch: i64,
-    /// Its campaign, as the claim named it.
-    pub campaign: CampaignId,
+    /// The claim that it is said of.
+    pub key: ClaimKey,
     /// What becomes of it.
     pub verdict: Verdict,
     /// What was asked of Graph for it, in order.

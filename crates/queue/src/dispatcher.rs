@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
 use repilot_domain::{CampaignId, TenantName, Timestamp, WorkerId};
-use repilot_ledger::{DispatchRoom, GroupCommit, GroupCommitError, Ledger, LedgerError};
+use repilot_ledger::{
+    DispatchRoom, DispatchToken, GroupCommit, GroupCommitError, Ledger, LedgerError,
+};
 
 use crate::{Wire, WireError};
 
@@ -29,6 +32,8 @@ pub struct Dispatcher {
     wire: Wire,
     worker: WorkerId,
     lease: Duration,
+    /// Source of the dispatches' tokens.
+    chance: StdRng,
     turn: usize,
     rated: HashMap<CampaignId, usize>,
     survey: Option<Survey>,
@@ -65,7 +70,8 @@ const AT_ONCE: usize = 1_024;
 const SURVEY_EVERY: Duration = Duration::from_millis(100);
 
 impl Dispatcher {
-    /// A dispatcher whose jobs are the worker's for `lease`, unless renewed.
+    /// A dispatcher whose jobs are the worker's for `lease`, unless renewed. No two may have the same
+    /// `chance`, from which the tokens of dispatches come.
     #[must_use]
     pub fn new(
         ledger: Ledger,
@@ -73,6 +79,7 @@ impl Dispatcher {
         wire: Wire,
         worker: WorkerId,
         lease: Duration,
+        chance: StdRng,
     ) -> Self {
         Self {
             ledger,
@@ -80,6 +87,7 @@ impl Dispatcher {
             wire,
             worker,
             lease,
+            chance,
             turn: 0,
             rated: HashMap::new(),
             survey: None,
@@ -172,9 +180,10 @@ impl Dispatcher {
             rated: self.rated.clone(),
         };
         let lease_until = now.after(self.lease);
+        let token = DispatchToken::random(&mut self.chance);
         let dispatched = self
             .commit
-            .dispatch(tenant, &self.worker, room, now, lease_until)
+            .dispatch(tenant, (&self.worker, token), room, now, lease_until)
             .await?;
         let count = dispatched.len();
         if let Err(error) = self.wire.push(tenant, &dispatched).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use repilot_domain::{AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName};
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, QueuedJob, Settlement,
+    Advance, ClaimKey, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement,
     Unsettled, Verdict, WaitReason,
 };
 use repilot_throttle::Answer;
@@ -58,23 +58,22 @@ impl Handler {
 
     /// Calls a job, and tells the ledger what came of it.
     pub(crate) async fn carry_out(&self, ready: Ready) {
-        let (tenant, queued) = (Arc::clone(&ready.lanes), ready.queued());
+        let (tenant, key) = (Arc::clone(&ready.lanes), ready.job.key);
         // Until all is told.
         let _places = Arc::clone(&ready.places);
         let work = std::pin::pin!(async {
             let done = self.try_carry_out(ready).await;
-            self.heed(queued, done);
+            self.heed(key, done);
         });
-        self.guarded(&tenant.tenant.name, &[queued], work).await;
+        self.guarded(&tenant.tenant.name, &[key], work).await;
     }
 
     /// Tells of what the ledger did not take.
-    pub(crate) fn heed(&self, job: QueuedJob, done: Result<(), GroupCommitError>) {
+    pub(crate) fn heed(&self, key: ClaimKey, done: Result<(), GroupCommitError>) {
         if let Err(failure) = done {
             // Whoever listens is told once; after that nobody does.
             let _ = self.unsettled.send(Unsettled {
-                job: job.job,
-                campaign: job.campaign,
+                key,
                 failure: Some(failure),
             });
         }
@@ -84,20 +83,18 @@ impl Handler {
     pub(crate) async fn take_back(
         &self,
         tenant: &TenantName,
-        job: QueuedJob,
+        key: ClaimKey,
     ) -> Result<(), GroupCommitError> {
         tracing::error!(
-            job.id = job.job.0,
+            job.id = key.job.0,
             tenant = %tenant,
             "a handler panicked; its job goes back and is looked at first"
         );
-        self.commit.recall(vec![job]).await?;
+        self.commit.recall(vec![key]).await?;
         let now = self.clock.now();
         let message = "the program failed while it handled this job; the call may have been made";
         let settlement = Settlement {
-            job: job.job,
-            dispatch: job.dispatch,
-            campaign: job.campaign,
+            key,
             verdict: Verdict::Retry {
                 not_before: now.after(AGAIN_AFTER),
                 spent: true,
@@ -173,9 +170,7 @@ impl Handler {
         attempts: Vec<NewAttempt>,
     ) -> Result<bool, GroupCommitError> {
         let advance = Advance {
-            job: job.id,
-            dispatch: job.dispatch,
-            campaign: job.campaign,
+            key: job.key,
             progress,
             attempts,
         };
@@ -216,8 +211,8 @@ impl Handler {
         let now = self.clock.now();
         if !self.lease.covers(job.lease_until, now) {
             tracing::warn!(
-                job.id = job.id.0,
-                campaign.id = job.campaign.0,
+                job.id = job.key.job.0,
+                campaign.id = job.key.campaign.0,
                 "this process did not run for longer than its lease; the job is left to whoever took it over"
             );
             leave.settle(Answer::NotSent);
@@ -264,7 +259,7 @@ impl Handler {
 
     /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on.
     fn has_stopped(&self, turn: Turn<'_>, job: &ClaimedJob) -> bool {
-        !turn.between_steps && self.commit.has_stopped(job.campaign, turn.claimed)
+        !turn.between_steps && self.commit.has_stopped(job.key.campaign, turn.claimed)
     }
 
     async fn look(
@@ -341,8 +336,8 @@ fn stepped(decision: &Decision, progress: Progress) -> Stepped {
 
 fn taken_over(job: &ClaimedJob, lanes: &TenantLanes) {
     tracing::warn!(
-        job.id = job.id.0,
-        campaign.id = job.campaign.0,
+        job.id = job.key.job.0,
+        campaign.id = job.key.campaign.0,
         tenant = %lanes.tenant.name,
         "a job was taken over while it was being called; its new owner looks at the device first"
     );

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use repilot_domain::{TenantName, Timestamp};
-use repilot_ledger::{Dispatched, QueuedJob};
+use repilot_ledger::{ClaimKey, Dispatched};
 use repilot_queue::{Delivery, Places};
 use repilot_throttle::{Answer, Lane};
 use tokio::time::Instant;
@@ -49,7 +49,7 @@ impl Handler {
     }
 
     async fn take_in(self: Arc<Self>, delivery: Delivery) {
-        let jobs: Vec<QueuedJob> = delivery.jobs.iter().map(Dispatched::queued).collect();
+        let jobs: Vec<ClaimKey> = delivery.jobs.iter().map(|job| job.key).collect();
         let tenant = delivery.tenant.clone();
         let admitting = std::pin::pin!(self.admit(delivery));
         self.guarded(&tenant, &jobs, admitting).await;
@@ -59,7 +59,7 @@ impl Handler {
     pub(crate) async fn guarded(
         &self,
         tenant: &TenantName,
-        jobs: &[QueuedJob],
+        jobs: &[ClaimKey],
         // Where it is: it may be large, and each wrapper would move it.
         work: Pin<&mut impl Future<Output = ()>>,
     ) {
@@ -113,7 +113,7 @@ impl Handler {
         let lanes = self.lanes.get(tenant, self.clock.now())?;
         let first = jobs.first()?;
         let ceiling = match first.rate {
-            Some(rate) => Some(lanes.ceilings.lane(first.campaign, rate)?),
+            Some(rate) => Some(lanes.ceilings.lane(first.key.campaign, rate)?),
             None => None,
         };
         let turn = Turn {
@@ -140,7 +140,7 @@ impl Handler {
         if jobs.is_empty() {
             return;
         }
-        let queued: Vec<QueuedJob> = jobs.iter().map(Dispatched::queued).collect();
+        let queued: Vec<ClaimKey> = jobs.iter().map(|job| job.key).collect();
         if let Err(failure) = self.commit.recall(queued.clone()).await {
             for job in queued {
                 self.heed(job, Err(failure.clone()));
@@ -151,12 +151,12 @@ impl Handler {
     /// Claims jobs that have leave, and has those called that it got.
     async fn claim(self: &Arc<Self>, admitted: Admitted) {
         let tenant = admitted.lanes.tenant.name.clone();
-        let queued: Vec<QueuedJob> = admitted.jobs.iter().map(Dispatched::queued).collect();
+        let queued: Vec<ClaimKey> = admitted.jobs.iter().map(|job| job.key).collect();
         let claiming = std::pin::pin!(self.claim_all(admitted, queued.clone()));
         self.guarded(&tenant, &queued, claiming).await;
     }
 
-    async fn claim_all(self: &Arc<Self>, admitted: Admitted, queued: Vec<QueuedJob>) {
+    async fn claim_all(self: &Arc<Self>, admitted: Admitted, queued: Vec<ClaimKey>) {
         let Admitted {
             jobs,
             mut leaves,
@@ -169,7 +169,7 @@ impl Handler {
             Ok(claimed) => claimed,
             Err(failure) => {
                 for job in &jobs {
-                    self.heed(job.queued(), Err(failure.clone()));
+                    self.heed(job.key, Err(failure.clone()));
                 }
                 Vec::new()
             }
@@ -185,7 +185,7 @@ impl Handler {
         let ready = claimed.into_iter().zip(leaves).map(|(job, leave)| Ready {
             until: jobs
                 .iter()
-                .find(|its| its.job == job.id)
+                .find(|its| its.key == job.key)
                 .and_then(|its| its.until),
             job,
             leave,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use repilot_domain::{Stepped, Timestamp};
-use repilot_ledger::{ClaimedJob, Moment, QueuedJob};
+use repilot_ledger::{ClaimedJob, Moment};
 use repilot_queue::Places;
 use repilot_throttle::Lane;
 use tokio::sync::Semaphore;
@@ -34,14 +34,6 @@ impl Ready {
     /// Whether one call is all that there is to it, as far as is known.
     pub(crate) fn is_one_call(&self) -> bool {
         !self.job.uncertain && matches!(self.job.progress.succeeded(), Stepped::Over)
-    }
-
-    pub(crate) const fn queued(&self) -> QueuedJob {
-        QueuedJob {
-            campaign: self.job.campaign,
-            job: self.job.id,
-            dispatch: self.job.dispatch,
-        }
     }
 }
 

@@ -47,8 +47,8 @@ pub(crate) fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttemp
         .unwrap_or_default();
     match decision {
         Decision::Bury { reason, .. } => tracing::warn!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
+            job.id = job.key.job.0,
+            campaign.id = job.key.campaign.0,
             %reason,
             request_id,
             message,
@@ -57,16 +57,16 @@ pub(crate) fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttemp
         Decision::Retry {
             pause: Some(why), ..
         } => tracing::error!(
-            job.id = job.id.0,
-            campaign.id = job.campaign.0,
+            job.id = job.key.job.0,
+            campaign.id = job.key.campaign.0,
             request_id,
             why,
             "the tenant refuses as a whole; the campaign is paused"
         ),
         Decision::Succeed | Decision::Complete | Decision::Act | Decision::Retry { .. } => {
             tracing::debug!(
-                job.id = job.id.0,
-                campaign.id = job.campaign.0,
+                job.id = job.key.job.0,
+                campaign.id = job.key.campaign.0,
                 outcome = %decision.outcome(),
                 request_id,
                 message,

@@ -50,9 +50,7 @@ pub(crate) fn settlement(
         },
     };
     Settlement {
-        job: job.id,
-        dispatch: job.dispatch,
-        campaign: job.campaign,
+        key: job.key,
         verdict,
         attempts,
     }

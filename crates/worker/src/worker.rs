@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use repilot_domain::{Clock, WithCauses};
 use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettled, WorkerRow};
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
@@ -166,6 +168,7 @@ impl Worker {
                 wire,
                 id.clone(),
                 LEASE,
+                StdRng::from_rng(&mut rand::rng()),
             ),
             wake,
         };
@@ -233,14 +236,14 @@ async fn hear_unsettled(
         };
         match said.failure {
             None => tracing::warn!(
-                job.id = said.job.0,
-                campaign.id = said.campaign.0,
+                job.id = said.key.job.0,
+                campaign.id = said.key.campaign.0,
                 "a job was taken over while it was being called; its new owner looks at the device first"
             ),
             Some(failure) => {
                 tracing::error!(
-                    job.id = said.job.0,
-                    campaign.id = said.campaign.0,
+                    job.id = said.key.job.0,
+                    campaign.id = said.key.campaign.0,
                     error = %WithCauses(&failure),
                     "the ledger does not take what became of a job; its device is looked at before it is called again"
                 );

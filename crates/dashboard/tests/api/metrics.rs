@@ -7,7 +7,9 @@ use repilot_domain::{
     AttemptOutcome, AttemptStep, Clock as _, LaneKind, Role, SystemClock, TenantName, Timestamp,
     WorkerId,
 };
-use repilot_ledger::{Gate, GroupCommit, LaneState, NewAttempt, Settlement, Verdict, WorkerRow};
+use repilot_ledger::{
+    DispatchToken, Gate, GroupCommit, LaneState, NewAttempt, Settlement, Verdict, WorkerRow,
+};
 use reqwest::Method;
 
 use crate::harness::{Bench, actor};
@@ -122,11 +124,17 @@ async fn at_work(bench: &Bench) {
     let lease = Duration::from_secs(15);
     let commit = GroupCommit::start(ledger.clone(), worker.clone(), actor(), clock, lease).unwrap();
     let wire = ledger
-        .dispatch(&tenant, &worker, &6.into(), now, now.after(lease))
+        .dispatch(
+            &tenant,
+            (&worker, DispatchToken::default()),
+            &6.into(),
+            now,
+            now.after(lease),
+        )
         .await
         .unwrap();
     for (number, delivery) in (0..).zip(wire) {
-        let job = commit.claim(delivery.queued()).await.unwrap();
+        let job = commit.claim(delivery.key).await.unwrap();
         let job = job.unwrap();
         let throttled = number < 2;
         let outcome = if throttled {
@@ -148,9 +156,7 @@ async fn at_work(bench: &Bench) {
         };
         let took = Duration::from_millis([20, 70, 300, 300, 700, 90_000][number]);
         let said = Settlement {
-            job: job.id,
-            dispatch: job.dispatch,
-            campaign: job.campaign,
+            key: job.key,
             verdict,
             attempts: vec![NewAttempt {
                 step: AttemptStep::Act,

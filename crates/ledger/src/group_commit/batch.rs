@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, Clock, JobId, WithCauses, WorkerId};
+use repilot_domain::{Actor, CampaignId, Clock, WithCauses, WorkerId};
 use sqlx::AnyConnection;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::counters::Deltas;
 use crate::settle::Trust;
 use crate::writing::Writing;
 use crate::{
-    Advance, ClaimedJob, Ledger, LedgerError, QueuedJob, Settlement, advance, claim, halts, rescue,
+    Advance, ClaimKey, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, halts, rescue,
     settle,
 };
 
@@ -27,10 +27,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// A batch's commands by their kind.
 #[derive(Default)]
 struct Batch<'a> {
-    claims: Vec<QueuedJob>,
+    claims: Vec<ClaimKey>,
     settlements: Vec<&'a Settlement>,
     advances: Vec<&'a Advance>,
-    recalls: Vec<QueuedJob>,
+    recalls: Vec<ClaimKey>,
 }
 
 impl<'a> Batch<'a> {
@@ -52,8 +52,8 @@ impl<'a> Batch<'a> {
 
     /// The campaigns of its jobs.
     fn campaigns(&self) -> BTreeSet<CampaignId> {
-        let settled = self.settlements.iter().map(|said| said.campaign);
-        let advanced = self.advances.iter().map(|said| said.campaign);
+        let settled = self.settlements.iter().map(|said| said.key.campaign);
+        let advanced = self.advances.iter().map(|said| said.key.campaign);
         let queued = self.claims.iter().chain(&self.recalls);
         let queued = queued.map(|queued| queued.campaign);
         settled.chain(advanced).chain(queued).collect()
@@ -64,8 +64,8 @@ impl<'a> Batch<'a> {
 pub(super) struct Committed {
     /// The claims that held.
     pub(super) claimed: Vec<ClaimedJob>,
-    /// The jobs whose settlement or step was taken.
-    pub(super) taken: Vec<JobId>,
+    /// The claims of which a settlement or a step was taken.
+    pub(super) taken: Vec<ClaimKey>,
     /// The campaigns that stopped over it, or had before.
     pub(super) halted: Vec<CampaignId>,
 }

@@ -1,17 +1,15 @@
 //! What is asked of the committing task, and what it answers.
 
-use repilot_domain::JobId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Committed;
 use super::{GroupCommitError, Unsettled};
-use crate::claimed::Claim;
-use crate::{Advance, ClaimedJob, QueuedJob, Settlement};
+use crate::{Advance, ClaimKey, ClaimedJob, Settlement};
 
 /// What is asked of the committing task.
 pub(super) enum Command {
     Claim {
-        queued: Vec<QueuedJob>,
+        queued: Vec<ClaimKey>,
         reply: oneshot::Sender<Result<Vec<ClaimedJob>, GroupCommitError>>,
     },
     Settle {
@@ -27,7 +25,7 @@ pub(super) enum Command {
         unsettled: mpsc::UnboundedSender<Unsettled>,
     },
     Recall {
-        queued: Vec<QueuedJob>,
+        queued: Vec<ClaimKey>,
         reply: oneshot::Sender<Result<(), GroupCommitError>>,
     },
     Flush {
@@ -46,11 +44,9 @@ impl Command {
     }
 
     /// The claim whose end it is.
-    pub(super) fn says(&self) -> Option<Claim> {
+    pub(super) fn says(&self) -> Option<ClaimKey> {
         match self {
-            Self::Settle { settlement, .. } | Self::Post { settlement, .. } => {
-                Some((settlement.job, settlement.dispatch))
-            }
+            Self::Settle { settlement, .. } | Self::Post { settlement, .. } => Some(settlement.key),
             Self::Claim { .. }
             | Self::Advance { .. }
             | Self::Recall { .. }
@@ -59,30 +55,30 @@ impl Command {
     }
 }
 
-/// What a batch came to, by job: in order, where a search costs less than a table of all.
+/// What a batch came to, by claim: in order, where a search costs less than a table of all.
 struct Outcome {
-    claimed: Vec<(JobId, Option<ClaimedJob>)>,
-    taken: Vec<JobId>,
+    claimed: Vec<(ClaimKey, Option<ClaimedJob>)>,
+    taken: Vec<ClaimKey>,
 }
 
 impl Outcome {
     fn of(committed: Committed) -> Self {
         let claimed = committed.claimed.into_iter();
-        let mut claimed: Vec<_> = claimed.map(|job| (job.id, Some(job))).collect();
-        claimed.sort_unstable_by_key(|(job, _)| *job);
+        let mut claimed: Vec<_> = claimed.map(|job| (job.key, Some(job))).collect();
+        claimed.sort_unstable_by_key(|(key, _)| *key);
         let mut taken = committed.taken;
         taken.sort_unstable();
         Self { claimed, taken }
     }
 
     /// The claim of a job, if it held, for the first who asks.
-    fn claim(&mut self, job: JobId) -> Option<ClaimedJob> {
-        let place = self.claimed.binary_search_by_key(&job, |(job, _)| *job);
+    fn claim(&mut self, key: ClaimKey) -> Option<ClaimedJob> {
+        let place = self.claimed.binary_search_by_key(&key, |(key, _)| *key);
         self.claimed[place.ok()?].1.take()
     }
 
-    fn has_taken(&self, job: JobId) -> bool {
-        self.taken.binary_search(&job).is_ok()
+    fn has_taken(&self, key: ClaimKey) -> bool {
+        self.taken.binary_search(&key).is_ok()
     }
 }
 
@@ -96,17 +92,17 @@ pub(super) fn answer(
         // Whoever stopped waiting has no use for the answer.
         match (command, &mut result) {
             (Command::Claim { queued, reply }, Ok(outcome)) => {
-                let held = queued.iter().filter_map(|queued| outcome.claim(queued.job));
+                let held = queued.iter().filter_map(|queued| outcome.claim(*queued));
                 let _ = reply.send(Ok(held.collect()));
             }
             (Command::Settle { settlement, reply }, Ok(outcome)) => {
-                let _ = reply.send(Ok(outcome.has_taken(settlement.job)));
+                let _ = reply.send(Ok(outcome.has_taken(settlement.key)));
             }
             (Command::Advance { advance, reply }, Ok(outcome)) => {
-                let _ = reply.send(Ok(outcome.has_taken(advance.job)));
+                let _ = reply.send(Ok(outcome.has_taken(advance.key)));
             }
             (Command::Post { settlement, .. }, Ok(outcome))
-                if outcome.has_taken(settlement.job) => {}
+                if outcome.has_taken(settlement.key) => {}
             (
                 Command::Post {
                     settlement,
@@ -115,8 +111,7 @@ pub(super) fn answer(
                 result,
             ) => {
                 let _ = unsettled.send(Unsettled {
-                    job: settlement.job,
-                    campaign: settlement.campaign,
+                    key: settlement.key,
                     failure: result.as_ref().err().cloned(),
                 });
             }

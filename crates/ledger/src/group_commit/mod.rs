@@ -14,14 +14,15 @@ mod command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, Clock, JobId, TenantName, Timestamp, WorkerId};
+use repilot_domain::{Actor, CampaignId, Clock, TenantName, Timestamp, WorkerId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::claimed::{Claim, Claimed};
+use crate::claimed::Claimed;
 use crate::halts::{Halts, Moment};
 use crate::{
-    Advance, ClaimedJob, DispatchRoom, Dispatched, Ledger, LedgerError, QueuedJob, Settlement,
+    Advance, ClaimKey, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Ledger, LedgerError,
+    Settlement,
 };
 use batch::commit_patiently;
 use command::{Command, answer};
@@ -50,10 +51,8 @@ pub enum GroupCommitError {
 /// A settlement that nobody waited for and that was not taken.
 #[derive(Debug)]
 pub struct Unsettled {
-    /// The job.
-    pub job: JobId,
-    /// Its campaign, as the claim named it.
-    pub campaign: CampaignId,
+    /// The claim that it was said of.
+    pub key: ClaimKey,
     /// What failed; nothing did where the claim no longer held and the word was refused.
     pub failure: Option<GroupCommitError>,
 }
@@ -114,14 +113,14 @@ impl GroupCommit {
     pub async fn dispatch(
         &self,
         tenant: &TenantName,
-        worker: &WorkerId,
+        (worker, token): (&WorkerId, DispatchToken),
         room: DispatchRoom,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Vec<Dispatched>, GroupCommitError> {
         let (ledger, tenant, worker) = (self.ledger.clone(), tenant.clone(), worker.clone());
         let dispatching = self.runtime.spawn(async move {
-            let dispatching = ledger.dispatch(&tenant, &worker, &room, now, lease_until);
+            let dispatching = ledger.dispatch(&tenant, (&worker, token), &room, now, lease_until);
             ledger.answered("dispatch jobs", dispatching).await
         });
         match dispatching.await {
@@ -130,15 +129,15 @@ impl GroupCommit {
         }
     }
 
-    /// Claims a queued job under its dispatch number; `None` when it is no longer to be had.
-    pub async fn claim(&self, queued: QueuedJob) -> Result<Option<ClaimedJob>, GroupCommitError> {
+    /// Claims a queued job under its key; `None` when it is no longer to be had.
+    pub async fn claim(&self, queued: ClaimKey) -> Result<Option<ClaimedJob>, GroupCommitError> {
         Ok(self.claim_all(vec![queued]).await?.pop())
     }
 
     /// The same of several; those that are still to be had.
     pub async fn claim_all(
         &self,
-        queued: Vec<QueuedJob>,
+        queued: Vec<ClaimKey>,
     ) -> Result<Vec<ClaimedJob>, GroupCommitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Claim { queued, reply }, answer).await
@@ -159,7 +158,7 @@ impl GroupCommit {
 
     /// What was claimed and not settled yet, for [`Ledger::renew_leases`].
     #[must_use]
-    pub fn claimed(&self) -> Vec<Claim> {
+    pub fn claimed(&self) -> Vec<ClaimKey> {
         self.claimed.all()
     }
 
@@ -207,7 +206,7 @@ impl GroupCommit {
     }
 
     /// Puts queued jobs back: their turn came, but their lane had closed.
-    pub async fn recall(&self, queued: Vec<QueuedJob>) -> Result<(), GroupCommitError> {
+    pub async fn recall(&self, queued: Vec<ClaimKey>) -> Result<(), GroupCommitError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Recall { queued, reply }, answer).await
     }
@@ -258,7 +257,7 @@ async fn run(
         }
         let granted = result.iter().flat_map(|committed| &committed.claimed);
         claimed.note(
-            granted.map(|job| (job.id, job.dispatch)),
+            granted.map(|job| job.key),
             batch.iter().filter_map(Command::says),
         );
         answer(batch.drain(..), result);

@@ -72,7 +72,7 @@ async fn what_was_picked_and_has_moved_on_is_left_as_it_is(database: Database) {
     let picked = JobSelection::These((1..=6).chain([3, 99]).map(JobId).collect());
     let acted_on = act(&bench, JobAct::Skip, &picked).await;
     assert_eq!(acted_on, ActedOn { jobs: 3, left: 4 });
-    assert_eq!(bench.state_of(running.id).await, JobState::Running);
+    assert_eq!(bench.state_of(running.key.job).await, JobState::Running);
     let acted_on = act(&bench, JobAct::Requeue, &picked).await;
     assert_eq!(acted_on, ActedOn { jobs: 2, left: 5 });
     assert!(commit.settle(succeeded(&running)).await.unwrap());
@@ -89,7 +89,7 @@ async fn a_job_that_was_taken_back_is_not_called_and_the_last_ends_its_campaign(
     assert!(bench.has_ended().await);
     let commit = bench.commit_as("w1");
     for delivery in wire {
-        let claimed = commit.claim(delivery.queued()).await.unwrap();
+        let claimed = commit.claim(delivery.key).await.unwrap();
         assert!(claimed.is_none());
     }
 }

@@ -39,8 +39,8 @@ async fn jobs_ahead_are_counted_up_to_ten_thousand_and_reckoned_beyond(database:
     // What has gone is no longer before it.
     let commit = bench.commit_as("w1");
     for wire in bench.dispatch("w1", 1_000).await {
-        let job = commit.claim(wire.queued()).await.unwrap().unwrap();
-        if job.id == JobId(7) {
+        let job = commit.claim(wire.key).await.unwrap().unwrap();
+        if job.key.job == JobId(7) {
             let again = retry(&job, bench.now(), true, None);
             assert!(commit.settle(again).await.unwrap());
         }
@@ -60,7 +60,7 @@ async fn what_waits_has_those_ahead_that_are_due_now_and_no_others(database: Dat
     let commit = bench.commit_as("w1");
     let waits = [60, 30, 0].map(Duration::from_mins);
     for (wire, wait) in bench.dispatch("w1", 3).await.into_iter().zip(waits) {
-        let job = commit.claim(wire.queued()).await.unwrap().unwrap();
+        let job = commit.claim(wire.key).await.unwrap().unwrap();
         let again = retry(&job, bench.now().after(wait), true, None);
         assert!(commit.settle(again).await.unwrap());
     }

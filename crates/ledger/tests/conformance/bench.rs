@@ -9,8 +9,9 @@ use repilot_domain::{
     WorkerId,
 };
 use repilot_ledger::{
-    Campaign, ClaimedJob, DispatchRoom, Dispatched, Enqueued, Gate, GroupCommit, LaneState, Ledger,
-    NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict, WaitReason,
+    Campaign, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Enqueued, Gate, GroupCommit,
+    LaneState, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict,
+    WaitReason,
 };
 
 pub(crate) use crate::database::{Database, Place};
@@ -120,7 +121,7 @@ impl Bench {
         self.ledger
             .dispatch(
                 &tenant(),
-                &WorkerId(worker.to_owned()),
+                (&WorkerId(worker.to_owned()), token()),
                 &limit.into(),
                 self.now(),
                 until,
@@ -155,19 +156,19 @@ impl Bench {
             turn += 1;
             let room = DispatchRoom { turn, ..25.into() };
             let wire = ledger
-                .dispatch(&tenant(), &name, &room, self.now(), until)
+                .dispatch(&tenant(), (&name, token()), &room, self.now(), until)
                 .await
                 .unwrap();
             let handled = wire.iter().map(|delivery| async {
-                let job = commit.claim(delivery.queued()).await.unwrap()?;
-                assert_eq!((job.id, job.dispatch), (delivery.job, delivery.dispatch));
-                let said = match job.id.0 {
+                let job = commit.claim(delivery.key).await.unwrap()?;
+                assert_eq!(job.key, delivery.key);
+                let said = match job.key.job.0 {
                     id if id % 5 == 0 && job.attempts == 0 => retry(&job, START, true, None),
                     id if id % 7 == 0 => dead(&job),
                     _ => succeeded(&job),
                 };
                 assert!(commit.settle(said).await.unwrap());
-                Some((job.id, job.dispatch))
+                Some((job.key.job, job.key.dispatch))
             });
             settled.extend(
                 futures::future::join_all(handled)
@@ -181,7 +182,7 @@ impl Bench {
 
     pub(crate) async fn claim_one(&self, commit: &GroupCommit, worker: &str) -> ClaimedJob {
         let dispatched = self.dispatch(worker, 1).await;
-        commit.claim(dispatched[0].queued()).await.unwrap().unwrap()
+        commit.claim(dispatched[0].key).await.unwrap().unwrap()
     }
 
     pub(crate) async fn state_of(&self, job: JobId) -> JobState {
@@ -306,15 +307,18 @@ pub(crate) fn attempt(outcome: AttemptOutcome, at: Timestamp) -> NewAttempt {
     }
 }
 
+/// A token that no other dispatch has.
+pub(crate) fn token() -> DispatchToken {
+    DispatchToken::random(&mut rand::rng())
+}
+
 pub(crate) fn settlement(
     job: &ClaimedJob,
     verdict: Verdict,
     outcome: AttemptOutcome,
 ) -> Settlement {
     Settlement {
-        job: job.id,
-        dispatch: job.dispatch,
-        campaign: job.campaign,
+        key: job.key,
         verdict,
         attempts: vec![attempt(outcome, START)],
     }

@@ -18,7 +18,7 @@ async fn a_pause_takes_back_what_is_on_the_wire_and_resume_lets_it_go(database: 
     assert_eq!(campaign.status, CampaignStatus::Paused);
     assert_eq!(campaign.status_reason, "403: no consent");
     assert_eq!(campaign.counts.pending, 10);
-    assert!(commit.claim(wire[0].queued()).await.unwrap().is_none());
+    assert!(commit.claim(wire[0].key).await.unwrap().is_none());
     assert!(bench.dispatch("w1", 5).await.is_empty());
     assert!(
         bench
@@ -92,7 +92,7 @@ async fn a_job_that_comes_back_to_a_cancelled_campaign_is_cancelled_with_it(data
         .settle(retry(&job, bench.now(), true, None))
         .await
         .unwrap();
-    assert_eq!(bench.state_of(job.id).await, JobState::Cancelled);
+    assert_eq!(bench.state_of(job.key.job).await, JobState::Cancelled);
     assert!(bench.has_ended().await);
     bench.assert_counters_agree().await;
 }
@@ -131,7 +131,7 @@ async fn a_large_campaign_is_cancelled_to_its_end(database: Database) {
         .await;
     assert_eq!(cancelled.unwrap(), 25_000);
     let late = bench.commit_as("w1");
-    let claimed = late.claim(wire[0].queued()).await.unwrap();
+    let claimed = late.claim(wire[0].key).await.unwrap();
     assert!(claimed.is_none());
     let campaign = bench.spring().await;
     assert!(campaign.has_ended());

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, JobId, JobState};
-use repilot_ledger::{Dispatched, NewAttempt, QueuedJob};
+use repilot_domain::{AttemptOutcome, JobId, JobState, WorkerId};
+use repilot_ledger::{ClaimKey, Dispatched, NewAttempt};
 use tokio::sync::mpsc;
 
-use crate::bench::{Bench, Database, START, attempt, retry, succeeded, tenant};
+use crate::bench::{Bench, Database, LEASE, START, attempt, retry, succeeded, tenant, token};
 
 async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
     let commit = bench.commit_as("w1");
     for _ in 0..3 {
         let job = bench.claim_one(&commit, "w1").await;
-        assert_eq!(bench.state_of(job.id).await, JobState::Running);
+        assert_eq!(bench.state_of(job.key.job).await, JobState::Running);
         assert!(commit.settle(succeeded(&job)).await.unwrap());
-        assert_eq!(bench.state_of(job.id).await, JobState::Succeeded);
-        assert_eq!(bench.ledger.attempts(job.id).await.unwrap().len(), 1);
+        assert_eq!(bench.state_of(job.key.job).await, JobState::Succeeded);
+        assert_eq!(bench.ledger.attempts(job.key.job).await.unwrap().len(), 1);
     }
     let campaign = bench.spring().await;
     assert!(campaign.has_ended());
@@ -32,7 +32,7 @@ async fn a_job_counts_as_queued_from_its_dispatch_to_its_claim(database: Databas
     let wire = bench.dispatch("w1", 3).await;
     let queued = bench.ledger.queued_by_tenant().await.unwrap();
     assert_eq!(queued.get(&tenant()), Some(&3));
-    commit.claim(wire[0].queued()).await.unwrap();
+    commit.claim(wire[0].key).await.unwrap();
     let queued = bench.ledger.queued_by_tenant().await.unwrap();
     assert_eq!(queued.get(&tenant()), Some(&2));
 }
@@ -42,12 +42,12 @@ async fn a_second_delivery_of_the_same_dispatch_claims_nothing(database: Databas
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 5).await;
     assert_eq!(wire.len(), 1);
-    let first = commit.claim(wire[0].queued()).await.unwrap();
-    let second = commit.claim(wire[0].queued()).await.unwrap();
+    let first = commit.claim(wire[0].key).await.unwrap();
+    let second = commit.claim(wire[0].key).await.unwrap();
     assert!(first.is_some() && second.is_none());
-    let later = QueuedJob {
-        dispatch: wire[0].dispatch + 1,
-        ..wire[0].queued()
+    let later = ClaimKey {
+        dispatch: wire[0].key.dispatch + 1,
+        ..wire[0].key
     };
     assert!(commit.claim(later).await.unwrap().is_none());
 }
@@ -85,12 +85,12 @@ async fn a_recalled_job_is_pending_again_and_its_old_delivery_claims_nothing(dat
     let bench = Bench::with_jobs(database, 1).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 1).await;
-    commit.recall(vec![wire[0].queued()]).await.unwrap();
-    assert_eq!(bench.state_of(wire[0].job).await, JobState::Pending);
-    let late = commit.claim(wire[0].queued()).await.unwrap();
+    commit.recall(vec![wire[0].key]).await.unwrap();
+    assert_eq!(bench.state_of(wire[0].key.job).await, JobState::Pending);
+    let late = commit.claim(wire[0].key).await.unwrap();
     assert!(late.is_none());
     let again = bench.dispatch("w1", 1).await;
-    assert_eq!(again[0].dispatch, wire[0].dispatch + 1);
+    assert_eq!(again[0].key.dispatch, wire[0].key.dispatch + 1);
     bench.assert_counters_agree().await;
 }
 
@@ -100,7 +100,7 @@ async fn what_was_put_back_goes_out_again_once_and_in_order(database: Database) 
     let commit = bench.commit_as("w1");
     let queued = |wire: &[Dispatched]| -> Vec<(i64, i64)> {
         wire.iter()
-            .map(|said| (said.job.0, said.dispatch))
+            .map(|said| (said.key.job.0, said.key.dispatch))
             .collect()
     };
     let first = bench.dispatch("w1", 7).await;
@@ -108,7 +108,7 @@ async fn what_was_put_back_goes_out_again_once_and_in_order(database: Database) 
         queued(&first),
         (1..=7).map(|job| (job, 1)).collect::<Vec<_>>()
     );
-    let put_back = first[1..4].iter().map(Dispatched::queued).collect();
+    let put_back = first[1..4].iter().map(|sent| sent.key).collect();
     commit.recall(put_back).await.unwrap();
 
     let some = queued(&bench.dispatch("w1", 5).await);
@@ -128,12 +128,12 @@ async fn several_are_claimed_at_once_and_those_that_are_not_to_be_had_are_left_o
     let bench = Bench::with_jobs(database, 3).await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 3).await;
-    commit.recall(vec![wire[1].queued()]).await.unwrap();
-    let all: Vec<QueuedJob> = wire.iter().map(Dispatched::queued).collect();
+    commit.recall(vec![wire[1].key]).await.unwrap();
+    let all: Vec<ClaimKey> = wire.iter().map(|sent| sent.key).collect();
     let (once, twice) = tokio::join!(commit.claim_all(all.clone()), commit.claim_all(all));
-    let mut claimed: Vec<JobId> = once.unwrap().iter().map(|job| job.id).collect();
+    let mut claimed: Vec<JobId> = once.unwrap().iter().map(|job| job.key.job).collect();
     claimed.sort_unstable();
-    assert_eq!(claimed, [wire[0].job, wire[2].job]);
+    assert_eq!(claimed, [wire[0].key.job, wire[2].key.job]);
     assert!(twice.unwrap().is_empty(), "each is claimed once");
     bench.assert_counters_agree().await;
 }
@@ -147,8 +147,8 @@ async fn many_settle_in_few_transactions_and_each_is_answered(database: Database
         .map(|dispatched| {
             let commit = commit.clone();
             tokio::spawn(async move {
-                let job = commit.claim(dispatched.queued()).await.unwrap().unwrap();
-                assert_eq!(job.id, dispatched.job);
+                let job = commit.claim(dispatched.key).await.unwrap().unwrap();
+                assert_eq!(job.key.job, dispatched.key.job);
                 commit.settle(succeeded(&job)).await.unwrap()
             })
         })
@@ -175,15 +175,15 @@ async fn what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_tol
     ];
     let (unsettled, mut told) = mpsc::unbounded_channel();
     let mut stale = succeeded(&lost);
-    stale.dispatch -= 1;
+    stale.key.dispatch -= 1;
     for said in [succeeded(&taken), stale] {
         commit.post(said, &unsettled).await.unwrap();
     }
     commit.flush().await.unwrap();
-    assert_eq!(bench.state_of(taken.id).await, JobState::Succeeded);
-    assert_eq!(bench.state_of(lost.id).await, JobState::Running);
+    assert_eq!(bench.state_of(taken.key.job).await, JobState::Succeeded);
+    assert_eq!(bench.state_of(lost.key.job).await, JobState::Running);
     let refused = told.try_recv().unwrap();
-    assert_eq!(refused.job, lost.id);
+    assert_eq!(refused.key.job, lost.key.job);
     assert!(refused.failure.is_none());
     assert!(told.try_recv().is_err());
     bench.assert_counters_agree().await;
@@ -224,7 +224,7 @@ async fn what_graph_said_is_kept_as_it_came(database: Database) {
         .collect();
     said.attempts[0].message = Some("a\0b\u{1e}c\u{1f}".to_owned());
     assert!(commit.settle(said).await.unwrap());
-    let mut kept = bench.ledger.attempts(job.id).await.unwrap();
+    let mut kept = bench.ledger.attempts(job.key.job).await.unwrap();
     assert_eq!(
         kept[0].message.take().unwrap(),
         "a\u{fffd}b\u{fffd}c\u{fffd}",
@@ -252,12 +252,57 @@ async fn what_graph_said_is_kept_as_it_came(database: Database) {
     said.attempts[0].code = Some(String::new());
     said.attempts[0].message = None;
     assert!(commit.settle(said).await.unwrap());
-    let kept = bench.ledger.attempts(job.id).await.unwrap();
+    let kept = bench.ledger.attempts(job.key.job).await.unwrap();
     assert_eq!((kept.len(), kept[0].code.as_deref()), (1, Some("")));
     assert_eq!(kept[0].message, None);
 }
 
+/// A standby that lagged gives out the same numbers again; the tokens differ.
+async fn a_claim_of_another_token_is_refused_whatever_is_said_of_it(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 2).await;
+    let of_before = ClaimKey {
+        token: token(),
+        ..wire[0].key
+    };
+    assert!(commit.claim(of_before).await.unwrap().is_none());
+    commit.recall(vec![of_before]).await.unwrap();
+    assert_eq!(bench.state_of(of_before.job).await, JobState::Queued);
+
+    let claimed = commit.claim(wire[0].key).await.unwrap().unwrap();
+    let mut success = succeeded(&claimed);
+    success.key = of_before;
+    assert!(!commit.settle(success.clone()).await.unwrap());
+    // Among others, too, that are taken at once.
+    let other = commit.claim(wire[1].key).await.unwrap().unwrap();
+    let both = tokio::join!(
+        commit.settle(success.clone()),
+        commit.settle(succeeded(&other))
+    );
+    assert_eq!((both.0.unwrap(), both.1.unwrap()), (false, true));
+    let mut retried = retry(&claimed, bench.now(), true, None);
+    retried.key = of_before;
+    assert!(!commit.settle(retried).await.unwrap());
+    let (worker, until) = (WorkerId("w1".to_owned()), bench.now().after(LEASE * 2));
+    let claimed_before = [of_before];
+    let renewed = bench.ledger.renew_claimed(&worker, &claimed_before, until);
+    assert_eq!(renewed.await.unwrap(), 0);
+    assert_eq!(bench.state_of(of_before.job).await, JobState::Running);
+    assert!(
+        bench
+            .ledger
+            .attempts(of_before.job)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(commit.settle(succeeded(&claimed)).await.unwrap());
+    bench.assert_counters_agree().await;
+}
+
 on_every_database! {
+    a_claim_of_another_token_is_refused_whatever_is_said_of_it,
     what_graph_said_is_kept_as_it_came,
     what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_told,
     a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it,

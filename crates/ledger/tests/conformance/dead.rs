@@ -60,7 +60,7 @@ async fn dead_letters_are_grouped_requeued_and_discarded(database: Database) {
     );
     bench.assert_counters_agree().await;
     let job = bench.claim_one(&commit, "w1").await;
-    assert_eq!(job.id, JobId(1));
+    assert_eq!(job.key.job, JobId(1));
     commit.settle(succeeded(&job)).await.unwrap();
     assert!(bench.has_ended().await);
 }
@@ -94,7 +94,7 @@ async fn a_requeued_job_forgets_its_reason_but_not_that_it_must_be_looked_at(dat
     let spent = bench.claim_one(&commit, "w1").await;
     let reassigned = bench.claim_one(&commit, "w1").await;
     assert!(spent.uncertain && !reassigned.uncertain);
-    let (job, _) = bench.ledger.job(spent.id).await.unwrap().unwrap();
+    let (job, _) = bench.ledger.job(spent.key.job).await.unwrap().unwrap();
     assert_eq!((job.reason.as_str(), job.attempts), ("", 0));
     bench.assert_counters_agree().await;
 }

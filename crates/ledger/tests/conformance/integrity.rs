@@ -42,9 +42,9 @@ async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
     }
     assert!(commit.settle(said).await.unwrap());
     let kept = "a\u{fffd}b \\u0000 \u{1f600}";
-    let (waiting, _) = bench.ledger.job(job.id).await.unwrap().unwrap();
+    let (waiting, _) = bench.ledger.job(job.key.job).await.unwrap().unwrap();
     assert_eq!(waiting.message, kept);
-    let attempts = bench.ledger.attempts(job.id).await.unwrap();
+    let attempts = bench.ledger.attempts(job.key.job).await.unwrap();
     assert_eq!(attempts[0].message.as_deref(), Some(kept));
     assert_eq!(bench.spring().await.status_reason, "no\u{fffd} consent");
 }

@@ -37,7 +37,7 @@ async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused
     assert!(new.settle(succeeded(&again)).await.unwrap());
     let outcomes: Vec<_> = bench
         .ledger
-        .attempts(job.id)
+        .attempts(job.key.job)
         .await
         .unwrap()
         .iter()
@@ -69,7 +69,7 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
         .await
         .unwrap();
     assert_eq!((rescued.queued, rescued.running), (1, 0));
-    assert_eq!(bench.state_of(job.id).await, JobState::Running);
+    assert_eq!(bench.state_of(job.key.job).await, JobState::Running);
     bench.assert_counters_agree().await;
 }
 
@@ -82,14 +82,14 @@ async fn a_claim_that_its_process_does_not_know_of_runs_out(database: Database) 
     let worker = WorkerId("w1".to_owned());
     let until = bench.now().after(LEASE * 2);
     let claimed = commit.claimed();
-    assert_eq!(claimed, [(known.id, known.dispatch)]);
+    assert_eq!(claimed, [known.key]);
     let renewed = bench.ledger.renew_claimed(&worker, &claimed, until).await;
     assert_eq!(renewed.unwrap(), 1);
     bench.clock.advance(LEASE + Duration::from_millis(1));
     let rescued = bench.ledger.rescue(&as_worker("w9"), bench.now()).await;
     assert_eq!(rescued.unwrap().running, 1);
-    assert_eq!(bench.state_of(known.id).await, JobState::Running);
-    assert_eq!(bench.state_of(unknown.id).await, JobState::Pending);
+    assert_eq!(bench.state_of(known.key.job).await, JobState::Running);
+    assert_eq!(bench.state_of(unknown.key.job).await, JobState::Pending);
     assert!(commit.settle(succeeded(&known)).await.unwrap());
     assert!(commit.claimed().is_empty());
     bench.assert_counters_agree().await;

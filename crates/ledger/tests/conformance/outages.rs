@@ -104,11 +104,11 @@ async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
     wire.lose_next_commit();
     assert!(commit.settle(succeeded(&job)).await.unwrap());
     assert!(wire.has_lost_it());
-    assert_eq!(bench.ledger.attempts(job.id).await.unwrap().len(), 1);
+    assert_eq!(bench.ledger.attempts(job.key.job).await.unwrap().len(), 1);
 
     let wired = bench.dispatch("w1", 1).await;
     wire.lose_next_commit();
-    let claimed = commit.claim(wired[0].queued()).await;
+    let claimed = commit.claim(wired[0].key).await;
     assert!(claimed.unwrap().is_some());
     assert!(wire.has_lost_it());
     bench.assert_counters_agree().await;

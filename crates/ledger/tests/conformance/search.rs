@@ -65,7 +65,7 @@ async fn varied_bench(database: Database) -> (Bench, Vec<Job>) {
     bench.attend().await;
     let commit = bench.commit_as("w1");
     for wire in bench.dispatch("w1", 60).await.into_iter().take(50) {
-        let Some(job) = commit.claim(wire.queued()).await.unwrap() else {
+        let Some(job) = commit.claim(wire.key).await.unwrap() else {
             continue;
         };
         let bury = |reason| {
@@ -77,7 +77,7 @@ async fn varied_bench(database: Database) -> (Bench, Vec<Job>) {
             };
             settlement(&job, verdict, AttemptOutcome::Buried)
         };
-        let said = match job.id.0 % 7 {
+        let said = match job.key.job.0 % 7 {
             0 => bury(DeadReason::NotFound),
             1 => bury(DeadReason::Rejected),
             2 => retry(&job, START, true, None),
@@ -401,8 +401,8 @@ async fn a_page_of_pending_jobs_looks_at_nothing_that_is_over(database: Database
     let bench = Bench::with_jobs(database, 600).await;
     let commit = bench.commit_as("w1");
     for wire in bench.dispatch("w1", 500).await {
-        let job = commit.claim(wire.queued()).await.unwrap().unwrap();
-        let said = match job.id.0 {
+        let job = commit.claim(wire.key).await.unwrap().unwrap();
+        let said = match job.key.job.0 {
             7 => retry(&job, START, true, None),
             _ => succeeded(&job),
         };

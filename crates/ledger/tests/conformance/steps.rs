@@ -9,7 +9,7 @@ use repilot_ledger::{
 };
 
 use crate::bench::{
-    Bench, Database, START, alice, attempt, campaign, dead, device, retry, succeeded,
+    Bench, Database, START, alice, attempt, campaign, dead, device, retry, succeeded, token,
 };
 
 fn reassign(number: usize) -> NewJob {
@@ -56,9 +56,7 @@ pub(crate) fn advance(job: &ClaimedJob) -> Advance {
         Stepped::Over => None,
     };
     Advance {
-        job: job.id,
-        dispatch: job.dispatch,
-        campaign: job.campaign,
+        key: job.key,
         progress: next.unwrap(),
         attempts: vec![attempt(AttemptOutcome::Succeeded, START)],
     }
@@ -71,8 +69,11 @@ async fn a_job_carries_what_is_to_be_done_and_each_step_is_kept(database: Databa
     assert_eq!(job.progress, Progress::new(Action::Reassign, 0));
     assert_eq!(job.new_user, "new0@contoso.example");
     assert_eq!(job.new_user_name, "New 0");
+    let mut of_before = advance(&job);
+    of_before.key.token = token();
+    assert!(!commit.advance(of_before).await.unwrap());
     assert!(commit.advance(advance(&job)).await.unwrap());
-    let (kept, _) = bench.ledger.job(job.id).await.unwrap().unwrap();
+    let (kept, _) = bench.ledger.job(job.key.job).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.steps_done), (JobState::Running, 1));
     assert_eq!(kept.attempts, 0, "each step has its attempts to spend");
     assert_eq!(
@@ -81,7 +82,7 @@ async fn a_job_carries_what_is_to_be_done_and_each_step_is_kept(database: Databa
     );
     assert_eq!(bench.spring().await.counts.between_steps, 1);
     assert!(commit.settle(succeeded(&job)).await.unwrap());
-    let (over, _) = bench.ledger.job(job.id).await.unwrap().unwrap();
+    let (over, _) = bench.ledger.job(job.key.job).await.unwrap().unwrap();
     assert_eq!(
         (over.state, over.stands.as_str()),
         (JobState::Succeeded, "")
@@ -106,7 +107,7 @@ async fn a_job_that_is_rescued_between_two_steps_goes_on_at_the_second(database:
     let again = bench.claim_one(&other, "w2").await;
     assert!(again.uncertain);
     assert_eq!(again.progress.next(), Some(Step::Assign));
-    let attempts = bench.ledger.attempts(job.id).await.unwrap();
+    let attempts = bench.ledger.attempts(job.key.job).await.unwrap();
     let steps: Vec<AttemptStep> = attempts.iter().map(|attempt| attempt.step).collect();
     assert_eq!(steps, [AttemptStep::Act, AttemptStep::Assign]);
     assert_eq!(attempts[1].outcome, AttemptOutcome::Lost);
@@ -120,10 +121,10 @@ async fn jobs_between_two_steps_go_before_all_others(database: Database) {
     commit.advance(advance(&job)).await.unwrap();
     let due = bench.now().after(std::time::Duration::from_secs(5));
     commit.settle(retry(&job, due, true, None)).await.unwrap();
-    assert_ne!(bench.dispatch("w1", 1).await[0].job, job.id);
+    assert_ne!(bench.dispatch("w1", 1).await[0].key.job, job.key.job);
     bench.clock.advance(std::time::Duration::from_secs(5));
     let worker = WorkerId("w1".to_owned());
-    assert_eq!(bench.dispatch("w1", 1).await[0].job, job.id);
+    assert_eq!(bench.dispatch("w1", 1).await[0].key.job, job.key.job);
     assert_eq!(bench.dispatch("w1", 9).await.len(), 2, "each of them once");
     bench.ledger.recall(&worker).await.unwrap();
     bench.assert_counters_agree().await;

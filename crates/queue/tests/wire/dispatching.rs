@@ -3,16 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use repilot_domain::{
     Action, Actor, Clock as _, Device, DeviceId, EnrollmentState, ManualClock, Timestamp, WorkerId,
 };
-use repilot_ledger::{GroupCommit, Ledger, LedgerLocation, NewCampaign, NewJob, NewList};
+use repilot_ledger::{
+    ClaimKey, DispatchToken, GroupCommit, Ledger, LedgerLocation, NewCampaign, NewJob, NewList,
+};
 use repilot_queue::{DispatchError, Dispatcher, TakenUp, Wire};
 use servers::Redis;
 
 use crate::harness::{Running, ends, tenant};
 
 const LEASE: Duration = Duration::from_secs(10);
+
+/// The tokens of a process, which a test can foretell.
+fn chance(worker: &str) -> StdRng {
+    StdRng::seed_from_u64(worker.len() as u64)
+}
 
 /// A ledger with a campaign, and a clock that is set by hand.
 fn alice() -> Actor {
@@ -69,7 +78,8 @@ impl Bench {
     fn dispatcher(&self, wire: Wire, worker: &str) -> Dispatcher {
         let commit = self.commit(worker);
         let worker = WorkerId(worker.to_owned());
-        Dispatcher::new(self.ledger.clone(), commit, wire, worker, LEASE)
+        let chance = chance(&worker.0);
+        Dispatcher::new(self.ledger.clone(), commit, wire, worker, LEASE, chance)
     }
 
     fn commit(&self, worker: &str) -> GroupCommit {
@@ -175,10 +185,11 @@ async fn what_another_process_dispatched_is_ahead_until_it_is_claimed() {
     );
 
     let commit = bench.commit("first");
-    let first = repilot_ledger::QueuedJob {
+    let first = ClaimKey {
         campaign: repilot_domain::CampaignId(1),
         job: repilot_domain::JobId(1),
         dispatch: 1,
+        token: DispatchToken::random(&mut chance("first")),
     };
     let claimed = commit.claim(first).await.unwrap();
     assert!(claimed.is_some());

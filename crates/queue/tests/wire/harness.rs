@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use repilot_domain::{CampaignId, JobId, SystemClock, TenantName, Timestamp};
-use repilot_ledger::Dispatched;
+use repilot_ledger::{ClaimKey, DispatchToken, Dispatched};
 use repilot_queue::{Delivery, Receiver, Wire, WireError, WireHealth};
 use repilot_redis::RedisAddress;
 use servers::Redis;
@@ -24,9 +26,12 @@ pub(crate) fn tenant() -> TenantName {
 pub(crate) fn jobs(numbers: impl IntoIterator<Item = i64>) -> Vec<Dispatched> {
     let numbers = numbers.into_iter();
     let jobs = numbers.map(|number| Dispatched {
-        job: JobId(number),
-        dispatch: 1,
-        campaign: CampaignId(7),
+        key: ClaimKey {
+            job: JobId(number),
+            dispatch: 1,
+            campaign: CampaignId(7),
+            token: DispatchToken::random(&mut StdRng::seed_from_u64(7)),
+        },
         until: Some(Timestamp::from_millis(number)),
         rate: "2/s".parse().ok(),
     });
@@ -40,7 +45,7 @@ pub(crate) fn each<Fut: Future<Output = ()> + Send + 'static>(
     move |mut delivery: Delivery| {
         for job in delivery.jobs {
             let place = delivery.places.split(1).unwrap();
-            let handling = handle(job.job.0);
+            let handling = handle(job.key.job.0);
             tokio::spawn(async move {
                 handling.await;
                 drop(place);

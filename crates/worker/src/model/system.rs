@@ -1,5 +1,6 @@
 //! The same events, done to a ledger by what workers are made of.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use repilot_domain::{
     Stepped, Timestamp, WorkerId,
 };
 use repilot_ledger::{
-    Advance, ClaimedJob, GroupCommit, Job, JobSelection, Ledger, LedgerLocation, NewAttempt,
-    NewJob, Page, QueuedJob, Settlement,
+    Advance, ClaimKey, ClaimedJob, DispatchToken, GroupCommit, Job, JobSelection, Ledger,
+    LedgerLocation, NewAttempt, NewJob, Page, Settlement,
 };
 use tokio::runtime::Runtime;
 
@@ -60,6 +61,9 @@ pub(super) struct System {
     processes: Vec<Process>,
     born: u32,
     hands: Vec<Hand>,
+    /// Each job as it last went on the wire.
+    wire: HashMap<JobId, ClaimKey>,
+    chance: StdRng,
     last_said: Option<(GroupCommit, Settlement)>,
     pub(super) runtime: Arc<Runtime>,
 }
@@ -97,6 +101,8 @@ impl System {
             processes: Vec::new(),
             born: 0,
             hands: Vec::new(),
+            wire: HashMap::new(),
+            chance: StdRng::seed_from_u64(7),
             last_said: None,
         };
         for _ in 0..WORKERS {
@@ -140,14 +146,16 @@ impl System {
         rows
     }
 
-    /// A job under its newest number.
-    async fn queued(&self, place: usize) -> QueuedJob {
+    /// A job as it last went on the wire.
+    async fn queued(&self, place: usize) -> ClaimKey {
         let row = &self.rows().await[place];
-        QueuedJob {
+        let never_sent = ClaimKey {
             campaign: row.campaign,
             job: row.id,
             dispatch: row.dispatch,
-        }
+            token: DispatchToken::default(),
+        };
+        self.wire.get(&row.id).copied().unwrap_or(never_sent)
     }
 
     async fn claim(&mut self, worker: usize, place: usize, stale: bool) {
@@ -184,7 +192,7 @@ impl System {
             .collect();
         assert_eq!(
             running,
-            [(job.id, job.dispatch, &process.id.0)],
+            [(job.key.job, job.key.dispatch, &process.id.0)],
             "who calls a device alone holds it"
         );
         let mut devices = self.devices.iter();
@@ -234,9 +242,7 @@ impl System {
             && let Stepped::On(progress) = job.progress.succeeded()
         {
             let advance = Advance {
-                job: job.id,
-                dispatch: job.dispatch,
-                campaign: job.campaign,
+                key: job.key,
                 progress,
                 attempts,
             };
@@ -280,8 +286,11 @@ impl System {
                 let id = &self.processes[worker].id;
                 let (tenant, room) = (tenant(), 100.into());
                 let until = now.after(LEASE);
-                let dispatched = self.ledger.dispatch(&tenant, id, &room, now, until);
-                dispatched.await.unwrap();
+                let by = (id, DispatchToken::random(&mut self.chance));
+                let dispatched = self.ledger.dispatch(&tenant, by, &room, now, until);
+                let dispatched = dispatched.await.unwrap().into_iter();
+                self.wire
+                    .extend(dispatched.map(|sent| (sent.key.job, sent.key)));
             }
             Event::Claim { worker, job, stale } => self.claim(worker, job, stale).await,
             Event::Recall(place) => {

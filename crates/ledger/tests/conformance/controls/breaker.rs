@@ -9,7 +9,7 @@ async fn a_breaker_stops_at_its_number_and_counts_anew_after_a_resume(database: 
     let throttled = bench.dispatch("w1", 12).await;
     bench
         .settle_all(&commit, &throttled, |job| {
-            retry(job, bench.now(), job.id.0 % 2 == 0, None)
+            retry(job, bench.now(), job.key.job.0 % 2 == 0, None)
         })
         .await;
     assert_eq!(bench.spring().await.status, CampaignStatus::Active);
@@ -22,7 +22,7 @@ async fn a_breaker_stops_at_its_number_and_counts_anew_after_a_resume(database: 
             CampaignStatus::Active,
             "9 are too few"
         );
-        let last = commit.claim(wire[11].queued()).await.unwrap();
+        let last = commit.claim(wire[11].key).await.unwrap();
         bench.dispatch("w1", 5).await;
         commit.settle(dead(&last.unwrap())).await.unwrap();
         let spring = bench.spring().await;
@@ -54,7 +54,7 @@ async fn what_is_claimed_when_a_breaker_trips_is_told_and_what_is_claimed_later_
     let claim = async |place: usize| {
         let delivery = wire[place];
         let since = commit.moment();
-        let claimed = commit.claim(delivery.queued()).await;
+        let claimed = commit.claim(delivery.key).await;
         claimed.unwrap().map(|job| (job, since))
     };
     let stopped = |since| commit.has_stopped(bench.campaign, since);
@@ -87,7 +87,7 @@ async fn a_stop_that_another_process_made_is_known_with_the_next_batch(database:
     let waits_since = commit.moment();
     let mut waiting = Vec::new();
     for delivery in &wire {
-        waiting.push(commit.claim(delivery.queued()).await.unwrap().unwrap());
+        waiting.push(commit.claim(delivery.key).await.unwrap().unwrap());
     }
     let stopped = |since| commit.has_stopped(bench.campaign, since);
     assert!(!stopped(waits_since));
@@ -112,15 +112,15 @@ async fn a_batch_that_breaks_says_so_once_and_its_commonest_message(database: Da
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 30).await;
     let settled = wire.iter().map(|delivery| async {
-        let job = commit.claim(delivery.queued()).await.unwrap();
+        let job = commit.claim(delivery.key).await.unwrap();
         let mut said = dead(&job.unwrap());
         if let repilot_ledger::Verdict::Dead { message, .. } = &mut said.verdict {
-            let kind = if said.job.0 % 3 == 0 {
+            let kind = if said.key.job.0 % 3 == 0 {
                 "locked"
             } else {
                 "retired"
             };
-            *message = format!("400 Device SN-{:06} is {kind}", said.job.0);
+            *message = format!("400 Device SN-{:06} is {kind}", said.key.job.0);
         }
         commit.settle(said).await.unwrap()
     });

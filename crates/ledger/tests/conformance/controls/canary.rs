@@ -16,12 +16,12 @@ async fn exactly_the_canary_goes_out_and_then_the_campaign_waits_with_its_result
     assert_eq!(wire.len(), 5);
     let mut spread = BTreeSet::new();
     for delivery in &wire {
-        let (job, _) = bench.ledger.job(delivery.job).await.unwrap().unwrap();
+        let (job, _) = bench.ledger.job(delivery.key.job).await.unwrap().unwrap();
         assert!(job.is_canary);
         spread.insert((job.group_tag, job.model));
     }
     assert_eq!(spread.len(), 5, "{spread:?}");
-    let last = wire.last().unwrap().job;
+    let last = wire.last().unwrap().key.job;
     bench.settle_all(&commit, &wire[..4], succeeded).await;
     assert_eq!(bench.spring().await.status, CampaignStatus::Active);
     bench.settle_all(&commit, &wire[4..], dead).await;
@@ -73,8 +73,8 @@ async fn a_canary_whose_worker_vanished_is_the_same_canary(database: Database) {
     bench.finish().await;
     let commit = bench.commit_as("w1");
     let wire = bench.dispatch("w1", 100).await;
-    let first: BTreeSet<_> = wire.iter().map(|queued| queued.job).collect();
-    commit.claim(wire[0].queued()).await.unwrap();
+    let first: BTreeSet<_> = wire.iter().map(|queued| queued.key.job).collect();
+    commit.claim(wire[0].key).await.unwrap();
     bench.clock.advance(LEASE + Duration::from_secs(1));
     bench
         .ledger
@@ -82,7 +82,7 @@ async fn a_canary_whose_worker_vanished_is_the_same_canary(database: Database) {
         .await
         .unwrap();
     let wire = bench.dispatch("w2", 100).await;
-    let again: BTreeSet<_> = wire.iter().map(|queued| queued.job).collect();
+    let again: BTreeSet<_> = wire.iter().map(|queued| queued.key.job).collect();
     assert_eq!(again, first);
     let commit = bench.commit_as("w2");
     bench.settle_all(&commit, &wire, succeeded).await;
@@ -119,7 +119,7 @@ async fn a_canary_that_a_running_campaign_gets_holds_back_what_was_not_called(da
     let called = bench.claim_one(&commit, "w1").await;
     let wire = bench.dispatch("w1", 10).await;
     bench.change(with_canary("2")).await;
-    let late = commit.claim(wire[0].queued()).await.unwrap();
+    let late = commit.claim(wire[0].key).await.unwrap();
     assert!(late.is_none(), "it went back");
     let canary = bench.dispatch("w1", 100).await;
     assert_eq!(canary.len(), 2);

@@ -81,7 +81,7 @@ impl Bench {
         verdict: impl Fn(&ClaimedJob) -> Settlement,
     ) {
         for delivery in wire {
-            let claimed = commit.claim(delivery.queued()).await.unwrap();
+            let claimed = commit.claim(delivery.key).await.unwrap();
             let Some(job) = claimed else { continue };
             assert!(commit.settle(verdict(&job)).await.unwrap());
         }

@@ -1,6 +1,7 @@
 //! Who goes first, and how much at once.
 
 use super::*;
+use crate::bench::token;
 
 async fn the_higher_priority_goes_first_and_equals_share(database: Database) {
     let bench = Bench::with_jobs(database, 10).await;
@@ -40,7 +41,7 @@ async fn the_higher_priority_goes_first_and_equals_share(database: Database) {
     let of = |wire: &[Dispatched]| {
         let mut counts = [0; 4];
         for queued in wire {
-            let place = others.iter().position(|id| *id == queued.campaign);
+            let place = others.iter().position(|id| *id == queued.key.campaign);
             counts[place.map_or(3, |place| place)] += 1;
         }
         counts
@@ -75,7 +76,7 @@ async fn a_campaign_with_a_ceiling_has_no_more_on_the_wire_than_it_allows(databa
             let worker = WorkerId("w1".to_owned());
             bench
                 .ledger
-                .dispatch(&tenant(), &worker, &room, bench.now(), until)
+                .dispatch(&tenant(), (&worker, token()), &room, bench.now(), until)
                 .await
                 .unwrap()
         }

@@ -17,7 +17,7 @@ async fn a_window_that_closes_takes_back_the_wire_and_opens_again_in_time(databa
     assert!(idle.is_empty());
     bench.turn().await;
     assert_eq!(bench.spring().await.counts.queued, 0);
-    let late = commit.claim(wire[0].queued()).await.unwrap();
+    let late = commit.claim(wire[0].key).await.unwrap();
     assert!(late.is_none(), "it went back");
     assert!(
         commit.settle(succeeded(&job)).await.unwrap(),
