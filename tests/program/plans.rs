@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use e2e::Bench;
+use e2e::{Bench, ended};
 use repilot_graph_sim::{Fleet, Latency, Scenario};
 use serde_json::Value;
 
@@ -340,4 +340,131 @@ async fn a_near_miss_is_named_and_its_repair_counted() {
     let accepted = accepted.unwrap();
     assert!(accepted.contains("repaired"), "{accepted}");
     assert!(accepted.contains("zeros"), "{accepted}");
+}
+
+#[tokio::test]
+async fn a_plan_takes_controls_and_says_one_end_by_their_clocks() {
+    let bench = bench().await;
+    let controls = [
+        "--window",
+        "Mon-Sun 02:00\u{2013}2:05",
+        "--zone",
+        "W. Europe Standard Time",
+        "--rate",
+        "1/min",
+    ];
+    let plan = [&["plan", "devices.txt"], &controls[..]].concat();
+    let said = bench.run(&plan).await.expect(0).stdout;
+    // Six in the five minutes of a night.
+    for part in [
+        "duration       about 7 nights, over ",
+        " CE",
+        "02:00-02:05, Europe/Berlin",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let ends = said.lines().filter(|line| line.contains(", over "));
+    assert_eq!(ends.count(), 1, "{said}");
+    let json = bench.run(&[&plan[..], &["--json"]].concat()).await.json();
+    assert_eq!(json["controls"]["zone"], "Europe/Berlin");
+    assert!(
+        json["ends_at"].as_i64() > json["begins_at"].as_i64(),
+        "{json}"
+    );
+    // What is enqueued says the same.
+    let enqueue = ["enqueue", "devices.txt", "--campaign", "c", "--yes"];
+    let ran = bench
+        .run(&[&enqueue[..], &controls].concat())
+        .await
+        .expect(0);
+    assert!(ran.stderr.contains("about 7 nights, over "), "{ran:?}");
+    let ends = ran.stderr.lines().filter(|line| line.contains("over "));
+    assert_eq!(ends.count(), 1, "{ran:?}");
+    // A canary stops it before its end.
+    let canary = bench
+        .run(&["plan", "devices.txt", "--canary", "5", "--json"])
+        .await
+        .json();
+    assert!(canary["canary_ends_at"].is_i64(), "{canary}");
+    let late = [
+        "plan",
+        "devices.txt",
+        "--rate",
+        "1/min",
+        "--deadline",
+        "+10m",
+    ];
+    let late = bench.run(&late).await.expect(0).stdout;
+    // Eleven, or ten where some of its ten minutes is gone by now.
+    let left = ["about 29 left", "about 30 left"];
+    assert!(left.iter().any(|left| late.contains(left)), "{late}");
+}
+
+#[tokio::test]
+async fn moments_that_cannot_be_meant_are_refused_as_they_were_typed() {
+    let bench = bench().await;
+    for (option, moment, part) in [
+        ("--deadline", "9999-12-31T23:59:59Z", "2000 to 2100"),
+        (
+            "--not-before",
+            "+2562047788015h",
+            "`2562047788015h` is no duration",
+        ),
+        (
+            "--deadline",
+            "2020-01-01 2:30",
+            "the deadline `2020-01-01 2:30`",
+        ),
+    ] {
+        let ran = bench
+            .run(&["plan", "devices.txt", option, moment])
+            .await
+            .expect(1);
+        assert!(ran.stderr.contains(part), "{ran:?}");
+    }
+    let both = [
+        "--not-before",
+        "+2d",
+        "--deadline",
+        "+1d",
+        "--zone",
+        "UTC+1",
+    ];
+    let ran = bench
+        .run(&[&["plan", "devices.txt"], &both[..]].concat())
+        .await
+        .expect(1);
+    for part in [
+        "nothing could go out before its deadline",
+        "--deadline +1d",
+        "+01:00",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {ran:?}");
+    }
+    let ran = bench
+        .run(&["plan", "devices.txt", "--zone", "MEZ"])
+        .await
+        .expect(2);
+    assert!(ran.stderr.contains("such as Europe/Berlin"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn the_check_names_its_time_zone_database() {
+    let bench = bench().await;
+    let folder = bench.path("zoneinfo");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("+VERSION"), "1999a\n").unwrap();
+    let mut old = bench.command(&["check", "--json"]);
+    let ran = ended(old.env("TZDIR", &folder).spawn().unwrap()).await;
+    let lines = ran.json();
+    let lines = lines.as_array().unwrap().iter();
+    let zones = lines.clone().find(|line| line["check"] == "time zones");
+    let says = zones.unwrap()["says"].as_str().unwrap().to_owned();
+    assert!(says.contains("compiled in"), "{says}");
+    assert!(!says.contains("1999a"), "{says}");
+    std::fs::write(folder.join("+VERSION"), "2999a\n").unwrap();
+    let mut new = bench.command(&["check"]);
+    let ran = ended(new.env("TZDIR", &folder).spawn().unwrap()).await;
+    let said = format!("2999a, this machine's, in {}", folder.display());
+    assert!(ran.stdout.contains(&said), "{ran:?}");
 }

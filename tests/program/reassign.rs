@@ -84,7 +84,7 @@ async fn a_list_of_new_users_is_reassigned_and_each_view_says_so() {
     assert_moved(&bench, |number| format!("New {number}"));
     let counters = bench.counters();
     assert_eq!((counters.applied, counters.assigned), (40, 40));
-    assert_eq!(counters.users, 40);
+    assert_eq!(counters.users, 80, "once for the plan that was looked at");
     bench.assert_accounted("moves", 40).await;
 
     let rows = run(&bench, &["export", "moves", "--format", "json"], 0)
@@ -140,7 +140,7 @@ async fn who_has_another_device_is_greeted_by_name_and_who_is_not_known_by_their
             first.serial_number, second.user_principal_name, second.serial_number
         ),
     );
-    run(&bench, &REASSIGN, 0).await;
+    run(&bench, &[&REASSIGN[..], &["--no-check-users"]].concat(), 0).await;
     let now = bench.simulator.devices(0);
     assert_eq!(now[0].user_principal_name, second.user_principal_name);
     assert_eq!(now[0].addressable_user_name, second.addressable_user_name);
@@ -185,11 +185,20 @@ async fn users_whom_the_directory_does_not_know_or_lets_in_are_refused() {
         "moves.csv",
         "--action",
         "reassign",
-        "--check-users",
+        "--no-check-users",
         "--json",
     ];
     let plan = run(&bench, &check, 0).await.json();
+    assert_eq!(
+        (&plan["planned"], bench.counters().users),
+        (&Value::from(6), 0)
+    );
+    assert_eq!(plan["users_lookup"]["done"], false);
+    // They are looked up unless somebody says otherwise.
+    let check = ["plan", "moves.csv", "--action", "reassign", "--json"];
+    let plan = run(&bench, &check, 0).await.json();
     assert_eq!(plan["planned"], 4, "{plan}");
+    assert_eq!(plan["users_lookup"]["says"], "6 users");
     let refused = |plan: &Value| -> Vec<(u64, String)> {
         let rows = plan["refusals"].as_array().unwrap().iter();
         rows.map(|row| {
@@ -202,7 +211,7 @@ async fn users_whom_the_directory_does_not_know_or_lets_in_are_refused() {
     let expected = expected.map(|(line, reason)| (line, reason.to_owned()));
     assert_eq!(refused(&plan), expected);
     // What was refused stands in the ledger, too.
-    let ran = run(&bench, &[&REASSIGN[..], &["--check-users"]].concat(), 0).await;
+    let ran = run(&bench, &REASSIGN, 0).await;
     assert!(ran.stderr.contains("4 jobs enqueued"), "{ran:?}");
     let rows = run(&bench, &["refused", "moves", "--json"], 0).await.json();
     assert_eq!(rows[0]["reason"], "unknown-user");
@@ -220,6 +229,43 @@ async fn an_app_that_may_not_read_users_is_told_which_permission_it_needs() {
     assert!(ran.stderr.contains("User.Read.All"), "{ran:?}");
     let campaigns = run(&bench, &["campaign", "list", "--json"], 0).await;
     assert_eq!(campaigns.json(), serde_json::json!([]));
+    // Unless it must, the plan says so and goes on.
+    let ran = run(&bench, &REASSIGN, 0).await;
+    let said = "not looked up in the directory: the app may not read users: grant it User.Read.All";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+    assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
+}
+
+#[tokio::test]
+async fn a_name_that_entra_cannot_hold_is_refused_by_its_letter() {
+    let bench = bench(Scenario::default(), 5).await;
+    let devices = bench.simulator.devices(0);
+    let names = [
+        "\u{200b}ada@contoso.example",
+        "d\u{e9}@contoso.example",
+        "cy+x@contoso.example",
+        "\u{435}ve@contoso.example",
+        "bob_fabrikam.com#EXT#@contoso.example",
+    ];
+    let rows = names.iter().zip(&devices);
+    let rows = rows.map(|(name, device)| format!("{},{name}\n", device.serial_number));
+    let rows: String = rows.collect();
+    bench.write("moves.csv", format!("Serial number,New user\n{rows}"));
+    let plan = ["plan", "moves.csv", "--action", "reassign", "--json"];
+    let plan = run(&bench, &plan, 0).await.json();
+    assert_eq!(plan["planned"], 1, "{plan}");
+    for (row, letter) in ["U+200B", "U+00E9", "U+002B", "U+0435"].iter().enumerate() {
+        let refused = &plan["refusals"][row];
+        assert_eq!(refused["reason"], "malformed-user");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains(letter), "{detail}");
+        assert!(
+            detail.contains("is no letter that Entra allows"),
+            "{detail}"
+        );
+    }
+    // A directory that is asked anyway does not have them.
+    assert_eq!(bench.counters().users, 1);
 }
 
 #[tokio::test]
@@ -367,7 +413,7 @@ async fn a_device_that_stays_between_two_steps_is_said_everywhere_and_goes_on_th
     }
     run(&bench, &["dead", "requeue", "--campaign", "moves"], 0).await;
     run(&bench, &["worker", "--until-empty"], 0).await;
-    assert_moved(&bench, |number| format!("new.{number}@contoso.example"));
+    assert_moved(&bench, |number| format!("New {number}"));
     let counters = bench.counters();
     assert_eq!((counters.applied, counters.assigned), (3, 3));
 }

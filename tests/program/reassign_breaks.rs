@@ -14,8 +14,8 @@ const QUICK: [(&str, &str); 3] = [
 ];
 
 /// Who is greeted by the name by which the list calls them.
-fn as_listed(number: usize) -> String {
-    format!("new.{number}@contoso.example")
+fn as_looked_up(number: usize) -> String {
+    format!("New {number}")
 }
 
 /// Every way in which an assignment's answer gets lost or comes wrong, and then comes right.
@@ -64,7 +64,7 @@ async fn killed(
     }
     kill(running).await;
     ended(command().spawn().unwrap()).await.expect(0);
-    assert_moved(&bench, as_listed);
+    assert_moved(&bench, as_looked_up);
     bench.assert_accounted("moves", 12).await;
     bench
 }
@@ -144,7 +144,7 @@ async fn second_steps_whose_answers_are_lost_are_each_done_once_and_each_call_is
     let mut command = bench.command(&REASSIGN);
     let running = command.envs(UNTHROTTLED).envs(QUICK).spawn().unwrap();
     ended(running).await.expect(0);
-    assert_moved(&bench, as_listed);
+    assert_moved(&bench, as_looked_up);
     assert_each_step_once(&bench, 40);
     let counters = bench.counters();
     let seen = |status| counters.statuses.contains_key(&status);
@@ -191,7 +191,7 @@ async fn a_second_step_that_nobody_saw_done_is_said_to_be_unknown_until_somebody
     let running = command.env("REPILOT_RETRY__ATTEMPTS", "2").spawn();
     ended(running.unwrap()).await.expect(3);
     // It is assigned; but that is not known.
-    assert_moved(&bench, as_listed);
+    assert_moved(&bench, as_looked_up);
     let job = async || run(&bench, &["job", "2", "--json"], 0).await.json();
     let dead = job().await;
     let stands = (&dead["state"], &dead["uncertain"], &dead["steps_done"]);

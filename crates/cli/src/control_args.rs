@@ -1,17 +1,15 @@
 //! What holds a campaign back, as the command line says it.
 
-use std::time::Duration;
-
 use clap::Args;
 use repilot_domain::{
-    Canary, Change, ControlChanges, Controls, MaxFailures, Priority, Rate, Schedule, Share,
-    Timestamp, Windows, Zone, moment_in,
+    Canary, Change, ControlChanges, Controls, MaxFailures, Priority, Rate, Share, Timestamp,
+    Windows, Zone, moment_in,
 };
 use repilot_ledger::Campaign;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::output::{moment, say};
+use crate::output::moment;
 use crate::settings::CampaignSettings;
 
 /// What holds a campaign back.
@@ -126,11 +124,33 @@ impl ControlArguments {
             && deadline <= now
         {
             return Err(Failure::error(
-                format!("the deadline {} is past", moment(deadline)),
+                format!(
+                    "the deadline{}, {}, is past",
+                    self.deadline
+                        .as_ref()
+                        .map(|text| format!(" `{text}`"))
+                        .unwrap_or_default(),
+                    old.schedule.zone.shown(deadline, Timestamp::default())
+                ),
                 "give a later one; nothing was changed",
             ));
         }
-        let controls = old.changed(&changes)?;
+        let controls = old.changed(&changes).map_err(|error| {
+            let typed = [
+                ("--not-before", &self.not_before),
+                ("--deadline", &self.deadline),
+            ];
+            let typed = typed
+                .into_iter()
+                .filter_map(|(option, text)| Some(format!("{option} {}", text.as_ref()?)));
+            let typed: Vec<String> = typed.collect();
+            let hint = if typed.is_empty() {
+                "give others; nothing was changed".to_owned()
+            } else {
+                format!("you wrote {}; nothing was changed", typed.join(" and "))
+            };
+            Failure::error(error.to_string(), hint)
+        })?;
         Ok(Meant { changes, controls })
     }
 
@@ -167,31 +187,13 @@ pub(crate) struct Meant {
     pub(crate) controls: Controls,
 }
 
-impl Meant {
-    /// Says how so many devices are held back, as part of their plan, which takes that long at least.
-    pub(crate) fn show(&self, devices: u64, least: Duration, now: Timestamp) {
-        let controls = &self.controls;
-        let mut lines = in_words(controls);
-        let is_slower = controls.rate.is_some() || controls.schedule != Schedule::default();
-        if is_slower && controls.canary.is_none() {
-            let of_rate = controls.rate.map(|rate| rate.time_for(devices));
-            let work = least.max(of_rate.unwrap_or_default());
-            let done = match controls.schedule.done_after(now, work) {
-                Some(done) => format!("{} at the earliest", moment(done)),
-                None => "not before its deadline: what is left then waits, paused".to_owned(),
-            };
-            lines.push(("done", done));
-        }
-        for (name, words) in lines {
-            say(&format!("  {name:<14} {words}"));
-        }
-    }
-}
-
 /// What holds a campaign back, in words, a line each; nothing where nothing does.
 pub(crate) fn in_words(controls: &Controls) -> Vec<(&'static str, String)> {
     let schedule = &controls.schedule;
     let zone = &schedule.zone;
+    // With its year, whatever year it is.
+    let in_zone =
+        |at: Timestamp| format!("{} ({})", zone.shown(at, Timestamp::default()), moment(at));
     let canary = controls.canary.map(|canary| match controls.canary_auto {
         Some(auto) => format!("{canary} first; it goes on by itself if {auto} of them succeed"),
         None => format!("{canary} first; then it waits for `campaign resume`"),
@@ -205,9 +207,9 @@ pub(crate) fn in_words(controls: &Controls) -> Vec<(&'static str, String)> {
     let lines = [
         ("canary", canary),
         ("breaker", breaker),
-        ("not before", schedule.not_before.map(moment)),
+        ("not before", schedule.not_before.map(in_zone)),
         ("window", windows),
-        ("deadline", schedule.deadline.map(moment)),
+        ("deadline", schedule.deadline.map(in_zone)),
         ("priority", priority),
         ("rate", controls.rate.map(|rate| format!("{rate} at most"))),
     ];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use repilot_domain::{CampaignStatus, LaneKind, WorkerId};
+use repilot_domain::{CampaignStatus, LaneKind, WorkerId, Zones};
 use repilot_ledger::{Campaign, Ledger, LedgerError, WorkerRow};
 use repilot_worker::{Attendance, Tenant, TenantDirectory, Worker, WorkerError, WorkerSettings};
 use tokio::task::JoinHandle;
@@ -43,6 +43,7 @@ pub(crate) fn worker(
         heartbeat_at: now,
         in_flight: 0,
         trouble: String::new(),
+        tz_version: Zones::current().version,
     };
     let retry = &app.settings.retry;
     let settings = WorkerSettings {

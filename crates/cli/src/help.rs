@@ -34,7 +34,7 @@ Examples:
   repilot plan berlin.xlsx rome.json.gz         several lists of any kind
   repilot plan --where tag=KIOSK --except vip.csv
   repilot plan devices.csv --repair zeros       take 12345 for 0012345 where one device fits
-  repilot plan moves.csv --action reassign --check-users
+  repilot plan moves.csv --action reassign      new users are looked up in the directory
   repilot plan moves.csv --action assign --user-column 'Assigned User'
   repilot plan devices.csv --save-plan plan.json --rejects refused.csv
   repilot plan devices.csv --json               the same, every refused row, for a script";

@@ -36,6 +36,7 @@ mod target;
 mod tenants;
 mod uploads;
 mod verification;
+mod zone_database;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Parses the command line, runs it, and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Options may name zones.
+    zone_database::install();
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,13 +1,13 @@
 //! A plan in words.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use repilot_domain::{Action, By, Repairs};
 use repilot_producer::{PlanSummary, REFUSALS_SHOWN};
 
+use crate::control_args::in_words;
 use crate::deed;
-use crate::output::{lasting, moment, plain, rendered, say, table};
+use crate::output::{moment, plain, rendered, say, table};
 use crate::planning::{Plan, rows};
 
 /// As many group tags or models as a line takes.
@@ -36,12 +36,10 @@ pub(crate) fn described(plan: &Plan) -> String {
         lines.push(format!("  hint           {hint}"));
     }
     if summary.planned > 0 {
-        let duration = Duration::from_millis(plan.duration_ms);
-        lines.push(format!(
-            "  duration       at least {} at what the tenant grants: until {} if begun now",
-            lasting(duration),
-            moment(plan.ends_at)
-        ));
+        lines.push(format!("  duration       {}", plan.end));
+    }
+    for (name, words) in in_words(&plan.controls) {
+        lines.push(format!("  {name:<14} {words}"));
     }
     groups(&mut lines, "group tags", &summary.by_group_tag);
     groups(&mut lines, "models", &summary.by_model);
@@ -53,7 +51,7 @@ pub(crate) fn described(plan: &Plan) -> String {
             mapped.join(", ")
         ));
     }
-    readings(&mut lines, summary);
+    readings(&mut lines, plan);
     let mut counted = |count: u64, name: &str, what: &str| {
         if count > 0 {
             lines.push(format!("  {name:<14} {count} {what}"));
@@ -119,8 +117,16 @@ pub(crate) fn described(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-/// What of the keys was not read as it stands.
-fn readings(lines: &mut Vec<String>, summary: &PlanSummary) {
+/// What users were looked up, and what of the keys was not read as it stands.
+fn readings(lines: &mut Vec<String>, plan: &Plan) {
+    let summary = &plan.summary;
+    if let Some(lookup) = &plan.users_lookup {
+        let done = if lookup.done { "" } else { "not " };
+        lines.push(format!(
+            "  users          {done}looked up in the directory: {}",
+            lookup.says
+        ));
+    }
     if !summary.made_plain.is_empty() {
         let each = |(character, count): (&String, &u64)| format!("{character} in {count}");
         let each: Vec<String> = summary.made_plain.iter().map(each).collect();

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use repilot_dashboard::Progress;
-use repilot_domain::{Action, CampaignId, TenantName, Timestamp};
-use repilot_ledger::Ledger;
+use repilot_domain::{
+    Action, CampaignId, CanaryPhase, Controls, End, Limit, TenantName, Timestamp, Work,
+};
+use repilot_ledger::{Campaign, Ledger};
 use repilot_producer::{
     Fingerprint, Foreknowledge, Inventory, NewUser, PlanSummary, Promised, Rejects, Resolution,
     Selection,
@@ -14,9 +16,10 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::SelectionArguments;
+use crate::directory::{Asked, CheckUsers};
 use crate::failure::Failure;
 use crate::inventory::{self, Freshness, Listed};
-use crate::least_time::{Calls, least_time};
+use crate::least_time::{Calls, least_time, limits};
 use crate::output::{ask, say};
 use crate::plan_file::{self, Facts, Origins};
 use crate::private;
@@ -45,12 +48,32 @@ pub(crate) struct Plan {
     pub(crate) in_other_campaigns: u64,
     /// How long the calls take at least, at what the tenant is known to grant.
     pub(crate) duration_ms: u64,
-    /// When they would end, begun now.
-    pub(crate) ends_at: Timestamp,
+    /// What holds the campaign back.
+    pub(crate) controls: Controls,
+    /// When its first device goes out; `None` where none ever does.
+    pub(crate) begins_at: Option<Timestamp>,
+    /// When its canary is done and waits for a person; `None` where it does not.
+    pub(crate) canary_ends_at: Option<Timestamp>,
+    /// When its last device is done, if it goes on after its canary at once; `None` where that is
+    /// never, or its deadline comes first.
+    pub(crate) ends_at: Option<Timestamp>,
+    /// The same in words, by the clocks of the campaign's zone.
+    pub(crate) end: String,
     /// What somebody may have meant otherwise.
     pub(crate) hints: Vec<String>,
+    /// Whether the directory was asked for new users; `None` where there are none.
+    pub(crate) users_lookup: Option<UsersLookup>,
     #[serde(flatten)]
     pub(crate) summary: PlanSummary,
+}
+
+/// Whether the directory was asked for the users who are to be assigned.
+#[derive(Debug, Serialize)]
+pub(crate) struct UsersLookup {
+    /// Whether it was.
+    pub(crate) done: bool,
+    /// How many users it was asked for, or why it was not.
+    pub(crate) says: String,
 }
 
 /// A plan and what it is made of.
@@ -78,11 +101,41 @@ pub(crate) struct PlannedDevice {
 
 /// How a plan is made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Making {
+pub(crate) struct Making<'a> {
     /// Keep every refusal in the summary, not the first few.
     pub(crate) every_refusal: bool,
     /// The campaign that it is for, where there is one already.
-    pub(crate) campaign: Option<CampaignId>,
+    pub(crate) campaign: Option<&'a Campaign>,
+    /// What holds it back.
+    pub(crate) controls: &'a Controls,
+}
+
+impl Making<'_> {
+    fn campaign_id(&self) -> Option<CampaignId> {
+        self.campaign.map(|campaign| campaign.id)
+    }
+
+    /// So many devices as work of the campaign, with those of earlier lists that are still to be done.
+    fn work(&self, planned: u64, limits: Vec<Limit>) -> Work {
+        let earlier = self.campaign.map_or(0, |known| known.counts.open());
+        let devices = planned + u64::try_from(earlier).unwrap_or(0);
+        let is_over = |known: &Campaign| {
+            matches!(
+                known.canary_phase,
+                CanaryPhase::Passed | CanaryPhase::Waiting
+            )
+        };
+        let canary = self.controls.canary.filter(|_| {
+            let is_stop = self.controls.canary_auto.is_none();
+            is_stop && !self.campaign.is_some_and(is_over)
+        });
+        Work {
+            devices,
+            limits,
+            schedule: self.controls.schedule.clone(),
+            stops_after: canary.map(|canary| canary.of(devices)),
+        }
+    }
 }
 
 /// Lists the inventory where it is not fresh, holds the selection against it, writes the files that
@@ -92,7 +145,7 @@ pub(crate) async fn plan(
     ledger: &Ledger,
     target: &Target,
     arguments: &SelectionArguments,
-    making: Making,
+    making: Making<'_>,
 ) -> anyhow::Result<Made> {
     spare_the_lists(arguments)?;
     let freshness = if target.simulator.is_some() || arguments.refresh {
@@ -105,18 +158,13 @@ pub(crate) async fn plan(
         listed_at,
     } = inventory::obtain(app, ledger, &target.tenant, freshness, &Progress::default()).await?;
     let busy = ledger
-        .devices_in_hand(&target.tenant.name, making.campaign)
+        .devices_in_hand(&target.tenant.name, making.campaign_id())
         .await?;
     let now = app.now();
     let selection = &target.selection;
-    let mut known = promised(ledger, selection.action, making.campaign).await?;
-    if target.check_users {
-        let users = {
-            let resolved = resolve(selection, &inventory, &known, now, None, making)?;
-            directory::distinct(&resolved.devices)
-        };
-        known.accounts = directory::ask(app, ledger, &target.tenant, users).await?;
-    }
+    let mut known = promised(ledger, selection.action, making.campaign_id()).await?;
+    let users_lookup = look_users_up(app, ledger, target, &inventory, &mut known, now, making);
+    let users_lookup = users_lookup.await?;
     let rejects = arguments.rejects.as_deref();
     let resolved = resolve(selection, &inventory, &known, now, rejects, making)?;
     if let Some(promised) = &target.promised {
@@ -134,7 +182,7 @@ pub(crate) async fn plan(
             made_at: now,
             devices: resolved.summary.planned,
             devices_sha256: resolved.devices_sha256.clone(),
-            check_users: target.check_users,
+            check_users: users_lookup.as_ref().is_some_and(|lookup| lookup.done),
         };
         plan_file::save(path, selection, &origins, facts)?;
     }
@@ -149,6 +197,16 @@ pub(crate) async fn plan(
         ..Calls::default()
     };
     let duration = least_time(app, ledger, &target.tenant.name, calls).await?;
+    let limits = limits(
+        app,
+        ledger,
+        &target.tenant.name,
+        steps,
+        making.controls.rate,
+    )
+    .await?;
+    let work = making.work(resolved.summary.planned, limits);
+    let forecast = work.forecast(now);
     let plan = Plan {
         list: selection.name(),
         list_sha256: selection.sha256(),
@@ -159,8 +217,16 @@ pub(crate) async fn plan(
         planned_at: now,
         in_other_campaigns,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        ends_at: now.after(duration),
+        controls: making.controls.clone(),
+        begins_at: forecast.begins,
+        canary_ends_at: forecast.stops,
+        ends_at: match forecast.end {
+            End::Done(at) => Some(at),
+            End::Deadline(..) | End::Never => None,
+        },
+        end: work.in_words(&forecast, now),
         hints: hints(&resolved.summary),
+        users_lookup,
         summary: resolved.summary,
     };
     Ok(Made {
@@ -170,6 +236,42 @@ pub(crate) async fn plan(
         devices: resolved.devices,
         devices_sha256: resolved.devices_sha256,
     })
+}
+
+/// Asks the directory for the users who are to be assigned, where it is to be asked.
+async fn look_users_up(
+    app: &App,
+    ledger: &Ledger,
+    target: &Target,
+    inventory: &Inventory,
+    known: &mut Foreknowledge,
+    now: Timestamp,
+    making: Making<'_>,
+) -> anyhow::Result<Option<UsersLookup>> {
+    let selection = &target.selection;
+    if !selection.action.needs_user() {
+        return Ok(None);
+    }
+    let not_done = |says| UsersLookup { done: false, says };
+    if target.check_users == CheckUsers::No {
+        return Ok(Some(not_done("as --no-check-users says".to_owned())));
+    }
+    let users = {
+        let resolved = resolve(selection, inventory, known, now, None, making)?;
+        directory::distinct(&resolved.devices)
+    };
+    let asked = directory::ask(app, ledger, &target.tenant, target.check_users, users).await?;
+    Ok(Some(match asked {
+        Asked::NotAllowed(why) => not_done(why),
+        Asked::Answered(accounts) => {
+            let says = match accounts.len() {
+                1 => "1 user".to_owned(),
+                users => format!("{users} users"),
+            };
+            known.accounts = accounts;
+            UsersLookup { done: true, says }
+        }
+    }))
 }
 
 /// Whom a campaign that there is assigns its devices to already.
@@ -281,7 +383,7 @@ fn resolve(
     known: &Foreknowledge,
     now: Timestamp,
     rejects: Option<&Path>,
-    making: Making,
+    making: Making<'_>,
 ) -> anyhow::Result<Resolved> {
     let bar = ShareBar::start("planning");
     let mut steps = selection.steps(inventory, now)?.knowing(known);

@@ -11,6 +11,7 @@ use repilot_worker::Tenant;
 
 use crate::app::App;
 use crate::args::{SelectionArguments, SimulationArguments};
+use crate::directory::CheckUsers;
 use crate::failure::Failure;
 use crate::{plan_file, tenants};
 
@@ -22,7 +23,7 @@ pub(crate) struct Target {
     pub(crate) selection: Selection,
     pub(crate) tenant: Tenant,
     /// Whether the directory is asked for the users who are to be assigned.
-    pub(crate) check_users: bool,
+    pub(crate) check_users: CheckUsers,
     /// What the plan file holds it to.
     pub(crate) promised: Option<plan_file::PlanFile>,
     /// Lives as long as the rehearsal.
@@ -41,8 +42,9 @@ pub(crate) async fn target(
         None => (selection(arguments)?, arguments.tenant.as_ref()),
     };
     let check_users = match &promised {
-        Some(promised) => promised.check_users,
-        None => arguments.check_users,
+        // What is enqueued is what was looked at: with the same answers, or without any.
+        Some(promised) => CheckUsers::said(Some(promised.check_users)),
+        None => check_users(arguments),
     };
     let Some(simulation) = simulation.filter(|simulation| simulation.simulate) else {
         let name = tenants::choose(&app.settings, tenant)?;
@@ -104,14 +106,25 @@ fn selection(arguments: &SelectionArguments) -> anyhow::Result<Selection> {
         action: arguments.action.unwrap_or_default(),
         user_column: arguments.user_column.clone(),
     };
-    is_plausible(&selection, arguments.check_users)?;
+    is_plausible(&selection, check_users(arguments))?;
     Ok(selection)
 }
 
+fn check_users(arguments: &SelectionArguments) -> CheckUsers {
+    let said = match (arguments.check_users, arguments.no_check_users) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    CheckUsers::said(said)
+}
+
 /// Refuses what cannot be meant, before anything is asked of the tenant.
-pub(crate) fn is_plausible(selection: &Selection, check_users: bool) -> anyhow::Result<()> {
+pub(crate) fn is_plausible(selection: &Selection, check_users: CheckUsers) -> anyhow::Result<()> {
     let action = selection.action;
-    if !action.needs_user() && (selection.user_column.is_some() || check_users) {
+    if !action.needs_user()
+        && (selection.user_column.is_some() || check_users == CheckUsers::Always)
+    {
         return Err(Failure::error(
             format!("nobody is to be assigned: the action is {action}"),
             "a column of users, or to check them, goes with --action assign or --action reassign",

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::control_args::ControlArguments;
+use crate::directory::CheckUsers;
 use crate::failure::{Failure, hint};
 use crate::output::causes;
 use crate::planning::{self, Made, Making};
@@ -66,11 +67,12 @@ impl Planner {
             repairs: given.deed.repairs,
             ..Selection::default()
         };
-        target::is_plausible(&selection, given.deed.check_users)?;
+        let check_users = CheckUsers::said(given.deed.check_users);
+        target::is_plausible(&selection, check_users)?;
         let target = Target {
             selection,
             tenant,
-            check_users: given.deed.check_users,
+            check_users,
             promised: None,
             simulator: None,
         };
@@ -78,9 +80,12 @@ impl Planner {
         if let Some(known) = &known {
             target.fits(known)?;
         }
+        // A new campaign is held back as the settings say.
+        let meant = ControlArguments::default().meant(&self.app, known.as_ref())?;
         let making = Making {
             every_refusal: false,
-            campaign: known.map(|known| known.id),
+            campaign: known.as_ref(),
+            controls: &meant.controls,
         };
         let arguments = SelectionArguments::default();
         let made = planning::plan(&self.app, &self.ledger, &target, &arguments, making).await?;

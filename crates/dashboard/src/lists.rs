@@ -28,8 +28,8 @@ pub struct Deed {
     pub action: Action,
     /// The list's column that says who is to be assigned, where its name does not say so.
     pub user_column: Option<String>,
-    /// Whether the tenant's directory is asked for them.
-    pub check_users: bool,
+    /// Whether the tenant's directory is asked for them; unless it is said, where the app may.
+    pub check_users: Option<bool>,
     /// What is overlooked between a serial of the list and a device's.
     pub repairs: Repairs,
 }

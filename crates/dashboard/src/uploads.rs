@@ -129,7 +129,7 @@ pub(crate) async fn page(
                 label for="user_column" { "Column of the new users" }
                 input #user_column name="user_column" maxlength="100" placeholder="New user" autocomplete="off";
                 p.hint { "Only to assign, and only where its header could mean whoever has the device now: columns such as New user or Assign to are known." }
-                label { input type="checkbox" name="check_users" value="true"; " Ask the directory for the new users, and refuse whom it does not know" }
+                label { input type="checkbox" name="check_users" value="true" checked; " Look new users up in the directory where the app may, and refuse whom it does not know" }
                 fieldset.stack {
                     legend { "Where a serial of the list is nearly that of exactly one device, overlook" }
                     @for repair in Repair::ALL {
@@ -213,7 +213,10 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
         |error: axum::extract::multipart::MultipartError| Refusal::Unclear(error.body_text());
     let mut signed = false;
     let (mut tenant, mut campaign) = (String::new(), String::new());
-    let mut deed = Deed::default();
+    let mut deed = Deed {
+        check_users: Some(false),
+        ..Deed::default()
+    };
     while let Some(mut field) = form.next_field().await.map_err(unclear)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -240,7 +243,7 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                 deed.repairs = deed.repairs.with(repair);
             }
             // A box that is not ticked is not sent.
-            "check_users" => deed.check_users = true,
+            "check_users" => deed.check_users = None,
             "list" => {
                 let called = field.file_name().unwrap_or_default().to_owned();
                 let kept = |error: std::io::Error| {

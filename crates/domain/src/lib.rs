@@ -11,6 +11,7 @@ mod clock;
 mod controls;
 mod dead_reason;
 mod device;
+mod duration;
 mod id;
 mod job;
 mod job_act;
@@ -33,12 +34,13 @@ pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;
 pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
 pub use controls::{
-    Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, MaxFailures, PauseCause,
-    Priority, RECENT_OUTCOMES, Rate, Schedule, Share, Standing, Stratum, Stretch, Windows, Zone,
-    kind_of, moment_in, spread,
+    Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, End, Forecast, Limit,
+    MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, Share, Standing, Stratum,
+    Stretch, Windows, Work, Zone, Zones, check_moment, kind_of, moment_in, spread,
 };
 pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};
+pub use duration::{DurationError, duration_of};
 pub use id::{CampaignId, DeviceId, JobId, TenantName, TenantNameError, WorkerId};
 pub use job::{AttemptOutcome, AttemptStep};
 pub use job_act::JobAct;

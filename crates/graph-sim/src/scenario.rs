@@ -152,7 +152,9 @@ impl Scenario {
 
     /// Whether the directory lacks a user.
     pub(crate) fn lacks_user(&self, user: &str) -> bool {
-        any_fits(&self.missing_users, user)
+        // What no directory can hold, it does not have.
+        let holds = |c: char| c.is_ascii_alphanumeric() || "'.-_!#^~@".contains(c);
+        !user.chars().all(holds) || any_fits(&self.missing_users, user)
     }
 
     /// Whether a user's account is disabled.

@@ -98,6 +98,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "claim tokens",
         include_str!("../../../migrations/0021_claim_tokens.sql"),
     ),
+    (
+        28,
+        "worker zones",
+        include_str!("../../../migrations/0028_worker_zones.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -221,6 +221,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("heartbeat_at", Number),
             ("in_flight", Number),
             ("trouble", Text),
+            ("tz_version", Text),
         ],
     },
     Table {

@@ -35,6 +35,8 @@ pub struct WorkerRow {
     pub in_flight: i64,
     /// What it lacks just now, in words; empty where all is well.
     pub trouble: String,
+    /// Version of the time zone database that it goes by, as in `2026f`; empty where it does not say.
+    pub tz_version: String,
 }
 
 impl WorkerRow {
@@ -65,9 +67,10 @@ impl Ledger {
         forget_marks(&mut transaction).await?;
         sqlx::query(
             "INSERT INTO workers (
-                 id, host, process_id, version, started_at, heartbeat_at, in_flight, trouble
+                 id, host, process_id, version, started_at, heartbeat_at, in_flight, trouble,
+                 tz_version
              )
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (id)
              DO UPDATE SET heartbeat_at = excluded.heartbeat_at,
                            in_flight = excluded.in_flight,
@@ -81,6 +84,7 @@ impl Ledger {
         .bind(worker.heartbeat_at.as_millis())
         .bind(worker.in_flight)
         .bind(&worker.trouble)
+        .bind(&worker.tz_version)
         .execute(&mut *transaction)
         .await
         .doing("announce a worker")?;
@@ -119,6 +123,7 @@ impl Ledger {
                     heartbeat_at: columns.time("heartbeat_at")?,
                     in_flight: columns.get("in_flight")?,
                     trouble: columns.get("trouble")?,
+                    tz_version: columns.get("tz_version")?,
                 })
             })
             .collect()

@@ -10,6 +10,10 @@ use super::ExportFormat;
 use crate::control_args::ControlArguments;
 
 /// Which devices are meant.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 #[derive(Debug, Default, Args)]
 pub(crate) struct SelectionArguments {
     /// Device lists of any kind (CSV, Excel, JSON, serials or ids one a line, packed or not); `-` for
@@ -40,10 +44,13 @@ pub(crate) struct SelectionArguments {
     /// as `New user` or `Assign to`]
     #[arg(long, value_name = "HEADER")]
     pub(crate) user_column: Option<String>,
-    /// Ask the tenant's directory for each of them: one whom it does not know, or who is disabled, is
-    /// refused
-    #[arg(long)]
+    /// Look each of them up in the tenant's directory, and refuse one whom it does not know or who is
+    /// disabled; fail where the app may not [default: look up where it may]
+    #[arg(long, conflicts_with = "no_check_users")]
     pub(crate) check_users: bool,
+    /// Do not look them up
+    #[arg(long)]
+    pub(crate) no_check_users: bool,
     /// Tenant of the settings [default: the only one]
     #[arg(long)]
     pub(crate) tenant: Option<TenantName>,
@@ -63,7 +70,7 @@ pub(crate) struct SelectionArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) save_plan: Option<PathBuf>,
     /// Precisely this saved plan; refused when its lists or the inventory have changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "repair", "action", "user_column", "check_users", "tenant"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "repair", "action", "user_column", "check_users", "no_check_users", "tenant"])]
     pub(crate) plan: Option<PathBuf>,
 }
 
@@ -102,6 +109,8 @@ pub(crate) struct PlanArguments {
     pub(crate) selection: SelectionArguments,
     #[command(flatten)]
     pub(crate) simulation: SimulationArguments,
+    #[command(flatten)]
+    pub(crate) controls: ControlArguments,
 }
 
 #[derive(Debug, Args)]

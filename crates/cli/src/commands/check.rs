@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::CheckArguments;
+use crate::commands::status::HEARD_WITHIN;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
 use crate::reading::said;
-use crate::{notify, profile, tenants};
+use crate::{notify, profile, tenants, zone_database};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -65,6 +66,8 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
     lines.push(ledger(app).await);
     lines.extend(redis(app).await);
     lines.extend(network::lines(app));
+    lines.push(zones(app));
+    lines.extend(zones_of_workers(app).await);
     let names = match &arguments.tenant {
         Some(name) => vec![tenants::choose(&app.settings, Some(name))?],
         None => tenants::names(&app.settings)?,
@@ -118,6 +121,26 @@ async fn redis(app: &App) -> Option<Line> {
         }),
         Err(error) => Some(Line::bad("redis", causes(&error), hint)),
     }
+}
+
+/// The time zone database. One that is old is no failure: most zones have not changed since.
+fn zones(app: &App) -> Line {
+    let (says, advice) = zone_database::described(app.now());
+    Line {
+        hint: advice.unwrap_or_default(),
+        ..Line::ok("time zones", says)
+    }
+}
+
+/// That workers go by different time zone databases, where they do.
+async fn zones_of_workers(app: &App) -> Option<Line> {
+    // That it cannot be opened is said already.
+    let ledger = app.open_ledger().await.ok()?;
+    let workers = ledger.workers(app.now().before(HEARD_WITHIN)).await;
+    ledger.close().await;
+    let differ = zone_database::disagreement(&workers.ok()?)?;
+    let hint = "update the program or tzdata on the machines with the older one, and start their workers again";
+    Some(Line::bad("workers' time zones", differ, hint))
 }
 
 /// Whoever is told what happens: can they be, and have they been?
@@ -229,10 +252,10 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
 /// Whether users can be looked up: what only some campaigns need is no fault where it is missing.
 fn users(claims: &TokenClaims) -> String {
     if claims.reads_users() {
-        return "--check-users can ask for them".to_owned();
+        return "assign and reassign can look new users up in the directory".to_owned();
     }
     format!(
-        "--check-users cannot ask for them, and nothing else needs to: it takes {}, with admin consent",
+        "assign and reassign cannot look new users up in the directory, and nothing else needs to: it takes {}, with admin consent",
         TokenClaims::wanted_for_users()
     )
 }
@@ -273,6 +296,6 @@ mod tests {
         };
         let lacking = users(&with(TokenClaims::wanted()));
         assert!(lacking.contains("User.Read.All"), "{lacking}");
-        assert!(users(&with("User.Read.All")).contains("can ask"));
+        assert!(users(&with("User.Read.All")).contains("can look"));
     }
 }

@@ -1,7 +1,5 @@
 //! `enqueue`: a list into a campaign, and back.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::app::App;
@@ -31,15 +29,14 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     let meant = arguments.controls.meant(app, known.as_ref())?;
     let making = Making {
         every_refusal: app.json,
-        campaign: known.map(|known| known.id),
+        campaign: known.as_ref(),
+        controls: &meant.controls,
     };
     let selection = &arguments.selection;
     let made = planning::plan(app, &ledger, &target, selection, making).await?;
     let plan = &made.plan;
     if !app.json {
         plan_text::show(plan);
-        let least = Duration::from_millis(plan.duration_ms);
-        meant.show(plan.summary.planned, least, app.now());
     }
     planning::accept(app, plan, selection)?;
     let question = planning::question(plan, &target.tenant.name);

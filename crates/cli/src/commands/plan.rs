@@ -11,9 +11,11 @@ pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Res
     let selection = &arguments.selection;
     let target = target::target(app, selection, Some(&arguments.simulation)).await?;
     let ledger = app.open_ledger().await?;
+    let meant = arguments.controls.meant(app, None)?;
     let making = Making {
         every_refusal: app.json,
         campaign: None,
+        controls: &meant.controls,
     };
     let made = planning::plan(app, &ledger, &target, selection, making).await?;
     ledger.close().await;

@@ -1,7 +1,5 @@
 //! `run`: plan, ask, enqueue, drain; again, to resume.
 
-use std::time::Duration;
-
 use repilot_domain::{CampaignStatus, PauseCause};
 use repilot_ledger::{Campaign, Ledger};
 use repilot_producer::campaign_name;
@@ -146,14 +144,13 @@ async fn begin(
 ) -> anyhow::Result<Option<Campaign>> {
     let making = Making {
         every_refusal: false,
-        campaign: known.as_ref().map(|known| known.id),
+        campaign: known.as_ref(),
+        controls: &meant.controls,
     };
     let selection = &arguments.selection;
     let made = planning::plan(app, ledger, target, selection, making).await?;
     let plan = &made.plan;
     plan_text::show(plan);
-    let least = Duration::from_millis(plan.duration_ms);
-    meant.show(plan.summary.planned, least, app.now());
     planning::accept(app, plan, selection)?;
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {

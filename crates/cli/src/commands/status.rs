@@ -10,13 +10,13 @@ use crate::app::{self, App};
 use crate::args::StatusArguments;
 use crate::exit::Exit;
 use crate::output::{clear, lasting, moment, plain, print, print_json, rendered, table};
-use crate::{drain, progress, summary};
+use crate::{drain, progress, summary, zone_database};
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// A worker that was not heard of for so long is gone.
-const HEARD_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -124,6 +124,7 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
         [] => "no worker is running".to_owned(),
         workers => format!("workers: {}", workers.join(", ")),
     });
+    parts.extend(zone_database::disagreement(&status.workers).map(|differ| plain(&differ)));
     Ok(parts.join("\n\n"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use repilot_domain::{DurationError, duration_of};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A duration that reads `20s`, `5m` or `1h 30m`.
@@ -9,43 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) struct Span(pub(crate) Duration);
 
 impl std::str::FromStr for Span {
-    type Err = String;
+    type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let complaint = || format!("`{text}` is no duration: write 250ms, 20s, 5m or 1h 30m");
-        let parsed: jiff::SignedDuration = text.parse().map_err(|_unclear| complaint())?;
-        Duration::try_from(parsed)
-            .map(Self)
-            .map_err(|_negative| complaint())
+        duration_of(text).map(Self)
     }
 }
 
-/// An age: `90d`, `12w`, or a duration.
+/// An age: `90d`, `12w`, or any duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age(pub(crate) Duration);
 
-const DAY: Duration = Duration::from_hours(24);
-
 impl std::str::FromStr for Age {
-    type Err = String;
+    type Err = DurationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let days = |count: &str, days: u32| {
-            let count: u32 = count.trim().parse().ok()?;
-            DAY.checked_mul(count)?.checked_mul(days)
-        };
-        let age = text
-            .strip_suffix('d')
-            .and_then(|count| days(count, 1))
-            .or_else(|| text.strip_suffix('w').and_then(|count| days(count, 7)));
-        match age {
-            Some(age) => Ok(Self(age)),
-            None => Ok(Self(
-                text.parse::<Span>()
-                    .map_err(|_unclear| format!("`{text}` is no age: write 90d, 12w or 36h"))?
-                    .0,
-            )),
-        }
+        duration_of(text).map(Self)
     }
 }
 

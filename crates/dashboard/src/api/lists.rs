@@ -34,9 +34,9 @@ pub(crate) struct Meant {
     action: Option<Action>,
     /// The list's column that says who is to be assigned, where its name does not say so.
     user_column: Option<String>,
-    /// Ask the tenant's directory for those users: whom it does not know is refused.
-    #[serde(default)]
-    check_users: bool,
+    /// Look those users up in the tenant's directory, and refuse whom it does not know: `true`, where
+    /// that the app may not is an error, or `false`; left out, they are looked up where it may.
+    check_users: Option<bool>,
     /// Overlook these differences between a serial of the list and a device's, where exactly one device
     /// fits: `zeros`, `hyphens`, `letters`, several with commas.
     #[serde(default)]

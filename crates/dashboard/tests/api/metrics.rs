@@ -205,6 +205,7 @@ fn row(worker: &WorkerId, now: Timestamp) -> WorkerRow {
         heartbeat_at: now,
         in_flight: 1,
         trouble: "Redis cannot be reached".to_owned(),
+        tz_version: "2026f".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::{
     Canary, ControlError, Controls, MaxFailures, Priority, Rate, Schedule, Share, Windows, Zone,
+    check_moment,
 };
 use crate::Timestamp;
 
@@ -82,6 +83,12 @@ impl Controls {
             }
             canary_auto = None;
         }
+        for moment in [&changes.not_before, &changes.deadline] {
+            if let Change::Set(moment) = moment {
+                check_moment(*moment)
+                    .map_err(|why| ControlError::new("moment", &moment.to_string(), why))?;
+            }
+        }
         let schedule = Schedule {
             not_before: changes.not_before.applied(old.not_before),
             deadline: changes.deadline.applied(old.deadline),
@@ -94,8 +101,12 @@ impl Controls {
         if let (Some(begin), Some(deadline)) = (schedule.not_before, schedule.deadline)
             && deadline <= begin
         {
-            let why = format!("it begins no earlier than {begin}");
-            return Err(ControlError::new("deadline", &deadline.to_string(), why));
+            let why = format!(
+                "the campaign begins at {} ({begin}), and nothing could go out before its deadline",
+                schedule.zone.shown(begin, deadline)
+            );
+            let text = format!("{} ({deadline})", schedule.zone.shown(deadline, begin));
+            return Err(ControlError::new("deadline", &text, why));
         }
         Ok(Self {
             canary,
@@ -168,11 +179,21 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         let deadline = ControlChanges {
-            not_before: Change::Set(Timestamp::from_millis(2)),
-            deadline: Change::Set(Timestamp::from_millis(1)),
+            not_before: Change::Set(Timestamp::from_millis(1_772_352_930_000)),
+            deadline: Change::Set(Timestamp::from_millis(1_772_352_900_000)),
             ..ControlChanges::default()
         };
-        assert!(Controls::default().changed(&deadline).is_err());
+        let error = Controls::default().changed(&deadline).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`Sun 1 Mar 08:15 UTC (2026-03-01T08:15:00.000Z)` is no deadline: the campaign begins at Sun 1 Mar 08:15:30 UTC (2026-03-01T08:15:30.000Z), and nothing could go out before its deadline"
+        );
+        let never = ControlChanges {
+            deadline: Change::Set(Timestamp::from_millis(i64::MAX)),
+            ..ControlChanges::default()
+        };
+        let error = Controls::default().changed(&never).unwrap_err();
+        assert!(error.to_string().contains("2000 to 2100"), "{error}");
         let auto = ControlChanges {
             canary_auto: Change::Set("98%".parse().unwrap()),
             ..ControlChanges::default()

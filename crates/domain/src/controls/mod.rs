@@ -2,6 +2,7 @@
 
 mod canary;
 mod changes;
+mod forecast;
 mod max_failures;
 mod moment;
 mod pause_cause;
@@ -11,12 +12,15 @@ mod schedule;
 mod settings;
 mod share;
 mod window;
+mod windows_zone;
 mod zone;
+mod zones;
 
 pub use canary::{Canary, CanaryPhase, Stratum, spread};
 pub use changes::{Change, ControlChanges};
+pub use forecast::{End, Forecast, Limit, Work};
 pub use max_failures::{MaxFailures, RECENT_OUTCOMES, kind_of};
-pub use moment::moment_in;
+pub use moment::{check_moment, moment_in};
 pub use pause_cause::PauseCause;
 pub use priority::Priority;
 pub use rate::Rate;
@@ -25,6 +29,7 @@ pub use settings::Controls;
 pub use share::Share;
 pub use window::Windows;
 pub use zone::Zone;
+pub use zones::Zones;
 
 /// A control that cannot be meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

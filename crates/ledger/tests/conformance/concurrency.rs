@@ -82,6 +82,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         heartbeat_at: bench.now(),
         in_flight: 0,
         trouble: String::new(),
+        tz_version: "2026f".to_owned(),
     };
     ledger.announce(&row).await.unwrap();
     let mut states: Vec<LaneState> = ["contoso", "fabrikam"].map(lane_state).into();

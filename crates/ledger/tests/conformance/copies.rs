@@ -153,6 +153,7 @@ async fn a_ledger_is_not_copied_from_under_its_workers(database: Database) {
         heartbeat_at: START,
         in_flight: 0,
         trouble: String::new(),
+        tz_version: "2026f".to_owned(),
     };
     bench.ledger.announce(&worker).await.unwrap();
     let target = Place::of(database);

@@ -237,17 +237,21 @@ impl FromStr for Windows {
     /// `Mon-Fri 20:00-06:00, Sat,Sun 00:00-24:00`; without days every day; seconds may follow.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = |why: &str| ControlError::new("window", text, why);
+        let of_piece =
+            |piece: &str, why: &str| ControlError::new("window", text, format!("`{piece}`: {why}"));
+        let plain = with_plain_dashes(text);
         let mut windows = Vec::new();
         // Days whose times come with a later part, as in `Sat,Sun 10:00-18:00`.
         let mut days = Days(0);
-        for part in text.split([',', ';']) {
+        for part in plain.split([',', ';']) {
             let part = part.trim();
             let times_at = part.find(|c: char| c.is_ascii_digit());
             let (named, times) = part.split_at(times_at.unwrap_or(part.len()));
             let named = named.trim();
             if !named.is_empty() {
-                let read = Days::read(named)
-                    .ok_or_else(|| bad("days are Mon to Sun, as in Mon-Fri or Sat,Sun"))?;
+                let read = Days::read(named).ok_or_else(|| {
+                    of_piece(named, "days are Mon to Sun, as in Mon-Fri or Sat,Sun")
+                })?;
                 days.0 |= read.0;
             }
             if times_at.is_none() {
@@ -259,7 +263,9 @@ impl FromStr for Windows {
             let (opens, closes) = times
                 .split_once('-')
                 .and_then(|(opens, closes)| Some((second_of(opens)?, second_of(closes)?)))
-                .ok_or_else(|| bad("times are 00:00 to 24:00, as in 20:00-06:00"))?;
+                .ok_or_else(|| {
+                    of_piece(times.trim(), "times are 00:00 to 24:00, as in 20:00-06:00")
+                })?;
             if opens == closes || opens == DAY {
                 return Err(bad(
                     "it begins and ends at the same time; a whole day is 00:00-24:00",
@@ -278,6 +284,16 @@ impl FromStr for Windows {
         }
         Ok(Self(windows))
     }
+}
+
+/// Dashes and blanks as word processors write them, made plain.
+fn with_plain_dashes(text: &str) -> String {
+    let plain = |letter: char| match letter {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{a0}' | '\u{2009}' | '\u{202f}' => ' ',
+        letter => letter,
+    };
+    text.chars().map(plain).collect()
 }
 
 /// `20:00` or `20:00:30`, up to `24:00`.

@@ -220,3 +220,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn dashes_of_word_processors_and_short_hours_are_read() {
+    for text in [
+        "Mon-Fri 20:00\u{2013}06:00",
+        "Mon\u{2013}Fri 20:00\u{a0}\u{2014} 06:00",
+        "Mon-Fri 20:00-6:00",
+    ] {
+        let windows: Windows = text.parse().unwrap();
+        assert_eq!(windows.to_string(), "Mon-Fri 20:00-06:00", "{text}");
+    }
+    let error = "Mon-Fri 8pm-6am"
+        .parse::<Windows>()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`8pm-6am`: times are 00:00 to 24:00"),
+        "{error}"
+    );
+    let error = "Mo-Fr 20:00-06:00"
+        .parse::<Windows>()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("`Mo-Fr`: days are Mon to Sun"), "{error}");
+}
