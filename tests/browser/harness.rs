@@ -9,7 +9,7 @@ use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_repilot-under-test");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_repilot-under-test");
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 

@@ -6,3 +6,4 @@ mod door;
 mod harness;
 mod journey;
 mod looks;
+mod sign_in;

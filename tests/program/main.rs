@@ -25,6 +25,7 @@ mod searches;
 mod shared;
 #[cfg(unix)]
 mod shared_controls;
+mod sign_in;
 mod tenants;
 
 /// The program under test.

@@ -6,7 +6,9 @@
 
 #[cfg(unix)]
 mod deployment;
+mod entra;
 mod profile;
+mod provider;
 pub mod seeded;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +23,9 @@ use tokio::process::{Child, Command};
 
 #[cfg(unix)]
 pub use deployment::{Deployment, signal};
+pub use entra::{Entra, Refusal};
 pub use profile::Profile;
+pub use provider::Provider;
 
 /// A simulated tenant, a folder for ledger and lists, and the program.
 pub struct Bench {

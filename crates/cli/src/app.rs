@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::{Actor, Clock, SyncedClock, Timestamp};
+use repilot_domain::{Actor, Clock, SyncedClock, TenantName, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
 use crate::actor;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::settings::{Loaded, Places, Settings, folders, load};
+use crate::sign_ins;
 use crate::tenants;
 
 /// The file of a rehearsal's ledger, beside the real one.
@@ -67,6 +68,15 @@ impl App {
     /// Whether this is a rehearsal.
     pub(crate) fn is_simulated(&self) -> bool {
         self.simulated
+    }
+
+    /// Who the audit says does something to a tenant's devices: the person who signed in to it, or
+    /// else whoever is at the command line.
+    pub(crate) fn actor(&self, tenant: &TenantName) -> Actor {
+        match sign_ins::person(&self.settings, tenant) {
+            Some(person) if !self.simulated => actor::signed_in(&self.actor, &person),
+            _ => self.actor.clone(),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

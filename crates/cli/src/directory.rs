@@ -161,7 +161,7 @@ fn known(found: &User, asked: &str) -> Account {
 fn given_up(tenant: &Tenant, error: &GraphError, record: &CallRecord) -> anyhow::Error {
     let hint = match error {
         GraphError::Systemic(_) | GraphError::Unauthorized => format!(
-            "--check-users needs the permission {}: grant it to the app with admin consent, or say --no-check-users; nothing was enqueued",
+            "--check-users needs the permission {}: grant it to the app with admin consent, or as a person sign in with `repilot login --check-users`, or say --no-check-users; nothing was enqueued",
             TokenClaims::wanted_for_users()
         ),
         _ => "run the same command again, or say --no-check-users; nothing was enqueued".to_owned(),

@@ -144,6 +144,7 @@ async fn watch(
     name: &str,
     bar: &CampaignBar,
 ) -> anyhow::Result<Drained> {
+    let mut told = false;
     loop {
         let looked = async {
             let campaign = ledger.campaign(name).await?;
@@ -169,8 +170,18 @@ async fn watch(
             return Ok(Drained::Ended);
         }
         // What is in flight may yet come back; the worker's stop waits for it.
-        if campaign.status == CampaignStatus::Paused && campaign.counts.running == 0 {
+        if campaign.waits_for_sign_in() {
+            if !told {
+                bar.note(&format!(
+                    "{}; this run goes on by itself after that",
+                    campaign.status_reason
+                ));
+            }
+            told = true;
+        } else if campaign.status == CampaignStatus::Paused && campaign.counts.running == 0 {
             return Ok(Drained::Paused);
+        } else {
+            told = false;
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -32,7 +32,7 @@ pub(crate) async fn enqueue(
     let action = selection.action;
     // What was planned may have been looked at for a long time since.
     selection.verify()?;
-    let by = &app.actor;
+    let by = &app.actor(&target.tenant.name);
     let opened = ledger.open_campaign(&new, by, app.now()).await?;
     // Before anything goes in, so that nothing goes out that is to be held back.
     ledger

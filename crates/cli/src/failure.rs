@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use repilot_domain::JobQueryError;
-use repilot_graph::{ProxyError, RootError, SetupError};
+use repilot_graph::{AuthorityError, ProxyError, RootError, SetupError, SignInError, StoreError};
 use repilot_graph_sim::ScenarioError;
 use repilot_ledger::LedgerError;
 use repilot_producer::ListError;
@@ -45,6 +45,18 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<SetupError>() {
         return of_setup(error);
+    }
+    if let Some(SignInError::Setup(error)) = cause.downcast_ref() {
+        return of_setup(error);
+    }
+    if let Some(error) = cause.downcast_ref::<SignInError>() {
+        return Some(error.hint());
+    }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(error.hint().to_owned());
+    }
+    if cause.is::<AuthorityError>() {
+        return Some("set `[graph] cloud` and leave `authority` empty".to_owned());
     }
     if cause.is::<JobQueryError>() {
         return Some("`repilot jobs --help` shows how jobs are searched for".to_owned());

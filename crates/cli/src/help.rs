@@ -200,6 +200,18 @@ Examples:
 
 PostgreSQL's password may come from PGPASSWORD or ~/.pgpass instead of the URL.";
 
+pub(crate) const LOGIN_EXAMPLES: &str = "\
+Examples:
+  repilot login                                 opens the browser; the account's own tenant
+  repilot login --tenant contoso.com --check-users
+                                                may look users up in the directory, too
+  repilot login --device-code                   where there is no browser: a code for another machine
+  repilot login --cloud us-gov                  of another cloud
+  repilot login --cloud china --client-id 00000000-0000-0000-0000-000000000000
+
+Tokens are kept in the operating system's keyring where there is one, else in a private file; it says
+which. Every process of this user on this machine shares them, and they are refreshed by themselves.";
+
 pub(crate) const CHECK_EXAMPLES: &str = "\
 Examples:
   repilot check

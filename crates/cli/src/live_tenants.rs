@@ -11,6 +11,7 @@ use repilot_worker::{Tenant, TenantDirectory};
 use crate::app::App;
 use crate::output::causes;
 use crate::settings::{Places, Settings, load};
+use crate::sign_ins;
 use crate::tenants;
 
 /// The tenants of a settings file that is read again when it changes.
@@ -24,6 +25,8 @@ pub(crate) struct LiveTenants {
 struct State {
     /// When the file that was read last was changed.
     changed_at: Option<SystemTime>,
+    /// Those that somebody is signed in to.
+    signed_in: Vec<String>,
     /// Grows each time that the file is read.
     revision: u64,
     tenants: HashMap<TenantName, Tenant>,
@@ -47,6 +50,7 @@ impl LiveTenants {
             clock: Arc::clone(clock),
             state: Mutex::new(State {
                 changed_at,
+                signed_in: signed_in(),
                 revision: 0,
                 tenants,
             }),
@@ -57,10 +61,12 @@ impl LiveTenants {
     fn refreshed(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let changed_at = changed_at(self.file.as_ref());
-        if changed_at == state.changed_at {
+        let signed_in = signed_in();
+        if changed_at == state.changed_at && signed_in == state.signed_in {
             return state;
         }
         state.changed_at = changed_at;
+        state.signed_in = signed_in;
         let revision = state.revision + 1;
         let set_up = load(&self.places)
             .map_err(anyhow::Error::from)
@@ -68,7 +74,13 @@ impl LiveTenants {
         match set_up {
             Ok((tenants, _said)) => {
                 tracing::info!(tenants = tenants.len(), "the settings were read again");
-                state.tenants = tenants;
+                let before = std::mem::replace(&mut state.tenants, tenants);
+                // One that somebody signed out of is no stranger: its campaigns wait for a sign-in.
+                for (name, tenant) in before {
+                    if tenant.client.is_by_person() {
+                        state.tenants.entry(name).or_insert(tenant);
+                    }
+                }
                 state.revision = revision;
             }
             Err(error) => tracing::error!(
@@ -89,6 +101,12 @@ impl TenantDirectory for LiveTenants {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tenants.get(name).cloned()
     }
+}
+
+/// What sign-ins there are, each with its cloud: other tokens are the tenants' own to find.
+fn signed_in() -> Vec<String> {
+    let named = |record: repilot_graph::SignInRecord| format!("{} {}", record.tenant, record.cloud);
+    sign_ins::all().into_iter().map(named).collect()
 }
 
 fn changed_at(file: Option<&PathBuf>) -> Option<SystemTime> {

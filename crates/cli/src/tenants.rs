@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use repilot_domain::{Clock, TenantName};
 use repilot_graph::{
-    ApiVersion, AzureCredential, Cloud, GraphClient, GraphRoot, GraphSettings, Route, TokenSource,
+    ApiVersion, Authority, AzureCredential, Cloud, GraphClient, GraphRoot, GraphSettings, Route,
+    SignInSource, TokenSource,
 };
 use repilot_throttle::LaneSettings;
 use repilot_worker::Tenant;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::settings::{CredentialKind, Settings, TenantSettings};
+use crate::sign_ins;
 
 /// The tenant that a fixed token makes.
 const DEFAULT: &str = "default";
@@ -26,7 +28,11 @@ pub(crate) fn names(settings: &Settings) -> anyhow::Result<Vec<TenantName>> {
     if settings.tenants.is_empty() && settings.token.is_some() {
         return Ok(vec![TenantName::new(DEFAULT)?]);
     }
-    Ok(settings.tenants.keys().cloned().collect())
+    let mut names: Vec<TenantName> = settings.tenants.keys().cloned().collect();
+    if settings.token.is_none() {
+        names.extend(sign_ins::own_tenants(settings));
+    }
+    Ok(names)
 }
 
 /// The tenant that was asked for, or the only one.
@@ -47,7 +53,7 @@ pub(crate) fn choose(
         (Some(asked), []) => Err(Failure::error(
             format!("there is no tenant `{asked}`: the settings name none"),
             format!(
-                "add a section [tenants.{asked}] to repilot.toml; `repilot config default` shows how"
+                "sign in with `repilot login`, or add a section [tenants.{asked}] to repilot.toml; `repilot config default` shows how"
             ),
         )),
         (Some(asked), _) => Err(Failure::error(
@@ -57,7 +63,7 @@ pub(crate) fn choose(
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(Failure::error(
             "no tenant is set up",
-            "add a section [tenants.NAME] to repilot.toml (`repilot config default` shows how), \
+            "sign in with `repilot login`, add a section [tenants.NAME] to repilot.toml (`repilot config default` shows how), \
              or rehearse with --simulate",
         )),
         (None, _) => Err(Failure::error(
@@ -73,7 +79,15 @@ pub(crate) fn build(
     clock: &Arc<dyn Clock>,
     name: &TenantName,
 ) -> anyhow::Result<Tenant> {
-    let cloud: Cloud = settings.graph.cloud.parse().context("[graph] cloud")?;
+    let signed_in = match settings.tenants.get(name) {
+        None if settings.token.is_none() => sign_ins::of(name)?,
+        _ => None,
+    };
+    // Without a section, the sign-in says of which cloud it is.
+    let cloud: Cloud = match &signed_in {
+        Some(record) => record.cloud.parse()?,
+        None => settings.graph.cloud.parse().context("[graph] cloud")?,
+    };
     let root = match settings.graph.root.as_str() {
         "" => cloud.root(),
         root => root,
@@ -93,15 +107,30 @@ pub(crate) fn build(
     }
     let tokens = match (&settings.token, settings.tenants.get(name)) {
         (Some(token), _) => TokenSource::Fixed(token.clone()),
-        (None, Some(tenant)) => TokenSource::Azure {
-            credential: credential(name, tenant)?,
-            cloud,
+        (None, Some(tenant)) => match credential(name, tenant)? {
+            Some(credential) => TokenSource::Azure { credential, cloud },
+            None => sign_in(settings, cloud, name)?,
         },
+        (None, None) if signed_in.is_some() => sign_in(settings, cloud, name)?,
         (None, None) => {
             return choose(settings, Some(name)).and_then(|name| build(settings, clock, &name));
         }
     };
     with(settings, clock, name.clone(), graph, tokens)
+}
+
+/// Where a person signs in.
+pub(crate) fn authority(settings: &Settings, cloud: Cloud) -> anyhow::Result<Authority> {
+    match settings.graph.authority.as_str() {
+        "" => Ok(Authority::of(cloud)?),
+        other => Authority::parse(other).context("[graph] authority"),
+    }
+}
+
+fn sign_in(settings: &Settings, cloud: Cloud, name: &TenantName) -> anyhow::Result<TokenSource> {
+    let (store, authority) = (sign_ins::store()?, authority(settings, cloud)?);
+    let source = SignInSource::new(store, name.clone(), &authority)?;
+    Ok(TokenSource::SignIn(Box::new(source)))
 }
 
 /// A tenant of a simulated Graph.
@@ -163,7 +192,11 @@ fn route(word: &str) -> anyhow::Result<Route> {
     }
 }
 
-fn credential(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<AzureCredential> {
+/// What proves who we are; none where a person signs in.
+fn credential(
+    name: &TenantName,
+    tenant: &TenantSettings,
+) -> anyhow::Result<Option<AzureCredential>> {
     let needed = |value: &str, key: &str| {
         if value.is_empty() {
             let hint = format!("add {key} = \"…\" to [tenants.{name}]");
@@ -175,7 +208,7 @@ fn credential(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<Azur
         Ok(value.to_owned())
     };
     let if_any = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
-    Ok(match tenant.credential {
+    Ok(Some(match tenant.credential {
         CredentialKind::ClientSecret => AzureCredential::ClientSecret {
             tenant_id: needed(&tenant.tenant_id, "tenant_id")?,
             client_id: needed(&tenant.client_id, "client_id")?,
@@ -202,10 +235,11 @@ fn credential(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<Azur
             tenant_id: if_any(&tenant.tenant_id),
             client_id: if_any(&tenant.client_id),
         },
+        CredentialKind::SignIn => return Ok(None),
         CredentialKind::AzureCli => AzureCredential::AzureCli {
             tenant_id: if_any(&tenant.tenant_id),
         },
-    })
+    }))
 }
 
 fn secret(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<SecretString> {

@@ -28,8 +28,9 @@ pub(crate) async fn verify(
     let tenant = tenants::build(&app.settings, &app.clock, &campaign.tenant)?;
     let listing = inventory::list(app, ledger, &tenant, Freshness::Anew, progress).await?;
     let until = listing.begun_at.before(after);
+    let by = app.actor(&campaign.tenant);
     let verified = ledger
-        .verify(campaign.id, &listing, until, &app.actor, app.now())
+        .verify(campaign.id, &listing, until, &by, app.now())
         .await;
     let users = match verified {
         Err(LedgerError::Contended) => {
@@ -41,7 +42,7 @@ pub(crate) async fn verify(
         verified => verified?,
     };
     let requeued = if requeue {
-        ledger.reopen(campaign.id, &app.actor, app.now()).await?
+        ledger.reopen(campaign.id, &by, app.now()).await?
     } else {
         0
     };

@@ -15,6 +15,12 @@ pub struct Scenario {
     pub tokens: Vec<String>,
     /// A token expires after so many calls; one from `/_sim/identity` can follow.
     pub token_expires_after_calls: Option<u64>,
+    /// Whatever token there is, is the first tenant's: those of an Entra beside it.
+    pub any_token: bool,
+    /// What a 401 of an expired token asks the next one to fulfil (JSON), as Conditional Access does.
+    pub claims_challenge: Option<String>,
+    /// The domain that tenants go by.
+    pub domain: String,
     /// Permissions that an issued token carries.
     pub token_roles: Vec<String>,
     /// Patterns of serials that the inventory lacks.
@@ -95,6 +101,9 @@ impl Default for Scenario {
             seed: 1,
             tokens: vec!["simulated".to_owned()],
             token_expires_after_calls: None,
+            any_token: false,
+            claims_challenge: None,
+            domain: "contoso.example".to_owned(),
             token_roles: vec!["DeviceManagementServiceConfig.ReadWrite.All".to_owned()],
             missing: Vec::new(),
             missing_users: Vec::new(),

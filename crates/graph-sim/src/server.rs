@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -91,6 +91,9 @@ impl Server {
     fn tenant_of(&self, header: Option<&HeaderValue>) -> Option<(usize, bool)> {
         let token = header?.to_str().ok()?.strip_prefix("Bearer ")?;
         let mut tokens = lock(&self.tokens);
+        if self.scenario.any_token && !token.is_empty() {
+            tokens.known.entry(token.to_owned()).or_insert((0, 0));
+        }
         let (tenant, calls) = tokens.known.get_mut(token)?;
         *calls += 1;
         let expires_after = self.scenario.token_expires_after_calls;
@@ -150,7 +153,13 @@ impl Server {
         };
         if !good {
             lock(&self.worlds[tenant]).turned_away(401);
-            return unauthorized();
+            return unauthorized().map(|answer| self.challenging(answer));
+        }
+        if head.method == Method::GET && path.ends_with("/organization") {
+            let domain =
+                json!({ "name": self.scenario.domain, "isDefault": true, "isInitial": false });
+            let organization = json!({ "id": "simulated", "verifiedDomains": [domain] });
+            return http(&Reply::Json(json!({ "value": [organization] })), &ids);
         }
         let parsed = match head.method {
             Method::POST => {
@@ -183,6 +192,19 @@ impl Server {
             tokio::time::sleep(delay).await;
         }
         http(&reply, &ids)
+    }
+
+    /// A 401 with what the next token has to fulfil.
+    fn challenging(&self, mut answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+        if let Some(claims) = &self.scenario.claims_challenge {
+            let claims = base64::engine::general_purpose::STANDARD.encode(claims);
+            let challenge =
+                format!("Bearer realm=\"\", error=\"insufficient_claims\", claims=\"{claims}\"");
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            }
+        }
+        answer
     }
 
     fn control(&self, path: &str, query: &str, body: &[u8]) -> Response<Full<Bytes>> {

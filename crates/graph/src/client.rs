@@ -17,8 +17,8 @@ use crate::classify::{Effect, classify};
 use crate::network::Proxy;
 use crate::token::{Token, TokenFailure, TokenKeeper, TokenSource, Transport};
 use crate::{
-    Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, User, body,
-    http, request_id, retry_after, wire,
+    Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, SignInState,
+    User, body, challenge, http, request_id, retry_after, wire,
 };
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -167,6 +167,17 @@ impl GraphClient {
         self.inner.addresses.next_page(kept)
     }
 
+    /// Whether calls are made with the sign-in of a person.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.inner.tokens.is_persons()
+    }
+
+    /// What there is of the sign-in that calls are made with; `None` where it is no person's.
+    pub async fn sign_in(&self) -> Option<SignInState> {
+        self.inner.tokens.sign_in().await
+    }
+
     /// The token that calls are made with, for `check`.
     pub async fn token(&self) -> Result<SecretString, TokenFailure> {
         let token = self.inner.tokens.get().await?;
@@ -290,6 +301,7 @@ impl Inner {
     ) -> GraphError {
         let status = answer.status().as_u16();
         let asks_for_approval = answer::asks_for_approval(answer.headers());
+        let claims = challenge::claims(answer.headers());
         let wait = header(answer.headers(), RETRY_AFTER)
             .and_then(|value| retry_after::parse(&value, record.date.as_deref(), self.clock.now()));
         // A body that breaks off has said what it could.
@@ -299,7 +311,7 @@ impl Inner {
         let mut body = body::parse(&bytes, self.clock.now());
         body.asks_for_approval |= asks_for_approval;
         let error = match status {
-            401 => self.tokens.refused(token).await,
+            401 => self.tokens.refused(token, claims).await,
             _ => classify(status, &body, wait.or(body.retry_after), effect),
         };
         record.code = body.code;

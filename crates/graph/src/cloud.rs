@@ -20,6 +20,24 @@ pub enum Cloud {
 pub struct UnknownCloud(String);
 
 impl Cloud {
+    /// The word for it in the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::UsGov => "us-gov",
+            Self::UsGovDod => "us-gov-dod",
+            Self::China => "china",
+        }
+    }
+
+    /// Whether Microsoft's own app for the command line exists there. Apps of the global cloud are not
+    /// copied to the one that 21Vianet operates; sign-ins there end with AADSTS700016.
+    #[must_use]
+    pub const fn has_command_line_tools(self) -> bool {
+        !matches!(self, Self::China)
+    }
+
     /// Where its Graph is.
     #[must_use]
     pub const fn root(self) -> &'static str {

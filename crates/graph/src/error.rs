@@ -68,6 +68,14 @@ pub enum SystemicReason {
         "Graph refuses the token (401): check tenant, cloud and credential with `repilot check`, then resume"
     )]
     TokenRefused,
+    /// The sign-in of a person came to its end, with Entra's or Graph's words.
+    #[error("sign in again: repilot login --tenant {tenant} ({why})")]
+    SignInAgain {
+        /// The tenant's name in the settings, or its domain.
+        tenant: String,
+        /// Entra's or Graph's words, and what they mean.
+        why: String,
+    },
     /// Entra refused the credential.
     #[error("Entra refuses the credential: {0}")]
     CredentialRefused(String),

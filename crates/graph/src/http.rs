@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::ClientBuilder;
 
 use crate::network::{Proxy, Roots};
-use crate::{AzureCredential, GraphRoot, SetupError, TokenSource};
+use crate::{Authority, AzureCredential, GraphRoot, SetupError, TokenSource};
 
 /// A connection that does not come about in this time will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -90,9 +90,28 @@ pub(crate) fn token_client(source: &TokenSource) -> Result<Outbound, SetupError>
             build(builder, None, true)
         }
         TokenSource::Azure { .. } => build(builder, Some(Proxy::from_environment()?), true),
-        // Nobody is asked.
-        TokenSource::Fixed(_) => build(without_roots(builder), None, false),
+        // Nobody is asked, or by a client of its own.
+        TokenSource::Fixed(_) | TokenSource::SignIn(_) => {
+            build(without_roots(builder), None, false)
+        }
     }
+}
+
+/// For Entra, where a person signs in.
+pub(crate) fn sign_in_client(authority: &Authority) -> Result<Outbound, SetupError> {
+    let mut builder = base()
+        .timeout(TOKEN_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    let root = authority.root();
+    let proxy = if root.is_loopback() {
+        None
+    } else {
+        Some(Proxy::from_environment()?)
+    };
+    if root.is_plain() {
+        builder = without_roots(builder);
+    }
+    build(builder, proxy, !root.is_plain())
 }
 
 fn base() -> ClientBuilder {

@@ -7,6 +7,7 @@ mod address;
 mod answer;
 mod body;
 mod call;
+mod challenge;
 mod classify;
 mod client;
 mod cloud;
@@ -19,6 +20,7 @@ mod request_id;
 mod retry_after;
 mod root;
 mod settings;
+mod sign_in;
 mod token;
 mod user;
 mod wire;
@@ -32,5 +34,10 @@ pub use network::{Proxy, ProxyError, ProxySource, Roots, RootsError};
 pub use permissions::{Sufficiency, TokenClaims};
 pub use root::{GraphRoot, RootError};
 pub use settings::{ApiVersion, GraphSettings, Route};
+pub use sign_in::{
+    ANY_ORGANIZATION, Authority, AuthorityError, BrowserSignIn, DeviceSignIn,
+    GRAPH_COMMAND_LINE_TOOLS, KeptIn, Lost, SignInError, SignInRecord, SignInRequest, SignInSource,
+    SignInState, SignInStore, SignedIn, StoreError, domain_of,
+};
 pub use token::{AzureCredential, TokenFailure, TokenSource};
 pub use user::User;

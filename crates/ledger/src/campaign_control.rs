@@ -29,13 +29,19 @@ impl Campaign {
 }
 
 impl Campaign {
+    /// Whether it is paused until a person has signed in again, and goes on by itself after that.
+    #[must_use]
+    pub fn waits_for_sign_in(&self) -> bool {
+        self.status == CampaignStatus::Paused && self.pause_cause == Some(PauseCause::SignIn)
+    }
+
     /// Whether the `run` that began it may try again by itself: only the tenant stopped it. What a
     /// person paused, or what stopped by itself so that a person looks at it, waits for that person.
     #[must_use]
     pub fn may_be_tried_again(&self) -> bool {
         match self.pause_cause {
             None => !self.is_paused_by_person(),
-            Some(PauseCause::Tenant) => true,
+            Some(PauseCause::Tenant | PauseCause::SignIn) => true,
             Some(
                 PauseCause::Person
                 | PauseCause::Canary
@@ -151,6 +157,17 @@ impl Ledger {
         by: &Actor,
         now: Timestamp,
     ) -> Result<bool, LedgerError> {
+        self.resume_paused_by(campaign, None, by, now).await
+    }
+
+    /// The same, where `cause` is given only of a campaign that it paused.
+    pub(crate) async fn resume_paused_by(
+        &self,
+        campaign: CampaignId,
+        cause: Option<PauseCause>,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
         let mut transaction = self.begin().await?;
         locks::campaign(&mut transaction, campaign).await?;
         let row = sqlx::query("SELECT canary_phase FROM campaigns WHERE id = $1")
@@ -164,9 +181,12 @@ impl Ledger {
              SET status = 'active', status_reason = '', pause_cause = '',
                  canary_phase = CASE WHEN canary_phase = 'waiting' THEN 'passed'
                                      ELSE canary_phase END
-             WHERE id = $1 AND status = 'paused'",
+             WHERE id = $1
+               AND status = 'paused'
+               AND ($2 = '' OR pause_cause = $2)",
         )
         .bind(campaign.0)
+        .bind(cause.map_or("", PauseCause::as_str))
         .execute(&mut *transaction)
         .await
         .doing("resume a campaign")?;
@@ -252,7 +272,11 @@ pub(crate) async fn pause_within(
     let done = sqlx::query(
         "UPDATE campaigns
          SET status = 'paused', status_reason = $2, pause_cause = $3
-         WHERE id = $1 AND status = 'active' AND ended_at IS NULL",
+         WHERE id = $1
+           AND ended_at IS NULL
+           AND (status = 'active'
+                -- A new sign-in lifts this pause by itself, and must lift no other.
+                OR (status = 'paused' AND pause_cause = 'sign-in' AND $3 <> 'sign-in'))",
     )
     .bind(campaign.0)
     .bind(storable(reason))
@@ -267,7 +291,9 @@ pub(crate) async fn pause_within(
     let event = match cause {
         PauseCause::Canary => AuditEvent::CanaryWaiting,
         PauseCause::Breaker => AuditEvent::BreakerTripped,
-        PauseCause::Person | PauseCause::Tenant | PauseCause::Deadline => AuditEvent::Paused,
+        PauseCause::Person | PauseCause::Tenant | PauseCause::Deadline | PauseCause::SignIn => {
+            AuditEvent::Paused
+        }
     };
     audit::record(
         connection,

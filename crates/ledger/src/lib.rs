@@ -13,6 +13,7 @@ mod breaker;
 mod call_times;
 mod campaign;
 mod campaign_control;
+mod campaigns;
 mod canary;
 mod claim;
 mod claim_key;
@@ -102,6 +103,6 @@ pub use search::{
 pub use session::{Session, SignInWay};
 pub use task::Task;
 pub use user::User;
-pub use verdict::{Settlement, Verdict, WaitReason};
+pub use verdict::{Pause, Settlement, Verdict, WaitReason};
 pub use verify::Verifiable;
 pub use worker::WorkerRow;

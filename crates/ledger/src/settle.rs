@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, PauseCause, Timestamp};
+use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::breaker::Outcomes;
@@ -103,11 +103,10 @@ pub(crate) async fn settle<'a>(
             let of_job = attempts.map(|said| (settlement.key.job, settlement.key.dispatch, said));
             settled.attempts.extend(of_job);
             if let Verdict::Retry {
-                pause: Some(reason),
-                ..
+                pause: Some(pause), ..
             } = &settlement.verdict
             {
-                let cause = (PauseCause::Tenant, reason.as_str());
+                let cause = (pause.cause, pause.reason.as_str());
                 pause_within(connection, settlement.key.campaign, cause, by, now).await?;
                 settled.halted.push(settlement.key.campaign);
             }

@@ -1,6 +1,6 @@
 //! What a worker says of a job that it has claimed.
 
-use repilot_domain::{DeadReason, JobEvent, JobState, Timestamp};
+use repilot_domain::{DeadReason, JobEvent, JobState, PauseCause, Timestamp};
 
 use crate::{ClaimKey, LedgerError, NewAttempt};
 
@@ -30,6 +30,15 @@ impl WaitReason {
     }
 }
 
+/// A pause of a campaign, by what came of one of its jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// What paused it.
+    pub cause: PauseCause,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// What becomes of a claimed job.
 #[derive(Debug, Clone)]
 pub enum Verdict {
@@ -47,8 +56,8 @@ pub enum Verdict {
         reason: WaitReason,
         /// The last answer, in words.
         message: String,
-        /// Pause the campaign, with this reason, in the same transaction.
-        pause: Option<String>,
+        /// Pause the campaign in the same transaction.
+        pause: Option<Pause>,
     },
     /// Given up.
     Dead {

@@ -1,6 +1,6 @@
 //! The keeper: renews what this process has promised, and takes up what others broke off.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use repilot_domain::{CampaignId, Clock, Timestamp, WithCauses};
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::Lanes;
 use crate::lease::{LEASE, Lease, RENEW_EVERY};
+use crate::sign_ins::Trouble;
 use crate::{Links, TenantDirectory};
 
 /// How often what others broke off is looked for.
@@ -40,6 +41,8 @@ pub(crate) struct Keeper {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
     wire: watch::Receiver<WireHealth>,
+    /// What the sign-ins lack.
+    pub(crate) trouble: Trouble,
     commit: GroupCommit,
     /// Nobody else can lose what this process has dispatched, and no ledger forgets that it took it.
     keeps_dispatched: bool,
@@ -69,6 +72,7 @@ impl Keeper {
             attendance,
             lease: Arc::new(Lease::default()),
             wire: links.wire.health(),
+            trouble: Trouble::default(),
             outages: 0,
             due: Due::default(),
         }
@@ -115,9 +119,7 @@ impl Keeper {
             let mut row = self.row.clone();
             row.heartbeat_at = now;
             row.in_flight = self.lanes.in_flight();
-            if let WireHealth::Down { since, why } = &*self.wire.borrow() {
-                row.trouble = format!("since {since}: {why}");
-            }
+            row.trouble = self.trouble();
             let announced = ledger.announce(&row);
             ledger.answered("announce a worker", announced).await?;
             let tenants = ledger.tenants_with_work(now);
@@ -149,6 +151,18 @@ impl Keeper {
             self.due.tell.done(now);
         }
         Ok(())
+    }
+
+    fn trouble(&self) -> String {
+        let mut trouble = Vec::new();
+        if let WireHealth::Down { since, why } = &*self.wire.borrow() {
+            trouble.push(format!("since {since}: {why}"));
+        }
+        let of_sign_ins = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if !of_sign_ins.is_empty() {
+            trouble.push(of_sign_ins.clone());
+        }
+        trouble.join("; ")
     }
 
     /// Renews every lease of this process.

@@ -4,7 +4,7 @@
 //! So a lane is held by a lease in the ledger; it is begun with what the ledger knows of the
 //! tenant's recent calls, and it is not used a moment longer than the lease.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -140,6 +140,8 @@ const LEARNT_IS_WORTH: Duration = Duration::from_mins(10);
 /// The lanes of a process.
 pub struct Lanes {
     held: RwLock<HashMap<TenantName, Arc<TenantLanes>>>,
+    /// Tenants that this process leaves to others.
+    left: RwLock<HashSet<TenantName>>,
     /// The budgets that all processes draw on, where there are any: then nobody holds a lane, and
     /// every process has it.
     budgets: Option<SharedBudgets>,
@@ -153,6 +155,7 @@ impl Lanes {
     pub(crate) fn new(budgets: Option<SharedBudgets>, clock: Arc<dyn Clock>) -> Self {
         Self {
             held: RwLock::default(),
+            left: RwLock::default(),
             budgets,
             clock,
         }
@@ -164,6 +167,24 @@ impl Lanes {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let lanes = held.get(tenant)?;
         lanes.is_held(now).then(|| Arc::clone(lanes))
+    }
+
+    /// Whether this process takes part in calling a tenant, or leaves it to others.
+    pub(crate) fn take_part(&self, tenant: &TenantName, takes_part: bool) {
+        let mut left = self.left.write().unwrap_or_else(PoisonError::into_inner);
+        if takes_part {
+            left.remove(tenant);
+        } else {
+            left.insert(tenant.clone());
+            // Should others hold lanes of their own, they get this one when its lease runs out.
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            held.remove(tenant);
+        }
+    }
+
+    fn is_left(&self, tenant: &TenantName) -> bool {
+        let left = self.left.read().unwrap_or_else(PoisonError::into_inner);
+        left.contains(tenant)
     }
 
     fn all(&self) -> Vec<Arc<TenantLanes>> {
@@ -184,6 +205,9 @@ impl Lanes {
         let mut held = 0;
         let mut failed = None;
         for name in tenants {
+            if self.is_left(name) {
+                continue;
+            }
             let Some(tenant) = directory.tenant(name) else {
                 continue;
             };

@@ -21,6 +21,7 @@ mod policy;
 mod ready;
 mod report;
 mod settlement;
+mod sign_ins;
 mod worker;
 
 pub use backoff::RetrySettings;

@@ -55,12 +55,12 @@ pub(crate) fn log(job: &ClaimedJob, decision: &Decision, last: Option<&NewAttemp
             "a job became a dead letter"
         ),
         Decision::Retry {
-            pause: Some(why), ..
+            pause: Some(pause), ..
         } => tracing::error!(
             job.id = job.key.job.0,
             campaign.id = job.key.campaign.0,
             request_id,
-            why,
+            why = pause.reason,
             "the tenant refuses as a whole; the campaign is paused"
         ),
         Decision::Succeed | Decision::Complete | Decision::Act | Decision::Retry { .. } => {

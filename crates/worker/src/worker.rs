@@ -22,6 +22,7 @@ use crate::handler::Handler;
 use crate::keeper::{Attendance, Keeper};
 use crate::lease::LEASE;
 use crate::ready::ReadyQueue;
+use crate::sign_ins::SignIns;
 use crate::{RetrySettings, TenantDirectory};
 
 /// How a worker works.
@@ -172,6 +173,7 @@ impl Worker {
             ),
             wake,
         };
+        let sign_ins = SignIns::beside(&keeper);
         let mut callers = JoinSet::new();
         for _ in 0..settings.concurrency {
             let handler = Arc::clone(&handler);
@@ -207,7 +209,11 @@ impl Worker {
             }
         };
         let keeping = async {
-            tokio::join!(feeder.run(&ending), keeper.run(&ending));
+            tokio::join!(
+                feeder.run(&ending),
+                keeper.run(&ending),
+                sign_ins.run(&ending)
+            );
             // What is in flight ends, and its leases are renewed until it has.
             keeper.renew_until(&all_done).await;
         };

@@ -4,6 +4,7 @@ mod campaigns;
 mod jobs;
 mod lists;
 mod service;
+mod sign_in;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,7 @@ pub(crate) use service::{
     AuditCommand, AuditListArguments, CheckArguments, ConfigCommand, DashboardArguments,
     LedgerCommand, SimulateArguments, TokenCommand, UserCommand, WorkerArguments,
 };
+pub(crate) use sign_in::{LoginArguments, LogoutArguments};
 
 /// Mass campaigns over Windows Autopilot devices: unassign the user from thousands of devices, under
 /// Graph's throttling, with every device accounted for.
@@ -58,6 +60,11 @@ pub(crate) enum Command {
     /// Plan, ask, enqueue and drain a list; again, to resume it
     #[command(after_help = help::RUN_EXAMPLES)]
     Run(RunArguments),
+    /// Sign in as yourself, and run campaigns as you
+    #[command(after_help = help::LOGIN_EXAMPLES)]
+    Login(LoginArguments),
+    /// Forget the tokens of a sign-in
+    Logout(LogoutArguments),
     /// Show what `enqueue` would do and refuse, and why; enqueues nothing
     #[command(after_help = help::PLAN_EXAMPLES)]
     Plan(PlanArguments),

@@ -32,7 +32,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         | CampaignCommand::Skip { name, .. } => name,
     };
     let campaign = app::campaign(&ledger, name).await?;
-    let by = &app.actor;
+    let by = &app.actor(&campaign.tenant);
     let done = match command {
         CampaignCommand::List => String::new(),
         CampaignCommand::Pause { reason, .. } => {
@@ -125,7 +125,8 @@ async fn act(
         query,
         meant,
     };
-    let acted_on = ledger.act(act, &selection, &app.actor, app.now()).await?;
+    let by = app.actor(&campaign.tenant);
+    let acted_on = ledger.act(act, &selection, &by, app.now()).await?;
     Ok(Some(acted_on.jobs))
 }
 
@@ -144,7 +145,12 @@ async fn set(
         ));
     }
     ledger
-        .change_controls(campaign.id, &meant.changes, &app.actor, app.now())
+        .change_controls(
+            campaign.id,
+            &meant.changes,
+            &app.actor(&campaign.tenant),
+            app.now(),
+        )
         .await?;
     Ok(format!("campaign {name}: {}", differences.join("; ")))
 }

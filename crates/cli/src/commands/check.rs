@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
 use crate::reading::said;
+use crate::sign_ins::{self, Shown};
 use crate::{notify, profile, tenants, zone_database};
 
 /// A line of the check.
@@ -76,7 +77,7 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
         lines.push(Line::bad(
             "tenant",
             "none is set up",
-            "add a section [tenants.NAME] to repilot.toml; `repilot config default` shows how",
+            "sign in with `repilot login`, or add a section [tenants.NAME] to repilot.toml; `repilot config default` shows how",
         ));
     }
     for name in &names {
@@ -196,6 +197,19 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
         Ok(tenant) => tenant,
         Err(error) => return lines.push(failed(of("settings"), &error)),
     };
+    if let Some(person) = sign_ins::person(&app.settings, name) {
+        let shown = Shown::of(&person);
+        let words = shown.in_words(app.now());
+        lines.push(if shown.lost.is_empty() {
+            Line::ok(of("sign-in"), words)
+        } else {
+            Line::bad(
+                of("sign-in"),
+                words,
+                format!("repilot login --tenant {name}"),
+            )
+        });
+    }
     let token = match tenant.client.token().await {
         Ok(token) => token,
         Err(failure) => {
@@ -231,6 +245,9 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
                 GraphError::Unauthorized | GraphError::Systemic(SystemicReason::TokenRefused) => {
                     "check that tenant, cloud and credential belong together"
                 }
+                GraphError::Systemic(SystemicReason::SignInAgain { .. }) => {
+                    "a person signs in with `repilot login`"
+                }
                 GraphError::Systemic(_) => "grant what is missing, with admin consent",
                 GraphError::Throttled { .. } | GraphError::Transient { .. } => {
                     "Graph is busy; try again in a minute"
@@ -255,7 +272,7 @@ fn users(claims: &TokenClaims) -> String {
         return "assign and reassign can look new users up in the directory".to_owned();
     }
     format!(
-        "assign and reassign cannot look new users up in the directory, and nothing else needs to: it takes {}, with admin consent",
+        "assign and reassign cannot look new users up in the directory, and nothing else needs to: it takes {}, with admin consent; a person asks for it with `repilot login --check-users`",
         TokenClaims::wanted_for_users()
     )
 }

@@ -1,6 +1,6 @@
 //! `dead`: dead letters listed, requeued, discarded.
 
-use repilot_domain::{JobId, JobState};
+use repilot_domain::{Actor, JobId, JobState};
 use repilot_ledger::{DeadSelection, Ledger};
 use serde::Serialize;
 
@@ -25,7 +25,8 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         DeadCommand::List(arguments) => jobs::run(app, &each_of(arguments)).await,
         DeadCommand::Requeue(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.requeue(&selection, &app.actor, app.now()).await?;
+            let by = actor(app, &ledger, arguments).await?;
+            let jobs = ledger.requeue(&selection, &by, app.now()).await?;
             let next = match &arguments.campaign {
                 Some(name) => app.how_to_drain(&app::campaign(&ledger, name).await?)?,
                 None => format!("`{} worker --until-empty`", app.command()?),
@@ -35,10 +36,19 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         }
         DeadCommand::Discard(arguments) => {
             let selection = selection(&ledger, arguments).await?;
-            let jobs = ledger.discard(&selection, &app.actor, app.now()).await?;
+            let by = actor(app, &ledger, arguments).await?;
+            let jobs = ledger.discard(&selection, &by, app.now()).await?;
             changed(app, jobs, "discarded", "their attempts stay in the ledger")
         }
     }
+}
+
+/// Who it is, as whoever signed in to the campaign's tenant where one campaign is meant.
+async fn actor(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow::Result<Actor> {
+    Ok(match &arguments.campaign {
+        Some(name) => app.actor(&app::campaign(ledger, name).await?.tenant),
+        None => app.actor.clone(),
+    })
 }
 
 async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyhow::Result<Exit> {

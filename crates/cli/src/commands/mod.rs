@@ -12,6 +12,8 @@ mod inventory;
 mod job;
 mod jobs;
 mod ledger;
+mod login;
+mod logout;
 mod notify;
 mod plan;
 mod prune;
@@ -50,6 +52,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     match arguments.command {
         Command::Run(arguments) => run::run(&mut app, &arguments).await,
+        Command::Login(arguments) => login::run(&app, &arguments).await,
+        Command::Logout(arguments) => logout::run(&app, &arguments).await,
         Command::Plan(arguments) => plan::run(&mut app, &arguments).await,
         Command::Enqueue(arguments) => enqueue::run(&mut app, &arguments).await,
         Command::Inventory(command) => inventory::run(&app, &command).await,

@@ -225,7 +225,7 @@ pub(crate) async fn enqueue(
         action: back.action(),
         rolls_back: Some(campaign.id),
     };
-    let by = &app.actor;
+    let by = &app.actor(&campaign.tenant);
     let opened = ledger.open_campaign(&new, by, app.now()).await?;
     let of = if *only == JobQuery::default() {
         format!("campaign {}", campaign.name)

@@ -119,14 +119,15 @@ async fn resume(
         counts.total,
         counts.open()
     ));
+    let by = app.actor(&campaign.tenant);
     ledger
-        .change_controls(campaign.id, &meant.changes, &app.actor, app.now())
+        .change_controls(campaign.id, &meant.changes, &by, app.now())
         .await?;
     // What a worker paused because the tenant refused may go on once a person tries again; what a
     // person paused, or what stopped by itself to be looked at, goes on when a person says so.
     if campaign.status == CampaignStatus::Paused && campaign.may_be_tried_again() {
         say(&format!("it was paused: {}", campaign.status_reason));
-        ledger.resume(campaign.id, &app.actor, app.now()).await?;
+        ledger.resume(campaign.id, &by, app.now()).await?;
         return app::campaign(ledger, &campaign.name).await;
     }
     app::campaign(ledger, &campaign.name).await

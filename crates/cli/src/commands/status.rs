@@ -10,6 +10,7 @@ use crate::app::{self, App};
 use crate::args::StatusArguments;
 use crate::exit::Exit;
 use crate::output::{clear, lasting, moment, plain, print, print_json, rendered, table};
+use crate::sign_ins::{self, Shown};
 use crate::{drain, progress, summary, zone_database};
 
 /// How often `--watch` looks.
@@ -25,6 +26,8 @@ struct Status {
     campaigns: Vec<Campaign>,
     lanes: Vec<LaneState>,
     workers: Vec<WorkerRow>,
+    /// Who is signed in on this machine.
+    sign_ins: Vec<Shown>,
 }
 
 pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Result<Exit> {
@@ -66,6 +69,7 @@ async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<
     Ok(Status {
         campaigns,
         lanes,
+        sign_ins: sign_ins::all().iter().map(Shown::of).collect(),
         workers: ledger.workers(now.before(HEARD_WITHIN)).await?,
         now,
     })
@@ -125,6 +129,10 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
         workers => format!("workers: {}", workers.join(", ")),
     });
     parts.extend(zone_database::disagreement(&status.workers).map(|differ| plain(&differ)));
+    for sign_in in &status.sign_ins {
+        let words = plain(&sign_in.in_words(status.now));
+        parts.push(format!("signed in to {}: {words}", sign_in.tenant));
+    }
     Ok(parts.join("\n\n"))
 }
 

@@ -96,7 +96,8 @@ fn moves(campaign: &Campaign, tenants: &dyn TenantDirectory) -> bool {
         CampaignStatus::Active if campaign.canary_phase == CanaryPhase::Choosing => false,
         // One whose enqueue was broken off is done with when its jobs are.
         CampaignStatus::Active => campaign.counts.open() > 0 || !campaign.is_incomplete(),
-        CampaignStatus::Paused => campaign.counts.running > 0,
+        // One that waits for a sign-in goes on by itself after that.
+        CampaignStatus::Paused => campaign.counts.running > 0 || campaign.waits_for_sign_in(),
         CampaignStatus::Cancelled => true,
     }
 }

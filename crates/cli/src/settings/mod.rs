@@ -97,6 +97,7 @@ pub(crate) struct RedisSettings {
 pub(crate) struct GraphSettings {
     pub(crate) cloud: String,
     pub(crate) root: String,
+    pub(crate) authority: String,
     pub(crate) version: String,
     pub(crate) route: String,
     pub(crate) timeout: Span,

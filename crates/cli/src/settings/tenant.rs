@@ -37,4 +37,5 @@ pub(crate) enum CredentialKind {
     ManagedIdentity,
     WorkloadIdentity,
     AzureCli,
+    SignIn,
 }

@@ -15,6 +15,8 @@ pub enum PauseCause {
     Breaker,
     /// Its deadline passed.
     Deadline,
+    /// The person whose sign-in the calls are made with must sign in again.
+    SignIn,
 }
 
 words!(PauseCause, "cause of a pause", {
@@ -23,4 +25,5 @@ words!(PauseCause, "cause of a pause", {
     Canary => "canary",
     Breaker => "breaker",
     Deadline => "deadline",
+    SignIn => "sign-in",
 });

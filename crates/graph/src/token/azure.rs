@@ -65,9 +65,9 @@ pub enum AzureCredential {
 }
 
 /// A token as it was fetched.
-pub(super) struct Fetched {
-    pub(super) secret: SecretString,
-    pub(super) expires_at: Option<Timestamp>,
+pub(crate) struct Fetched {
+    pub(crate) secret: SecretString,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl AzureCredential {

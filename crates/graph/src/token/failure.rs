@@ -90,8 +90,36 @@ impl TokenFailure {
         }
     }
 
+    /// Makes the failure of a refresh that Entra refuses, and that no sign-in mends.
+    pub(crate) fn refused_by_entra(words: &str) -> Self {
+        Self::refused(Party::Entra, words)
+    }
+
+    /// Makes a failure that a person mends by signing in again.
+    pub(crate) fn sign_in_again(tenant: &str, why: &str) -> Self {
+        let message = one_line(why);
+        let reason = SystemicReason::SignInAgain {
+            tenant: tenant.to_owned(),
+            why: message.clone(),
+        };
+        Self {
+            error: GraphError::Systemic(reason),
+            message,
+            hint: format!("repilot login --tenant {tenant}"),
+        }
+    }
+
+    /// Whether a person has to sign in again.
+    pub(super) fn asks_for_sign_in(&self) -> bool {
+        let error = &self.error;
+        matches!(
+            error,
+            GraphError::Systemic(SystemicReason::SignInAgain { .. })
+        )
+    }
+
     /// Makes a failure that should pass: nothing was sent to Graph, no device has spent an attempt.
-    pub(super) fn passing(message: &str, hint: &str, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn passing(message: &str, hint: &str, retry_after: Option<Duration>) -> Self {
         Self {
             error: GraphError::NoToken { retry_after },
             message: one_line(message),

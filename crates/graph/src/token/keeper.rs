@@ -9,7 +9,8 @@
 //! who fetches the next. Where there is none, who gets the lock looks again first: at the token, and
 //! at whether a fetch failed while it waited. Each token has a generation, so that forty calls refused with one
 //! token drop it once, and not its successor. `azure_identity` keeps tokens of its own and cannot
-//! be told to forget one: each fetch builds its credential anew.
+//! be told to forget one: each fetch builds its credential anew. A person's sign-in is kept for all
+//! processes of a machine, and is told which token was refused: another process may have a newer one.
 //!
 //! The race it accepts: calls that took a token just before it was dropped are refused with it, and
 //! come again.
@@ -26,10 +27,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::TokenSource;
 use super::azure::Fetched;
 use super::failure::TokenFailure;
+use crate::sign_in::SignInState;
 use crate::{GraphError, SetupError, SystemicReason};
 
 /// A token is fetched anew so long before it expires.
-const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+pub(crate) const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 
 /// While the old token lasts, a failed refresh is tried again no sooner: calls go on meanwhile.
 const REFRESH_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -77,6 +79,8 @@ struct InUse {
 pub(crate) struct TokenKeeper {
     in_use: RwLock<Option<InUse>>,
     fetching: tokio::sync::Mutex<Fetcher>,
+    /// Whether tokens come from a person's sign-in.
+    is_persons: bool,
     /// How many fetches have ended, well or not.
     fetches: AtomicU64,
     clock: Arc<dyn Clock>,
@@ -87,6 +91,9 @@ struct Fetcher {
     http: Arc<dyn HttpClient>,
     generation: u64,
     refused: bool,
+    /// The token that was refused, and the claims that it lacked.
+    refused_token: Option<SecretString>,
+    claims: Option<String>,
     last_failure: Option<TokenFailure>,
     /// Time before which the other side asked not to be asked again.
     not_before: Option<Timestamp>,
@@ -108,11 +115,14 @@ impl TokenKeeper {
         }
         Ok(Self {
             in_use: RwLock::new(None),
+            is_persons: matches!(source, TokenSource::SignIn(_)),
             fetching: tokio::sync::Mutex::new(Fetcher {
                 source,
                 http,
                 generation: 0,
                 refused: false,
+                refused_token: None,
+                claims: None,
                 last_failure: None,
                 not_before: None,
                 told_of_clock: false,
@@ -162,25 +172,66 @@ impl TokenKeeper {
     }
 
     /// Graph refused it: what that means.
-    pub(crate) async fn refused(&self, token: &Token) -> GraphError {
+    ///
+    /// With the claims that it lacks, where Graph asked for any.
+    pub(crate) async fn refused(&self, token: &Token, claims: Option<String>) -> GraphError {
         let mut fetcher = self.fetching.lock().await;
         if matches!(fetcher.source, TokenSource::Fixed(_)) {
             return GraphError::Systemic(SystemicReason::TokenRefused);
         }
         if token.generation == fetcher.generation {
             fetcher.refused = true;
+            fetcher.refused_token = Some(token.secret.clone());
+            fetcher.claims.clone_from(&claims);
             self.put(None);
         }
-        if token.after_refusal && !token.proven.load(Ordering::Relaxed) {
-            GraphError::Systemic(SystemicReason::TokenRefused)
-        } else {
-            GraphError::Unauthorized
+        if !token.after_refusal || token.proven.load(Ordering::Relaxed) {
+            return GraphError::Unauthorized;
         }
+        match &fetcher.source {
+            // An answer that is late says nothing of whoever has signed in meanwhile.
+            TokenSource::SignIn(_) if token.generation != fetcher.generation => {
+                GraphError::Unauthorized
+            }
+            TokenSource::SignIn(sign_in) => {
+                Box::pin(sign_in.refused(&*self.clock, claims.as_deref())).await
+            }
+            TokenSource::Fixed(_) | TokenSource::Azure { .. } => {
+                GraphError::Systemic(SystemicReason::TokenRefused)
+            }
+        }
+    }
+
+    /// Whether tokens come from a person's sign-in.
+    pub(crate) fn is_persons(&self) -> bool {
+        self.is_persons
+    }
+
+    /// What there is of the sign-in that tokens come from; `None` where they come from elsewhere.
+    ///
+    /// Where somebody else has signed in meanwhile, the next call is made with their token.
+    pub(crate) async fn sign_in(&self) -> Option<SignInState> {
+        if !self.is_persons {
+            return None;
+        }
+        let mut fetcher = self.fetching.lock().await;
+        let TokenSource::SignIn(sign_in) = &fetcher.source else {
+            return None;
+        };
+        let (state, is_other) = Box::pin(sign_in.state(self.clock.now())).await;
+        if is_other {
+            fetcher.refused = false;
+            self.put(None);
+        }
+        Some(state)
     }
 
     /// A refresh failed: the old token serves as long as it lasts.
     fn make_do(&self, failure: TokenFailure) -> Result<Arc<Token>, TokenFailure> {
-        let Some(mut old) = self.unexpired() else {
+        // A sign-in that is over is said at once: whoever has to sign in may need the time.
+        let over = failure.asks_for_sign_in();
+        let Some(mut old) = self.unexpired().filter(|_| !over) else {
+            self.put(None);
             return Err(failure);
         };
         tracing::warn!(
@@ -263,6 +314,12 @@ impl Fetcher {
             },
             TokenSource::Azure { credential, cloud } => {
                 credential.fetch(*cloud, &self.http, clock).await?
+            }
+            TokenSource::SignIn(sign_in) => {
+                let refused = self.refused_token.as_ref().filter(|_| self.refused);
+                let claims = self.claims.as_deref().filter(|_| self.refused);
+                // A refresh is rare, and each call's future would carry it.
+                Box::pin(sign_in.fetch(&**clock, refused, claims)).await?
             }
         };
         let bearer = format!("Bearer {}", fetched.secret.expose_secret());

@@ -13,10 +13,12 @@ mod transport;
 use secrecy::SecretString;
 
 use crate::Cloud;
+use crate::sign_in::SignInSource;
 
 pub use azure::AzureCredential;
+pub(crate) use azure::Fetched;
 pub use failure::TokenFailure;
-pub(crate) use keeper::{Token, TokenKeeper};
+pub(crate) use keeper::{REFRESH_AHEAD, Token, TokenKeeper};
 pub(crate) use transport::Transport;
 
 /// Where tokens come from.
@@ -31,4 +33,6 @@ pub enum TokenSource {
         /// Whose Entra, and whose Graph the token is for.
         cloud: Cloud,
     },
+    /// A person who signed in.
+    SignIn(Box<SignInSource>),
 }

@@ -196,10 +196,10 @@ async fn forty_calls_refused_with_one_token_drop_it_once() {
     let entra = Entra::that(AN_HOUR);
     let (keeper, _) = keeper(&entra);
     let first = keeper.get().await.unwrap();
-    assert_eq!(keeper.refused(&first).await, GraphError::Unauthorized);
+    assert_eq!(keeper.refused(&first, None).await, GraphError::Unauthorized);
     assert_eq!(token(&keeper).await, "token-2");
     for _ in 1..40 {
-        assert_eq!(keeper.refused(&first).await, GraphError::Unauthorized);
+        assert_eq!(keeper.refused(&first, None).await, GraphError::Unauthorized);
         assert_eq!(token(&keeper).await, "token-2");
     }
     assert_eq!(entra.asked(), 2);
@@ -210,13 +210,13 @@ async fn a_token_fetched_for_a_refused_one_and_refused_unproven_is_systemic() {
     let entra = Entra::that(AN_HOUR);
     let (keeper, _) = keeper(&entra);
     let first = keeper.get().await.unwrap();
-    keeper.refused(&first).await;
+    keeper.refused(&first, None).await;
     let second = keeper.get().await.unwrap();
     let refused = GraphError::Systemic(SystemicReason::TokenRefused);
-    assert_eq!(keeper.refused(&second).await, refused);
+    assert_eq!(keeper.refused(&second, None).await, refused);
     let third = keeper.get().await.unwrap();
     third.prove();
-    assert_eq!(keeper.refused(&third).await, GraphError::Unauthorized);
+    assert_eq!(keeper.refused(&third, None).await, GraphError::Unauthorized);
     assert_eq!(entra.asked(), 3);
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use repilot_domain::{
     Action, Actor, AttemptOutcome, AttemptStep, CampaignId, Clock as _, DeadReason, Device,
-    DeviceId, EnrollmentState, JobId, JobState, LaneKind, ManualClock, TenantName, Timestamp,
-    WorkerId,
+    DeviceId, EnrollmentState, JobId, JobState, LaneKind, ManualClock, PauseCause, TenantName,
+    Timestamp, WorkerId,
 };
 use repilot_ledger::{
     Campaign, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Enqueued, Gate, GroupCommit,
-    LaneState, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Page, Settlement, Verdict,
+    LaneState, Ledger, NewAttempt, NewCampaign, NewJob, NewList, Page, Pause, Settlement, Verdict,
     WaitReason,
 };
 
@@ -353,7 +353,10 @@ pub(crate) fn retry(
             WaitReason::Throttled
         },
         message: "later".to_owned(),
-        pause: pause.map(str::to_owned),
+        pause: pause.map(|reason| Pause {
+            cause: PauseCause::Tenant,
+            reason: reason.to_owned(),
+        }),
     };
     settlement(
         job,

@@ -22,9 +22,9 @@
 use std::time::Duration;
 
 use rand::Rng;
-use repilot_domain::{AttemptOutcome, DeadReason, Step, is_same_user};
-use repilot_graph::GraphError;
-use repilot_ledger::WaitReason;
+use repilot_domain::{AttemptOutcome, DeadReason, PauseCause, Step, is_same_user};
+use repilot_graph::{GraphError, SystemicReason};
+use repilot_ledger::{Pause, WaitReason};
 
 use crate::RetrySettings;
 
@@ -47,8 +47,8 @@ pub enum Decision {
         uncertain: bool,
         /// Why it waits.
         reason: WaitReason,
-        /// Pause its campaign, with this reason.
-        pause: Option<String>,
+        /// Pause its campaign.
+        pause: Option<Pause>,
     },
     /// It is given up.
     Bury {
@@ -171,6 +171,22 @@ pub fn after_look(
     Decision::Act
 }
 
+/// A sign-in that is lost pauses until there is another; all else until a person has mended it.
+fn pause(reason: &SystemicReason) -> Pause {
+    let cause = match reason {
+        SystemicReason::SignInAgain { .. } => PauseCause::SignIn,
+        SystemicReason::Forbidden(_)
+        | SystemicReason::MultiAdminApproval
+        | SystemicReason::TokenRefused
+        | SystemicReason::IdentityRefused(_)
+        | SystemicReason::CredentialRefused(_) => PauseCause::Tenant,
+    };
+    Pause {
+        cause,
+        reason: reason.to_string(),
+    }
+}
+
 const fn bury(reason: DeadReason, uncertain: bool) -> Decision {
     Decision::Bury { reason, uncertain }
 }
@@ -201,7 +217,7 @@ fn after_error(
             spent: false,
             uncertain: doubt.look_first,
             reason: WaitReason::Returned,
-            pause: Some(reason.to_string()),
+            pause: Some(pause(reason)),
         },
         GraphError::NotFound => bury(DeadReason::NotFound, doubt.lost),
         GraphError::Rejected => bury(DeadReason::Rejected, doubt.lost),

@@ -20,6 +20,7 @@ mod breaker;
 mod canary;
 mod order;
 mod schedule;
+mod sign_in;
 
 impl Bench {
     async fn change(&self, changes: ControlChanges) {

@@ -1,0 +1,3 @@
+//! What happens to campaigns as a whole.
+
+mod sign_in;
