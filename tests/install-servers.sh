@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves, from Debian's packages, where it is missing:
-# redis-server, PostgreSQL, Chromium with its driver, a keyring, Node.js with an identity provider, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
+# redis-server, PostgreSQL, nginx, Chromium with its driver, a keyring, Node.js with an identity provider, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
 set -euo pipefail
 
 missing=()
@@ -8,6 +8,9 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 # Debian keeps PostgreSQL's programs out of the path.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
     missing+=(postgresql)
+# Nor is nginx in everybody's.
+test -x /usr/sbin/nginx || command -v nginx >/dev/null || missing+=(nginx-light)
+command -v openssl >/dev/null || missing+=(openssl)
 compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(faketime)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v chromedriver >/dev/null || missing+=(chromium-driver)
@@ -34,7 +37,7 @@ fi
 
 echo "the tests need ${missing[*]}" >&2
 if ! command -v apt-get >/dev/null; then
-    echo "hint: install them with your system's package manager (Redis, PostgreSQL's server, faketime, Chromium with chromedriver, gnome-keyring, dbus, Node.js with npm)" >&2
+    echo "hint: install them with your system's package manager (Redis, PostgreSQL's server, nginx, openssl, faketime, Chromium with chromedriver, gnome-keyring, dbus, Node.js with npm)" >&2
     exit 1
 fi
 as_root=()

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod aftermath;
+mod answers;
 mod api;
 mod audit;
 mod bad_input;

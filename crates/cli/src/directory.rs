@@ -117,9 +117,11 @@ async fn account(
         let call = reading::ask(lane, tenant.client.user(&user)).await;
         match call.result {
             Ok(found) => return Ok((folded(&user), known(&found, &user))),
-            // What the directory takes for no user's name is none.
-            Err(GraphError::NotFound | GraphError::Rejected) => {
-                return Ok((folded(&user), Account::Unknown));
+            Err(GraphError::NotFound) => return Ok((folded(&user), Account::Unknown)),
+            // Not that it knows nobody of this name: it does not look for one.
+            Err(GraphError::Rejected) => {
+                let words = refused(&call.record);
+                return Ok((folded(&user), Account::Refused(words)));
             }
             Err(GraphError::Systemic(SystemicReason::Forbidden(_)))
                 if check == CheckUsers::WhereAllowed =>
@@ -158,12 +160,21 @@ fn known(found: &User, asked: &str) -> Account {
     })
 }
 
+/// Status and words of a refusal.
+fn refused(record: &CallRecord) -> String {
+    let status = record.status.map(|status| status.to_string());
+    let said = [status, record.code.clone(), record.message.clone()];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    said.join(" ")
+}
+
 fn given_up(tenant: &Tenant, error: &GraphError, record: &CallRecord) -> anyhow::Error {
     let hint = match error {
         GraphError::Systemic(_) | GraphError::Unauthorized => format!(
             "--check-users needs the permission {}: grant it to the app with admin consent, or as a person sign in with `repilot login --check-users`, or say --no-check-users; nothing was enqueued",
             TokenClaims::wanted_for_users()
         ),
+        GraphError::Foreign(_) => reading::NOT_GRAPH.to_owned(),
         _ => "run the same command again, or say --no-check-users; nothing was enqueued".to_owned(),
     };
     Failure::error(said_on_record(error, record), hint).context(format!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use repilot_dashboard::Progress;
 use repilot_domain::{TenantName, Timestamp};
-use repilot_graph::{CallRecord, GraphError, NextLink};
+use repilot_graph::{CallRecord, GraphError, ListingCheck, NextLink};
 use repilot_ledger::{Ledger, LedgerError, Listing};
 use repilot_producer::Inventory;
 use repilot_worker::Tenant;
@@ -16,17 +16,19 @@ use crate::failure::Failure;
 use crate::output::{lasting, say};
 use crate::profile;
 use crate::progress::Spinner;
-use crate::reading::{self, Failures, said_on_record};
+use crate::reading::{self, Failures, said_on_record, with_request_id};
 
 /// A listing that was broken off longer ago is begun anew: its link may be forgotten, and its first
 /// pages are old.
 const RESUME_WITHIN: Duration = Duration::from_hours(1);
 
 /// An inventory and how old it is.
-pub(crate) struct Listed {
+pub(crate) struct ListedInventory {
     pub(crate) inventory: Inventory,
     /// What it says is no younger.
     pub(crate) listed_at: Timestamp,
+    /// Items that could not be read and are left out, in words.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// How fresh an inventory must be.
@@ -47,7 +49,7 @@ pub(crate) async fn obtain(
     tenant: &Tenant,
     freshness: Freshness,
     progress: &Progress,
-) -> anyhow::Result<Listed> {
+) -> anyhow::Result<ListedInventory> {
     if freshness == Freshness::Setting
         && let Some(kept) = ledger
             .listing(&tenant.name, &source(app, &tenant.name), true)
@@ -81,14 +83,15 @@ pub(crate) fn source(app: &App, tenant: &TenantName) -> String {
 }
 
 /// The devices of a complete listing.
-pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<Listed> {
+pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<ListedInventory> {
     let mut inventory = Inventory::default();
     ledger
         .listed_devices(listing, |device| inventory.push(device))
         .await?;
-    Ok(Listed {
+    Ok(ListedInventory {
         inventory,
         listed_at: listing.begun_at,
+        unreadable: listing.unreadable.clone(),
     })
 }
 
@@ -126,6 +129,7 @@ pub(crate) async fn list(
             None,
         ),
     };
+    let mut check = check_of(ledger, &listing).await?;
     let mut from_kept_link = next.is_some();
     let mut followed = HashSet::new();
     let mut failures = Failures::default();
@@ -133,9 +137,18 @@ pub(crate) async fn list(
         let page = tenant.client.inventory_page(next.as_ref());
         let call = reading::ask(&lane, page).await;
         match call.result {
-            Ok(page) => {
+            Ok(mut page) => {
                 failures = Failures::default();
                 from_kept_link = false;
+                if let Err(fault) = check.take(&mut page) {
+                    let hint = "run the same command again: a list that changed meanwhile may be whole then; \
+                                if it is not, report it to Microsoft with the request-id; nothing was enqueued";
+                    let message = with_request_id(fault.to_string(), &call.record);
+                    let listed = listing.devices;
+                    return Err(incomplete(tenant, listed, Failure::error(message, hint)));
+                }
+                listing.promised = check.promised();
+                listing.unreadable = check.broken().to_vec();
                 if let Some(link) = &page.next
                     && !followed.insert(link.clone())
                 {
@@ -157,10 +170,11 @@ pub(crate) async fn list(
                 next = page.next;
             }
             // Graph no longer knows the link.
-            Err(GraphError::Rejected | GraphError::NotFound) if from_kept_link => {
+            Err(GraphError::Rejected | GraphError::LinkForgotten) if from_kept_link => {
                 listing = ledger
                     .begin_listing(&tenant.name, &source(app, &tenant.name), app.now())
                     .await?;
+                check = ListingCheck::default();
                 next = None;
                 from_kept_link = false;
             }
@@ -171,6 +185,19 @@ pub(crate) async fn list(
             }
         }
     }
+}
+
+/// What a listing that goes on is held against: what it has brought so far.
+async fn check_of(ledger: &Ledger, listing: &Listing) -> anyhow::Result<ListingCheck> {
+    if listing.pages == 0 {
+        return Ok(ListingCheck::default());
+    }
+    let (pages, broken) = (listing.pages.unsigned_abs(), listing.unreadable.clone());
+    let mut check = ListingCheck::resumed(pages, listing.promised, broken);
+    ledger
+        .listed_devices(listing, |device| check.know(&device.id))
+        .await?;
+    Ok(check)
 }
 
 /// A listing that was broken off a short while ago, and where it goes on.
@@ -227,6 +254,8 @@ fn given_up(
         GraphError::Systemic(_) | GraphError::Unauthorized => {
             "run `repilot check` to see what is missing"
         }
+        GraphError::Foreign(_) => reading::NOT_GRAPH,
+        GraphError::NoCollection(_) => reading::NO_COLLECTION,
         _ => "run the same command again; nothing was enqueued",
     };
     let message = said_on_record(error, record);

@@ -138,6 +138,17 @@ pub(crate) fn clear() {
     }
 }
 
+/// A text of at most so many characters: what is cut off shows as an ellipsis.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    kept.truncate(kept.trim_end().len());
+    kept.push('…');
+    kept
+}
+
 /// A table for people.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

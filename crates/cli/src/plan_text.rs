@@ -13,6 +13,9 @@ use crate::planning::{Plan, rows};
 /// As many group tags or models as a line takes.
 const GROUPS_SHOWN: usize = 6;
 
+/// As many unreadable items as are shown.
+const UNREADABLE_SHOWN: usize = 5;
+
 /// Shows a plan to a person, on stderr.
 pub(crate) fn show(plan: &Plan) {
     say(&described(plan));
@@ -32,6 +35,7 @@ pub(crate) fn described(plan: &Plan) -> String {
     for part in &plan.understood {
         lines.push(format!("  read as        {}", plain(part)));
     }
+    unreadable(&mut lines, &plan.inventory_unreadable);
     for hint in &plan.hints {
         lines.push(format!("  hint           {hint}"));
     }
@@ -161,6 +165,30 @@ fn devices(count: u64) -> String {
         "1 device was".to_owned()
     } else {
         format!("{count} devices were")
+    }
+}
+
+/// Items that the listing could not read: whoever looks for one of their devices finds them named.
+fn unreadable(lines: &mut Vec<String>, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    lines.push(format!(
+        "  unreadable     {} in Graph's listing left out, as if not in the inventory:",
+        if items.len() == 1 {
+            "1 item".to_owned()
+        } else {
+            format!("{} items", items.len())
+        }
+    ));
+    for item in items.iter().take(UNREADABLE_SHOWN) {
+        lines.push(format!("                 {}", plain(item)));
+    }
+    let more = items.len().saturating_sub(UNREADABLE_SHOWN);
+    if more > 0 {
+        lines.push(format!(
+            "                 and {more} more; --json names all of them"
+        ));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::directory::{Asked, CheckUsers};
 use crate::failure::Failure;
-use crate::inventory::{self, Freshness, Listed};
+use crate::inventory::{self, Freshness, ListedInventory};
 use crate::least_time::{Calls, least_time, limits};
 use crate::output::{ask, say};
 use crate::plan_file::{self, Facts, Origins};
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     /// Devices that the tenant has.
     pub(crate) inventory: usize,
     pub(crate) inventory_listed_at: Timestamp,
+    /// Items of the listing that could not be read, in words: their devices are not in the inventory.
+    pub(crate) inventory_unreadable: Vec<String>,
     /// The moment that its conditions hold for.
     pub(crate) planned_at: Timestamp,
     /// Planned devices with a job to be done in another open campaign.
@@ -153,9 +155,10 @@ pub(crate) async fn plan(
     } else {
         Freshness::Setting
     };
-    let Listed {
+    let ListedInventory {
         inventory,
         listed_at,
+        unreadable,
     } = inventory::obtain(app, ledger, &target.tenant, freshness, &Progress::default()).await?;
     let busy = ledger
         .devices_in_hand(&target.tenant.name, making.campaign_id())
@@ -214,6 +217,7 @@ pub(crate) async fn plan(
         tenant: target.tenant.name.to_string(),
         inventory: inventory.len(),
         inventory_listed_at: listed_at,
+        inventory_unreadable: unreadable,
         planned_at: now,
         in_other_campaigns,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),

@@ -46,6 +46,7 @@ impl Failures {
                 true
             }
             GraphError::Transient { .. }
+            | GraphError::Foreign(_)
             | GraphError::Unreachable
             | GraphError::NoToken { .. }
             | GraphError::Unreadable => {
@@ -69,7 +70,9 @@ impl Failures {
             | GraphError::Systemic(_)
             | GraphError::NotFound
             | GraphError::Rejected
-            | GraphError::Ambiguous => false,
+            | GraphError::NoCollection(_)
+            | GraphError::LinkForgotten
+            | GraphError::Ambiguous { .. } => false,
         }
     }
 }
@@ -77,18 +80,32 @@ impl Failures {
 /// An error with what the other side said, unless it has it in it already, as a refusal of the whole
 /// tenant has.
 pub(crate) fn said(error: &GraphError, message: Option<&str>) -> String {
-    let error = error.to_string();
-    match message {
-        Some(message) if !error.contains(message) => format!("{error}: {message}"),
-        _ => error,
+    let words = error.to_string();
+    match (error, message) {
+        // It says all of it itself.
+        (GraphError::Foreign(_), _) => words,
+        (_, Some(message)) if !words.contains(message) => format!("{words}: {message}"),
+        _ => words,
     }
 }
 
 /// The same, with what Microsoft's support asks for.
 pub(crate) fn said_on_record(error: &GraphError, record: &CallRecord) -> String {
-    let said = said(error, record.message.as_deref());
+    with_request_id(said(error, record.message.as_deref()), record)
+}
+
+/// Words with what Microsoft's support asks for.
+pub(crate) fn with_request_id(said: String, record: &CallRecord) -> String {
     match &record.request_id {
         Some(request) => format!("{said} (request-id {request})"),
         None => said,
     }
 }
+
+/// What to do where something else than Graph answers a question.
+pub(crate) const NOT_GRAPH: &str = "a proxy, a web filter or a sign-in page stands between here and Graph: \
+    open that address in a browser of this machine, clear the way, and check `[graph] root`";
+
+/// What to do where Graph has no list of devices.
+pub(crate) const NO_COLLECTION: &str =
+    "check `[graph] root` and `version`: the address is made of them";

@@ -18,10 +18,16 @@ pub(crate) enum Reply {
     Json(Value),
     /// Plain text.
     Text(String),
+    /// Somebody else's web page in Graph's place.
+    Page { status: u16, title: String },
+    /// The same: it leads elsewhere.
+    Redirect { status: u16, location: String },
+    /// An error of Graph's shape under a status of success.
+    ErrorInSuccess { code: String, message: String },
     /// An error.
     Error {
         status: u16,
-        code: &'static str,
+        code: String,
         message: String,
         shape: BodyShape,
         /// When to come back, and how that is said.
@@ -30,10 +36,10 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    pub(crate) fn error(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self::Error {
             status,
-            code,
+            code: code.to_owned(),
             message: message.into(),
             shape: BodyShape::Graph,
             retry_after: None,
@@ -52,6 +58,7 @@ impl Reply {
                 "Application is not authorized to perform this operation.",
             ),
             404 => ("ResourceNotFound", "Resource not found."),
+            409 => ("Conflict", "The device is being changed."),
             423 => ("Locked", "The device is locked."),
             429 => ("TooManyRequests", "Too many requests."),
             500 => (
@@ -65,11 +72,37 @@ impl Reply {
         };
         Self::Error {
             status,
-            code,
+            code: code.to_owned(),
             message: message.to_owned(),
             shape,
             retry_after: None,
         }
+    }
+
+    /// The same, in other words where there are any.
+    pub(crate) fn worded(mut self, other_code: Option<&str>, words: Option<&str>) -> Self {
+        if let Self::Error { code, message, .. } = &mut self {
+            if let Some(other) = other_code {
+                other.clone_into(code);
+            }
+            if let Some(words) = words {
+                words.clone_into(message);
+            }
+        }
+        self
+    }
+
+    /// Whether it is Graph's own, and carries what Graph's answers carry.
+    pub(crate) const fn is_graphs(&self) -> bool {
+        !matches!(
+            self,
+            Self::Page { .. }
+                | Self::Redirect { .. }
+                | Self::Error {
+                    shape: BodyShape::Html,
+                    ..
+                }
+        )
     }
 
     /// The same, saying when to come back.
@@ -84,10 +117,19 @@ impl Reply {
         match self {
             Self::Drop => 0,
             Self::NoContent => 204,
-            Self::Json(_) | Self::Text(_) => 200,
-            Self::Error { status, .. } => *status,
+            Self::Json(_) | Self::Text(_) | Self::ErrorInSuccess { .. } => 200,
+            Self::Page { status, .. }
+            | Self::Redirect { status, .. }
+            | Self::Error { status, .. } => *status,
         }
     }
+}
+
+/// A web page.
+pub(crate) fn page(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    )
 }
 
 /// An error's body and its content type.

@@ -25,7 +25,7 @@ pub struct Fault {
     pub after: Option<u64>,
     /// What happens.
     pub kind: FaultKind,
-    /// The status of kind `status`.
+    /// The status of kinds `status`, `page`, `redirect` and `approval`, where it is another than theirs.
     #[serde(default)]
     pub status: Option<u16>,
     /// The body of an error.
@@ -37,6 +37,22 @@ pub struct Fault {
     /// How much later kind `slow` answers.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Whether what was asked for is done before kinds `status`, `page`, `redirect` and
+    /// `error-in-success` answer.
+    #[serde(default)]
+    pub applied: bool,
+    /// The title of kind `page`.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Where kind `redirect` leads, and the next page's link of kind `bad-link`.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// The code of kinds `status` and `error-in-success`, where it is another than theirs.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// The same for their message, which may be JSON in itself as Intune's is.
+    #[serde(default)]
+    pub message: Option<String>,
 }
 
 /// Which calls a fault fits.
@@ -78,8 +94,24 @@ pub enum FaultKind {
     Reassigned504,
     /// Does it, late.
     Slow,
-    /// 400: Multi Admin Approval is enforced.
+    /// 400, or another status: Multi Admin Approval is enforced.
     Approval,
+    /// Somebody else's web page in Graph's place.
+    Page,
+    /// The same: a redirect elsewhere.
+    Redirect,
+    /// 200 with an error in its body.
+    ErrorInSuccess,
+    /// A page of the inventory always names another next page, which shows the first devices again.
+    EndlessList,
+    /// The inventory counts one device more than it lists.
+    ShortList,
+    /// The first item of a page has no id.
+    BrokenItem,
+    /// A page shows its last device a second time on the next page.
+    RepeatedDevice,
+    /// The next page's link is `location`.
+    BadLink,
 }
 
 /// How an error's body looks.
@@ -123,6 +155,31 @@ impl Fault {
             body: BodyShape::Graph,
             retry_after: None,
             delay_ms: 0,
+            applied: false,
+            title: None,
+            location: None,
+            code: None,
+            message: None,
+        }
+    }
+
+    /// A web page with this status in Graph's place, for all calls of a kind.
+    #[must_use]
+    pub fn page(on: On, status: u16, title: &str) -> Self {
+        Self {
+            on,
+            status: Some(status),
+            title: Some(title.to_owned()),
+            ..Self::sharing(FaultKind::Page, 1.0)
+        }
+    }
+
+    /// A listing that is broken in this way.
+    #[must_use]
+    pub fn listing(kind: FaultKind) -> Self {
+        Self {
+            on: On::List,
+            ..Self::sharing(kind, 1.0)
         }
     }
 

@@ -7,13 +7,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::answer::{Reply, error_body, retry_after};
+use crate::answer::{Reply, error_body, page, retry_after};
 use crate::fault::BodyShape;
 use crate::request::Request;
 use crate::world::{Outcome, World};
@@ -265,6 +267,18 @@ fn http(reply: &Reply, ids: &Ids) -> Result<Response<Full<Bytes>>, Dropped> {
         Reply::NoContent => Response::new(Full::default()),
         Reply::Json(value) => with_body(value.to_string(), "application/json"),
         Reply::Text(text) => with_body(text.clone(), "text/plain"),
+        Reply::Page { title, .. } => with_body(page(title), "text/html"),
+        Reply::Redirect { location, .. } => {
+            let mut response = Response::new(Full::default());
+            if let Ok(location) = HeaderValue::from_str(location) {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            response
+        }
+        Reply::ErrorInSuccess { code, message } => {
+            let error = json!({ "error": { "code": code, "message": message } });
+            with_body(error.to_string(), "application/json")
+        }
         Reply::Error {
             code,
             message,
@@ -283,6 +297,9 @@ fn http(reply: &Reply, ids: &Ids) -> Result<Response<Full<Bytes>>, Dropped> {
         }
     };
     *response.status_mut() = StatusCode::from_u16(reply.status()).unwrap_or(StatusCode::OK);
+    if !reply.is_graphs() {
+        return Ok(with_wait(response, reply));
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&ids.request) {
         headers.insert("request-id", id);
@@ -292,6 +309,11 @@ fn http(reply: &Reply, ids: &Ids) -> Result<Response<Full<Bytes>>, Dropped> {
     }
     let diagnostic = r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"0"}}"#;
     headers.insert("x-ms-ags-diagnostic", HeaderValue::from_static(diagnostic));
+    Ok(with_wait(response, reply))
+}
+
+/// The response with what it says of when to come back.
+fn with_wait(mut response: Response<Full<Bytes>>, reply: &Reply) -> Response<Full<Bytes>> {
     if let Reply::Error {
         retry_after: Some((wait, mode)),
         ..
@@ -300,10 +322,10 @@ fn http(reply: &Reply, ids: &Ids) -> Result<Response<Full<Bytes>>, Dropped> {
         let now = std::time::UNIX_EPOCH + since_epoch();
         let said = retry_after(*wait, mode, now).and_then(|text| HeaderValue::from_str(&text).ok());
         if let Some(said) = said {
-            headers.insert(RETRY_AFTER, said);
+            response.headers_mut().insert(RETRY_AFTER, said);
         }
     }
-    Ok(response)
+    response
 }
 
 fn with_body(body: String, kind: &'static str) -> Response<Full<Bytes>> {
@@ -406,10 +428,16 @@ fn parse_get(path: &str, query: &str) -> Result<Request, Reply> {
     }
 }
 
-/// The user whom a path such as `/v1.0/users/ada%40contoso.com` names.
+/// The user whom a path such as `/v1.0/users/ada%40contoso.com` names, or `/v1.0/users('ada%40contoso.com')`.
 fn user_of(path: &str) -> Option<String> {
     let (_version, rest) = path.trim_start_matches('/').split_once('/')?;
-    let name = rest.strip_prefix("users/")?;
+    let quoted = rest
+        .strip_prefix("users('")
+        .and_then(|name| name.strip_suffix("')"));
+    let name = match quoted {
+        Some(name) => name.replace("%27%27", "%27"),
+        None => rest.strip_prefix("users/")?.to_owned(),
+    };
     let escaped = name.replace('+', "%2B");
     let pair = format!("name={escaped}");
     let (_, name) = url::form_urlencoded::parse(pair.as_bytes()).next()?;

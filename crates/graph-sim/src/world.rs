@@ -245,7 +245,7 @@ impl World {
         }
         Some(Reply::Error {
             status: 429,
-            code: "TooManyRequests",
+            code: "TooManyRequests".to_owned(),
             message: "Too many requests.".to_owned(),
             shape: BodyShape::Graph,
             retry_after: Some((wait, mode)),
@@ -323,9 +323,36 @@ impl World {
         delay: &mut Duration,
         link_base: &str,
     ) -> Reply {
+        if fault.applied {
+            self.serve(request, index, link_base);
+        }
         match fault.kind {
+            FaultKind::Page => Reply::Page {
+                status: fault.status.unwrap_or(200),
+                title: fault.title.clone().unwrap_or_else(|| "Sign in".to_owned()),
+            },
+            FaultKind::Redirect => Reply::Redirect {
+                status: fault.status.unwrap_or(302),
+                location: fault
+                    .location
+                    .clone()
+                    .unwrap_or_else(|| "https://login.corp.example/".to_owned()),
+            },
+            FaultKind::ErrorInSuccess => Reply::ErrorInSuccess {
+                code: fault.code.clone().unwrap_or_else(|| "Blocked".to_owned()),
+                message: fault
+                    .message
+                    .clone()
+                    .unwrap_or_else(|| "The request was blocked.".to_owned()),
+            },
+            FaultKind::EndlessList
+            | FaultKind::ShortList
+            | FaultKind::BrokenItem
+            | FaultKind::RepeatedDevice
+            | FaultKind::BadLink => self.broken_page(fault, request, link_base),
             FaultKind::Status => {
-                let reply = Reply::fault(fault.status.unwrap_or(500), fault.body);
+                let reply = Reply::fault(fault.status.unwrap_or(500), fault.body)
+                    .worded(fault.code.as_deref(), fault.message.as_deref());
                 match &fault.retry_after {
                     Some(mode) => reply.with_retry_after(FAULT_WAIT, mode.clone()),
                     None => reply,
@@ -351,13 +378,51 @@ impl World {
                 *delay += Duration::from_millis(fault.delay_ms);
                 self.serve(request, index, link_base)
             }
-            FaultKind::Approval => Reply::error(
-                400,
-                "BadRequest",
-                "Multi Admin Approval is enforced; the request lacks the header \
-                 x-msft-approval-justification.",
-            ),
+            FaultKind::Approval => match fault.status {
+                None => Reply::error(
+                    400,
+                    "BadRequest",
+                    "The request lacks the header x-msft-approval-justification.",
+                ),
+                Some(status) => Reply::error(
+                    status,
+                    "Forbidden",
+                    "This operation requires Multi Admin Approval.",
+                ),
+            },
         }
+    }
+
+    /// A page of the inventory that is wrong in some way; what is no page is served as it is.
+    fn broken_page(&mut self, fault: &Fault, request: &Request, link_base: &str) -> Reply {
+        let &Request::List { skip, top, .. } = request else {
+            return self.serve(request, None, link_base);
+        };
+        let top = top.clamp(1, PAGE_MAX);
+        let link = |skip: usize| json!(format!("{link_base}?$top={top}&$skiptoken=page.{skip}"));
+        let shown = match fault.kind {
+            FaultKind::EndlessList => 0,
+            // What the page before ended with.
+            FaultKind::RepeatedDevice => skip.saturating_sub(1),
+            _ => skip,
+        };
+        let Reply::Json(mut page) = self.page(shown, top, None, false, link_base) else {
+            return Reply::fault(500, BodyShape::Graph);
+        };
+        match fault.kind {
+            FaultKind::EndlessList => page["@odata.nextLink"] = link(skip + top),
+            FaultKind::ShortList => page["@odata.count"] = json!(self.devices.len() + 1),
+            FaultKind::BrokenItem => {
+                if let Some(first) = page["value"].get_mut(0).and_then(Value::as_object_mut) {
+                    first.remove("id");
+                }
+            }
+            FaultKind::BadLink => {
+                page["@odata.nextLink"] = json!(fault.location.as_deref().unwrap_or("string"));
+            }
+            _ => {}
+        }
+        Reply::Json(page)
     }
 
     fn serve(&mut self, request: &Request, index: Option<usize>, link_base: &str) -> Reply {

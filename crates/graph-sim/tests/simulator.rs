@@ -1,7 +1,7 @@
 //! The simulated Graph over real sockets, as a client sees it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use repilot_graph_sim::{Fault, FaultKind, Fleet, RetryAfter, Scenario, Simulator};
+use repilot_graph_sim::{Fault, FaultKind, Fleet, On, RetryAfter, Scenario, Simulator};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
@@ -215,4 +215,49 @@ async fn a_token_expires_and_the_identity_endpoint_gives_another() {
         .await
         .unwrap();
     assert!(answer.status().is_success());
+}
+
+#[tokio::test]
+async fn what_stands_in_graphs_place_carries_nothing_of_graphs() {
+    let mut scenario = Scenario::default();
+    let mut page = Fault::page(On::Act, 404, "Blocked");
+    page.attempts = Some(1);
+    let mut redirect = Fault::sharing(FaultKind::Redirect, 1.0);
+    redirect.location = Some("https://login.corp.example/x".to_owned());
+    redirect.attempts = Some(2);
+    let mut error = Fault::sharing(FaultKind::ErrorInSuccess, 1.0);
+    error.attempts = Some(3);
+    let mut applied = Fault::status(503, 1.0);
+    applied.applied = true;
+    scenario.faults = vec![page, redirect, error, applied];
+    let peer = Peer::of(scenario, 1).await;
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let peer = Peer { client, ..peer };
+    let id = &peer.ids()[0];
+    let page = peer.act(id).await;
+    assert_eq!(page.status(), StatusCode::NOT_FOUND);
+    assert!(!page.headers().contains_key("request-id"));
+    assert!(
+        page.text()
+            .await
+            .unwrap()
+            .contains("<title>Blocked</title>")
+    );
+    let redirect = peer.act(id).await;
+    assert_eq!(redirect.status(), StatusCode::FOUND);
+    assert_eq!(
+        redirect.headers()["location"],
+        "https://login.corp.example/x"
+    );
+    let error: Value = peer.act(id).await.json().await.unwrap();
+    assert_eq!(error["error"]["code"], "Blocked");
+    assert_eq!(peer.simulator.counters(0).applied, 0);
+    let applied = peer.act(id).await;
+    assert_eq!(applied.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(applied.headers().contains_key("request-id"));
+    assert_eq!(peer.simulator.counters(0).applied, 1);
 }

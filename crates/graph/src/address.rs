@@ -5,12 +5,17 @@ use std::fmt::Write as _;
 use repilot_domain::DeviceId;
 use url::Url;
 
+use crate::body::one_line;
+use crate::foreign::host;
 use crate::{GraphRoot, GraphSettings, NextLink, Route};
 
 const IDENTITIES: &str = "deviceManagement/windowsAutopilotDeviceIdentities";
 
 /// The most that Graph puts on a page.
 const PAGE_SIZE: u32 = 1_000;
+
+/// Largest number of characters shown of a link that is none.
+const LINK_SHOWN: usize = 80;
 
 /// The addresses below one root, in one version, by one route.
 #[derive(Debug)]
@@ -61,11 +66,19 @@ impl Addresses {
     }
 
     /// `None` for a name that no path can carry.
+    ///
+    /// A name that begins with `$` would be taken for one of Graph's own words: Graph asks for it
+    /// within parentheses and quotes.
     pub(crate) fn user(&self, user_principal_name: &str) -> Option<String> {
         let user = segment(user_principal_name)?;
+        let users = if user_principal_name.starts_with('$') {
+            let quoted = user.replace("%27", "%27%27");
+            format!("{}('{quoted}')", self.users)
+        } else {
+            format!("{}/{user}", self.users)
+        };
         Some(format!(
-            "{}/{user}?$select=userPrincipalName,displayName,accountEnabled",
-            self.users
+            "{users}?$select=userPrincipalName,displayName,accountEnabled"
         ))
     }
 
@@ -78,10 +91,31 @@ impl Addresses {
         format!("{}?$top={PAGE_SIZE}", self.collection)
     }
 
-    /// The link of a page's successor, if the token may go there: to this Graph, nowhere else.
-    pub(crate) fn next_page(&self, link: String) -> Option<NextLink> {
-        let url = Url::parse(&link).ok()?;
-        self.root.same_origin(&url).then_some(NextLink(link))
+    /// The address of the list of devices, without a query.
+    pub(crate) fn collection(&self) -> &str {
+        self.collection.as_str()
+    }
+
+    /// The link of a page's successor, if the token may go there: to this Graph, nowhere else. Else
+    /// why not.
+    pub(crate) fn next_page(&self, link: String) -> Result<NextLink, String> {
+        let Ok(url) = Url::parse(&link) else {
+            let shown = one_line(&link).chars().take(LINK_SHOWN).collect::<String>();
+            return Err(format!("the next page's link is no URL: `{shown}`"));
+        };
+        if self.root.same_origin(&url) {
+            return Ok(NextLink(link));
+        }
+        if url.scheme() == "http" && !self.root.is_plain() {
+            return Err(format!(
+                "the next page's link is plain http (to {}): the token would travel in the clear",
+                host(&url)
+            ));
+        }
+        Err(format!(
+            "the next page's link leads to another host, {}",
+            host(&url)
+        ))
     }
 }
 
@@ -147,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_a_dollar_first_is_asked_for_in_quotes() {
+        let addresses = addresses(ApiVersion::V1, Route::Identity);
+        assert_eq!(
+            addresses.user("$o'x@contoso.com").unwrap(),
+            "https://graph.microsoft.com/v1.0/\
+             users('%24o%27%27x%40contoso%2Ecom')?$select=userPrincipalName,displayName,accountEnabled"
+        );
+    }
+
+    #[test]
     fn an_id_that_no_path_can_carry_has_no_address() {
         let addresses = addresses(ApiVersion::V1, Route::Identity);
         for id in ["", ".", ".."] {
@@ -162,17 +206,28 @@ mod tests {
         let good = "https://graph.microsoft.com/v1.0/x?$skiptoken='a b'";
         assert_eq!(
             addresses.next_page(good.to_owned()),
-            Some(NextLink(good.to_owned()))
+            Ok(NextLink(good.to_owned()))
         );
-        for bad in [
-            "",
-            "/v1.0/x?$skiptoken=1",
-            "http://graph.microsoft.com/v1.0/x",
-            "https://graph.microsoft.com:8443/v1.0/x",
-            "https://graph.microsoft.com.evil.example/v1.0/x",
-            "https://graph.microsoft.com@evil.example/v1.0/x",
+        for (bad, why) in [
+            ("", "is no URL"),
+            ("string", "is no URL: `string`"),
+            ("/v1.0/x?$skiptoken=1", "is no URL"),
+            ("http://graph.microsoft.com/v1.0/x", "is plain http"),
+            (
+                "https://graph.microsoft.com:8443/v1.0/x",
+                "another host, graph.microsoft.com:8443",
+            ),
+            (
+                "https://graph.microsoft.com.evil.example/v1.0/x",
+                "another host, graph.microsoft.com.evil.example",
+            ),
+            (
+                "https://graph.microsoft.com@evil.example/v1.0/x",
+                "another host, evil.example",
+            ),
         ] {
-            assert_eq!(addresses.next_page(bad.to_owned()), None, "{bad}");
+            let said = addresses.next_page(bad.to_owned()).unwrap_err();
+            assert!(said.contains(why), "{said}");
         }
     }
 

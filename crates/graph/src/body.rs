@@ -14,15 +14,40 @@ const NESTING_MAX: usize = 4;
 
 /// What an error body says, as far as it says anything.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something that a body says or does not"
+)]
 pub(crate) struct ErrorBody {
     pub(crate) code: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) request_id: Option<String>,
+    /// The innermost `RetryAfter` that is a time.
     pub(crate) retry_after: Option<Duration>,
-    /// Multi Admin Approval asks for its header by name.
+    /// Some `RetryAfter` is not null.
+    pub(crate) asks_to_wait: bool,
+    /// Codes of the messages within the message.
+    nested_codes: Vec<String>,
+    /// Multi Admin Approval is named, by its header or in words.
     pub(crate) asks_for_approval: bool,
     /// "Cannot find device with ztd Id".
     pub(crate) unknown_device: bool,
+    /// It is JSON in Graph's shape of an error.
+    pub(crate) is_graphs: bool,
+}
+
+impl ErrorBody {
+    /// Whether this is its code, whatever its case.
+    pub(crate) fn has_code(&self, wanted: &str) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| code.eq_ignore_ascii_case(wanted))
+    }
+
+    /// Whether it refuses the app, at any depth.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        let mut nested = self.nested_codes.iter();
+        self.has_code("Forbidden") || nested.any(|code| code.eq_ignore_ascii_case("Forbidden"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -45,7 +70,7 @@ pub(crate) fn parse(bytes: &[u8], now: Timestamp) -> ErrorBody {
     let text = String::from_utf8_lossy(bytes);
     let lower_case = text.to_lowercase();
     let mut body = ErrorBody {
-        asks_for_approval: lower_case.contains("x-msft-approval-justification"),
+        asks_for_approval: names_approval(&lower_case),
         unknown_device: lower_case.contains("cannot find device with ztd"),
         ..ErrorBody::default()
     };
@@ -54,6 +79,7 @@ pub(crate) fn parse(bytes: &[u8], now: Timestamp) -> ErrorBody {
         return body;
     };
     let error = envelope.error;
+    body.is_graphs = error.code.is_some() || error.message.is_some();
     body.code = error.code.and_then(into_text).map(|code| one_line(&code));
     body.request_id = error
         .details
@@ -67,9 +93,13 @@ pub(crate) fn parse(bytes: &[u8], now: Timestamp) -> ErrorBody {
             break;
         };
         let wait = nested.get("RetryAfter").cloned().and_then(into_text);
+        body.asks_to_wait |= wait.is_some();
         body.retry_after = wait
-            .and_then(|wait| crate::retry_after::parse(&wait, None, now))
+            .and_then(|wait| crate::retry_after::parse_in_body(&wait, now))
             .or(body.retry_after);
+        let codes = ["ErrorCode", "errorCode", "Code", "code"];
+        let codes = codes.iter().filter_map(|key| nested.get(*key)?.as_str());
+        body.nested_codes.extend(codes.map(one_line));
         let inner = nested
             .get("Message")
             .or_else(|| nested.get("message"))
@@ -79,8 +109,22 @@ pub(crate) fn parse(bytes: &[u8], now: Timestamp) -> ErrorBody {
         };
         message = inner;
     }
+    // What is escaped on the way in is plain in the innermost message.
+    body.asks_for_approval |= names_approval(&message.to_lowercase());
     body.message = Some(one_line(&message)).filter(|message| !message.is_empty());
     body
+}
+
+/// Whether a text in lower case asks for Multi Admin Approval, by the name of its header or in words.
+fn names_approval(lower_case: &str) -> bool {
+    if lower_case.contains("x-msft-approval-justification") {
+        return true;
+    }
+    // Most bodies end here.
+    lower_case.contains("approval") && {
+        let letters: String = lower_case.chars().filter(|c| c.is_alphanumeric()).collect();
+        letters.contains("multiadminapproval")
+    }
 }
 
 fn into_text(value: Value) -> Option<String> {
@@ -92,7 +136,7 @@ fn into_text(value: Value) -> Option<String> {
 }
 
 /// A proxy's page or plain words: what is not markup.
-fn not_json(text: &str) -> Option<String> {
+pub(crate) fn not_json(text: &str) -> Option<String> {
     let mut plain = String::new();
     let mut within_tag = false;
     for c in text.chars().take(MESSAGE_MAX_CHARS * 8) {

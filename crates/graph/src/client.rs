@@ -1,21 +1,26 @@
 //! The calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use azure_core::http::HttpClient;
 use repilot_domain::{Clock, Device, DeviceId};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
-use reqwest::{IntoUrl, Method, Response};
+use reqwest::{IntoUrl, Method, RequestBuilder, Response, Version};
 use secrecy::SecretString;
 use url::Url;
 
 use crate::address::Addresses;
-use crate::answer::{self, ERROR_BODY_MAX_BYTES, header, read_bounded, read_json};
+use crate::answer::{
+    self, ERROR_BODY_MAX_BYTES, header, read_bounded, read_confirmation, read_json,
+};
 use crate::classify::{Effect, classify};
-use crate::network::Proxy;
+use crate::foreign::Answerer;
+use crate::http::GraphClients;
 use crate::token::{Token, TokenFailure, TokenKeeper, TokenSource, Transport};
+use crate::unprocessed::{self, REPEAT_WITHIN, REPEATS_MAX};
 use crate::{
     Call, CallRecord, GraphError, GraphSettings, InventoryPage, NextLink, SetupError, SignInState,
     User, body, challenge, http, request_id, retry_after, wire,
@@ -30,8 +35,9 @@ pub struct GraphClient {
 }
 
 struct Inner {
-    http: reqwest::Client,
-    proxy: Option<Proxy>,
+    http: GraphClients,
+    /// Whether the last answer came over HTTP/2.
+    speaks_http2: AtomicBool,
     addresses: Addresses,
     tokens: TokenKeeper,
     clock: Arc<dyn Clock>,
@@ -70,11 +76,9 @@ impl GraphClient {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         settings.check()?;
-        let http::Outbound { client, proxy } =
-            http::graph_client(&settings.root, settings.timeout)?;
         let inner = Inner {
-            http: client,
-            proxy,
+            http: http::graph_clients(&settings.root, settings.timeout)?,
+            speaks_http2: AtomicBool::new(false),
             addresses: Addresses::new(settings),
             tokens: TokenKeeper::new(tokens, entra, Arc::clone(&clock))?,
             clock,
@@ -84,7 +88,7 @@ impl GraphClient {
         })
     }
 
-    /// `unassignUserFromDevice`. Any 2xx is success.
+    /// `unassignUserFromDevice`. Any 2xx of Graph's is success.
     pub async fn unassign_user(&self, device: &DeviceId) -> Call<()> {
         let Some(url) = self.inner.addresses.unassign_user(device) else {
             return unaddressable();
@@ -92,7 +96,8 @@ impl GraphClient {
         self.inner.act(url, None).await
     }
 
-    /// `assignUserToDevice`: the names are kept by Graph as they are given. Any 2xx is success.
+    /// `assignUserToDevice`: the names are kept by Graph as they are given. Any 2xx of Graph's is
+    /// success.
     pub async fn assign_user(
         &self,
         device: &DeviceId,
@@ -119,11 +124,7 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.user(user_principal_name) else {
             return unaddressable();
         };
-        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
-        let result = match result {
-            Ok(answer) => read_json::<wire::DirectoryUser>(answer, &mut record).await,
-            Err(error) => Err(error),
-        };
+        let (record, result) = self.inner.ask::<wire::DirectoryUser>(url.as_str()).await;
         Call {
             record,
             result: result.map(User::from),
@@ -135,11 +136,7 @@ impl GraphClient {
         let Some(url) = self.inner.addresses.device(device) else {
             return unaddressable();
         };
-        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
-        let result = match result {
-            Ok(answer) => read_json::<wire::Identity>(answer, &mut record).await,
-            Err(error) => Err(error),
-        };
+        let (record, result) = self.inner.ask::<wire::Identity>(url.as_str()).await;
         Call {
             record,
             result: result.map(Device::from),
@@ -149,22 +146,26 @@ impl GraphClient {
     /// A page of the inventory: the first, or the one that a page before named.
     ///
     /// A page that names another host, or itself, as its successor is unreadable: the token goes
-    /// nowhere else, and the listing would be incomplete or endless.
+    /// nowhere else, and the listing would be incomplete or endless. So is one of whose items none can
+    /// be read. [`ListingCheck`](crate::ListingCheck) says whether its pages together can be believed.
     pub async fn inventory_page(&self, next: Option<&NextLink>) -> Call<InventoryPage> {
         let url = next.map_or_else(|| self.inner.addresses.first_page(), |link| link.0.clone());
-        let (mut record, result) = self.inner.send(Method::GET, url.as_str(), None).await;
-        let result = match result {
-            Ok(answer) => read_json::<wire::Collection>(answer, &mut record).await,
-            Err(error) => Err(error),
-        };
+        let (mut record, result) = self.inner.ask::<wire::Collection>(&url).await;
         let result = result.and_then(|page| self.inner.page(page, &url, &mut record));
+        let result = result.map_err(|error| match (error, next) {
+            (GraphError::NotFound, None) => {
+                GraphError::NoCollection(self.inner.addresses.collection().to_owned())
+            }
+            (GraphError::NotFound, Some(_)) => GraphError::LinkForgotten,
+            (error, _) => error,
+        });
         Call { record, result }
     }
 
     /// A page's link that was kept, if it still leads to this Graph.
     #[must_use]
     pub fn next_link(&self, kept: String) -> Option<NextLink> {
-        self.inner.addresses.next_page(kept)
+        self.inner.addresses.next_page(kept).ok()
     }
 
     /// Whether calls are made with the sign-in of a person.
@@ -183,6 +184,14 @@ impl GraphClient {
         let token = self.inner.tokens.get().await?;
         Ok(token.secret().clone())
     }
+}
+
+/// A request without an answer.
+enum Unanswered {
+    /// The other side did not look at it, however often it was sent.
+    Unprocessed(reqwest::Error),
+    /// It may have been sent.
+    Other(reqwest::Error),
 }
 
 /// Nothing is sent.
@@ -205,40 +214,63 @@ impl Inner {
         url: &str,
         record: &mut CallRecord,
     ) -> Result<InventoryPage, GraphError> {
-        let mut unreadable = |message: &str| {
-            record.message = Some(message.to_owned());
+        let mut unreadable = |message: String| {
+            record.message = Some(message);
             Err(GraphError::Unreadable)
         };
         let next = match page.next_link {
             None => None,
             Some(link) if link == url => {
-                return unreadable("the next page's link leads back to this page");
+                return unreadable("the next page's link leads back to this page".to_owned());
             }
             Some(link) => match self.addresses.next_page(link) {
-                Some(next) => Some(next),
-                None => return unreadable("the next page's link leads to another host"),
+                Ok(next) => Some(next),
+                Err(why) => return unreadable(why),
             },
         };
+        let (devices, broken) = wire::Collection::items(page.value);
+        if let (true, Some(first)) = (devices.is_empty(), broken.first()) {
+            return unreadable(format!(
+                "none of its {} items can be read, the first because of: {}",
+                broken.len(),
+                first.why
+            ));
+        }
         Ok(InventoryPage {
-            devices: page.value.into_iter().map(Device::from).collect(),
+            devices,
+            broken,
+            count: page.count.as_ref().and_then(serde_json::Value::as_u64),
             next,
         })
     }
 
-    /// An action: its answer has nothing to say but its status.
+    /// An action: its answer has nothing to say but that it is Graph's.
     async fn act(&self, url: Url, body: Option<Vec<u8>>) -> Call<()> {
-        let (record, result) = self.send(Method::POST, url, body).await;
+        let (mut record, result) = self.send(Method::POST, url, body).await;
         let result = match result {
-            Ok(answer) => {
-                // Documented as 204, met as 200: a body that is read leaves its connection usable.
-                if answer.content_length() != Some(0) {
-                    let _unused = read_bounded(answer, ERROR_BODY_MAX_BYTES).await;
-                }
-                Ok(())
+            Ok((answer, token)) => {
+                let confirmed = read_confirmation(answer, &mut record).await;
+                confirmed.inspect(|()| token.prove())
             }
             Err(error) => Err(error),
         };
         Call { record, result }
+    }
+
+    /// A question, and what was asked for.
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        url: impl IntoUrl,
+    ) -> (CallRecord, Result<T, GraphError>) {
+        let (mut record, result) = self.send(Method::GET, url, None).await;
+        let result = match result {
+            Ok((answer, token)) => {
+                let read = read_json(answer, &mut record).await;
+                read.inspect(|_| token.prove())
+            }
+            Err(error) => Err(error),
+        };
+        (record, result)
     }
 
     async fn send(
@@ -246,7 +278,7 @@ impl Inner {
         method: Method,
         url: impl IntoUrl,
         body: Option<Vec<u8>>,
-    ) -> (CallRecord, Result<Response, GraphError>) {
+    ) -> (CallRecord, Result<(Response, Arc<Token>), GraphError>) {
         let mut record = CallRecord {
             client_request_id: request_id::fresh(),
             ..CallRecord::default()
@@ -265,6 +297,7 @@ impl Inner {
         };
         let mut request = self
             .http
+            .any
             .request(method, url)
             .header(AUTHORIZATION, token.header().clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
@@ -276,20 +309,68 @@ impl Inner {
             (Effect::Write, None) => request.header(CONTENT_LENGTH, HeaderValue::from_static("0")),
             (Effect::Read, None) => request,
         };
-        let answer = match request.send().await {
+        let answer = match self.exchange(request).await {
             Ok(answer) => answer,
-            Err(error) => {
-                let result = answer::unanswered(&error, effect, &mut record, self.proxy.as_ref());
+            Err(unanswered) => {
+                let proxy = self.http.proxy.as_ref();
+                let result = match unanswered {
+                    Unanswered::Unprocessed(error) => {
+                        answer::unprocessed(&error, &mut record, proxy)
+                    }
+                    Unanswered::Other(error) => {
+                        answer::unanswered(&error, effect, &mut record, proxy)
+                    }
+                };
                 return (record, Err(result));
             }
         };
         answer::keep_headers(&mut record, &answer);
         if answer.status().is_success() {
-            token.prove();
-            return (record, Ok(answer));
+            return (record, Ok((answer, token)));
         }
         let error = self.refusal(answer, &token, effect, &mut record).await;
         (record, Err(error))
+    }
+
+    /// Sends a request, again as long as the other side says that it has not looked at it.
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, Unanswered> {
+        let mut request = request.build().map_err(Unanswered::Other)?;
+        let begun_at = self.clock.now();
+        let mut repeats = 0;
+        loop {
+            let over_http2 = self.http.http2.as_ref();
+            // Over HTTP/1.1 nobody says that a request was not looked at.
+            let again = over_http2.and_then(|_| request.try_clone());
+            let over_http2 = over_http2.filter(|_| self.speaks_http2.load(Ordering::Relaxed));
+            let client = over_http2.unwrap_or(&self.http.any);
+            let error = match client.execute(request).await {
+                Ok(answer) => {
+                    if over_http2.is_none() && answer.version() == Version::HTTP_2 {
+                        self.speaks_http2.store(true, Ordering::Relaxed);
+                    }
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let is_unprocessed = self.http.http2.is_some() && unprocessed::is_unprocessed(&error);
+            if over_http2.is_some() && !is_unprocessed && !error.is_timeout() {
+                // Whoever answers there now may not speak it.
+                self.speaks_http2.store(false, Ordering::Relaxed);
+            }
+            if !is_unprocessed {
+                return Err(Unanswered::Other(error));
+            }
+            let may_repeat =
+                repeats < REPEATS_MAX && self.clock.now().since(begun_at) < REPEAT_WITHIN;
+            let Some(next) = again.filter(|_| may_repeat) else {
+                return Err(Unanswered::Unprocessed(error));
+            };
+            let pause = unprocessed::pause(repeats);
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            (request, repeats) = (next, repeats + 1);
+        }
     }
 
     async fn refusal(
@@ -300,6 +381,7 @@ impl Inner {
         record: &mut CallRecord,
     ) -> GraphError {
         let status = answer.status().as_u16();
+        let answerer = Answerer::of(&answer);
         let asks_for_approval = answer::asks_for_approval(answer.headers());
         let claims = challenge::claims(answer.headers());
         let wait = header(answer.headers(), RETRY_AFTER)
@@ -310,9 +392,15 @@ impl Inner {
             .unwrap_or_default();
         let mut body = body::parse(&bytes, self.clock.now());
         body.asks_for_approval |= asks_for_approval;
-        let error = match status {
-            401 => self.tokens.refused(token, claims).await,
-            _ => classify(status, &body, wait.or(body.retry_after), effect),
+        let is_graphs =
+            body.is_graphs || asks_for_approval || claims.is_some() || record.request_id.is_some();
+        // Whoever throttles is heeded.
+        if status != 429 && (answerer.is_redirect() || !is_graphs) {
+            return answer::stranger(answerer, &bytes, record);
+        }
+        let error = match classify(status, &body, wait.or(body.retry_after), effect) {
+            GraphError::Unauthorized => self.tokens.refused(token, claims).await,
+            error => error,
         };
         record.code = body.code;
         record.message = body.message;
@@ -320,3 +408,6 @@ impl Inner {
         error
     }
 }
+
+#[cfg(test)]
+mod tests;

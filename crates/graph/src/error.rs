@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ProxyError, RootsError};
+use crate::{ForeignAnswer, ProxyError, RootsError};
 
 /// An answer that is not what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,16 +25,23 @@ pub enum GraphError {
     /// Graph refused the request, and would again.
     #[error("Graph refused the request")]
     Rejected,
-    /// A fault that should pass.
+    /// A fault that should pass: Graph says that nothing was done, or nothing was to be done.
     #[error("Graph had a passing fault")]
     Transient {
         /// Graph's `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// The request was sent, and nobody knows whether it was done.
-    #[error("the answer to the request was lost")]
-    Ambiguous,
-    /// Nothing was sent: DNS, connection or TLS failed.
+    /// The request was sent, and may have been done: a server's fault, or an answer that was lost.
+    #[error("Graph did not say whether the request was done")]
+    Ambiguous {
+        /// Graph's `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// Something else than Graph answered: no verdict on a device, and what was asked for may have
+    /// been done all the same.
+    #[error("{0}")]
+    Foreign(ForeignAnswer),
+    /// Nothing was sent, or what was sent was not taken: DNS, connection or TLS failed.
     #[error("Graph cannot be reached")]
     Unreachable,
     /// Nothing was sent: whoever gives tokens cannot be reached or is busy.
@@ -46,14 +53,20 @@ pub enum GraphError {
     /// A success whose body is not what was asked for.
     #[error("Graph's answer cannot be read")]
     Unreadable,
+    /// Graph has no list of devices at this address.
+    #[error("Graph has no list of Autopilot devices at {0}")]
+    NoCollection(String),
+    /// Graph no longer knows the link of a listing's next page.
+    #[error("Graph no longer knows where its listing goes on")]
+    LinkForgotten,
 }
 
 /// Why a whole tenant refuses, and what a person does about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SystemicReason {
-    /// 403, with Graph's code and words.
+    /// Permission or licence is missing: the status, Graph's code and its words.
     #[error(
-        "Graph refuses the app (403, {0}): grant it DeviceManagementServiceConfig.ReadWrite.All \
+        "Graph refuses the app ({0}): grant it DeviceManagementServiceConfig.ReadWrite.All \
          with admin consent, check the tenant's Intune licence, then resume"
     )]
     Forbidden(String),
@@ -76,6 +89,12 @@ pub enum SystemicReason {
         /// Entra's or Graph's words, and what they mean.
         why: String,
     },
+    /// Something else than Graph answers, time and again.
+    #[error(
+        "{0}: a proxy, a web filter or a sign-in page stands in between; clear the way to Graph \
+         (`repilot check` tries it), then resume"
+    )]
+    NotGraph(ForeignAnswer),
     /// Entra refused the credential.
     #[error("Entra refuses the credential: {0}")]
     CredentialRefused(String),

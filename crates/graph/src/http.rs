@@ -1,4 +1,5 @@
-//! The HTTP clients: no retries of their own, no redirects, no surprises.
+//! The HTTP clients: no retries of their own, no redirects, no surprises. What the other side has not
+//! looked at, `client` sends again, by the rule in `unprocessed`.
 
 use std::time::Duration;
 
@@ -28,9 +29,40 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long the other side may take to answer such a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For Graph. The pool keeps whatever the callers' concurrency opened.
-pub(crate) fn graph_client(root: &GraphRoot, timeout: Duration) -> Result<Outbound, SetupError> {
-    let mut builder = base()
+/// The clients for Graph, and the proxy that they call by.
+pub(crate) struct GraphClients {
+    /// Speaks what the other side offers. The pool keeps whatever the callers' concurrency opened.
+    pub(crate) any: reqwest::Client,
+    /// Speaks HTTP/2 alone, where TLS allows for it: its pool knows that one connection serves all, and
+    /// opens one after the other. The other's opens as many as there are callers, takes the first, and
+    /// now and then forgets somebody who waits for it.
+    pub(crate) http2: Option<reqwest::Client>,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+pub(crate) fn graph_clients(
+    root: &GraphRoot,
+    timeout: Duration,
+) -> Result<GraphClients, SetupError> {
+    let Outbound { client, proxy } = graph_client(root, timeout, base())?;
+    let http2 = if root.is_plain() {
+        None
+    } else {
+        Some(graph_client(root, timeout, base().http2_prior_knowledge())?.client)
+    };
+    Ok(GraphClients {
+        any: client,
+        http2,
+        proxy,
+    })
+}
+
+fn graph_client(
+    root: &GraphRoot,
+    timeout: Duration,
+    builder: ClientBuilder,
+) -> Result<Outbound, SetupError> {
+    let mut builder = builder
         .timeout(timeout)
         // Below the whole timeout, so that a call which never got a connection is known to be
         // unsent, and not ambiguous.
@@ -114,7 +146,7 @@ pub(crate) fn sign_in_client(authority: &Authority) -> Result<Outbound, SetupErr
     build(builder, proxy, !root.is_plain())
 }
 
-fn base() -> ClientBuilder {
+pub(crate) fn base() -> ClientBuilder {
     // A second installation changes nothing: whoever came first chose the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

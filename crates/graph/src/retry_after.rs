@@ -27,6 +27,21 @@ pub(crate) fn parse(value: &str, answered_at: Option<&str>, now: Timestamp) -> O
     Some(wait.min(LONGEST))
 }
 
+/// Reads the `RetryAfter` of an error body, which may also be a time of the clock: `00:00:30`.
+pub(crate) fn parse_in_body(value: &str, now: Timestamp) -> Option<Duration> {
+    let parts: Vec<&str> = value.trim().split(':').collect();
+    let [hours, minutes, seconds] = parts[..] else {
+        return parse(value, None, now);
+    };
+    let (Ok(hours), Ok(minutes)) = (hours.parse::<u32>(), minutes.parse::<u32>()) else {
+        // A date has colons, too.
+        return parse(value, None, now);
+    };
+    let whole = f64::from(hours) * 3_600.0 + f64::from(minutes) * 60.0;
+    let seconds = seconds.parse::<f64>().ok()?;
+    parse(&(whole + seconds).to_string(), None, now)
+}
+
 fn system_time(instant: Timestamp) -> SystemTime {
     UNIX_EPOCH + instant.since(Timestamp::from_millis(0))
 }
@@ -89,6 +104,21 @@ mod tests {
         ] {
             assert_eq!(of(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_body_may_name_hours_minutes_and_seconds() {
+        for (value, millis) in [
+            ("00:01:02.5", 62_500),
+            ("7", 7_000),
+            ("99:00:00", 3_600_000),
+        ] {
+            let wait = parse_in_body(value, NOW);
+            assert_eq!(wait, Some(Duration::from_millis(millis)), "{value}");
+        }
+        assert_eq!(parse_in_body("1:2:x", NOW), None);
+        let date = "Mon, 02 Mar 2026 07:15:42 GMT";
+        assert_eq!(parse_in_body(date, NOW), Some(Duration::from_secs(12)));
     }
 
     proptest! {

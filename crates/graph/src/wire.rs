@@ -2,14 +2,47 @@
 
 use repilot_domain::{Device, DeviceId, EnrollmentState, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::User;
+use crate::body::one_line;
+use crate::{BrokenItem, User};
 
+/// A page, its items yet to be read: one that is broken is not the others' fault.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Collection {
-    pub(crate) value: Vec<Identity>,
+    pub(crate) value: Vec<Value>,
     #[serde(default, rename = "@odata.nextLink")]
     pub(crate) next_link: Option<String>,
+    /// Whatever it is: only a number says anything.
+    #[serde(default, rename = "@odata.count")]
+    pub(crate) count: Option<Value>,
+}
+
+impl Collection {
+    /// Its items as devices, and those that are none; the number of their page is the listing's to say.
+    pub(crate) fn items(value: Vec<Value>) -> (Vec<Device>, Vec<BrokenItem>) {
+        let (mut devices, mut broken) = (Vec::with_capacity(value.len()), Vec::new());
+        for (item, value) in value.into_iter().enumerate() {
+            let said = |key: &str| value.get(key).and_then(Value::as_str).map(one_line);
+            let (id, serial) = (said("id"), said("serialNumber"));
+            let why = match serde_json::from_value::<Identity>(value) {
+                Ok(identity) if !identity.id.trim().is_empty() => {
+                    devices.push(Device::from(identity));
+                    continue;
+                }
+                Ok(_) => "its id is empty".to_owned(),
+                Err(error) => one_line(&error.to_string()),
+            };
+            broken.push(BrokenItem {
+                page: 0,
+                item: item as u64 + 1,
+                id: id.unwrap_or_default(),
+                serial: serial.unwrap_or_default(),
+                why,
+            });
+        }
+        (devices, broken)
+    }
 }
 
 /// What `assignUserToDevice` asks for.

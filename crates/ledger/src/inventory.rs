@@ -25,6 +25,12 @@ pub struct Listing {
     pub devices: i64,
     /// Where it goes on.
     pub next_link: Option<String>,
+    /// Pages so far.
+    pub pages: i64,
+    /// How many devices Graph says that there are; kept with the next page.
+    pub promised: Option<u64>,
+    /// Items that could not be read, in words; kept with the next page.
+    pub unreadable: Vec<String>,
 }
 
 impl Ledger {
@@ -37,7 +43,14 @@ impl Ledger {
     ) -> Result<Option<Listing>, LedgerError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query(
-            "SELECT * FROM listings
+            "SELECT listings.*,
+                    (
+                        SELECT COUNT(*)
+                        FROM listing_pages
+                        WHERE listing_pages.tenant = listings.tenant
+                          AND listing_pages.listing = listings.number
+                    ) AS pages
+             FROM listings
              WHERE tenant = $1
                AND source = $2
                AND (finished_at IS NOT NULL) = ($3 = 1)
@@ -61,6 +74,12 @@ impl Ledger {
             finished_at: columns.time_if_any("finished_at")?,
             devices: columns.get("devices")?,
             next_link: columns.get("next_link")?,
+            pages: columns.get("pages")?,
+            promised: columns
+                .get::<Option<i64>>("promised")?
+                .map(i64::unsigned_abs),
+            unreadable: serde_json::from_str(&columns.get::<String>("unreadable")?)
+                .map_err(LedgerError::Batch)?,
         }))
     }
 
@@ -114,10 +133,13 @@ impl Ledger {
             finished_at: None,
             devices: 0,
             next_link: None,
+            pages: 0,
+            promised: None,
+            unreadable: Vec::new(),
         })
     }
 
-    /// Keeps a page, and where the listing goes on. The last page, from which nothing goes on, makes
+    /// Keeps a page, and where the listing goes on, with what the listing says of its doubts. The last page, from which nothing goes on, makes
     /// it the tenant's inventory, and what was that before is forgotten.
     ///
     /// [`LedgerError::Contended`] when another process has begun the listing anew.
@@ -131,9 +153,16 @@ impl Ledger {
         let mut transaction = self.begin().await?;
         let count = i64::try_from(devices.len()).unwrap_or(i64::MAX);
         let finished_at = next_link.is_none().then_some(now);
+        let promised = listing
+            .promised
+            .map(|devices| i64::try_from(devices).unwrap_or(i64::MAX));
         let noted = sqlx::query(
             "UPDATE listings
-             SET devices = devices + $3, next_link = $4, finished_at = $5
+             SET devices = devices + $3,
+                 next_link = $4,
+                 finished_at = $5,
+                 promised = $7,
+                 unreadable = $8
              WHERE tenant = $1
                AND number = $2
                AND finished_at IS NULL
@@ -145,6 +174,8 @@ impl Ledger {
         .bind(next_link)
         .bind(finished_at.map(Timestamp::as_millis))
         .bind(listing.next_link.as_deref().unwrap_or(""))
+        .bind(promised)
+        .bind(serde_json::to_string(&listing.unreadable).map_err(LedgerError::Batch)?)
         .execute(&mut *transaction)
         .await
         .doing("keep a page of the inventory")?;
@@ -179,6 +210,7 @@ impl Ledger {
         self.commit(transaction, "keep a page of the inventory")
             .await?;
         listing.devices += count;
+        listing.pages += 1;
         listing.next_link = next_link.map(str::to_owned);
         listing.finished_at = finished_at;
         Ok(())

@@ -325,6 +325,9 @@ async fn update_jobs(
         let job = settlement.key.job.0;
         let state = settlement.verdict.state()?;
         let written = settlement.verdict.written(now);
+        // What the last answer was, of a job that was not called this time, or that only a look ends.
+        let ends_without_words = state == JobState::Dead && written.message.is_empty();
+        let is_said = !settlement.attempts.is_empty() && !ends_without_words;
         over.push(job);
         match state {
             JobState::Pending => due.push(job),
@@ -340,7 +343,7 @@ async fn update_jobs(
             written.reason,
             written.message,
             written.finished_at,
-            i64::from(!settlement.attempts.is_empty()),
+            i64::from(is_said),
             settlement.key.dispatch,
         ));
     }
@@ -356,8 +359,7 @@ async fn update_jobs(
              not_before = verdicts.not_before,
              reason = verdicts.reason,
              finished_at = verdicts.finished_at,
-             -- What the last answer was, of a job that was not called this time.
-             message = CASE WHEN verdicts.called = 1
+             message = CASE WHEN verdicts.is_said = 1
                             THEN verdicts.message ELSE job_rows.message END
          FROM (
              SELECT CAST(value->>0 AS BIGINT) AS id,
@@ -368,7 +370,7 @@ async fn update_jobs(
                     CAST(value->>5 AS TEXT) AS reason,
                     CAST(value->>6 AS TEXT) AS message,
                     CAST(value->>7 AS BIGINT) AS finished_at,
-                    CAST(value->>8 AS BIGINT) AS called,
+                    CAST(value->>8 AS BIGINT) AS is_said,
                     CAST(value->>9 AS BIGINT) AS dispatch
              FROM {each}
          ) AS verdicts

@@ -258,6 +258,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("finished_at", Number),
             ("devices", Number),
             ("next_link", Text),
+            ("promised", Number),
+            ("unreadable", Text),
         ],
     },
     Table {

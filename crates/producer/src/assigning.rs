@@ -16,6 +16,8 @@ pub enum Account {
     Known(NewUser),
     /// There is none.
     Unknown,
+    /// The directory does not take the name for one, and says this.
+    Refused(String),
     /// There is one that may not sign in.
     Disabled,
 }
@@ -127,6 +129,10 @@ impl<'a> Assigning<'a> {
             Some(Account::Unknown) => {
                 let detail = "the tenant's directory has no such user".to_owned();
                 return refused(RefusalReason::UnknownUser, detail);
+            }
+            Some(Account::Refused(words)) => {
+                let detail = format!("the directory does not take this for a user's name: {words}");
+                return refused(RefusalReason::MalformedUser, detail);
             }
             Some(Account::Disabled) => {
                 let detail = "the user's account is disabled".to_owned();

@@ -183,7 +183,7 @@ impl Feeder {
             return 0;
         };
         let forecast = usize::try_from(lanes.writes.forecast(HORIZON)).unwrap_or(usize::MAX);
-        let wanted = forecast.min(lanes.outage.cap(now)).min(share);
+        let wanted = forecast.min(lanes.cap(now)).min(share);
         let own = TakenUp {
             awaiting: lanes.awaiting.load(Ordering::Relaxed),
             claimed: lanes.claimed.load(Ordering::Relaxed),

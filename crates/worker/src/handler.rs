@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName};
+use repilot_domain::{
+    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
+};
 use repilot_ledger::{
     Advance, ClaimKey, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement,
     Unsettled, Verdict, WaitReason,
@@ -18,6 +20,7 @@ use crate::leave::{Leave, Turn};
 use crate::policy::{Doubt, Users, after_act, after_look};
 use crate::ready::{Ready, ReadyQueue};
 use crate::settlement::settlement;
+use crate::strangers::Heard;
 use crate::{Decision, RetrySettings, report};
 
 /// How long a delivery waits for leave before it goes back to the ledger: longer than the lane's
@@ -233,12 +236,14 @@ impl Handler {
         };
         let finished_at = self.clock.now();
         let answer = lanes.heard(LaneKind::Writes, &call, finished_at);
+        let heard = self.heard(LaneKind::Writes, job, now);
+        let result = lanes.strangers.judge(heard, call.result);
         let doubt = Doubt {
             look_first: job.uncertain,
             lost: job.lost,
         };
         let rng = &mut rand::rng();
-        let decision = after_act(&call.result, doubt, job.attempts, &self.retry, rng);
+        let decision = after_act(&result, doubt, job.attempts, &self.retry, rng);
         let outcome = decision.outcome();
         attempts.push(report::attempt(
             step.attempt(),
@@ -255,6 +260,17 @@ impl Handler {
             leave: Some((leave, answer)),
         };
         (decision, Some(slot))
+    }
+
+    /// A call for a job that has just been answered.
+    fn heard(&self, kind: LaneKind, job: &ClaimedJob, sent_at: Timestamp) -> Heard {
+        Heard {
+            kind,
+            job: job.key.job,
+            sent_at,
+            now: self.clock.now(),
+            attempts: self.retry.attempts,
+        }
     }
 
     /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on.
@@ -281,7 +297,9 @@ impl Handler {
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
         permit.settle(lanes.heard(LaneKind::Reads, &call, self.clock.now()));
-        let user = call.result.map(|device| device.user_principal_name);
+        let heard = self.heard(LaneKind::Reads, job, started_at);
+        let result = lanes.strangers.judge(heard, call.result);
+        let user = result.map(|device| device.user_principal_name);
         let decision = after_look(
             &user,
             step,

@@ -23,6 +23,7 @@ use crate::TenantDirectory;
 use crate::ceilings::Ceilings;
 use crate::lease::LEASE;
 use crate::outage::Outage;
+use crate::strangers::Strangers;
 
 /// A tenant and how it is called.
 #[derive(Clone)]
@@ -47,6 +48,7 @@ pub struct TenantLanes {
     /// The budget of reads.
     pub reads: Lane,
     pub(crate) outage: Outage,
+    pub(crate) strangers: Strangers,
     /// Of those of its campaigns that have one.
     pub(crate) ceilings: Arc<Ceilings>,
     /// Handlers that wait for leave.
@@ -108,10 +110,18 @@ impl TenantLanes {
                 GraphError::Unauthorized
                 | GraphError::Systemic(_)
                 | GraphError::Transient { .. }
-                | GraphError::Ambiguous
-                | GraphError::Unreadable,
+                | GraphError::Ambiguous { .. }
+                | GraphError::Foreign(_)
+                | GraphError::Unreadable
+                | GraphError::NoCollection(_)
+                | GraphError::LinkForgotten,
             ) => Answer::Failed,
         }
+    }
+
+    /// How many calls may leave, whatever the budget grants, while Graph does not answer.
+    pub(crate) fn cap(&self, now: Timestamp) -> usize {
+        self.outage.cap(now).min(self.strangers.cap(now))
     }
 
     /// The same lanes for the tenant as other settings have it.
@@ -121,6 +131,7 @@ impl TenantLanes {
             reads: self.reads.clone(),
             tenant: tenant.clone(),
             outage: Outage::default(),
+            strangers: Strangers::default(),
             ceilings: Arc::clone(&self.ceilings),
             awaiting: AtomicUsize::new(0),
             claimed: AtomicU64::new(0),
@@ -272,6 +283,7 @@ impl Lanes {
             reads: begin(ledger, budgets, tenant, LaneKind::Reads, None, now).await?,
             tenant: tenant.clone(),
             outage: Outage::default(),
+            strangers: Strangers::default(),
             ceilings: Arc::default(),
             awaiting: AtomicUsize::new(0),
             claimed: AtomicU64::new(0),
@@ -339,6 +351,11 @@ impl Lanes {
                 writes.gate = Gate::Unreachable;
                 writes.gate_until = Some(until);
                 writes.gate_reason = lanes.outage.why();
+            }
+            if let Some((until, over)) = lanes.strangers.held(now) {
+                writes.gate = Gate::Unreachable;
+                writes.gate_until = Some(until);
+                writes.gate_reason = over;
             }
             let reads = state(name, LaneKind::Reads, &lanes.reads.snapshot(), now);
             let quiet = [&writes, &reads]

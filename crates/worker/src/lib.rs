@@ -22,6 +22,7 @@ mod ready;
 mod report;
 mod settlement;
 mod sign_ins;
+mod strangers;
 mod worker;
 
 pub use backoff::RetrySettings;

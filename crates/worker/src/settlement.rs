@@ -1,9 +1,17 @@
 //! What the ledger is told of a job, by what was decided.
 
-use repilot_domain::Timestamp;
+use repilot_domain::{AttemptStep, DeadReason, Timestamp};
 use repilot_ledger::{ClaimedJob, NewAttempt, Settlement, Verdict, WaitReason};
 
 use crate::{Decision, report};
+
+/// Whether an attempt is a look that saw its device.
+fn has_seen(attempt: &NewAttempt) -> bool {
+    let is_success = attempt
+        .status
+        .is_some_and(|status| (200..300).contains(&status));
+    attempt.step == AttemptStep::Look && is_success
+}
 
 /// Says it in the log, too.
 pub(crate) fn settlement(
@@ -15,6 +23,11 @@ pub(crate) fn settlement(
     let last = attempts.last();
     let message = match decision {
         Decision::Succeed | Decision::Complete => String::new(),
+        // A look that went well says nothing of why the attempts are spent: what was said before stays.
+        Decision::Bury {
+            reason: DeadReason::AttemptsSpent,
+            ..
+        } if last.is_some_and(has_seen) => String::new(),
         _ => last.map(report::in_words).unwrap_or_default(),
     };
     report::log(job, &decision, last, &message);

@@ -1,4 +1,4 @@
-//! Real database servers for tests: started on a free port in a folder of their own, from the
+//! Real servers for tests, databases and a front end: started on a free port in a folder of their own, from the
 //! system's packages, and gone when the test's process is, however that ends.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -12,12 +12,14 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod nginx;
 mod postgres;
 mod process;
 mod proxy;
 mod redis;
 mod sentinel;
 
+pub use nginx::Nginx;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;

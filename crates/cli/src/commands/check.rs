@@ -13,7 +13,7 @@ use crate::commands::status::HEARD_WITHIN;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
-use crate::reading::said;
+use crate::reading::{self, said};
 use crate::sign_ins::{self, Shown};
 use crate::{notify, profile, tenants, zone_database};
 
@@ -252,9 +252,12 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
                 GraphError::Throttled { .. } | GraphError::Transient { .. } => {
                     "Graph is busy; try again in a minute"
                 }
+                GraphError::Foreign(_) => reading::NOT_GRAPH,
+                GraphError::NoCollection(_) => reading::NO_COLLECTION,
                 GraphError::NotFound
                 | GraphError::Rejected
-                | GraphError::Ambiguous
+                | GraphError::Ambiguous { .. }
+                | GraphError::LinkForgotten
                 | GraphError::Unreadable => "is `[graph] root` a Microsoft Graph?",
             };
             Line::bad(

@@ -40,6 +40,8 @@ struct Report {
     tenant: String,
     devices: i64,
     listed_at: repilot_domain::Timestamp,
+    /// Items that could not be read and are left out, in words.
+    unreadable: Vec<String>,
 }
 
 pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result<Exit> {
@@ -52,11 +54,15 @@ pub(crate) async fn run(app: &App, command: &InventoryCommand) -> anyhow::Result
                 inventory::list(app, &ledger, &tenant, Freshness::Now, &Progress::default())
                     .await?;
             ledger.close().await;
+            for item in &listing.unreadable {
+                say(&format!("left out, as it cannot be read: {}", plain(item)));
+            }
             if app.json {
                 print_json(&Report {
                     tenant: name.to_string(),
                     devices: listing.devices,
                     listed_at: listing.begun_at,
+                    unreadable: listing.unreadable,
                 })?;
             } else {
                 print(&format!("{} devices of tenant {name}", listing.devices));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::{self, App};
 use crate::args::StatusArguments;
 use crate::exit::Exit;
-use crate::output::{clear, lasting, moment, plain, print, print_json, rendered, table};
+use crate::output::{clear, cut, lasting, moment, plain, print, print_json, rendered, table};
 use crate::sign_ins::{self, Shown};
 use crate::{drain, progress, summary, zone_database};
 
@@ -18,6 +18,9 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// A worker that was not heard of for so long is gone.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
+
+/// Characters of a pause's reason in the table; `status NAME` says all of it.
+const REASON_SHOWN: usize = 60;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -145,7 +148,10 @@ fn row(campaign: &Campaign, status: &Status) -> [String; 8] {
     } else if campaign.has_ended() {
         "ended".to_owned()
     } else if campaign.status == CampaignStatus::Paused {
-        format!("paused: {}", plain(&campaign.status_reason))
+        format!(
+            "paused: {}",
+            cut(&plain(&campaign.status_reason), REASON_SHOWN)
+        )
     } else if campaign.is_incomplete() {
         "enqueue incomplete: run the same command again".to_owned()
     } else if let Some(held) = progress::held_back(campaign, status.now) {

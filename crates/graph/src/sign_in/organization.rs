@@ -39,7 +39,7 @@ struct Domain {
 /// The domain that a tenant goes by, where Graph says it to whoever signed in. Not every sign-in may
 /// ask: then it is none.
 pub async fn domain_of(root: &GraphRoot, signed_in: &SignedIn) -> Option<String> {
-    let client = http::graph_client(root, WITHIN).ok()?.client;
+    let client = http::graph_clients(root, WITHIN).ok()?.any;
     let mut url = root.below("v1.0/organization");
     url.set_query(Some("$select=id,verifiedDomains"));
     let bearer = format!("Bearer {}", signed_in.access_token.expose_secret());

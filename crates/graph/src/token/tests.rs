@@ -400,7 +400,7 @@ async fn graph_that_accepts(token: &'static str) -> String {
             let status = if String::from_utf8(head).unwrap().contains(&bearer) {
                 "204 No Content"
             } else {
-                "401 Unauthorized\r\nContent-Length: 0"
+                "401 Unauthorized\r\nrequest-id: r-1\r\nContent-Length: 0"
             };
             let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.unwrap();

@@ -86,21 +86,22 @@ async fn any_2xx_is_success_and_leaves_its_connection_usable() {
 #[tokio::test]
 async fn every_refusal_becomes_what_the_caller_does_next() {
     let retry_after = None;
-    for status in [400, 405, 409, 410, 412, 422, 423] {
+    for status in [400, 405, 410, 412, 422] {
         let result = unassign(Reply::status(status)).await.result;
         assert_eq!(result, Err(GraphError::Rejected), "{status}");
     }
-    for status in [408, 500, 502, 503, 599, 302] {
+    for status in [409, 421, 423, 425] {
         let result = unassign(Reply::status(status)).await.result;
-        assert_eq!(
-            result,
-            Err(GraphError::Transient { retry_after }),
-            "{status}"
-        );
+        let passing = Err(GraphError::Transient { retry_after });
+        assert_eq!(result, passing, "{status}");
+    }
+    for status in [408, 500, 502, 503, 504, 599] {
+        let result = unassign(Reply::status(status)).await.result;
+        let in_doubt = Err(GraphError::Ambiguous { retry_after });
+        assert_eq!(result, in_doubt, "{status}");
     }
     let result = |status| async move { unassign(Reply::status(status)).await.result };
     assert_eq!(result(404).await, Err(GraphError::NotFound));
-    assert_eq!(result(504).await, Err(GraphError::Ambiguous));
     assert_eq!(
         result(429).await,
         Err(GraphError::Throttled { retry_after })
@@ -115,6 +116,101 @@ async fn every_refusal_becomes_what_the_caller_does_next() {
     );
 }
 
+/// What an answer that is none is called, if it is taken for none.
+async fn stranger(reply: Reply) -> String {
+    let server = Server::always(reply).await;
+    let client = client(&server.root, LONG);
+    let mut said = Vec::new();
+    let calls = [
+        client.unassign_user(&device()).await.result,
+        client.device(&device()).await.result.map(drop),
+    ];
+    for result in calls {
+        match result {
+            Err(GraphError::Foreign(foreign)) => said.push(foreign.in_words()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(said[0], said[1]);
+    assert_eq!(
+        server.requests().len(),
+        2,
+        "nothing was followed or repeated"
+    );
+    said.remove(0)
+}
+
+const PAGE: &str = "<html><head><title>Sign in to Contoso</title></head><body>…</body></html>";
+
+#[tokio::test]
+async fn a_page_of_any_status_is_no_answer_of_graphs() {
+    for status in [200, 201, 202, 400, 401, 403, 404, 407, 500, 502, 503, 511] {
+        let said = stranger(Reply::with_body(status, PAGE)).await;
+        assert_eq!(said, "a web page, \"Sign in to Contoso\"", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_with_an_error_in_its_body_is_none() {
+    let body = r#"{"error":{"code":"Blocked","message":"Not today."}}"#;
+    let reply = Reply::with_body(200, body).header("request-id", "r-1");
+    let said = stranger(reply).await;
+    assert_eq!(said, "an error in its body, \"Blocked: Not today.\"");
+}
+
+#[tokio::test]
+async fn a_redirect_is_shown_by_its_host_and_never_followed() {
+    let elsewhere = Server::always(Reply::status(204)).await;
+    let host = elsewhere.root.trim_start_matches("http://").to_owned();
+    for status in [301, 302, 303, 307, 308] {
+        let location = format!("{}/login?secret=1", elsewhere.root);
+        let reply = Reply::status(status).header("Location", &location);
+        assert_eq!(stranger(reply).await, format!("a redirect to {host}"));
+    }
+    assert_eq!(stranger(Reply::status(302)).await, "a redirect to nowhere");
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_in_no_shape_of_graphs_is_no_verdict() {
+    let gateway = r#"{"statusCode":404,"message":"no such backend"}"#;
+    for (status, body) in [(404, ""), (404, gateway), (400, "Bad Request"), (403, "{}")] {
+        stranger(Reply::with_body(status, body)).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_throttles_is_heeded() {
+    let reply = Reply::with_body(429, PAGE).header("Retry-After", "3");
+    let retry_after = Some(Duration::from_secs(3));
+    let throttled = Err(GraphError::Throttled { retry_after });
+    assert_eq!(unassign(reply).await.result, throttled);
+}
+
+#[tokio::test]
+async fn a_page_is_graphs_by_its_request_id_unless_it_says_success() {
+    let reply = |status| Reply::with_body(status, PAGE).header("request-id", "r-1");
+    assert_eq!(unassign(reply(404)).await.result, Err(GraphError::NotFound));
+    let result = unassign(reply(200)).await.result;
+    assert!(matches!(result, Err(GraphError::Foreign(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_confirmation_that_breaks_off_is_in_doubt() {
+    let result = unassign(Reply::BreakOff).await.result;
+    let in_doubt = Err(GraphError::Ambiguous { retry_after: None });
+    assert_eq!(result, in_doubt);
+}
+
+#[tokio::test]
+async fn intunes_forbidden_within_a_401_asks_for_permission_and_not_for_a_token() {
+    let body = r#"{"error":{"code":"UnknownError","message":"{\"ErrorCode\":\"Forbidden\",\"Message\":\"An error has occurred\"}"}}"#;
+    let result = unassign(Reply::with_body(401, body)).await.result;
+    let words = "401, UnknownError: An error has occurred".to_owned();
+    let forbidden = GraphError::Systemic(SystemicReason::Forbidden(words));
+    assert_eq!(result, Err(forbidden));
+}
+
 #[tokio::test]
 async fn a_fixed_token_that_is_refused_is_systemic_at_once() {
     let result = unassign(Reply::status(401)).await.result;
@@ -127,7 +223,12 @@ async fn multi_admin_approval_is_known_by_body_or_header() {
     let approval = Err(GraphError::Systemic(SystemicReason::MultiAdminApproval));
     let body = r#"{"error":{"code":"BadRequest","message":"Header X-Msft-Approval-Justification is required"}}"#;
     assert_eq!(unassign(Reply::with_body(400, body)).await.result, approval);
-    let by_header = Reply::status(400).header("X-MSFT-Approval-Justification", "required");
+    let documented = r#"{"error":{"code":"Forbidden","message":"This operation requires Multi Admin Approval."}}"#;
+    assert_eq!(
+        unassign(Reply::with_body(403, documented)).await.result,
+        approval
+    );
+    let by_header = Reply::with_body(400, "").header("X-MSFT-Approval-Justification", "required");
     assert_eq!(unassign(by_header).await.result, approval);
 }
 
@@ -184,10 +285,9 @@ async fn the_record_keeps_what_support_asks_for() {
 #[tokio::test]
 async fn an_endless_error_body_is_cut_off() {
     let body = format!("{}\u{1}{}", "words ".repeat(20), "x".repeat(1_000_000));
-    let call = unassign(Reply::with_body(502, body)).await;
-    assert_eq!(
-        call.result,
-        Err(GraphError::Transient { retry_after: None })
-    );
+    let reply = Reply::with_body(502, body).header("request-id", "r-1");
+    let call = unassign(reply).await;
+    let in_doubt = Err(GraphError::Ambiguous { retry_after: None });
+    assert_eq!(call.result, in_doubt);
     assert!(call.record.message.unwrap().chars().count() <= 500);
 }

@@ -76,8 +76,9 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// Without a body; a refusal is Graph's by its `request-id`.
     pub(crate) fn status(status: u16) -> Self {
-        Self::with_body(status, "")
+        Self::with_body(status, "").header("request-id", "r-1")
     }
 
     pub(crate) fn with_body(status: u16, body: impl Into<Vec<u8>>) -> Self {

@@ -48,7 +48,10 @@ async fn a_next_link_to_another_host_is_an_error_and_is_not_followed() {
     assert_eq!(call.result.unwrap_err(), GraphError::Unreadable);
     assert_eq!(
         call.record.message.as_deref(),
-        Some("the next page's link leads to another host")
+        Some(&*format!(
+            "the next page's link leads to another host, {}",
+            elsewhere.root.trim_start_matches("http://")
+        ))
     );
     assert_eq!(elsewhere.connections(), 0);
 }
@@ -64,20 +67,68 @@ async fn a_page_that_names_itself_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_next_link_that_is_no_url_is_said_to_be_none() {
+    let next = r#","@odata.nextLink":"string""#;
+    let server = Server::start(move |_, _| page(None, "one", next)).await;
+    let call = client(&server.root, LONG).inventory_page(None).await;
+    assert_eq!(call.result.unwrap_err(), GraphError::Unreadable);
+    let message = call.record.message.unwrap();
+    assert_eq!(message, "the next page's link is no URL: `string`");
+}
+
+#[tokio::test]
 async fn a_success_that_is_no_page_is_unreadable() {
-    for body in [
-        "",
-        "<html>signed out</html>",
-        "[]",
-        "{}",
-        r#"{"value":[{}]}"#,
-        r#"{"value":[{"id":"#,
-    ] {
+    for body in ["[]", "{}", r#"{"value":[{}]}"#, r#"{"value":[{"id":"#] {
         let server = Server::always(Reply::with_body(200, body)).await;
         let call = client(&server.root, LONG).inventory_page(None).await;
         assert_eq!(call.result.unwrap_err(), GraphError::Unreadable, "{body}");
         assert!(call.record.message.is_some());
     }
+    for body in ["", "<html>signed out</html>", r#"{"error":{"code":"x"}}"#] {
+        let server = Server::always(Reply::with_body(200, body)).await;
+        let call = client(&server.root, LONG).inventory_page(None).await;
+        let error = call.result.unwrap_err();
+        assert!(matches!(error, GraphError::Foreign(_)), "{body}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_broken_item_is_named_and_the_others_are_read() {
+    let body = r#"{"@odata.count":4,"value":[{"id":"d-1"},{"id":7,"serialNumber":"SN-2"},null,{"id":""}]}"#;
+    let server = Server::always(Reply::with_body(200, body)).await;
+    let page = client(&server.root, LONG).inventory_page(None).await;
+    let page = page.result.unwrap();
+    assert_eq!(page.devices.len(), 1);
+    assert_eq!(page.count, Some(4));
+    let broken: Vec<String> = page.broken.iter().map(ToString::to_string).collect();
+    assert_eq!(broken.len(), 3, "{broken:?}");
+    assert!(
+        broken[0].starts_with("item 2 of page 0, serial SN-2: "),
+        "{broken:?}"
+    );
+    assert!(broken[1].starts_with("item 3 of page 0: "), "{broken:?}");
+    assert_eq!(broken[2], "item 4 of page 0: its id is empty");
+}
+
+#[tokio::test]
+async fn a_404_for_the_list_names_its_address_and_no_device() {
+    let unknown = r#"{"error":{"code":"ResourceNotFound","message":"Resource not found"}}"#;
+    let next = r#","@odata.nextLink":"http://HOST/v1.0/next""#;
+    let server = Server::start(move |before, request| match before {
+        1 => page(request.header("host"), "one", next),
+        _ => Reply::with_body(404, unknown),
+    })
+    .await;
+    let client = client(&server.root, LONG);
+    let error = client.inventory_page(None).await.result.unwrap_err();
+    let address = format!(
+        "{}/v1.0/deviceManagement/windowsAutopilotDeviceIdentities",
+        server.root
+    );
+    assert_eq!(error, GraphError::NoCollection(address));
+    let first = client.inventory_page(None).await.result.unwrap();
+    let second = client.inventory_page(first.next.as_ref()).await;
+    assert_eq!(second.result.unwrap_err(), GraphError::LinkForgotten);
 }
 
 #[tokio::test]

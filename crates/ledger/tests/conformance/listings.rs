@@ -38,6 +38,31 @@ async fn a_listing_is_handed_on_as_it_was_kept_and_its_predecessor_forgotten(dat
     assert_eq!(devices, [device(10), device(11)]);
 }
 
+async fn a_listing_that_goes_on_knows_what_it_was_held_against(database: Database) {
+    let bench = Bench::new(database).await;
+    let mut listing = begun(&bench.ledger).await;
+    listing.promised = Some(3);
+    listing.unreadable = vec!["item 2 of page 1: its id is empty".to_owned()];
+    bench
+        .ledger
+        .keep_page(&mut listing, &[device(0)], Some("next"), START)
+        .await
+        .unwrap();
+    let found = bench.ledger.listing(&tenant(), SOURCE, false).await;
+    let mut found = found.unwrap().unwrap();
+    assert_eq!(found, listing);
+    assert_eq!(found.pages, 1);
+    bench
+        .ledger
+        .keep_page(&mut found, &[device(1)], None, START)
+        .await
+        .unwrap();
+    let whole = bench.ledger.listing(&tenant(), SOURCE, true).await;
+    let whole = whole.unwrap().unwrap();
+    assert_eq!((whole.pages, whole.promised), (2, Some(3)));
+    assert_eq!(whole.unreadable, listing.unreadable);
+}
+
 async fn of_listings_begun_at_once_the_last_goes_on(database: Database) {
     let bench = Bench::new(database).await;
     let mut beginning = Vec::new();
@@ -68,5 +93,6 @@ async fn of_listings_begun_at_once_the_last_goes_on(database: Database) {
 
 on_every_database! {
     a_listing_is_handed_on_as_it_was_kept_and_its_predecessor_forgotten,
+    a_listing_that_goes_on_knows_what_it_was_held_against,
     of_listings_begun_at_once_the_last_goes_on,
 }

@@ -20,8 +20,16 @@ pub(super) enum Answer {
     LostUndone,
     /// The same, but it is done later, if ever: at [`Event::Arrive`].
     LostUnderWay,
+    /// A page in Graph's place, after it was done, once or time and again.
+    StrangeDone {
+        repeats: bool,
+    },
+    /// The same, but it was not done.
+    StrangeUndone {
+        repeats: bool,
+    },
     Throttled,
-    /// 500, 502, 503.
+    /// 409, 423 and the like: Graph says that nothing was done.
     Fault,
     Unreachable,
     TokenRefused,

@@ -64,6 +64,10 @@ pub(super) enum Said {
     AllDone,
     /// A call was lost.
     Lost,
+    /// Something else than Graph answered a call.
+    Strange {
+        pause: bool,
+    },
     Again {
         spent: bool,
         uncertain: bool,

@@ -65,10 +65,23 @@ impl Model {
             Answer::Done if looks => self.look(place, step),
             // A look changes nothing, so a lost one is a fault.
             Answer::DoneUnheard | Answer::LostUndone | Answer::LostUnderWay if looks => Some(fault),
+            // Nor does one that a page stands for say anything of the job.
+            Answer::StrangeDone { repeats } | Answer::StrangeUndone { repeats } if looks => {
+                Some(Said::Again {
+                    spent: false,
+                    uncertain: unknown,
+                    pause: repeats,
+                })
+            }
             Answer::Done => {
                 self.act(place, step);
                 Some(Said::StepDone)
             }
+            Answer::StrangeDone { repeats } => {
+                self.act(place, step);
+                Some(Said::Strange { pause: repeats })
+            }
+            Answer::StrangeUndone { repeats } => Some(Said::Strange { pause: repeats }),
             Answer::DoneUnheard => {
                 self.act(place, step);
                 Some(Said::Lost)
@@ -190,6 +203,15 @@ impl Model {
                 job.state = JobState::Pending;
                 (job.uncertain, job.was_lost) = (true, true);
                 job.spent += 1;
+                self.cancel_returned();
+            }
+            Said::Strange { pause } => {
+                job.state = JobState::Pending;
+                (job.uncertain, job.was_lost) = (true, true);
+                let campaign = job.campaign;
+                if pause {
+                    self.pause(campaign);
+                }
                 self.cancel_returned();
             }
             Said::Again {

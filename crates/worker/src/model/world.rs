@@ -1,7 +1,7 @@
 //! The Graph of the model: devices, and calls that are still under way.
 
 use repilot_domain::{Device, DeviceId, EnrollmentState, Step};
-use repilot_graph::{GraphError, SystemicReason};
+use repilot_graph::{ForeignAnswer, GraphError, SystemicReason};
 use repilot_ledger::ClaimedJob;
 
 use super::event::{Answer, User};
@@ -50,7 +50,9 @@ impl World {
             Step::Assign => job.new_user.clone(),
         };
         match answer {
-            Answer::Done | Answer::DoneUnheard => self.users[place] = user,
+            Answer::Done | Answer::DoneUnheard | Answer::StrangeDone { .. } => {
+                self.users[place] = user;
+            }
             Answer::LostUnderWay => self.under_way.push(UnderWay { place, user }),
             _ => {}
         }
@@ -104,7 +106,15 @@ pub(super) fn device(place: usize, user: &str) -> Device {
 fn error(answer: Answer) -> GraphError {
     match answer {
         Answer::Done | Answer::DoneUnheard | Answer::LostUndone | Answer::LostUnderWay => {
-            GraphError::Ambiguous
+            GraphError::Ambiguous { retry_after: None }
+        }
+        Answer::StrangeDone { repeats } | Answer::StrangeUndone { repeats } => {
+            let page = ForeignAnswer::page(200, "graph.microsoft.com", "Sign in");
+            if repeats {
+                GraphError::Systemic(SystemicReason::NotGraph(page))
+            } else {
+                GraphError::Foreign(page)
+            }
         }
         Answer::Throttled => GraphError::Throttled { retry_after: None },
         Answer::Fault => GraphError::Transient { retry_after: None },

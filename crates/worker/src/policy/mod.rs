@@ -13,7 +13,9 @@
 //! | unknown device | dead: `not-found` | the same |
 //! | refused | dead: `rejected` | the same |
 //! | passing fault | again with backoff, spent | the same |
-//! | ambiguous | a look, spent | cannot be: a look changes nothing |
+//! | ambiguous (a server's fault, an answer that was lost) | a look, spent | cannot be: a look changes nothing |
+//! | none of Graph's | a look, unspent | again with backoff, unspent |
+//! | none of Graph's, time and again | campaign paused, job returned unspent, to be looked at | the same |
 //! | unreachable | again with backoff, unspent: nothing was sent | the same |
 //!
 //! What was lost may arrive late. From an ambiguous answer on a look precedes each further call of the
@@ -105,6 +107,24 @@ pub fn after_act(
         Ok(()) => return Decision::Succeed,
         Err(error) => error,
     };
+    let unheard = |delay, pause| Decision::Retry {
+        delay,
+        spent: false,
+        uncertain: true,
+        reason: WaitReason::Uncertain,
+        pause,
+    };
+    match error {
+        // Whoever answered in Graph's place may have passed the call on.
+        GraphError::Foreign(_) => {
+            let delay = settings.delay(attempts_spent, None, rng);
+            return unheard(delay.max(settings.look_after), None);
+        }
+        GraphError::Systemic(reason @ SystemicReason::NotGraph(_)) => {
+            return unheard(Duration::ZERO, Some(self::pause(reason)));
+        }
+        _ => {}
+    }
     after_error(
         error,
         doubt,
@@ -179,6 +199,7 @@ fn pause(reason: &SystemicReason) -> Pause {
         | SystemicReason::MultiAdminApproval
         | SystemicReason::TokenRefused
         | SystemicReason::IdentityRefused(_)
+        | SystemicReason::NotGraph(_)
         | SystemicReason::CredentialRefused(_) => PauseCause::Tenant,
     };
     Pause {
@@ -221,16 +242,16 @@ fn after_error(
         },
         GraphError::NotFound => bury(DeadReason::NotFound, doubt.lost),
         GraphError::Rejected => bury(DeadReason::Rejected, doubt.lost),
-        GraphError::Ambiguous => Decision::Retry {
+        GraphError::Ambiguous { retry_after } => Decision::Retry {
             delay: settings
-                .delay(attempts_spent, None, rng)
+                .delay(attempts_spent, *retry_after, rng)
                 .max(settings.look_after),
             spent: true,
             uncertain: true,
             reason: WaitReason::Uncertain,
             pause: None,
         },
-        GraphError::Unreachable => {
+        GraphError::Unreachable | GraphError::Foreign(_) => {
             let delay = settings.delay(attempts_spent, None, rng);
             again(delay, false, WaitReason::Backoff)
         }
@@ -238,7 +259,11 @@ fn after_error(
             let delay = settings.delay(attempts_spent, *retry_after, rng);
             again(delay, false, WaitReason::Backoff)
         }
-        GraphError::Transient { .. } | GraphError::Unreadable
+        // The last two are answers to a listing.
+        GraphError::Transient { .. }
+        | GraphError::Unreadable
+        | GraphError::NoCollection(_)
+        | GraphError::LinkForgotten
             if attempts_spent.saturating_add(1) >= limit =>
         {
             bury(DeadReason::AttemptsSpent, doubt.lost)
@@ -247,7 +272,7 @@ fn after_error(
             let delay = settings.delay(attempts_spent, *retry_after, rng);
             again(delay, true, WaitReason::Backoff)
         }
-        GraphError::Unreadable => {
+        GraphError::Unreadable | GraphError::NoCollection(_) | GraphError::LinkForgotten => {
             let delay = settings.delay(attempts_spent, None, rng);
             again(delay, true, WaitReason::Backoff)
         }

@@ -2,11 +2,17 @@
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_graph::SystemicReason;
+use repilot_graph::{ForeignAnswer, SystemicReason};
 
 use super::*;
 
 const ASKED: Option<Duration> = Some(Duration::from_secs(400));
+
+const IN_DOUBT: GraphError = GraphError::Ambiguous { retry_after: None };
+
+fn page() -> ForeignAnswer {
+    ForeignAnswer::page(200, "graph.microsoft.com", "Sign in")
+}
 
 fn act(answer: &Result<(), GraphError>, spent: u32) -> Decision {
     let mut rng = StdRng::seed_from_u64(1);
@@ -86,7 +92,15 @@ fn every_answer_to_an_act_has_its_row() {
             Err(GraphError::Transient { retry_after: None }),
             "retry spent backoff",
         ),
-        (Err(GraphError::Ambiguous), "retry spent uncertain look"),
+        (Err(IN_DOUBT), "retry spent uncertain look"),
+        (
+            Err(GraphError::Foreign(page())),
+            "retry unspent uncertain look",
+        ),
+        (
+            Err(GraphError::Systemic(SystemicReason::NotGraph(page()))),
+            "retry unspent uncertain look pause",
+        ),
         (Err(GraphError::Unreachable), "retry unspent backoff"),
         (Err(GraphError::Unreadable), "retry spent backoff"),
     ];
@@ -124,6 +138,16 @@ fn every_answer_to_a_look_has_its_row() {
             Err(GraphError::Transient { retry_after: None }),
             "a@b",
             "retry spent backoff look",
+        ),
+        (
+            Err(GraphError::Foreign(page())),
+            "a@b",
+            "retry unspent backoff look",
+        ),
+        (
+            Err(GraphError::Systemic(SystemicReason::NotGraph(page()))),
+            "a@b",
+            "retry unspent returned look pause",
         ),
         (
             Err(GraphError::Unreachable),
@@ -177,7 +201,7 @@ fn passing_faults_end_with_the_last_attempt_and_a_429_never_does() {
 fn an_ambiguous_last_attempt_is_still_looked_into() {
     let limit = RetrySettings::default().attempts;
     assert_eq!(
-        in_short(&act(&Err(GraphError::Ambiguous), limit - 1)),
+        in_short(&act(&Err(IN_DOUBT), limit - 1)),
         "retry spent uncertain look"
     );
     assert_eq!(in_short(&look(Ok(""), "a@b", limit)), "succeed");
@@ -234,8 +258,25 @@ fn retry_after_is_the_least_wait_and_a_look_waits_for_graph_to_show_the_effect()
         panic!("a retry")
     };
     assert_eq!(Some(delay), ASKED);
-    let Decision::Retry { delay, .. } = act(&Err(GraphError::Ambiguous), 0) else {
+    for unheard in [IN_DOUBT, GraphError::Foreign(page())] {
+        let Decision::Retry { delay, .. } = act(&Err(unheard), 0) else {
+            panic!("a retry")
+        };
+        assert!(delay >= settings.look_after);
+    }
+    let asked = GraphError::Ambiguous { retry_after: ASKED };
+    let Decision::Retry { delay, .. } = act(&Err(asked), 0) else {
         panic!("a retry")
     };
-    assert!(delay >= settings.look_after);
+    assert_eq!(Some(delay), ASKED);
+}
+
+#[test]
+fn no_page_in_graphs_place_spends_an_attempt_or_ends_a_job() {
+    for spent in [0, 5, 1_000] {
+        let foreign = act(&Err(GraphError::Foreign(page())), spent);
+        assert_eq!(in_short(&foreign), "retry unspent uncertain look");
+        let foreign = look(Err(GraphError::Foreign(page())), "a@b", spent);
+        assert_eq!(in_short(&foreign), "retry unspent backoff look");
+    }
 }
