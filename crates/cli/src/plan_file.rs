@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use repilot_domain::{Action, By, Repairs, TenantName, Timestamp};
+use repilot_domain::{Action, By, Reading, Repairs, TenantName, Timestamp};
 use repilot_producer::Selection;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub(crate) struct PlanFile {
     conditions: Vec<String>,
     except: Vec<PathBuf>,
     by: Option<By>,
+    /// How the lists are read, where somebody had to say it.
+    #[serde(default)]
+    reading: Reading,
     /// What is overlooked between serials.
     #[serde(default)]
     repair: Repairs,
@@ -62,6 +65,7 @@ pub(crate) struct Facts {
 pub(crate) struct Origins<'a> {
     pub(crate) lists: &'a [PathBuf],
     pub(crate) except: &'a [PathBuf],
+    pub(crate) reading: Reading,
 }
 
 /// Writes a plan; the file names the lists from wherever it is read.
@@ -82,6 +86,7 @@ pub(crate) fn save(
             .collect(),
         except: found_again(origins.except)?,
         by: selection.by,
+        reading: origins.reading.clone(),
         repair: selection.repairs,
         action: selection.action,
         user_column: selection.user_column.clone(),
@@ -145,7 +150,10 @@ impl PlanFile {
     /// What it selects; lists that are no longer the same are an error.
     pub(crate) fn selection(&self) -> anyhow::Result<Selection> {
         let open = |paths: &[PathBuf]| -> anyhow::Result<Vec<_>> {
-            paths.iter().map(|path| open_list(path)).collect()
+            paths
+                .iter()
+                .map(|path| open_list(path, &self.reading))
+                .collect()
         };
         let conditions: Result<Vec<_>, _> =
             self.conditions.iter().map(|text| text.parse()).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repilot_domain::{Action, By, Repairs};
-use repilot_producer::{PlanSummary, REFUSALS_SHOWN};
+use repilot_producer::{PlanSummary, REFUSALS_SHOWN, SheetCounts};
 
 use crate::control_args::in_words;
 use crate::deed;
@@ -97,26 +97,13 @@ pub(crate) fn described(plan: &Plan) -> String {
         "exceptions",
         "name no device of the inventory, and take nothing out",
     );
-    if !summary.first.is_empty() {
-        let mut header = vec![" first devices", "model", "group tag", "user"];
-        if summary.action.needs_user() {
-            header.push("new user");
-        }
-        let mut first = table(&header);
-        for device in &summary.first {
-            let mut cells = vec![
-                format!(" {}", plain(&device.serial)),
-                plain(&device.model),
-                plain(&device.group_tag),
-                plain(&device.user),
-            ];
-            if summary.action.needs_user() {
-                cells.push(plain(&device.new_user));
-            }
-            first.add_row(cells);
-        }
-        lines.push(rendered(&first));
-    }
+    counted(
+        summary.numbers,
+        "numbers",
+        "rows hold a number where a name should be text",
+    );
+    lines.extend(summary.sheets.iter().map(sheet));
+    first_devices(&mut lines, summary);
     refusals(&mut lines, plan);
     lines.join("\n")
 }
@@ -192,6 +179,54 @@ fn unreadable(lines: &mut Vec<String>, items: &[String]) {
     }
 }
 
+/// The first few devices: a person sees whether it is the right list.
+fn first_devices(lines: &mut Vec<String>, summary: &PlanSummary) {
+    if !summary.first.is_empty() {
+        let mut header = vec![" first devices", "model", "group tag", "user"];
+        if summary.action.needs_user() {
+            header.push("new user");
+        }
+        let mut first = table(&header);
+        for device in &summary.first {
+            let mut cells = vec![
+                format!(" {}", plain(&device.serial)),
+                plain(&device.model),
+                plain(&device.group_tag),
+                plain(&device.user),
+            ];
+            if summary.action.needs_user() {
+                cells.push(plain(&device.new_user));
+            }
+            first.add_row(cells);
+        }
+        lines.push(rendered(&first));
+    }
+}
+
+/// What becomes of a sheet's rows.
+fn sheet(counts: &SheetCounts) -> String {
+    let mut parts = vec![
+        format!("{} planned", counts.planned),
+        format!("{} refused", counts.refused),
+    ];
+    for (count, what) in [(counts.merged, "merged"), (counts.left_out, "left out")] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    let hidden = match (counts.hidden_included, counts.hidden_skipped) {
+        (0, 0) => String::new(),
+        (0, skipped) => format!("; not read: {skipped} hidden"),
+        (included, _) => format!("; {included} of them hidden"),
+    };
+    format!(
+        "  sheet          `{}`: {} = {}{hidden}",
+        plain(&counts.sheet),
+        rows(counts.rows),
+        parts.join(" + ")
+    )
+}
+
 fn groups(lines: &mut Vec<String>, name: &str, groups: &BTreeMap<String, u64>) {
     if groups.len() < 2 {
         return;
@@ -238,12 +273,17 @@ fn refusals(lines: &mut Vec<String>, plan: &Plan) {
         reasons(summary)
     ));
     let several = plan.understood.len() > 1;
+    let sheets = summary.sheets.len();
     let mut refused = table(&["   line", "value", "reason", "because"]);
     for row in summary.refusals.iter().take(REFUSALS_SHOWN) {
+        let place = match &row.sheet {
+            Some(sheet) if sheets > 1 => format!("`{}` {}", plain(sheet), row.line),
+            _ => row.line.to_string(),
+        };
         let line = if several {
-            format!("   {}:{}", plain(&row.list), row.line)
+            format!("   {}:{place}", plain(&row.list))
         } else {
-            format!("   {}", row.line)
+            format!("   {place}")
         };
         refused.add_row([
             line,

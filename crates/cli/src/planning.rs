@@ -177,6 +177,7 @@ pub(crate) async fn plan(
         let origins = Origins {
             lists: &arguments.lists,
             except: &arguments.except,
+            reading: arguments.reading.reading(),
         };
         let facts = Facts {
             tenant: target.tenant.name.clone(),
@@ -210,6 +211,8 @@ pub(crate) async fn plan(
     .await?;
     let work = making.work(resolved.summary.planned, limits);
     let forecast = work.forecast(now);
+    let mut hints = hints(selection, &resolved.summary);
+    hints.extend(rejects.and_then(|path| opening_hint(path, &resolved.summary)));
     let plan = Plan {
         list: selection.name(),
         list_sha256: selection.sha256(),
@@ -229,8 +232,8 @@ pub(crate) async fn plan(
             End::Deadline(..) | End::Never => None,
         },
         end: work.in_words(&forecast, now),
-        hints: hints(&resolved.summary),
         users_lookup,
+        hints,
         summary: resolved.summary,
     };
     Ok(Made {
@@ -299,8 +302,8 @@ async fn promised(
 }
 
 /// What somebody may have meant otherwise.
-fn hints(summary: &PlanSummary) -> Vec<String> {
-    let mut hints = Vec::new();
+fn hints(selection: &Selection, summary: &PlanSummary) -> Vec<String> {
+    let mut hints = selection.hints();
     if summary.unread_new_users > 0 {
         hints.push(format!(
             "{} rows say who is to be assigned, and nobody is: --action reassign unassigns and then assigns",
@@ -318,6 +321,22 @@ fn hints(summary: &PlanSummary) -> Vec<String> {
         hints.push(hint);
     }
     hints
+}
+
+/// What a spreadsheet does to a CSV of refused rows that it opens.
+fn opening_hint(path: &Path, summary: &PlanSummary) -> Option<String> {
+    (summary.refused > 0 && !is_workbook(path)).then(|| {
+        format!(
+            "a spreadsheet that opens {} takes leading zeros away: import it as text, or give a name that ends in .xlsx for a workbook of text",
+            path.display()
+        )
+    })
+}
+
+/// Whether a name is that of a workbook.
+fn is_workbook(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("xlsx"))
 }
 
 /// How many refused rows each repair would take.
@@ -374,6 +393,20 @@ fn spare_the_lists(arguments: &SelectionArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Begins the table of refused rows: a workbook where its name says so.
+fn refused_rows(
+    path: &Path,
+    file: std::fs::File,
+    selection: &Selection,
+) -> std::io::Result<Rejects<std::io::BufWriter<std::fs::File>>> {
+    let file = std::io::BufWriter::new(file);
+    if is_workbook(path) {
+        Rejects::workbook(file, selection)
+    } else {
+        Rejects::csv(file, selection)
+    }
+}
+
 struct Resolved {
     summary: PlanSummary,
     devices: Vec<PlannedDevice>,
@@ -404,7 +437,7 @@ fn resolve(
                     "does the folder exist, and is it yours? nothing was enqueued",
                 )
             })?;
-            Some(Rejects::new(created, selection).with_context(failed)?)
+            Some(refused_rows(path, created, selection).with_context(failed)?)
         }
         None => None,
     };
@@ -438,7 +471,7 @@ fn resolve(
             Resolution::Merged { .. } | Resolution::LeftOut => {}
             Resolution::Refused(refused) => {
                 if let (Some(file), Some(list), Some(cells)) = (&mut file, step.list, &step.cells) {
-                    file.write(list, cells, &refused)
+                    file.write(list, step.sheet, cells, &refused)
                         .context("cannot write the refused rows")?;
                 }
             }

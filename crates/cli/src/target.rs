@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use repilot_domain::CampaignStatus;
+use repilot_domain::{CampaignStatus, Reading};
 use repilot_graph_sim::{Fleet, Scenario, Simulator};
 use repilot_ledger::Campaign;
 use repilot_producer::{DeviceList, Selection};
@@ -92,9 +92,10 @@ fn selection(arguments: &SelectionArguments) -> anyhow::Result<Selection> {
             "save the other list to a file",
         ));
     }
+    let reading = arguments.reading.reading();
     let open = |paths: &[std::path::PathBuf]| {
         let lists: anyhow::Result<Vec<DeviceList>> =
-            paths.iter().map(|path| open_list(path)).collect();
+            paths.iter().map(|path| open_list(path, &reading)).collect();
         lists
     };
     let selection = Selection {
@@ -175,11 +176,15 @@ impl Target {
     }
 }
 
-pub(crate) fn open_list(path: &Path) -> anyhow::Result<DeviceList> {
+pub(crate) fn open_list(path: &Path, reading: &Reading) -> anyhow::Result<DeviceList> {
     if path.as_os_str() == "-" {
-        return Ok(DeviceList::spool(std::io::stdin().lock(), "stdin")?);
+        return Ok(DeviceList::spool_as(
+            std::io::stdin().lock(),
+            "stdin",
+            reading,
+        )?);
     }
-    Ok(DeviceList::open(path)?)
+    Ok(DeviceList::open_as(path, reading)?)
 }
 
 /// A scenario from a file, or another.

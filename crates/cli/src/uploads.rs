@@ -48,7 +48,7 @@ impl Given {
     fn of(uploaded: &UploadedList) -> anyhow::Result<Self> {
         let file = std::fs::File::open(uploaded.path())?;
         Ok(Self {
-            list: DeviceList::spool(file, &uploaded.name)?,
+            list: DeviceList::spool_as(file, &uploaded.name, &uploaded.deed.reading)?,
             tenant: uploaded.tenant.clone(),
             campaign: uploaded.campaign.clone(),
             deed: uploaded.deed.clone(),

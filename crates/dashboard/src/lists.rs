@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Action, Actor, Repairs, TenantName};
+use repilot_domain::{Action, Actor, Reading, Repairs, TenantName};
 use tempfile::NamedTempFile;
 
 /// A device list that somebody uploaded, and what is to become of it.
@@ -32,6 +32,8 @@ pub struct Deed {
     pub check_users: Option<bool>,
     /// What is overlooked between a serial of the list and a device's.
     pub repairs: Repairs,
+    /// How the list is read, where its content does not say it.
+    pub reading: Reading,
 }
 
 impl UploadedList {

@@ -9,7 +9,7 @@ use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::{Action, Repair, TenantName, Timestamp, UnknownWord};
+use repilot_domain::{Action, HiddenRows, Reading, Repair, TenantName, Timestamp, UnknownWord};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
@@ -136,9 +136,23 @@ pub(crate) async fn page(
                         label { input type="checkbox" name="repair" value=(repair); " " (repair_in_words(*repair)) }
                     }
                 }
+                label for="column" { "Column that names the devices" }
+                input #column name="column" maxlength="100" placeholder="Serial number" autocomplete="off";
+                p.hint { "Only where its header is not known: the plan says which columns it read." }
+                label for="sheet" { "Sheet" }
+                input #sheet name="sheet" maxlength="100" placeholder="the first that names devices" autocomplete="off";
+                p.hint { "Of a workbook; all reads every visible sheet that names devices." }
+                label for="hidden_rows" { "Rows that are hidden or filtered" }
+                select #hidden_rows name="hidden_rows" {
+                    option value="" { "Refuse a list that has some" }
+                    @for choice in HiddenRows::ALL {
+                        option value=(choice) { (hidden_in_words(*choice)) }
+                    }
+                }
+                // Last, for nothing is read behind it.
                 label for="list" { "Device list" }
                 input #list name="list" type="file" required;
-                p.hint { "CSV, Excel, JSON, or serials or ids one a line; packed with gzip or not. Hardware hashes never leave their row." }
+                p.hint { "CSV, a workbook of Excel or LibreOffice, JSON, or serials or ids one a line; packed with gzip or zip, or not. Hardware hashes never leave their row." }
                 div.acts { button.primary type="submit" { "Show the plan" } }
                 p.hint { "Nothing is enqueued before you have seen the plan and said yes." }
             }
@@ -158,6 +172,14 @@ const fn in_words(action: Action) -> &'static str {
         Action::Unassign => "Unassign the users",
         Action::Assign => "Assign to the users in the list",
         Action::Reassign => "Unassign, then assign to the users in the list",
+    }
+}
+
+/// What becomes of hidden rows.
+const fn hidden_in_words(hidden_rows: HiddenRows) -> &'static str {
+    match hidden_rows {
+        HiddenRows::Skip => "Leave them out",
+        HiddenRows::Include => "Read them as the others",
     }
 }
 
@@ -236,6 +258,10 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                 let column = field.text().await.map_err(unclear)?;
                 deed.user_column = Some(column).filter(|column| !column.trim().is_empty());
             }
+            "column" | "sheet" | "hidden_rows" => {
+                let said = field.text().await.map_err(unclear)?;
+                read_as(&mut deed.reading, &name, said.trim())?;
+            }
             "repair" => {
                 let word = field.text().await.map_err(unclear)?;
                 let unknown = |error: UnknownWord| Refusal::Unclear(error.to_string());
@@ -261,6 +287,22 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
         }
     }
     Err(Refusal::Unclear("no list was given".to_owned()))
+}
+
+/// Takes a field that says how the list is to be read; an empty one says nothing.
+fn read_as(reading: &mut Reading, field: &str, said: &str) -> Result<(), Refusal> {
+    if said.is_empty() {
+        return Ok(());
+    }
+    match field {
+        "column" => reading.column = Some(said.to_owned()),
+        "sheet" => reading.sheets.push(said.to_owned()),
+        _ => {
+            let unknown = |error: UnknownWord| Refusal::Unclear(error.to_string());
+            reading.hidden_rows = Some(said.parse().map_err(unknown)?);
+        }
+    }
+    Ok(())
 }
 
 /// A list that has come.

@@ -1,8 +1,12 @@
 //! Which columns of a list name its devices, by their headers.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use repilot_domain::By;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::user_column;
 
@@ -17,8 +21,9 @@ pub(crate) struct Columns {
     hashes: Vec<usize>,
 }
 
-/// Headers, normalised, of each name: of Graph's own properties, the portals' exports, and what
-/// scripts call them.
+/// Headers of each name: of Graph's own properties, the portals' exports, inventory tools, vendors,
+/// and what scripts and people call them in their languages. Case, blanks, accents and most signs
+/// do not matter.
 const KNOWN: [(By, &[&str]); By::ALL.len()] = [
     (
         By::Id,
@@ -35,15 +40,81 @@ const KNOWN: [(By, &[&str]); By::ALL.len()] = [
     (
         By::Serial,
         &[
-            "serialnumber",
-            "deviceserialnumber",
+            "serial number",
             "serial",
-            "serialno",
-            "seriennummer",
-            "numérodesérie",
-            "númerodeserie",
-            "numerodiserie",
-            "serienummer",
+            "serial no",
+            "serial nr",
+            "serial num",
+            "s/n",
+            "device serial number",
+            "device serial",
+            "serial number (BIOS)",
+            "BIOS serial number",
+            "BIOS serial",
+            "serial number0",
+            "hardware serial number",
+            "hardware serial",
+            "system serial number",
+            "machine serial number",
+            "product serial number",
+            "chassis serial number",
+            "computer serial number",
+            "PC serial number",
+            "asset serial number",
+            "service tag",
+            "Dell service tag",
+            "Seriennummer",
+            "Seriennr",
+            "Serien-Nr.",
+            "Numéro de série",
+            "N° de série",
+            "No de série",
+            "Número de serie",
+            "Nº de serie",
+            "Núm. de serie",
+            "Número de série",
+            "Nº de série",
+            "Numero di serie",
+            "Numero seriale",
+            "Serienummer",
+            "Serienr",
+            "Sarjanumero",
+            "Raðnúmer",
+            "Seerianumber",
+            "Sērijas numurs",
+            "Serijos numeris",
+            "Numer seryjny",
+            "Nr seryjny",
+            "Sériové číslo",
+            "Výrobní číslo",
+            "Výrobné číslo",
+            "Serijska številka",
+            "Serijski broj",
+            "Серијски број",
+            "Sorozatszám",
+            "Număr de serie",
+            "Număr serie",
+            "Сериен номер",
+            "Серийный номер",
+            "Серийный №",
+            "Серійний номер",
+            "Σειριακός αριθμός",
+            "Seri numarası",
+            "Seri no",
+            "מספר סידורי",
+            "الرقم التسلسلي",
+            "หมายเลขซีเรียล",
+            "Số sê-ri",
+            "Nomor seri",
+            "シリアル番号",
+            "シリアルナンバー",
+            "シリアル",
+            "製造番号",
+            "序列号",
+            "序列號",
+            "序號",
+            "일련 번호",
+            "시리얼 번호",
         ],
     ),
     (
@@ -68,6 +139,16 @@ const KNOWN: [(By, &[&str]); By::ALL.len()] = [
     ),
 ];
 
+/// The same by what is left of each header when it is normalised.
+fn known() -> &'static HashMap<String, By> {
+    static KNOWN_NORMALISED: OnceLock<HashMap<String, By>> = OnceLock::new();
+    KNOWN_NORMALISED.get_or_init(|| {
+        let each = KNOWN.iter();
+        each.flat_map(|(by, headers)| headers.iter().map(|header| (normalise(header), *by)))
+            .collect()
+    })
+}
+
 /// A longer cell is no note of a person's, but a hash in the wrong column.
 const CELL_MAX_BYTES: usize = 1_000;
 
@@ -77,18 +158,27 @@ const HASHES: [&str; 3] = ["hardwarehash", "hardwareidentifier", "devicehardware
 pub(crate) const COLUMNS_THAT_DO: &str = "`Serial number`, `Device Serial Number`, `serialNumber`, `id`, `managedDeviceId`, `azureActiveDirectoryDeviceId` or `Device name`";
 
 impl Columns {
-    /// The columns of a header; `None` where none of them names devices.
-    pub(crate) fn of(header: Vec<String>) -> Option<Self> {
+    /// The columns of a header; `None` where none of them names devices. A column that was asked for
+    /// is the only one that does; where its header says nothing of its kind, it holds serials.
+    pub(crate) fn of(header: Vec<String>, asked_for: Option<&str>) -> Option<Self> {
         let normalised: Vec<String> = header.iter().map(|cell| normalise(cell)).collect();
-        let positions = |known: &[&str]| -> Vec<usize> {
-            let fits = |column: &usize| known.contains(&normalised[*column].as_str());
-            (0..normalised.len()).filter(fits).collect()
+        let positions = |fits: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            (0..normalised.len())
+                .filter(|column| fits(&normalised[*column]))
+                .collect()
         };
         let mut named = Vec::new();
-        for (by, known) in KNOWN {
-            named.extend(positions(known).into_iter().map(|column| (by, column)));
+        if let Some(asked_for) = asked_for.map(normalise).filter(|asked| !asked.is_empty()) {
+            let by = known().get(&asked_for).copied().unwrap_or(By::Serial);
+            let columns = positions(&|cell| cell == asked_for);
+            named.extend(columns.into_iter().map(|column| (by, column)));
+        } else {
+            for by in By::ALL {
+                let columns = positions(&|cell| known().get(cell) == Some(by));
+                named.extend(columns.into_iter().map(|column| (*by, column)));
+            }
         }
-        let hashes = positions(&HASHES);
+        let hashes = positions(&|cell| HASHES.contains(&cell));
         let any = !named.is_empty();
         any.then_some(Self {
             header,
@@ -144,16 +234,29 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 
 /// What a JSON property names, if it names devices.
 pub(crate) fn by_property(name: &str) -> Option<By> {
-    let name = normalise(name);
-    let fits = |(_, known): &&(By, &[&str])| known.contains(&name.as_str());
-    KNOWN.iter().find(fits).map(|(by, _)| *by)
+    known().get(&normalise(name)).copied()
 }
 
-/// Without regard to case, spaces, `_` and `-`.
+/// Without regard to case, accents, blanks and the signs that people put around a header, however
+/// its accents are written.
 pub(crate) fn normalise(cell: &str) -> String {
+    let is_sign = |c: char| {
+        matches!(
+            c,
+            '_' | '-' | '.' | '#' | '*' | '(' | ')' | '[' | ']' | ':' | '"' | '\'' | '°' | 'º'
+                | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2010}'..='\u{2015}' | '\u{2060}' | '\u{feff}'
+        )
+    };
+    if cell.is_ascii() {
+        let kept = cell.chars().filter(|c| !c.is_whitespace() && !is_sign(*c));
+        return kept.map(|c| c.to_ascii_lowercase()).collect();
+    }
     cell.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '\u{feff}'))
+        .filter(|c| !c.is_whitespace() && !is_sign(*c))
         .flat_map(char::to_lowercase)
+        .nfd()
+        .filter(|c| !is_combining_mark(*c))
         .collect()
 }
 

@@ -37,6 +37,93 @@ pub enum ListError {
         /// What it looks like.
         looks_like: &'static str,
     },
+    /// Something that people take for a list, and that is none.
+    #[error("the device list {name} is {what}")]
+    NoList {
+        /// The list.
+        name: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A workbook that cannot be opened without its password.
+    #[error("the workbook {name} is protected by a password")]
+    Password {
+        /// The list.
+        name: String,
+    },
+    /// A workbook that is damaged.
+    #[error("the workbook {name} is damaged")]
+    DamagedWorkbook {
+        /// The list.
+        name: String,
+        /// How.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A zip archive with several files in it.
+    #[error("the zip archive {name} holds several files: {files}")]
+    SeveralLists {
+        /// The list.
+        name: String,
+        /// Those.
+        files: String,
+    },
+    /// Hidden rows, of which nobody said whether they are meant.
+    #[error(
+        "{hidden} of the {rows} rows of sheet `{sheet}` in {name} are hidden, by a filter or by hand"
+    )]
+    HiddenRows {
+        /// The list.
+        name: String,
+        /// The sheet.
+        sheet: String,
+        /// Rows that are hidden.
+        hidden: u64,
+        /// Rows in all.
+        rows: u64,
+    },
+    /// Only a hidden sheet names devices.
+    #[error(
+        "in the workbook {name} only the hidden sheet `{sheet}` has a column that names devices"
+    )]
+    HiddenSheet {
+        /// The list.
+        name: String,
+        /// The sheet.
+        sheet: String,
+    },
+    /// A sheet that was named is not there.
+    #[error("the workbook {name} has no sheet `{wanted}`; it has {found}")]
+    NoSuchSheet {
+        /// The list.
+        name: String,
+        /// What was asked for.
+        wanted: String,
+        /// Its sheets.
+        found: String,
+    },
+    /// A sheet of an exception list that is not read.
+    #[error(
+        "the sheet `{sheet}` of the exceptions {name} names devices, too, and would not be read"
+    )]
+    UnreadException {
+        /// The list.
+        name: String,
+        /// The sheet.
+        sheet: String,
+    },
+    /// The column that was named is not there.
+    #[error("the device list {name} has no column `{wanted}`; it has {}", if found.is_empty() { "none" } else { found })]
+    NoSuchColumn {
+        /// The list.
+        name: String,
+        /// What was asked for.
+        wanted: String,
+        /// Its columns.
+        found: String,
+    },
     /// Several columns, none of which names devices.
     #[error("the device list {name} has no column that names devices; it has {found}")]
     UnknownColumns {
@@ -68,10 +155,10 @@ pub enum ListError {
         /// Where.
         line: u64,
         /// Why.
-        why: &'static str,
+        why: String,
     },
     /// A row of an exception list that names no device, and nearly names one.
-    #[error("line {line} of the exceptions {name} names no device: {value}: {why}")]
+    #[error("line {line} of the exceptions {name} cannot be read for certain: {value}: {why}")]
     NearException {
         /// The list.
         name: String,
@@ -132,7 +219,37 @@ impl ListError {
             Self::Binary { .. } => {
                 "save it as CSV or as an Excel workbook (.xlsx) and try again".to_owned()
             }
-            Self::UnknownColumns { known, .. } => format!("name one of the columns {known}"),
+            Self::Password { .. } => {
+                "open it, take the password away (File, Info, Protect Workbook, Encrypt with Password) and save it"
+                    .to_owned()
+            }
+            Self::DamagedWorkbook { .. } => {
+                "open it in Excel or LibreOffice, save it again and try that".to_owned()
+            }
+            Self::SeveralLists { .. } => {
+                "unpack it and give the list that is meant; several can be given one after the other"
+                    .to_owned()
+            }
+            Self::HiddenRows { .. } => {
+                "--hidden-rows skip leaves them out, --hidden-rows include reads them as the others"
+                    .to_owned()
+            }
+            Self::HiddenSheet { sheet, .. } => {
+                format!("--sheet '{sheet}' reads it, hidden as it is")
+            }
+            Self::NoSuchSheet { .. } => {
+                "--sheet takes the name of a sheet as it stands there, or `all`".to_owned()
+            }
+            Self::UnreadException { .. } => {
+                "it may name a device that must not be touched: --sheet all reads every visible sheet, --sheet NAME the ones that are meant"
+                    .to_owned()
+            }
+            Self::NoSuchColumn { .. } => {
+                "--column takes a header of the list, as it stands there".to_owned()
+            }
+            Self::UnknownColumns { known, .. } => format!(
+                "--column HEADER says which one it is, whatever it is called; known by themselves are {known} and many others"
+            ),
             Self::NoUserColumn { perhaps, .. } if perhaps.is_empty() => {
                 format!("name one of the columns {COLUMNS_THAT_DO}, or say which it is with --user-column NAME")
             }
@@ -152,7 +269,7 @@ impl ListError {
             Self::Packed { .. } => {
                 "the file is damaged or was not copied to its end: get it again".to_owned()
             }
-            Self::Broken { hint, .. } => (*hint).to_owned(),
+            Self::NoList { hint, .. } | Self::Broken { hint, .. } => (*hint).to_owned(),
             Self::BadException { .. } | Self::NearException { .. } => {
                 "mend that line: it may name a device that must not be touched".to_owned()
             }

@@ -1,9 +1,11 @@
 //! What a list is, by its content: names of files prove nothing.
 
+use repilot_domain::Reading;
+
 use crate::ListError;
 use crate::columns::{COLUMNS_THAT_DO, Columns, shown};
 use crate::rows::Broken;
-use crate::workbook::Sheet;
+use crate::workbook::{HEADER_WITHIN, Sheets};
 
 /// How a list is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,41 +13,75 @@ pub(crate) enum Format {
     /// One key a line.
     Plain,
     /// Separated values with a header.
-    Table(u8, Columns),
-    /// Graph's pages, an array, or objects one after the other.
-    Json,
-    /// Excel.
-    Workbook(Sheet),
+    Table(Layout),
+    /// Graph's pages, an array, or objects one after the other; the property that names devices,
+    /// where it was asked for.
+    Json(Option<String>),
+    /// A workbook.
+    Workbook(Sheets),
+}
+
+/// Where the values of a table are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) separator: u8,
+    pub(crate) columns: Columns,
+    /// The header's line, from 1.
+    pub(crate) header_line: u64,
+    /// Whether lines above the header hold anything but comments.
+    titled: bool,
 }
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Names what cannot be a list, from its first bytes.
-pub(crate) fn refuse_binary(name: &str, start: &[u8]) -> Result<(), ListError> {
-    let looks_like = if start.starts_with(b"\xd0\xcf\x11\xe0") {
-        "an old Excel workbook (.xls)"
-    } else if start.starts_with(b"%PDF") {
-        "a PDF"
-    } else if start.contains(&0) {
-        "a binary file"
-    } else {
-        return Ok(());
-    };
-    Err(ListError::Binary {
-        name: name.to_owned(),
-        looks_like,
-    })
-}
-
 /// Recognises a text by its first decoded bytes.
-pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
+pub(crate) fn recognise(name: &str, start: &str, reading: &Reading) -> Result<Format, ListError> {
     let mut separators = SEPARATORS.to_vec();
-    let mut first = None;
-    for line in start.lines() {
+    let mut first: Option<&str> = None;
+    let mut looked_at = 0;
+    // Of each separator, lines that it splits, and the first of them.
+    let mut widest: Vec<String> = Vec::new();
+    let mut split_lines = 0;
+    for (line_number, line) in (1_u64..).zip(start.lines()) {
+        let trimmed = line.trim();
         if let Some(separator) = separator_line(line.as_bytes()) {
             separators = vec![separator];
-        } else if !(line.trim().is_empty() || line.trim().starts_with('#')) {
-            first = Some(line.trim());
+            continue;
+        }
+        if trimmed.is_empty() {
+            continue;
+        }
+        let is_comment = trimmed.starts_with('#');
+        if first.is_none() && !is_comment && is_json(trimmed) {
+            return Ok(Format::Json(reading.column.clone()));
+        }
+        let mut is_split = false;
+        for separator in &separators {
+            let header = cells(trimmed, *separator);
+            // A column that numbers the rows may be called `#`.
+            if is_comment && header.first().is_none_or(|cell| cell.trim() != "#") {
+                continue;
+            }
+            is_split |= header.len() > 1;
+            if header.len() > widest.len() {
+                widest.clone_from(&header);
+            }
+            if let Some(columns) = Columns::of(header, reading.column.as_deref()) {
+                return Ok(Format::Table(Layout {
+                    separator: *separator,
+                    columns,
+                    header_line: line_number,
+                    titled: first.is_some(),
+                }));
+            }
+        }
+        if is_comment {
+            continue;
+        }
+        split_lines += usize::from(is_split);
+        first.get_or_insert(trimmed);
+        looked_at += 1;
+        if looked_at == HEADER_WITHIN {
             break;
         }
     }
@@ -54,22 +90,21 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
             name: name.to_owned(),
         });
     };
-    // A GUID may stand in braces.
-    let braced = first.starts_with('{') && first.ends_with('}') && !first.contains('"');
-    if first.starts_with('[') || first.starts_with('{') && !braced {
-        return Ok(Format::Json);
+    let mut separators = separators.into_iter();
+    let first_is_split = separators.any(|separator| cells(first, separator).len() > 1);
+    let is_table = first_is_split || split_lines >= 2;
+    if let Some(wanted) = &reading.column {
+        return Err(ListError::NoSuchColumn {
+            name: name.to_owned(),
+            wanted: wanted.clone(),
+            found: if is_table {
+                shown(&widest)
+            } else {
+                String::new()
+            },
+        });
     }
-    let mut widest: Vec<String> = Vec::new();
-    for separator in separators {
-        let header = cells(first, separator);
-        if header.len() > widest.len() {
-            widest.clone_from(&header);
-        }
-        if let Some(columns) = Columns::of(header) {
-            return Ok(Format::Table(separator, columns));
-        }
-    }
-    if widest.len() > 1 {
+    if is_table {
         return Err(ListError::UnknownColumns {
             name: name.to_owned(),
             found: shown(&widest),
@@ -77,6 +112,12 @@ pub(crate) fn recognise(name: &str, start: &str) -> Result<Format, ListError> {
         });
     }
     Ok(Format::Plain)
+}
+
+/// Whether a list's first line begins JSON; a GUID may stand in braces.
+fn is_json(first: &str) -> bool {
+    let braced = first.starts_with('{') && first.ends_with('}') && !first.contains('"');
+    first.starts_with('[') || first.starts_with('{') && !braced
 }
 
 /// The separator that a line such as `sep=;` names, which Excel writes and reads before a header.
@@ -105,28 +146,38 @@ const JSON_HEADER: [&str; 5] = [
 const PLAIN_HEADER: &str = "serialNumber";
 
 impl Format {
-    /// The header that fits its rows' cells.
-    pub(crate) fn header(&self) -> Vec<String> {
-        let columns = match self {
-            Self::Table(_, columns) => Some(columns),
-            Self::Workbook(sheet) => sheet.columns.as_ref(),
-            Self::Json => return JSON_HEADER.map(str::to_owned).to_vec(),
-            Self::Plain => None,
+    /// The headers that fit its rows' cells; of a workbook, one for each sheet.
+    pub(crate) fn headers(&self) -> Vec<Vec<String>> {
+        let of = |columns: Option<&Columns>| {
+            columns.map_or_else(
+                || vec![PLAIN_HEADER.to_owned()],
+                |columns| columns.header.clone(),
+            )
         };
-        columns.map_or_else(
-            || vec![PLAIN_HEADER.to_owned()],
-            |columns| columns.header.clone(),
-        )
+        match self {
+            Self::Plain => vec![of(None)],
+            Self::Table(layout) => vec![of(Some(&layout.columns))],
+            Self::Json(_) => vec![JSON_HEADER.map(str::to_owned).to_vec()],
+            Self::Workbook(sheets) => {
+                let sheets = sheets.read.iter();
+                sheets.map(|sheet| of(sheet.columns())).collect()
+            }
+        }
     }
 
-    /// The columns that say who is to be assigned.
-    pub(crate) fn new_users(&self, named: Option<&str>) -> Vec<usize> {
-        let columns = match self {
-            Self::Table(_, columns) => Some(columns),
-            Self::Workbook(sheet) => sheet.columns.as_ref(),
-            Self::Json | Self::Plain => None,
+    /// The columns that say who is to be assigned; of a workbook, those of each sheet.
+    pub(crate) fn new_users(&self, named: Option<&str>) -> Vec<Vec<usize>> {
+        let of = |columns: Option<&Columns>| {
+            columns.map_or_else(Vec::new, |columns| columns.new_users(named))
         };
-        columns.map_or_else(Vec::new, |columns| columns.new_users(named))
+        match self {
+            Self::Json(_) | Self::Plain => vec![Vec::new()],
+            Self::Table(layout) => vec![of(Some(&layout.columns))],
+            Self::Workbook(sheets) => {
+                let sheets = sheets.read.iter();
+                sheets.map(|sheet| of(sheet.columns())).collect()
+            }
+        }
     }
 
     /// That a list of this format breaks off, where, and what to do about it.
@@ -137,7 +188,7 @@ impl Format {
                 "a list has one serial or GUID a line: is it one at all?",
             ),
             Self::Table(..) => ("line", "look at the quotes near that line"),
-            Self::Json => (
+            Self::Json(_) => (
                 "item",
                 "the JSON is damaged there or was not copied to its end: mend it or get it again",
             ),
@@ -158,24 +209,24 @@ impl Format {
     pub(crate) fn described(&self) -> String {
         match self {
             Self::Plain => "one device a line".to_owned(),
-            Self::Table(separator, columns) => {
-                let separator = match separator {
+            Self::Table(layout) => {
+                let separator = match layout.separator {
                     b';' => "semicolons",
                     b'\t' => "tabs",
                     b',' => "commas",
                     _ => "separators of its own",
                 };
-                format!("CSV with {separator}, devices by {}", columns.described())
+                let below = if layout.titled {
+                    format!(" below line {}", layout.header_line)
+                } else {
+                    String::new()
+                };
+                let columns = layout.columns.described();
+                format!("CSV with {separator}{below}, devices by {columns}")
             }
-            Self::Json => "JSON".to_owned(),
-            Self::Workbook(sheet) => match &sheet.columns {
-                Some(columns) => format!(
-                    "Excel, sheet `{}`, devices by {}",
-                    sheet.name,
-                    columns.described()
-                ),
-                None => format!("Excel, sheet `{}`, one device a row", sheet.name),
-            },
+            Self::Json(None) => "JSON".to_owned(),
+            Self::Json(Some(property)) => format!("JSON, devices by `{property}`"),
+            Self::Workbook(sheets) => sheets.described(),
         }
     }
 }

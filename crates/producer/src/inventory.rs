@@ -9,6 +9,9 @@ use crate::alike::Alike;
 use crate::fingerprint::Fingerprint;
 use crate::key::as_guid;
 
+/// More zeros than any vendor writes before a serial.
+const ZEROS_MAX: usize = 20;
+
 /// The tenant's devices.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -20,6 +23,8 @@ pub struct Inventory {
     by_name: HashMap<String, Vec<usize>>,
     /// Made when it is first asked for.
     alike: OnceLock<Alike>,
+    /// The most zeros that any serial begins with.
+    zeros_max: usize,
 }
 
 impl Inventory {
@@ -45,6 +50,9 @@ impl Inventory {
                 self.by_guid.entry(guid).or_default().push((index, by));
             }
         }
+        let serial = device.serial.trim();
+        let zeros = serial.len() - serial.trim_start_matches('0').len();
+        self.zeros_max = self.zeros_max.max(zeros.min(ZEROS_MAX));
         if !device.serial.is_empty() {
             self.by_serial
                 .entry(folded(&device.serial))
@@ -128,6 +136,18 @@ impl Inventory {
     pub(crate) fn alike(&self, serial: &str, overlooked: Repairs) -> Vec<usize> {
         let alike = self.alike.get_or_init(|| Alike::new(&self.devices));
         alike.find(&self.devices, serial, overlooked)
+    }
+
+    /// The devices whose serial is these digits, with zeros before them or without.
+    pub(crate) fn with_zeros(&self, digits: &str) -> Vec<usize> {
+        let significant = digits.trim_start_matches('0');
+        let mut serial = significant.to_owned();
+        let mut found = self.by_serial(&serial).to_vec();
+        for _ in 0..self.zeros_max {
+            serial.insert(0, '0');
+            found.extend_from_slice(self.by_serial(&serial));
+        }
+        found
     }
 
     pub(crate) fn by_name(&self, name: &str) -> &[usize] {

@@ -9,8 +9,10 @@ use repilot_domain::{By, is_same_user};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::columns::by_property;
-use crate::key::{Bad, Key, Malformed, key_of, keys_of, shown, user_of};
+use crate::cell::Cell;
+use crate::columns::{by_property, normalise};
+use crate::key::{Bad, Key, Malformed, key_of_cell, keys_of_cells, shown, user_of};
+use crate::number_format::DIGITS_MAX;
 use crate::reader::RowEnd;
 use crate::rows::{Broken, Bytes};
 use crate::user_column;
@@ -29,6 +31,8 @@ pub(crate) struct Items {
     goes_on: bool,
     /// The same of the object that is being cut, should it turn out to be a page.
     page_goes_on: bool,
+    /// The property that names devices, where it was asked for.
+    column: Option<String>,
     /// The property that says who is to be assigned, where it was named.
     user_column: Option<String>,
 }
@@ -46,7 +50,7 @@ enum Within {
 }
 
 impl Items {
-    pub(crate) fn new(reader: Bytes, user_column: Option<&str>) -> Self {
+    pub(crate) fn new(reader: Bytes, column: Option<&str>, user_column: Option<&str>) -> Self {
         Self {
             reader,
             within: Vec::new(),
@@ -54,6 +58,7 @@ impl Items {
             item: Vec::new(),
             goes_on: false,
             page_goes_on: false,
+            column: column.map(str::to_owned),
             user_column: user_column.map(str::to_owned),
         }
     }
@@ -64,7 +69,11 @@ impl Items {
             return Ok(None);
         }
         self.number += 1;
-        let (keys, new_user) = read(&self.item, self.user_column.as_deref());
+        let wanted = ContentOf {
+            column: self.column.as_deref(),
+            user_column: self.user_column.as_deref(),
+        };
+        let (keys, new_user) = read(&self.item, wanted);
         Ok(Some((self.number, keys, new_user)))
     }
 
@@ -242,13 +251,13 @@ fn is_scalar(byte: u8) -> bool {
 }
 
 /// An item's keys, and who is to be assigned.
-fn read(item: &[u8], user_column: Option<&str>) -> (Result<Vec<Key>, Bad>, Option<String>) {
+fn read(item: &[u8], wanted: ContentOf<'_>) -> (Result<Vec<Key>, Bad>, Option<String>) {
     let mut deserializer = serde_json::Deserializer::from_slice(item);
-    let content = ContentOf { user_column }
+    let content = wanted
         .deserialize(&mut deserializer)
         .and_then(|content| deserializer.end().map(|()| content));
     match content {
-        Ok(Content::Text(text)) => (key_of(&text, None).map(|key| vec![key]), None),
+        Ok(Content::Bare(cell)) => (key_of_cell(&cell, None).map(|key| vec![key]), None),
         Ok(Content::Nameless { is_error }) => {
             let bad = if is_error {
                 Malformed::ErrorAnswer
@@ -259,7 +268,7 @@ fn read(item: &[u8], user_column: Option<&str>) -> (Result<Vec<Key>, Bad>, Optio
         }
         Ok(Content::Properties { mut named, users }) => {
             named.sort_by_key(|(by, _)| *by);
-            let keys = keys_of(named.iter().map(|(by, text)| (*by, text.as_str())));
+            let keys = keys_of_cells(named.iter().map(|(by, cell)| (*by, cell)));
             (keys, only(&users))
         }
         Err(_) => {
@@ -283,19 +292,35 @@ fn only(users: &[String]) -> Option<String> {
 /// What an item says of its device.
 enum Content {
     /// A bare name.
-    Text(String),
+    Bare(Cell),
     /// Every property that names devices, also where one stands twice, and those that say who is to
     /// be assigned; no other is kept.
     Properties {
-        named: Vec<(By, String)>,
+        named: Vec<(By, Cell)>,
         users: Vec<String>,
     },
     /// An object without any.
     Nameless { is_error: bool },
 }
 
+#[derive(Clone, Copy)]
 struct ContentOf<'a> {
+    /// The property that names devices, where it was asked for.
+    column: Option<&'a str>,
     user_column: Option<&'a str>,
+}
+
+impl ContentOf<'_> {
+    /// What a property names, if it names devices.
+    fn names(&self, property: &str) -> Option<By> {
+        match self.column {
+            Some(asked_for) if normalise(asked_for) == normalise(property) => {
+                by_property(property).or(Some(By::Serial))
+            }
+            Some(_) => None,
+            None => by_property(property),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for ContentOf<'_> {
@@ -314,34 +339,42 @@ impl<'de> Visitor<'de> for ContentOf<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Content, E> {
-        Ok(Content::Text(text.to_owned()))
+        Ok(Content::Bare(Cell::text(text)))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Content, E> {
-        Ok(Content::Text(number.to_string()))
+        Ok(Content::Bare(cell(&number.into())))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Content, E> {
-        Ok(Content::Text(number.to_string()))
+        Ok(Content::Bare(cell(&number.into())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Content, E> {
+        Ok(Content::Bare(cell(&number.into())))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
+        Ok(Content::Bare(cell(&value.into())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut properties: A) -> Result<Content, A::Error> {
         let (mut named, mut users) = (Vec::new(), Vec::new());
         let mut is_error = false;
         while let Some(name) = properties.next_key::<String>()? {
-            let by = by_property(&name);
+            let by = self.names(&name);
             let is_user = user_column::is_meant(&name, self.user_column);
             if by.is_none() && !is_user {
                 is_error |= name == "error";
                 properties.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let text = text(properties.next_value()?);
+            let cell = cell(&properties.next_value()?);
             if is_user {
-                users.push(text.clone());
+                users.push(cell.shown().to_owned());
             }
             if let Some(by) = by {
-                named.push((by, text));
+                named.push((by, cell));
             }
         }
         Ok(if named.is_empty() {
@@ -352,11 +385,24 @@ impl<'de> Visitor<'de> for ContentOf<'_> {
     }
 }
 
-/// A property's value; what is no name is as good as an empty one.
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
-    }
+/// A property's value. A number has lost the zeros before it, and may have lost digits; what is no
+/// name is as good as an empty one.
+fn cell(value: &Value) -> Cell {
+    let number = match value {
+        Value::String(text) => return Cell::text(text.as_str()),
+        Value::Null | Value::Array(_) | Value::Object(_) => return Cell::Empty,
+        Value::Bool(value) => {
+            return Cell::Unreadable(Malformed::Boolean, value.to_string());
+        }
+        Value::Number(number) => number,
+    };
+    let text = number.to_string();
+    let why = match number.as_u64() {
+        Some(_) if text.len() <= DIGITS_MAX => return Cell::digits(text),
+        Some(_) => Malformed::TooManyDigits,
+        None if number.is_i64() => Malformed::Negative,
+        None if text.contains(['e', 'E']) => Malformed::Exponent,
+        None => Malformed::Decimals,
+    };
+    Cell::Unreadable(why, text)
 }

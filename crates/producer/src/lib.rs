@@ -4,18 +4,23 @@
 
 mod alike;
 mod assigning;
+mod cell;
 mod columns;
 mod condition;
 mod encoding;
 mod error;
 mod fingerprint;
+mod foreign;
 mod format;
 mod inventory;
 mod json;
 mod key;
 mod list;
+mod mangled;
 mod name;
 mod near_miss;
+mod number_format;
+mod numbers;
 mod placeholder;
 mod plain;
 mod plan;
@@ -25,10 +30,10 @@ mod rejects;
 mod resolver;
 mod rows;
 mod selection;
-mod shared_texts;
 mod source;
 mod spreadsheet;
 mod table;
+mod text_workbook;
 mod user_column;
 mod workbook;
 
@@ -42,10 +47,10 @@ pub use list::DeviceList;
 pub use name::campaign_name;
 pub use plan::{
     FirstDevice, NewUser, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, RepairedRow,
-    Resolution,
+    Resolution, SheetCounts,
 };
 pub use planner::Planner;
 pub use rejects::Rejects;
-pub use rows::{Row, Rows};
+pub use rows::{HiddenCount, Row, Rows};
 pub use selection::{Selection, Step, Steps};
 pub use spreadsheet::defused;

@@ -21,6 +21,8 @@ pub enum RefusalReason {
     Malformed,
     /// Its serial is none of one machine.
     Placeholder,
+    /// What it names cannot be read for certain: a spreadsheet or a script may have changed it.
+    Uncertain,
     /// It does not say who is to be assigned.
     NoNewUser,
     /// What it says is no user principal name.
@@ -50,6 +52,7 @@ impl RefusalReason {
             Self::Contradictory => "contradictory",
             Self::Malformed => "malformed",
             Self::Placeholder => "placeholder",
+            Self::Uncertain => "uncertain",
             Self::NoNewUser => "no-new-user",
             Self::MalformedUser => "malformed-user",
             Self::TwoNewUsers => "two-new-users",
@@ -67,6 +70,8 @@ impl RefusalReason {
 pub struct RefusedRow {
     /// The list.
     pub list: String,
+    /// The sheet of a workbook.
+    pub sheet: Option<String>,
     /// Where in it.
     pub line: u64,
     /// What it said.
@@ -159,6 +164,11 @@ pub struct PlanSummary {
     pub renamed: u64,
     /// The first of them, in words.
     pub first_renamed: String,
+    /// Rows that hold a number where a name should be text.
+    pub numbers: u64,
+    /// The same rows by the workbooks' sheets: of each, `rows` is the sum of the other counts but
+    /// for `hidden_skipped`.
+    pub sheets: Vec<SheetCounts>,
     /// Rows refused.
     pub refused: u64,
     /// The same by reason.
@@ -189,7 +199,8 @@ impl PlanSummary {
             | RefusalReason::WrongIdKind
             | RefusalReason::Contradictory
             | RefusalReason::Malformed
-            | RefusalReason::Placeholder => false,
+            | RefusalReason::Placeholder
+            | RefusalReason::Uncertain => false,
             RefusalReason::NoNewUser
             | RefusalReason::MalformedUser
             | RefusalReason::TwoNewUsers
@@ -220,6 +231,29 @@ pub struct FirstDevice {
     pub user: String,
     /// Who is to be assigned; empty where nobody is.
     pub new_user: String,
+}
+
+/// What becomes of the rows of one sheet of a workbook.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SheetCounts {
+    /// The list.
+    pub list: String,
+    /// The sheet.
+    pub sheet: String,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Those that became a device of the plan.
+    pub planned: u64,
+    /// Those that named a device again.
+    pub merged: u64,
+    /// Those whose device the conditions or the exceptions leave out.
+    pub left_out: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those of the rows that were read which are hidden.
+    pub hidden_included: u64,
+    /// Hidden rows that were not read.
+    pub hidden_skipped: u64,
 }
 
 /// As many refusals as a person reads at once.

@@ -10,6 +10,7 @@ use crate::assigning::Assigning;
 use crate::plain::named;
 use crate::plan::{
     FirstDevice, PlanSummary, REFUSALS_SHOWN, RefusalReason, RefusedRow, RepairedRow, Resolution,
+    SheetCounts,
 };
 use crate::resolver::{Found, Refusal, Resolver};
 use crate::rows::Row;
@@ -97,6 +98,9 @@ impl<'a> Planner<'a> {
     /// fits, and some nearly fit, is an error: it may mean one that must not be touched.
     pub fn except(&mut self, row: &Row) -> Result<(), (String, String)> {
         let keys = row.keys.as_deref().unwrap_or_default();
+        if let Some(uncertain) = self.resolver.uncertain_exception(keys) {
+            return Err(uncertain);
+        }
         let mut known = false;
         for key in keys {
             for (index, _) in self.resolver.candidates(key) {
@@ -124,14 +128,69 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What becomes of the next row of a list; a device that is not meant is left out.
+    /// What becomes of the next row of a list and, of a workbook, of the sheet of this name; a device
+    /// that is not meant is left out.
     pub fn resolve(
         &mut self,
         row: &Row,
         list: &str,
+        sheet: Option<&str>,
+        is_meant: impl FnOnce(&Device) -> bool,
+    ) -> Resolution<'a> {
+        let resolution = self.resolve_row(row, list, sheet, is_meant);
+        if let Some(sheet) = sheet {
+            let counts = self.sheet_counts(list, sheet);
+            counts.rows += 1;
+            match resolution {
+                Resolution::Planned { .. } => counts.planned += 1,
+                Resolution::Merged { .. } => counts.merged += 1,
+                Resolution::LeftOut => counts.left_out += 1,
+                Resolution::Refused(_) => counts.refused += 1,
+            }
+        }
+        resolution
+    }
+
+    /// The counts of a sheet: the one that is read now, or the next one.
+    fn sheet_counts(&mut self, list: &str, sheet: &str) -> &mut SheetCounts {
+        let sheets = &mut self.summary.sheets;
+        let is_it = |counts: &SheetCounts| counts.list == list && counts.sheet == sheet;
+        if let Some(at) = sheets.iter().rposition(is_it) {
+            return &mut sheets[at];
+        }
+        sheets.push(SheetCounts {
+            list: list.to_owned(),
+            sheet: sheet.to_owned(),
+            ..SheetCounts::default()
+        });
+        let at = sheets.len() - 1;
+        &mut sheets[at]
+    }
+
+    /// Notes how many rows of a sheet a spreadsheet hides, and whether they were read.
+    pub(crate) fn note_hidden(&mut self, list: &str, sheet: &str, hidden: u64, were_read: bool) {
+        let counts = self.sheet_counts(list, sheet);
+        if were_read {
+            counts.hidden_included += hidden;
+        } else {
+            counts.hidden_skipped += hidden;
+        }
+    }
+
+    fn resolve_row(
+        &mut self,
+        row: &Row,
+        list: &str,
+        sheet: Option<&str>,
         is_meant: impl FnOnce(&Device) -> bool,
     ) -> Resolution<'a> {
         self.summary.rows += 1;
+        let is_number = |key: &Key| key.digits.is_some();
+        let has_number = match &row.keys {
+            Ok(keys) => keys.iter().any(is_number),
+            Err((bad, _)) => bad.is_number(),
+        };
+        self.summary.numbers += u64::from(has_number);
         let said = row.new_user.as_deref().filter(|user| !user.is_empty());
         let is_read = self.summary.action.needs_user();
         if said.is_some() && !is_read {
@@ -141,11 +200,14 @@ impl<'a> Planner<'a> {
         self.note_made_plain(keys);
         let found = match &row.keys {
             Ok(keys) => self.resolver.find(keys),
-            Err((bad, shown)) => Err((
-                RefusalReason::Malformed,
-                shown.clone(),
-                bad.words().to_owned(),
-            )),
+            Err((bad, shown)) => {
+                let reason = if bad.is_uncertain() {
+                    RefusalReason::Uncertain
+                } else {
+                    RefusalReason::Malformed
+                };
+                Err((reason, shown.clone(), bad.words().to_owned()))
+            }
         };
         let planned = match found {
             Ok(found) => {
@@ -167,6 +229,7 @@ impl<'a> Planner<'a> {
             Ok(resolution) => resolution,
             Err((reason, value, detail)) => self.refuse(RefusedRow {
                 list: list.to_owned(),
+                sheet: sheet.map(str::to_owned),
                 line: row.line,
                 value,
                 reason,
@@ -188,6 +251,7 @@ impl<'a> Planner<'a> {
             Ok(resolution) => resolution,
             Err((reason, value, detail)) => self.refuse(RefusedRow {
                 list: String::new(),
+                sheet: None,
                 line,
                 value,
                 reason,

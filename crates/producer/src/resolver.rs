@@ -61,7 +61,10 @@ impl Resolver<'_> {
         let mut known: Option<(&Key, Vec<(usize, By)>)> = None;
         let mut partly_unknown = false;
         for key in &keys {
-            let meant = self.named_by(key);
+            let meant = match &key.digits {
+                Some(digits) => self.fitting(key, digits),
+                None => self.named_by(key),
+            };
             if meant.is_empty() {
                 partly_unknown = true;
                 continue;
@@ -78,6 +81,7 @@ impl Resolver<'_> {
         }
         match (known, keys.first()) {
             (Some((key, candidates)), _) => match candidates.as_slice() {
+                [(index, _)] if !self.is_shown(&keys, *index) => Err(self.unknown(&[key])),
                 [(index, by)] => {
                     let denied = self.denied(&keys, *index);
                     match denied.or_else(|| self.other_serial(&placeholders, *index, *by)) {
@@ -90,7 +94,10 @@ impl Resolver<'_> {
                         }),
                     }
                 }
-                several => Err(self.ambiguous(key, several)),
+                several => {
+                    let numbers = self.fits_several(key, several);
+                    Err(numbers.unwrap_or_else(|| self.ambiguous(key, several)))
+                }
             },
             (None, Some(_)) => Err(self.unknown(&keys)),
             (None, None) => {
@@ -155,7 +162,7 @@ impl Resolver<'_> {
 
     /// The devices that a key names as what it is said to be; an id of another kind is recognised,
     /// unless the kind was forced.
-    fn named_by(&self, key: &Key) -> Vec<(usize, By)> {
+    pub(crate) fn named_by(&self, key: &Key) -> Vec<(usize, By)> {
         let candidates = self.candidates(key);
         let Some(by) = self.by.or(key.by) else {
             // A bare key is no display name unless somebody says so.
@@ -214,6 +221,9 @@ impl Resolver<'_> {
             if let Some((key, near)) = near {
                 let detail = format!("{}{}", near.detail, key.note());
                 return (RefusalReason::Unknown, key.text.clone(), detail);
+            }
+            if let Some(mangled) = keys.iter().find_map(|key| Self::mangled(key)) {
+                return mangled;
             }
             let detail = format!("the inventory has no such device{}", key.note());
             return (RefusalReason::Unknown, value, detail);

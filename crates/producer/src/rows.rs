@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs_io::DecodeReaderBytes;
-use repilot_domain::{Action, By};
+use repilot_domain::{Action, By, HiddenRows};
 
 use crate::ListError;
+use crate::cell::Cell;
 use crate::columns::Columns;
 use crate::encoding::Encoding;
 use crate::format::Format;
 use crate::json::Items;
-use crate::key::{Bad, Key, Malformed, key_of, keys_of, user_of};
+use crate::key::{Bad, Key, Malformed, key_of, key_of_cell, keys_of_cells, user_of};
+use crate::mangled::mangled;
 use crate::reader::{Capped, LineEnds, RowEnd};
 use crate::source::Source;
 use crate::table::Table;
-use crate::workbook::SheetRows;
+use crate::workbook::{Body as SheetBody, ReadRows, WorkbookError, bare_cell, unreadable};
 
 pub(crate) type Bytes =
     BufReader<Capped<LineEnds<DecodeReaderBytes<Box<dyn Read + Send>, Vec<u8>>>>>;
@@ -30,11 +32,22 @@ pub(crate) type Broken = (u64, Box<dyn std::error::Error + Send + Sync>);
 pub struct Row {
     /// The line on which it starts, from 1; of JSON, which has no lines to speak of, the item.
     pub line: u64,
+    /// Its sheet, by its place among those of the workbook that are read.
+    pub sheet: Option<usize>,
     /// What it names its device by, the most exact name first. A bad row comes with what could be
     /// shown of it.
     pub keys: Result<Vec<Key>, Bad>,
     /// Who it says is to be assigned, as it came; `None` where it says nothing of it.
     pub new_user: Option<String>,
+}
+
+/// Rows of a sheet that a spreadsheet hides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HiddenCount {
+    /// Rows with anything in them.
+    pub rows: u64,
+    /// Those of them that are hidden.
+    pub hidden: u64,
 }
 
 /// The rows of a list, one by one.
@@ -44,8 +57,6 @@ pub struct Rows {
     format: Format,
     name: String,
     done: bool,
-    /// Of the last row.
-    cells: Vec<String>,
     bytes_read: Arc<AtomicU64>,
 }
 
@@ -57,8 +68,21 @@ enum Body {
     },
     Table(Box<Table>),
     Json(Items),
-    /// The columns, and which of them says who is to be assigned.
-    Workbook(SheetRows, Option<Columns>, Option<usize>),
+    Workbook(Box<WorkbookRows>),
+}
+
+/// The rows of a workbook.
+struct WorkbookRows {
+    rows: ReadRows,
+    /// What becomes of hidden rows.
+    hidden_rows: Option<HiddenRows>,
+    /// Of each sheet, the column that says who is to be assigned.
+    new_users: Vec<Option<usize>>,
+    /// Of each sheet.
+    hidden: Vec<HiddenCount>,
+    /// The last row's sheet and its cells.
+    sheet: usize,
+    cells: Vec<Cell>,
 }
 
 impl Rows {
@@ -68,6 +92,7 @@ impl Rows {
         format: &Format,
         name: String,
         user_column: Option<&str>,
+        hidden_rows: Option<HiddenRows>,
     ) -> Result<Self, ListError> {
         let (bytes, bytes_read) = source.read().map_err(|source| ListError::Read {
             name: name.clone(),
@@ -76,21 +101,31 @@ impl Rows {
         let (capped, row_end) = Capped::new(LineEnds::new(encoding.decode(bytes)));
         let reader = BufReader::new(capped);
         let broken = |broken| format.broken(&name, broken);
-        let new_user = format.new_users(user_column).first().copied();
+        let new_users = format.new_users(user_column).into_iter();
+        let new_users: Vec<Option<usize>> =
+            new_users.map(|columns| columns.first().copied()).collect();
         let body = match format {
             Format::Plain => Body::Plain {
                 reader,
                 line: 0,
                 buffer: Vec::new(),
             },
-            Format::Table(separator, columns) => {
-                let table = Table::new(reader, *separator, columns, new_user, &row_end);
+            Format::Table(layout) => {
+                let new_user = new_users.first().copied().flatten();
+                let table = Table::new(reader, layout, new_user, &row_end);
                 Body::Table(Box::new(table.map_err(broken)?))
             }
-            Format::Json => Body::Json(Items::new(reader, user_column)),
-            Format::Workbook(sheet) => {
-                let rows = SheetRows::new(source.path(), sheet).map_err(broken)?;
-                Body::Workbook(rows, sheet.columns.clone(), new_user)
+            Format::Json(column) => Body::Json(Items::new(reader, column.as_deref(), user_column)),
+            Format::Workbook(sheets) => {
+                let rows = ReadRows::new(source.path(), sheets);
+                Body::Workbook(Box::new(WorkbookRows {
+                    rows: rows.map_err(|error| unreadable(&name, error))?,
+                    hidden_rows,
+                    new_users,
+                    hidden: vec![HiddenCount::default(); sheets.read.len()],
+                    sheet: 0,
+                    cells: Vec::new(),
+                }))
             }
         };
         Ok(Self {
@@ -99,9 +134,17 @@ impl Rows {
             format: format.clone(),
             name,
             done: false,
-            cells: Vec::new(),
             bytes_read,
         })
+    }
+
+    /// Of each sheet of a workbook, the rows that were read so far and how many of them are hidden.
+    #[must_use]
+    pub fn hidden(&self) -> &[HiddenCount] {
+        match &self.body {
+            Body::Workbook(workbook) => &workbook.hidden,
+            Body::Plain { .. } | Body::Table(_) | Body::Json(_) => &[],
+        }
     }
 
     /// How many of the list's bytes were read; of a workbook, which is read otherwise, none.
@@ -120,7 +163,7 @@ impl Rows {
         }
         let columns = match &self.body {
             Body::Table(table) => return table.cells(),
-            Body::Workbook(_, columns, _) => columns.as_ref(),
+            Body::Workbook(workbook) => workbook.columns(),
             Body::Plain { .. } => None,
             Body::Json(_) => {
                 let mut cells = vec![String::new(); By::ALL.len()];
@@ -132,56 +175,113 @@ impl Rows {
                     }
                     cell.push_str(&key.text);
                 }
+                if let Err((why, shown)) = &row.keys
+                    && why.is_uncertain()
+                {
+                    cells[By::Serial as usize].clone_from(shown);
+                }
                 if action.needs_user() {
                     cells.push(row.new_user.clone().unwrap_or_default());
                 }
                 return cells;
             }
         };
-        let Some(columns) = columns else {
+        let (Some(columns), Body::Workbook(workbook)) = (columns, &self.body) else {
             return vec![match &row.keys {
                 Ok(keys) => keys.first().map(|key| key.text.clone()).unwrap_or_default(),
                 Err((_, shown)) => shown.clone(),
             }];
         };
-        columns.kept(self.cells.iter().map(|cell| Cow::Borrowed(cell.as_str())))
+        let kept = workbook.cells.iter().map(|cell| match cell {
+            // No more of a hash than is kept of it elsewhere.
+            Cell::Unreadable(Malformed::TooLong, _) => Cow::Borrowed(""),
+            cell => Cow::Borrowed(cell.shown()),
+        });
+        columns.kept(kept)
     }
 
-    fn next_row(&mut self) -> Result<Option<Row>, Broken> {
+    fn next_row(&mut self) -> Result<Option<Row>, ListError> {
         self.row_end.reached();
+        let broken = |broken| self.format.broken(&self.name, broken);
         match &mut self.body {
             Body::Plain {
                 reader,
                 line,
                 buffer,
-            } => next_plain(reader, line, buffer, &self.row_end),
-            Body::Table(table) => table.next_row(),
+            } => next_plain(reader, line, buffer, &self.row_end).map_err(broken),
+            Body::Table(table) => table.next_row().map_err(broken),
             Body::Json(items) => {
-                let item = items.next_item(&self.row_end)?;
+                let item = items.next_item(&self.row_end).map_err(broken)?;
                 Ok(item.map(|(line, keys, new_user)| Row {
                     line,
+                    sheet: None,
                     keys,
                     new_user,
                 }))
             }
-            Body::Workbook(rows, columns, new_user) => {
-                let Some((line, cells)) = rows.next_row()? else {
-                    return Ok(None);
-                };
-                self.cells = cells;
-                let cell = |column: usize| self.cells.get(column).map_or("", String::as_str);
-                let keys = if let Some(columns) = columns {
-                    keys_of(columns.named().map(|(by, column)| (by, cell(column))))
-                } else {
-                    let first = self.cells.iter().find(|cell| !cell.trim().is_empty());
-                    key_of(first.map_or("", String::as_str), None).map(|key| vec![key])
-                };
-                Ok(Some(Row {
-                    line,
-                    keys,
-                    new_user: new_user.map(|column| user_of(cell(column))),
-                }))
+            Body::Workbook(workbook) => {
+                let row = workbook
+                    .next_row()
+                    .map_err(|error| broken((u64::from(workbook.rows.last()) + 1, error.into())))?;
+                if row.is_none() {
+                    workbook.is_decided(&self.name)?;
+                }
+                Ok(row)
             }
+        }
+    }
+}
+
+impl WorkbookRows {
+    /// The columns of the last row's sheet.
+    fn columns(&self) -> Option<&Columns> {
+        self.rows.sheets().get(self.sheet)?.columns()
+    }
+
+    fn next_row(&mut self) -> Result<Option<Row>, WorkbookError> {
+        loop {
+            let Some((sheet, row)) = self.rows.next_row()? else {
+                return Ok(None);
+            };
+            let count = &mut self.hidden[sheet];
+            count.rows += 1;
+            count.hidden += u64::from(row.hidden);
+            if row.hidden && self.hidden_rows == Some(HiddenRows::Skip) {
+                continue;
+            }
+            self.sheet = sheet;
+            self.cells = row.cells;
+            let cells = &self.cells;
+            let keys = match &self.rows.sheets()[sheet].body {
+                SheetBody::Columns(columns, _) => {
+                    let cell = |column: usize| cells.get(column).unwrap_or(&Cell::Empty);
+                    keys_of_cells(columns.named().map(|(by, column)| (by, cell(column))))
+                }
+                SheetBody::Bare(column) => {
+                    key_of_cell(&bare_cell(cells, *column), None).map(|key| vec![key])
+                }
+            };
+            let said = |column: usize| cells.get(column).map_or("", Cell::shown);
+            return Ok(Some(Row {
+                line: u64::from(row.number),
+                sheet: Some(sheet),
+                keys,
+                new_user: self.new_users[sheet].map(|column| user_of(said(column))),
+            }));
+        }
+    }
+
+    /// Whether somebody said what becomes of hidden rows, where there are any.
+    fn is_decided(&self, name: &str) -> Result<(), ListError> {
+        let some_hidden = |count: &HiddenCount| count.hidden > 0;
+        match self.hidden.iter().position(some_hidden) {
+            Some(sheet) if self.hidden_rows.is_none() => Err(ListError::HiddenRows {
+                name: name.to_owned(),
+                sheet: self.rows.sheets()[sheet].name.clone(),
+                hidden: self.hidden[sheet].hidden,
+                rows: self.hidden[sheet].rows,
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -194,7 +294,6 @@ impl Iterator for Rows {
             return None;
         }
         let next = self.next_row();
-        let next = next.map_err(|broken| self.format.broken(&self.name, broken));
         self.done = !matches!(next, Ok(Some(_)));
         next.transpose()
     }
@@ -218,7 +317,9 @@ fn next_plain(
         *line += 1;
         let text = String::from_utf8_lossy(buffer);
         let text = text.trim();
-        if text.is_empty() || text.starts_with('#') {
+        // A spreadsheet's errors begin as comments do.
+        let is_comment = text.starts_with('#') && mangled(text).is_none();
+        if text.is_empty() || is_comment {
             continue;
         }
         let unquoted = text
@@ -227,6 +328,7 @@ fn next_plain(
             .unwrap_or(text);
         return Ok(Some(Row {
             line: *line,
+            sheet: None,
             keys: key_of(unquoted, None).map(|key| vec![key]),
             new_user: None,
         }));

@@ -1,11 +1,11 @@
 //! Which devices are meant: lists, conditions over the inventory, and what is taken out again.
 
-use repilot_domain::{Action, By, Device, Repairs, Timestamp};
+use repilot_domain::{Action, By, Device, HiddenRows, Reading, Repairs, Timestamp};
 
 use crate::fingerprint::Fingerprint;
-use crate::plan::{PlanSummary, Resolution};
+use crate::plan::{PlanSummary, RefusalReason, RefusedRow, Resolution};
 use crate::planner::Planner;
-use crate::rows::Rows;
+use crate::rows::{Row, Rows};
 use crate::{Condition, DeviceList, Foreknowledge, Inventory, ListError, Malformed};
 
 /// What a campaign is made of.
@@ -46,13 +46,18 @@ impl Selection {
     /// What it follows from, in hexadecimal: of one list alone, the SHA-256 of its bytes.
     #[must_use]
     pub fn sha256(&self) -> String {
-        if let ([list], [], [], None, true, Action::Unassign) = (
+        let lists = self.lists.iter().chain(&self.except);
+        let as_they_are = lists
+            .clone()
+            .all(|list| *list.reading() == Reading::default());
+        if let ([list], [], [], None, true, Action::Unassign, true) = (
             self.lists.as_slice(),
             self.conditions.as_slice(),
             self.except.as_slice(),
             self.by,
             self.repairs.is_empty(),
             self.action,
+            as_they_are,
         ) {
             return list.sha256().to_owned();
         }
@@ -78,6 +83,14 @@ impl Selection {
         if self.action != Action::Unassign {
             part("action", self.action.as_str());
             part("user", self.user_column.as_deref().unwrap_or_default());
+        }
+        for list in lists.filter(|_| !as_they_are) {
+            let reading = list.reading();
+            part("column", reading.column.as_deref().unwrap_or_default());
+            for sheet in &reading.sheets {
+                part("sheet", sheet);
+            }
+            part("hidden", reading.hidden_rows.map_or("", HiddenRows::as_str));
         }
         fingerprint.finish()
     }
@@ -108,6 +121,13 @@ impl Selection {
         lines
     }
 
+    /// What somebody may have meant otherwise with its lists.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let lists = self.lists.iter().chain(&self.except);
+        lists.flat_map(DeviceList::hints).collect()
+    }
+
     /// Whether the lists' bytes are still what they were when they were opened.
     pub fn verify(&self) -> Result<(), ListError> {
         let lists = self.lists.iter().chain(&self.except);
@@ -125,6 +145,15 @@ impl Selection {
             .repairing(self.repairs)
             .doing(self.action);
         for list in &self.except {
+            // What is not read may name a device that must not be touched.
+            if let Some(sheet) = list.unread_sheet()
+                && list.reading().sheets.is_empty()
+            {
+                return Err(ListError::UnreadException {
+                    name: list.name().to_owned(),
+                    sheet: sheet.to_owned(),
+                });
+            }
             let mut rows = 0;
             for row in list.rows()? {
                 let row = row?;
@@ -136,7 +165,7 @@ impl Selection {
                     return Err(ListError::BadException {
                         name: list.name().to_owned(),
                         line: row.line,
-                        why: bad.words(),
+                        why: bad.words().to_owned(),
                     });
                 }
                 planner
@@ -203,6 +232,8 @@ impl Selection {
 pub struct Step<'a> {
     /// The list, by its place in the selection; `None` of a device that no list names.
     pub list: Option<usize>,
+    /// The sheet, by its place among those of the workbook that are read.
+    pub sheet: Option<usize>,
     /// The row.
     pub line: u64,
     /// What becomes of it.
@@ -273,6 +304,7 @@ impl<'a> Steps<'a> {
         let is_meant = Condition::all_hold(&self.selection.conditions, device, self.now);
         Some(Step {
             list: None,
+            sheet: None,
             line,
             resolution: self.planner.resolve_device(index, line, is_meant),
             cells: None,
@@ -291,9 +323,16 @@ impl<'a> Steps<'a> {
                 self.rows_of_list = 0;
                 continue;
             };
+            let list = self.next_list - 1;
             let Some(row) = rows.next().transpose()? else {
+                let list = &self.selection.lists[list];
+                for (sheet, count) in list.sheets().into_iter().zip(rows.hidden()) {
+                    let were_read = list.reading().hidden_rows == Some(HiddenRows::Include);
+                    self.planner
+                        .note_hidden(list.name(), sheet, count.hidden, were_read);
+                }
                 if self.rows_of_list == 0 {
-                    return Err(self.selection.lists[self.next_list - 1].empty());
+                    return Err(list.empty());
                 }
                 if self.next_list == self.selection.lists.len() {
                     return Ok(None);
@@ -305,19 +344,39 @@ impl<'a> Steps<'a> {
             let (selection, now) = (self.selection, self.now);
             let is_meant =
                 |device: &Device| Condition::all_hold(&selection.conditions, device, now);
-            let list = self.next_list - 1;
-            let name = selection.lists[list].name();
-            let resolution = self.planner.resolve(&row, name, is_meant);
-            let refused = matches!(resolution, Resolution::Refused(_));
-            let cells = (self.keep_cells && refused).then(|| rows.cells(&row, selection.action));
+            let of = &selection.lists[list];
+            let sheet = row.sheet.and_then(|sheet| of.sheets().get(sheet).copied());
+            let resolution = self.planner.resolve(&row, of.name(), sheet, is_meant);
+            let cells = match &resolution {
+                Resolution::Refused(refused) if self.keep_cells => Some(as_refused(
+                    rows.cells(&row, selection.action),
+                    &row,
+                    refused,
+                )),
+                _ => None,
+            };
             return Ok(Some(Step {
                 list: Some(list),
+                sheet: row.sheet,
                 line: row.line,
                 resolution,
                 cells,
             }));
         }
     }
+}
+
+/// The cells of a refused row. A number that fits several serials would be text in the table of
+/// refused rows, and mean one of them when it is read again: it is written as all of them.
+fn as_refused(mut cells: Vec<String>, row: &Row, refused: &RefusedRow) -> Vec<String> {
+    let keys = row.keys.as_deref().unwrap_or_default();
+    let numbers = keys.iter().filter(|key| key.digits.is_some());
+    for number in numbers.filter(|_| refused.reason == RefusalReason::Uncertain) {
+        for cell in cells.iter_mut().filter(|cell| **cell == number.text) {
+            cell.clone_from(&refused.value);
+        }
+    }
+    cells
 }
 
 impl<'a> Iterator for Steps<'a> {

@@ -1,7 +1,7 @@
 //! A list's bytes: a file that can be read again, unpacked where it is packed.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,27 +139,23 @@ impl Source {
         })
     }
 
-    /// The file itself, or an unpacked copy of it, for what cannot be read as a stream.
-    pub(crate) fn seekable(self, max_bytes: u64) -> std::io::Result<Self> {
-        if !self.packed {
-            return Ok(self);
-        }
-        let mut unpacked = tempfile::NamedTempFile::new()?;
-        let mut bytes = self.read()?.0.take(max_bytes + 1);
-        if std::io::copy(&mut bytes, &mut unpacked)? > max_bytes {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        unpacked.rewind()?;
-        Ok(Self::spooled(unpacked))
+    /// An unpacked copy, for what cannot be read as a stream.
+    pub(crate) fn seekable(&self, max_bytes: u64) -> std::io::Result<Self> {
+        let copy = Self::copied(self.read()?.0, max_bytes)?;
+        // What was packed twice is not unpacked twice.
+        Ok(Self {
+            packed: false,
+            ..copy
+        })
     }
 
-    /// A copy that is removed with the list.
-    pub(crate) fn spooled(spool: tempfile::NamedTempFile) -> Self {
-        Self {
-            path: spool.path().to_owned(),
-            packed: false,
-            _spool: Some(spool),
+    /// At most so many of the bytes, in a copy that is removed with the list; more are an error.
+    pub(crate) fn copied(bytes: impl Read, max_bytes: u64) -> std::io::Result<Self> {
+        let mut spool = tempfile::NamedTempFile::new()?;
+        if std::io::copy(&mut bytes.take(max_bytes + 1), &mut spool)? > max_bytes {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
         }
+        Self::of(spool.path().to_owned(), Some(spool))
     }
 
     pub(crate) fn path(&self) -> &Path {

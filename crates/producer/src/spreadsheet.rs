@@ -1,6 +1,7 @@
 //! What a spreadsheet makes of cells.
 
-const FORMULA_STARTS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
+/// The last four are full-width: East Asian versions of Excel take them for the others.
+const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// A spreadsheet runs a cell that begins like a formula: an apostrophe before it makes it text.
 #[must_use]
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_defused_is_read_again_as_it_was() {
-        for cell in ["=1+1", "-5CG", "@x", "'quoted", "PF1", ""] {
+        for cell in ["=1+1", "-5CG", "@x", "＝1+1", "'quoted", "PF1", ""] {
             assert_eq!(restored(&defused(cell)), cell);
             assert!(!defused(cell).starts_with(FORMULA_STARTS));
         }

@@ -4,18 +4,18 @@
 //! a word. No parser can tell it from a cell that really holds several lines; so a row that runs
 //! over several lines is refused when it looks as if it had swallowed others.
 
-use std::io::{BufRead as _, Chain, Cursor, Read as _};
+use std::io::BufRead as _;
 
 use csv::ByteRecord;
 
 use crate::columns::Columns;
-use crate::format::separator_line;
+use crate::format::Layout;
 use crate::key::{Bad, Key, Malformed, keys_of, user_of};
 use crate::reader::RowEnd;
 use crate::rows::{Broken, Bytes, Row};
 
 pub(crate) struct Table {
-    reader: csv::Reader<Chain<Cursor<Vec<u8>>, Bytes>>,
+    reader: csv::Reader<Bytes>,
     record: ByteRecord,
     separator: u8,
     columns: Columns,
@@ -29,33 +29,26 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(
         mut bytes: Bytes,
-        separator: u8,
-        columns: &Columns,
+        layout: &Layout,
         new_user: Option<usize>,
         row_end: &RowEnd,
     ) -> Result<Self, Broken> {
-        let mut preamble = 0;
-        let mut header = Vec::new();
-        // PowerShell's `#TYPE`, comments and blank lines come before the header alone: further
-        // down, Excel's `#N/A` is a row that deserves a reason.
-        loop {
+        // PowerShell's `#TYPE`, comments, blank lines and titles come before the header alone:
+        // further down, Excel's `#N/A` is a row that deserves a reason.
+        let preamble = layout.header_line - 1;
+        let mut skipped = Vec::new();
+        for line in 1..=preamble {
             row_end.reached();
-            header.clear();
-            let read = bytes
-                .read_until(b'\n', &mut header)
-                .map_err(|error| (preamble + 1, error.into()))?;
-            let line = header.trim_ascii();
-            let is_header =
-                !line.is_empty() && !line.starts_with(b"#") && separator_line(&header).is_none();
-            if read == 0 || is_header {
-                break;
-            }
-            preamble += 1;
+            skipped.clear();
+            bytes
+                .read_until(b'\n', &mut skipped)
+                .map_err(|error| (line, error.into()))?;
         }
+        row_end.reached();
         let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
+            .delimiter(layout.separator)
             .flexible(true)
-            .from_reader(Cursor::new(header).chain(bytes));
+            .from_reader(bytes);
         let width = reader
             .byte_headers()
             .map_err(|error| (preamble + 1, error.into()))?
@@ -63,8 +56,8 @@ impl Table {
         Ok(Self {
             reader,
             record: ByteRecord::new(),
-            separator,
-            columns: columns.clone(),
+            separator: layout.separator,
+            columns: layout.columns.clone(),
             new_user,
             preamble,
             width,
@@ -99,6 +92,7 @@ impl Table {
             };
             return Ok(Some(Row {
                 line,
+                sheet: None,
                 keys,
                 new_user: self.new_user(),
             }));

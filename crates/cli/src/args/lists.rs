@@ -3,11 +3,39 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use repilot_domain::{Action, By, Repairs, TenantName};
+use repilot_domain::{Action, By, HiddenRows, Reading, Repairs, TenantName};
 use repilot_producer::Condition;
 
 use super::ExportFormat;
 use crate::control_args::ControlArguments;
+
+/// How lists are read, where their content does not say it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ReadingArguments {
+    /// The column that names the devices, by its header as it stands in the list [default: one that
+    /// is known, as `Serial number`]
+    #[arg(long, value_name = "HEADER")]
+    column: Option<String>,
+    /// Read this sheet of a workbook; again for more, `all` for every visible one that names devices
+    /// [default: the first that does; the plan names the others]
+    #[arg(long = "sheet", value_name = "NAME")]
+    sheets: Vec<String>,
+    /// What becomes of rows that a filter or a person hid: skip or include [default: a list that has
+    /// some is refused]
+    #[arg(long, value_name = "CHOICE")]
+    hidden_rows: Option<HiddenRows>,
+}
+
+impl ReadingArguments {
+    /// The same as lists take it.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            column: self.column.clone(),
+            sheets: self.sheets.clone(),
+            hidden_rows: self.hidden_rows,
+        }
+    }
+}
 
 /// Which devices are meant.
 #[expect(
@@ -27,6 +55,8 @@ pub(crate) struct SelectionArguments {
     /// Not the devices on this list; again for more lists
     #[arg(long, value_name = "LIST")]
     pub(crate) except: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
     /// What every key is: id, serial, managed-device-id, entra-device-id or name [default: what its
     /// column says]
     #[arg(long, value_name = "KIND")]
@@ -63,14 +93,15 @@ pub(crate) struct SelectionArguments {
     /// Refuse a plan of more devices; 0 for no limit [default: `[plan] max_devices`]
     #[arg(long, value_name = "N")]
     pub(crate) max_devices: Option<u64>,
-    /// Write the refused rows as they came, with the reason, ready to be mended and read again
+    /// Write the refused rows as they came, with the reason, ready to be mended and read again: as a
+    /// workbook of text where the name ends in .xlsx, else as CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
     /// Write the plan, for `--plan`
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) save_plan: Option<PathBuf>,
     /// Precisely this saved plan; refused when its lists or the inventory have changed since
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "by", "repair", "action", "user_column", "check_users", "no_check_users", "tenant"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lists", "conditions", "except", "column", "sheets", "hidden_rows", "by", "repair", "action", "user_column", "check_users", "no_check_users", "tenant"])]
     pub(crate) plan: Option<PathBuf>,
 }
 

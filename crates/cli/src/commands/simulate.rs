@@ -1,6 +1,7 @@
 //! `simulate`: a simulated Graph as a server of its own.
 
 use anyhow::Context as _;
+use repilot_domain::Reading;
 use repilot_graph_sim::{Fleet, Scenario, Simulator};
 
 use crate::app::App;
@@ -17,7 +18,9 @@ pub(crate) async fn run(app: &App, arguments: &SimulateArguments) -> anyhow::Res
     }
     let scenario = target::scenario(arguments.scenario.as_deref(), || Ok(Scenario::default()))?;
     let fleet = match &arguments.list {
-        Some(path) => target::fleet_of(&[target::open_list(path)?], &scenario)?,
+        Some(path) => {
+            target::fleet_of(&[target::open_list(path, &Reading::default())?], &scenario)?
+        }
         None => Fleet::generated(arguments.devices, scenario.seed),
     };
     let token = scenario.tokens.first().cloned().unwrap_or_default();

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use futures::StreamExt as _;
-use repilot_domain::{Action, Repairs, TenantName};
+use repilot_domain::{Action, HiddenRows, Reading, Repairs, TenantName};
 use repilot_ledger::Campaign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Operator;
 use super::problem::Problem;
-use super::take::{Path, Query};
+use super::take::{Path, Repeatable};
 use crate::app::App;
 use crate::lists::{Deed, ListPlan, Lists};
 use crate::uploads::{LIST_MAX_BYTES, lists, uploaded};
@@ -42,6 +42,16 @@ pub(crate) struct Meant {
     #[serde(default)]
     #[param(value_type = Option<String>, example = "zeros,hyphens")]
     repair: Repairs,
+    /// The list's column that names the devices, by its header, where that is not known.
+    column: Option<String>,
+    /// The sheets of a workbook that are read, the parameter once for each, or `all`; left out, the
+    /// first that names devices.
+    #[serde(default)]
+    sheet: Vec<String>,
+    /// What becomes of rows that a filter or a person hid: `skip` or `include`; left out, a list that
+    /// has some is refused.
+    #[param(value_type = Option<String>, example = "skip")]
+    hidden_rows: Option<HiddenRows>,
     /// Make the plan, and enqueue nothing.
     #[serde(default)]
     dry_run: bool,
@@ -80,7 +90,7 @@ pub(super) async fn enqueue(
     State(app): State<App>,
     Path(name): Path<String>,
     operator: Operator,
-    Query(meant): Query<Meant>,
+    Repeatable(meant): Repeatable<Meant>,
     body: Body,
 ) -> Result<Json<Listed>, Problem> {
     let lists = lists(&app, operator.visitor())?;
@@ -92,6 +102,11 @@ pub(super) async fn enqueue(
         user_column: meant.user_column,
         check_users: meant.check_users,
         repairs: meant.repair,
+        reading: Reading {
+            column: meant.column,
+            sheets: meant.sheet,
+            hidden_rows: meant.hidden_rows,
+        },
     };
     let file = received(body).await?;
     let called = meant.list.as_deref().unwrap_or_default();

@@ -15,6 +15,9 @@ pub(crate) struct Path<T>(pub(crate) T);
 /// What stands behind the question mark.
 pub(crate) struct Query<T>(pub(crate) T);
 
+/// The same, where a parameter may stand there several times.
+pub(crate) struct Repeatable<T>(pub(crate) T);
+
 /// A body in JSON.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -56,6 +59,20 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
         let query =
             query.map_err(|rejection: QueryRejection| Problem::senseless(rejection.body_text()));
         query.map(|axum::extract::Query(query)| Self(query))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Repeatable<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let senseless = |error: serde_html_form::de::Error| {
+            Problem::senseless(format!("Failed to deserialize query string: {error}"))
+        };
+        serde_html_form::from_str(query)
+            .map(Self)
+            .map_err(senseless)
     }
 }
 

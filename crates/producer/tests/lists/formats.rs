@@ -119,7 +119,10 @@ fn a_workbook_is_read_by_the_sheet_that_names_devices() {
 #[test]
 fn a_damaged_sheet_is_an_error_though_another_would_do() {
     let error = DeviceList::open(&fixture("damaged.xlsx"));
-    assert!(matches!(error, Err(ListError::Binary { .. })), "{error:?}");
+    assert!(
+        matches!(error, Err(ListError::DamagedWorkbook { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -4,6 +4,9 @@
 mod formats;
 mod near;
 mod plans;
+mod rejects;
+mod sheets;
 mod support;
 mod tables;
 mod users;
+mod workbook;

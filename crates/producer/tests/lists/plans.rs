@@ -9,7 +9,7 @@ use repilot_producer::{
 
 use crate::support::list;
 
-const NOW: Timestamp = Timestamp::from_millis(1_772_352_930_250);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_772_352_930_250);
 
 #[test]
 fn the_same_list_has_the_same_campaign_and_another_tenant_another() {
@@ -30,7 +30,7 @@ fn a_device_that_is_listed_twice_is_one() {
     assert_eq!(inventory.len(), 1);
 }
 
-fn device(number: u32, serial: &str) -> Device {
+pub(crate) fn device(number: u32, serial: &str) -> Device {
     let guid = |kind: u32| format!("{kind:08x}-0000-4000-8000-{number:012}");
     Device {
         id: DeviceId(guid(1)),

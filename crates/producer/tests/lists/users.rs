@@ -302,7 +302,7 @@ fn refused_rows_of_several_lists_come_in_one_column_of_new_users_and_are_read_ag
     };
     let inventory = inventory();
     let mut written = Vec::new();
-    let mut rejects = Rejects::new(&mut written, &selection).unwrap();
+    let mut rejects = Rejects::csv(&mut written, &selection).unwrap();
     for step in selection
         .steps(&inventory, NOW)
         .unwrap()
@@ -313,7 +313,12 @@ fn refused_rows_of_several_lists_come_in_one_column_of_new_users_and_are_read_ag
             continue;
         };
         rejects
-            .write(step.list.unwrap(), &step.cells.unwrap(), &refused)
+            .write(
+                step.list.unwrap(),
+                step.sheet,
+                &step.cells.unwrap(),
+                &refused,
+            )
             .unwrap();
     }
     rejects.finish().unwrap();
