@@ -1,7 +1,11 @@
 //! A person signs in, by a code; what Entra refuses; and campaigns that wait for the next sign-in.
 
+use std::time::Duration;
+
 use e2e::{Bench, Entra, ended};
+use repilot_domain::{Clock as _, SystemClock, WorkerId};
 use repilot_graph_sim::Scenario;
+use repilot_ledger::{Ledger, LedgerLocation, WorkerRow};
 use serde_json::json;
 use tokio::process::Command;
 
@@ -466,4 +470,75 @@ async fn a_keyring_keeps_what_opens_the_tokens() {
     let script = "$REPILOT logout\n$REPILOT login --no-keyring --json";
     let plain = in_a_session(&bench, &entra, script).await.expect(0);
     assert!(plain.stdout.contains("\"kept_in\": \"file\""), "{plain:?}");
+}
+
+/// A campaign whose tenant nobody is signed in to any more.
+async fn signed_out() -> (Bench, Entra) {
+    let (bench, entra) = (
+        Bench::new(PROGRAM, any_token(), 5).await,
+        Entra::start().await,
+    );
+    bench.write(
+        "repilot.toml",
+        "[tenants.contoso]\ncredential = \"sign-in\"\n",
+    );
+    run(&bench, &entra, &["login"]).await.expect(0);
+    let enqueue = ["enqueue", "devices.txt", "--campaign", "c", "--yes"];
+    run(&bench, &entra, &enqueue).await.expect(0);
+    run(&bench, &entra, &["logout"]).await.expect(0);
+    (bench, entra)
+}
+
+#[tokio::test]
+async fn a_worker_pauses_what_nobody_is_signed_in_for() {
+    let (bench, entra) = signed_out().await;
+    let worker = command(&bench, &entra, &["worker", "--until-empty"]).spawn();
+    let paused = until_paused(&bench, &entra).await;
+    assert_eq!(paused["pause_cause"], "sign-in");
+    let reason = paused["status_reason"].as_str().unwrap();
+    assert!(reason.contains("nobody is signed in"), "{reason}");
+    run(&bench, &entra, &["login"]).await.expect(0);
+    ended(worker.unwrap()).await.expect(0);
+    assert_eq!(bench.counters().applied, 5);
+}
+
+#[tokio::test]
+async fn a_lost_sign_in_stops_no_worker_of_another_machine() {
+    let (bench, entra) = signed_out().await;
+    let location = LedgerLocation::parse(&bench.path("ledger.db").to_string_lossy()).unwrap();
+    let ledger = Ledger::open(&location).await.unwrap();
+    let now = SystemClock.now();
+    let elsewhere = WorkerRow {
+        id: WorkerId("elsewhere-1".to_owned()),
+        host: "elsewhere".to_owned(),
+        tz_version: String::new(),
+        process_id: 1,
+        version: "0.1.0".to_owned(),
+        started_at: now,
+        // Alive for as long as this takes.
+        heartbeat_at: now.after(Duration::from_hours(1)),
+        in_flight: 0,
+        trouble: String::new(),
+    };
+    ledger.announce(&elsewhere).await.unwrap();
+    let worker = command(&bench, &entra, &["worker", "--until-empty"]).spawn();
+    let campaign = loop {
+        let status = run(&bench, &entra, &["status", "--json"]).await.json();
+        let workers = status["workers"].as_array().unwrap();
+        let troubled = |worker: &serde_json::Value| {
+            let trouble = worker["trouble"].as_str().unwrap_or_default();
+            trouble.contains("sign in again: repilot login")
+        };
+        if workers.iter().any(troubled) {
+            break status["campaigns"][0].clone();
+        }
+    };
+    assert_eq!(
+        campaign["status"], "active",
+        "others may drain it: {campaign}"
+    );
+    assert_eq!(bench.counters().applied, 0);
+    run(&bench, &entra, &["login"]).await.expect(0);
+    ended(worker.unwrap()).await.expect(0);
+    assert_eq!(bench.counters().applied, 5);
 }
