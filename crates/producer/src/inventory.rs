@@ -1,7 +1,10 @@
 //! The tenant's inventory in memory: one device, found by any of its names.
 
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::OnceLock;
+
+use hashbrown::HashTable;
 
 use repilot_domain::{By, Device, Repairs};
 
@@ -12,15 +15,22 @@ use crate::key::as_guid;
 /// More zeros than any vendor writes before a serial.
 const ZEROS_MAX: usize = 20;
 
+/// The ids by which a device is found, in the order of their numbers in the index.
+const IDS: [By; 3] = [By::Id, By::ManagedDeviceId, By::EntraDeviceId];
+
 /// The tenant's devices.
+///
+/// The indexes hold places alone, four bytes each, and look a name up in its device: 200,000 devices
+/// with five names each are indexed in less than ten megabytes.
 #[derive(Debug, Default)]
 pub struct Inventory {
     devices: Vec<Device>,
-    /// Whose GUID it is, and of which kind; an Autopilot id belongs to one device, the others may
-    /// be shared.
-    by_guid: HashMap<u128, Vec<(usize, By)>>,
-    by_serial: HashMap<String, Vec<usize>>,
-    by_name: HashMap<String, Vec<usize>>,
+    hasher: RandomState,
+    /// Places of GUIDs: the device's place times [`IDS`], and which of them it is. An Autopilot id
+    /// belongs to one device, the others may be shared.
+    by_guid: HashTable<u32>,
+    by_serial: HashTable<u32>,
+    by_name: HashTable<u32>,
     /// Made when it is first asked for.
     alike: OnceLock<Alike>,
     /// The most zeros that any serial begins with.
@@ -30,43 +40,54 @@ pub struct Inventory {
 impl Inventory {
     /// Adds a device, unless it is there: a list that shifts while it is paged through shows some
     /// of them twice.
-    pub fn push(&mut self, device: Device) {
+    pub fn push(&mut self, mut device: Device) {
         let known = as_guid(&device.id.0).is_some_and(|guid| {
             let named = self.by_guid(guid);
             named.iter().any(|(_, by)| *by == By::Id)
         });
-        if known {
+        // Of more devices than there are machines the index could not hold the places.
+        let place = u32::try_from(self.devices.len())
+            .ok()
+            .filter(|place| *place < u32::MAX / 4);
+        let (false, Some(place)) = (known, place) else {
             return;
-        }
-        let index = self.devices.len();
-        let guids = [
-            (&device.id.0, By::Id),
-            (&device.managed_device_id, By::ManagedDeviceId),
-            (&device.entra_device_id, By::EntraDeviceId),
-        ];
-        for (text, by) in guids {
-            // Graph writes the nil GUID for "none".
-            if let Some(guid) = as_guid(text).filter(|guid| *guid != 0) {
-                self.by_guid.entry(guid).or_default().push((index, by));
-            }
-        }
+        };
+        shrink(&mut device);
         let serial = device.serial.trim();
         let zeros = serial.len() - serial.trim_start_matches('0').len();
         self.zeros_max = self.zeros_max.max(zeros.min(ZEROS_MAX));
-        if !device.serial.is_empty() {
-            self.by_serial
-                .entry(folded(&device.serial))
-                .or_default()
-                .push(index);
-        }
-        if !device.display_name.is_empty() {
-            self.by_name
-                .entry(folded(&device.display_name))
-                .or_default()
-                .push(index);
-        }
         self.alike.take();
         self.devices.push(device);
+        let Self {
+            devices,
+            hasher,
+            by_guid,
+            by_serial,
+            by_name,
+            ..
+        } = self;
+        let device = &devices[place as usize];
+        for (kind, by) in (0..).zip(IDS) {
+            // Graph writes the nil GUID for "none".
+            if let Some(guid) = as_guid(id(device, by)).filter(|guid| *guid != 0) {
+                let hash = hasher.hash_one(guid);
+                by_guid.insert_unique(hash, place * 3 + kind, |known| {
+                    hasher.hash_one(guid_at(devices, *known))
+                });
+            }
+        }
+        if !device.serial.is_empty() {
+            let hash = folded_hash(hasher, &device.serial);
+            by_serial.insert_unique(hash, place, |known| {
+                folded_hash(hasher, &devices[*known as usize].serial)
+            });
+        }
+        if !device.display_name.is_empty() {
+            let hash = folded_hash(hasher, &device.display_name);
+            by_name.insert_unique(hash, place, |known| {
+                folded_hash(hasher, &devices[*known as usize].display_name)
+            });
+        }
     }
 
     /// What it says of its devices, in hexadecimal; the same whatever the order of its pages, and
@@ -121,14 +142,41 @@ impl Inventory {
         &self.devices[index]
     }
 
-    pub(crate) fn by_guid(&self, guid: u128) -> &[(usize, By)] {
-        self.by_guid.get(&guid).map_or(&[], Vec::as_slice)
+    /// The devices that have this GUID, and as which of their ids.
+    pub(crate) fn by_guid(&self, guid: u128) -> Vec<(usize, By)> {
+        let hash = self.hasher.hash_one(guid);
+        let places = self.by_guid.iter_hash(hash).copied();
+        let mut places: Vec<u32> = places
+            .filter(|place| guid_at(&self.devices, *place) == guid)
+            .collect();
+        places.sort_unstable();
+        let named = |place: u32| ((place / 3) as usize, IDS[(place % 3) as usize]);
+        places.into_iter().map(named).collect()
     }
 
-    pub(crate) fn by_serial(&self, serial: &str) -> &[usize] {
-        self.by_serial
-            .get(&folded(serial))
-            .map_or(&[], Vec::as_slice)
+    /// The devices with this serial, in the order in which they were listed.
+    pub(crate) fn by_serial(&self, serial: &str) -> Vec<usize> {
+        self.named(&self.by_serial, serial, |device| &device.serial)
+    }
+
+    /// The devices with this display name, in the order in which they were listed.
+    pub(crate) fn by_name(&self, name: &str) -> Vec<usize> {
+        self.named(&self.by_name, name, |device| &device.display_name)
+    }
+
+    fn named(
+        &self,
+        index: &HashTable<u32>,
+        text: &str,
+        of: impl Fn(&Device) -> &String,
+    ) -> Vec<usize> {
+        let hash = folded_hash(&self.hasher, text);
+        let places = index.iter_hash(hash).map(|place| *place as usize);
+        let mut places: Vec<usize> = places
+            .filter(|place| folded(of(&self.devices[*place])).eq(folded(text)))
+            .collect();
+        places.sort_unstable();
+        places
     }
 
     /// Devices whose serial is the text when these differences are overlooked, in the order in which
@@ -142,20 +190,57 @@ impl Inventory {
     pub(crate) fn with_zeros(&self, digits: &str) -> Vec<usize> {
         let significant = digits.trim_start_matches('0');
         let mut serial = significant.to_owned();
-        let mut found = self.by_serial(&serial).to_vec();
+        let mut found = self.by_serial(&serial);
         for _ in 0..self.zeros_max {
             serial.insert(0, '0');
-            found.extend_from_slice(self.by_serial(&serial));
+            found.extend(self.by_serial(&serial));
         }
         found
     }
+}
 
-    pub(crate) fn by_name(&self, name: &str) -> &[usize] {
-        self.by_name.get(&folded(name)).map_or(&[], Vec::as_slice)
+/// An id of a device.
+fn id(device: &Device, by: By) -> &str {
+    match by {
+        By::ManagedDeviceId => &device.managed_device_id,
+        By::EntraDeviceId => &device.entra_device_id,
+        By::Id | By::Serial | By::Name => &device.id.0,
     }
 }
 
+/// The GUID at a place of the index.
+fn guid_at(devices: &[Device], place: u32) -> u128 {
+    let by = IDS[(place % 3) as usize];
+    as_guid(id(&devices[(place / 3) as usize], by)).unwrap_or_default()
+}
+
 /// Serials and names are compared trimmed and without regard to case.
-fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.trim().chars().flat_map(char::to_lowercase)
+}
+
+fn folded_hash(hasher: &RandomState, text: &str) -> u64 {
+    let mut state = hasher.build_hasher();
+    for character in folded(text) {
+        state.write_u32(u32::from(character));
+    }
+    state.finish()
+}
+
+/// Gives back the room that its texts do not need.
+fn shrink(device: &mut Device) {
+    for text in [
+        &mut device.id.0,
+        &mut device.serial,
+        &mut device.user_principal_name,
+        &mut device.addressable_user_name,
+        &mut device.group_tag,
+        &mut device.manufacturer,
+        &mut device.model,
+        &mut device.display_name,
+        &mut device.managed_device_id,
+        &mut device.entra_device_id,
+    ] {
+        text.shrink_to_fit();
+    }
 }

@@ -138,8 +138,8 @@ fn unhyphenated<'a>(inventory: &'a Inventory, key: &Key, by: Option<By>) -> Opti
         return None;
     }
     let guid = uuid::Uuid::try_parse(&key.text).ok()?.as_u128();
-    let (index, kind) = inventory.by_guid(guid).first()?;
-    let device = inventory.device(*index);
+    let (index, kind) = inventory.by_guid(guid).into_iter().next()?;
+    let device = inventory.device(index);
     Some(match kind {
         By::ManagedDeviceId => &device.managed_device_id,
         By::EntraDeviceId => &device.entra_device_id,

@@ -187,7 +187,7 @@ impl Resolver<'_> {
     pub(crate) fn candidates(&self, key: &Key) -> Vec<(usize, By)> {
         let mut candidates = Vec::new();
         if let Some(guid) = as_guid(&key.text) {
-            candidates.extend_from_slice(self.inventory.by_guid(guid));
+            candidates.extend(self.inventory.by_guid(guid));
         }
         let serials = self.inventory.by_serial(&key.text);
         candidates.extend(serials.iter().map(|index| (*index, By::Serial)));

@@ -78,13 +78,10 @@ fn plan(bytes: &[u8]) -> (Vec<String>, PlanSummary) {
 /// What one cell comes to: the planned serial, or the reason and its words.
 fn of_cell(cell: Cell) -> Result<String, (RefusalReason, String)> {
     let (mut planned, summary) = plan(&workbook(Sheet::of("A", vec![cell])));
-    match planned.pop() {
-        Some(serial) => Ok(serial),
-        None => {
-            let refused = summary.refusals.into_iter().next().unwrap();
-            Err((refused.reason, refused.detail))
-        }
-    }
+    planned.pop().ok_or_else(|| {
+        let refused = summary.refusals.into_iter().next().unwrap();
+        (refused.reason, refused.detail)
+    })
 }
 
 fn read_as(bytes: &[u8], reading: &Reading) -> Result<DeviceList, ListError> {
@@ -437,7 +434,7 @@ fn errors_in_columns_that_nobody_reads_are_no_damage() {
     assert_eq!((serials, summary.merged), (vec!["PC1".to_owned()], 4));
 }
 
-/// The row of an OpenDocument spreadsheet.
+/// The row of an `OpenDocument` spreadsheet.
 fn ods_row(attributes: &str, cells: &str) -> String {
     format!("<table:table-row {attributes}>{cells}</table:table-row>")
 }
@@ -680,4 +677,28 @@ fn how_a_list_is_read_is_a_part_of_its_fingerprint() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), all);
+}
+
+#[test]
+fn every_kind_of_workbook_is_read_and_says_what_it_cannot_show() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for (name, shows) in [("kinds.ods", true), ("kinds.xls", false)] {
+        let reading = Reading {
+            hidden_rows: Some(HiddenRows::Skip),
+            ..Reading::default()
+        };
+        let list = DeviceList::open_as(&folder.join(name), &reading).unwrap();
+        let selection = of(vec![list]);
+        let (serials, summary) = planned(&fleet(&FLEET), &selection).unwrap();
+        // The last two rows, of which the first is hidden where that can be seen.
+        let mut expected = vec!["PC1", "45293", "PC2", "PC3"];
+        if shows {
+            expected.remove(2);
+        }
+        assert_eq!(serials, expected, "{name}");
+        let hints = selection.hints().join("\n");
+        assert!(hints.contains("hidden sheet `Old`"), "{name}: {hints}");
+        assert_eq!(hints.contains("cannot be seen"), !shows, "{name}: {hints}");
+        assert!(summary.numbers >= 2, "{name}: {summary:?}");
+    }
 }
