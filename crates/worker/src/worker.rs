@@ -173,7 +173,6 @@ impl Worker {
             ),
             wake,
         };
-        let sign_ins = SignIns::beside(&keeper);
         let mut callers = JoinSet::new();
         for _ in 0..settings.concurrency {
             let handler = Arc::clone(&handler);
@@ -210,9 +209,9 @@ impl Worker {
         };
         let keeping = async {
             tokio::join!(
+                SignIns::beside(&keeper).run(&ending),
                 feeder.run(&ending),
-                keeper.run(&ending),
-                sign_ins.run(&ending)
+                keeper.run(&ending)
             );
             // What is in flight ends, and its leases are renewed until it has.
             keeper.renew_until(&all_done).await;
