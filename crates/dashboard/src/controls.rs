@@ -167,9 +167,9 @@ fn form(visitor: &Visitor, campaign: &Campaign, fields: &Fields, wrong: Option<&
                 "2/s, 100/20s or 300/min, for all workers together; empty: what the tenant grants."))
             (field("windows", "Only within", &fields.windows, "Mon-Fri 20:00-06:00",
                 "Several with commas; empty: at any time."))
-            (field("zone", "By the clocks of", &fields.zone, "Europe/Berlin", "A time zone's name."))
+            (field("zone", "By the clocks of", &fields.zone, "Europe/Berlin", "Europe/Berlin, W. Europe Standard Time, +01:00 or local."))
             (field("not_before", "Not before", &fields.not_before, "20:00",
-                "2026-03-01 20:00, 20:00 or +2h, by those clocks."))
+                "2026-03-01 20:00, 20:00, +2h or +1d, by those clocks."))
             (field("deadline", "Until", &fields.deadline, "+8h",
                 "What is left then waits, paused."))
             (field("priority", "Priority", &fields.priority, "normal",

@@ -14,6 +14,10 @@ use crate::placeholder::is_placeholder;
 /// Most devices that are looked at for a key: more are as good as none.
 pub(crate) const MOST: usize = 100;
 
+/// Most devices that are held against a key: where more have nearly its serial, which of them is meant
+/// cannot be told.
+const STEPS_MAX: usize = 1_000;
+
 /// Marks the end of a chain.
 const END: u32 = u32::MAX;
 
@@ -54,7 +58,9 @@ impl Alike {
         }
     }
 
-    /// Devices whose serial is the text when these differences are overlooked; at most [`MOST`].
+    /// Devices whose serial is the text when these differences are overlooked; at most [`MOST`]. Where
+    /// very many have nearly that serial, they are some of those, so that none is taken for the only
+    /// one.
     pub(crate) fn find(&self, devices: &[Device], text: &str, overlooked: Repairs) -> Vec<usize> {
         let all = left_of(text, Repairs::ALL);
         if all.is_empty() {
@@ -62,9 +68,18 @@ impl Alike {
         }
         let meant = left_of(text, overlooked);
         let mut found = Vec::new();
+        let mut steps = 0;
+        let mut first = Vec::new();
         let mut place = self.last.get(&self.hasher.hash_one(&all)).copied();
         while let Some(index) = place.filter(|place| *place != END) {
             let index = index as usize;
+            steps += 1;
+            if first.len() < MOST {
+                first.push(index);
+            }
+            if steps > STEPS_MAX {
+                return first;
+            }
             if left_of(&devices[index].serial, overlooked) == meant {
                 found.push(index);
             }

@@ -11,6 +11,7 @@ use repilot_domain::{By, Device, Repairs};
 use crate::alike::Alike;
 use crate::fingerprint::Fingerprint;
 use crate::key::as_guid;
+use crate::twins::{Kept, Twins, is_digits};
 
 /// More zeros than any vendor writes before a serial.
 const ZEROS_MAX: usize = 20;
@@ -35,6 +36,7 @@ pub struct Inventory {
     alike: OnceLock<Alike>,
     /// The most zeros that any serial begins with.
     zeros_max: usize,
+    twins: Twins,
 }
 
 impl Inventory {
@@ -56,6 +58,7 @@ impl Inventory {
         let serial = device.serial.trim();
         let zeros = serial.len() - serial.trim_start_matches('0').len();
         self.zeros_max = self.zeros_max.max(zeros.min(ZEROS_MAX));
+        self.twins.push(&device.serial, place as usize);
         self.alike.take();
         self.devices.push(device);
         let Self {
@@ -195,7 +198,33 @@ impl Inventory {
             serial.insert(0, '0');
             found.extend(self.by_serial(&serial));
         }
+        found.extend_from_slice(self.twins.by_exponent(digits));
         found
+    }
+
+    /// Devices with other serials of which a spreadsheet may have made this text, in a list that
+    /// shows to have kept some things.
+    pub(crate) fn twins(&self, text: &str, kept: Kept) -> Vec<usize> {
+        if !is_digits(text) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if !kept.zeros && !text.starts_with('0') {
+            found = self.with_zeros(text);
+            // Those of an exponent have a reason of their own.
+            found.retain(|index| is_digits(&self.devices[*index].serial));
+        }
+        if !kept.exponents {
+            found.extend_from_slice(self.twins.by_exponent(text));
+        }
+        found.extend(self.twins.by_digits(text, kept));
+        found.retain(|index| self.devices[*index].serial.trim() != text);
+        found
+    }
+
+    /// Devices whose serial, such as `7E10`, a spreadsheet takes for these digits.
+    pub(crate) fn by_exponent(&self, digits: &str) -> &[usize] {
+        self.twins.by_exponent(digits)
     }
 }
 

@@ -34,6 +34,7 @@ mod source;
 mod spreadsheet;
 mod table;
 mod text_workbook;
+mod twins;
 mod user_column;
 mod workbook;
 

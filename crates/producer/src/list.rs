@@ -13,6 +13,7 @@ use crate::format::{Format, recognise};
 use crate::reader::LineEnds;
 use crate::rows::Rows;
 use crate::source::Source;
+use crate::twins::Kept;
 use crate::user_column;
 use crate::workbook::{Kind, Package, Sheets, UNPACKED_MAX_BYTES, WorkbookError, unreadable};
 
@@ -213,6 +214,21 @@ impl DeviceList {
         ListError::Empty {
             name: self.name.clone(),
         }
+    }
+
+    /// What its keys show to have been kept of serials that spreadsheets change; `None` where its texts
+    /// are certain, as those of a workbook or of JSON are.
+    pub(crate) fn kept(&self) -> Result<Option<Kept>, ListError> {
+        if !matches!(self.format, Format::Plain | Format::Table(_)) {
+            return Ok(None);
+        }
+        let mut kept = Kept::default();
+        for row in self.rows()? {
+            for key in row?.keys.iter().flatten() {
+                kept.note(&key.text);
+            }
+        }
+        Ok(Some(kept))
     }
 
     /// What people call it: the file's name, or `stdin`.

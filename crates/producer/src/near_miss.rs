@@ -30,6 +30,15 @@ pub(crate) fn near_miss(inventory: &Inventory, key: &Key, by: Option<By>) -> Opt
     if !matches!(by, None | Some(By::Serial)) {
         return None;
     }
+    if let [index, ..] = inventory.by_exponent(&key.text) {
+        let serial = &inventory.device(*index).serial;
+        return Some(NearMiss {
+            detail: format!(
+                "the inventory has {serial}, which a spreadsheet takes for this number: format the column as text where the list comes from"
+            ),
+            repairs: None,
+        });
+    }
     let near = inventory.alike(&key.text, Repairs::ALL);
     if near.is_empty() {
         return decimals(inventory, &key.text);

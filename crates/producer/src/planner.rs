@@ -14,6 +14,7 @@ use crate::plan::{
 };
 use crate::resolver::{Found, Refusal, Resolver};
 use crate::rows::Row;
+use crate::twins::Kept;
 use crate::{Foreknowledge, Inventory, Key};
 
 /// As many devices as tell a person whether it is the right list.
@@ -48,6 +49,7 @@ impl<'a> Planner<'a> {
                 inventory,
                 by: None,
                 repairs: Repairs::NONE,
+                kept: None,
             },
             first_lines: vec![0; inventory.len()],
             excepted: BTreeSet::new(),
@@ -94,12 +96,29 @@ impl<'a> Planner<'a> {
         self
     }
 
+    /// Reads a list of text from now on, of which this is known to have been kept; `None` of a list
+    /// whose texts are certain.
+    pub(crate) fn reading(&mut self, kept: Option<Kept>) {
+        self.resolver.kept = kept;
+    }
+
+    /// Whether what a list has kept must be known to read a row of it.
+    pub(crate) fn needs_kept(&self, row: &Row) -> bool {
+        let keys = row.keys.as_deref().unwrap_or_default();
+        self.resolver.kept.is_none() && self.resolver.has_twin(keys)
+    }
+
     /// Takes out every device that a row may mean, whichever of its names that is. A row that no device
     /// fits, and some nearly fit, is an error: it may mean one that must not be touched.
     pub fn except(&mut self, row: &Row) -> Result<(), (String, String)> {
         let keys = row.keys.as_deref().unwrap_or_default();
         if let Some(uncertain) = self.resolver.uncertain_exception(keys) {
             return Err(uncertain);
+        }
+        if self.resolver.kept.is_some()
+            && let Err((RefusalReason::Uncertain, value, why)) = self.resolver.find(keys)
+        {
+            return Err((value, why));
         }
         let mut known = false;
         for key in keys {

@@ -7,6 +7,7 @@ use crate::key::as_guid;
 use crate::near_miss::{NearMiss, listed, near_miss};
 use crate::placeholder::is_placeholder;
 use crate::plan::RefusalReason;
+use crate::twins::{Kept, may_be_left_of_another};
 use crate::{Inventory, Key, Malformed};
 
 /// Why a row is refused: the reason, what it named, and the same in words.
@@ -32,6 +33,9 @@ pub(crate) struct Resolver<'a> {
     pub(crate) by: Option<By>,
     /// What may be overlooked in serials.
     pub(crate) repairs: Repairs,
+    /// What the list that is read shows to have kept, where its texts may have come through a
+    /// spreadsheet.
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Resolver<'_> {
@@ -84,6 +88,7 @@ impl Resolver<'_> {
                 [(index, _)] if !self.is_shown(&keys, *index) => Err(self.unknown(&[key])),
                 [(index, by)] => {
                     let denied = self.denied(&keys, *index);
+                    let denied = denied.or_else(|| self.other_twin(&keys, key, *index));
                     match denied.or_else(|| self.other_serial(&placeholders, *index, *by)) {
                         Some(refused) => Err(refused),
                         None => Ok(Found {
@@ -111,6 +116,49 @@ impl Resolver<'_> {
     fn is_placeholder(&self, key: &Key) -> bool {
         let by = self.by.or(key.by);
         matches!(by, None | Some(By::Serial)) && is_placeholder(&key.text)
+    }
+
+    /// That digits in a text file may be what a spreadsheet left of another serial. Another exact name
+    /// of the device settles it.
+    fn other_twin(&self, keys: &[&Key], key: &Key, index: usize) -> Option<Refusal> {
+        let kept = self.kept?;
+        if !may_be_left_of_another(key, self.by) {
+            return None;
+        }
+        let mut twins = self.inventory.twins(&key.text, kept);
+        twins.retain(|twin| *twin != index);
+        let is_other = |other: &&Key| other.text != key.text;
+        let settles = |other: &Key| {
+            self.named_by(other)
+                .iter()
+                .any(|(known, _)| *known == index)
+        };
+        if twins.is_empty()
+            || keys
+                .iter()
+                .copied()
+                .filter(|other| is_other(other))
+                .any(settles)
+        {
+            return None;
+        }
+        let serials = twins
+            .iter()
+            .map(|index| self.inventory.device(*index).serial.as_str());
+        let serials: Vec<&str> = serials.collect();
+        let detail = format!(
+            "the inventory has {}, too, of which a spreadsheet makes this: name the device by its id as well, or say --by serial, which takes each serial as it stands",
+            listed(&serials)
+        );
+        Some((RefusalReason::Uncertain, key.text.clone(), detail))
+    }
+
+    /// Whether a row names a device by digits that may be left of another serial.
+    pub(crate) fn has_twin(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| {
+            may_be_left_of_another(key, self.by)
+                && !self.inventory.twins(&key.text, Kept::default()).is_empty()
+        })
     }
 
     /// What was overlooked in a serial so that it is the device's.

@@ -155,9 +155,13 @@ impl Selection {
                 });
             }
             let mut rows = 0;
+            planner.reading(None);
             for row in list.rows()? {
                 let row = row?;
                 rows += 1;
+                if planner.needs_kept(&row) {
+                    planner.reading(list.kept()?);
+                }
                 // A row that cannot be read may name a device that must not be touched.
                 if let Err((bad, _)) = &row.keys
                     && *bad != Malformed::Empty
@@ -181,6 +185,7 @@ impl Selection {
                 return Err(list.empty());
             }
         }
+        planner.reading(None);
         self.note_users(&mut planner)?;
         Ok(Steps {
             selection: self,
@@ -319,6 +324,7 @@ impl<'a> Steps<'a> {
                 };
                 let column = self.selection.user_column.as_deref();
                 self.rows = Some(list.rows_naming(column)?);
+                self.planner.reading(None);
                 self.next_list += 1;
                 self.rows_of_list = 0;
                 continue;
@@ -341,6 +347,9 @@ impl<'a> Steps<'a> {
                 continue;
             };
             self.rows_of_list += 1;
+            if self.planner.needs_kept(&row) {
+                self.planner.reading(self.selection.lists[list].kept()?);
+            }
             let (selection, now) = (self.selection, self.now);
             let is_meant =
                 |device: &Device| Condition::all_hold(&selection.conditions, device, now);

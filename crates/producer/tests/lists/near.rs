@@ -1,6 +1,6 @@
 //! Keys that are nearly a device's, that are read as they are seen, or that are no key at all.
 
-use repilot_domain::{Device, DeviceId, EnrollmentState, Repairs, Timestamp};
+use repilot_domain::{By, Device, DeviceId, EnrollmentState, Repairs, Timestamp};
 use repilot_producer::{Inventory, ListError, PlanSummary, RefusalReason, Resolution, Selection};
 
 use crate::support::list;
@@ -165,8 +165,8 @@ fn a_repair_is_done_where_asked_for_and_one_device_fits() {
 #[test]
 fn a_known_key_is_ambiguous_where_lost_zeros_may_make_it_another() {
     // As it stands it is exactly one device.
-    assert_eq!(planned("12345\n", "").0, ["12345"]);
-    assert_eq!(planned("12345\n", "letters").0, ["12345"]);
+    assert_eq!(planned("[\"12345\"]", "").0, ["12345"]);
+    assert_eq!(planned("[\"12345\"]", "letters").0, ["12345"]);
     // Who says that zeros were lost cannot mean one of the two.
     let (reason, detail) = refusal("12345", "zeros");
     assert_eq!(reason, RefusalReason::Ambiguous);
@@ -176,6 +176,88 @@ fn a_known_key_is_ambiguous_where_lost_zeros_may_make_it_another() {
     );
     let (reason, _) = refusal("PFO19", "letters");
     assert_eq!(reason, RefusalReason::Ambiguous);
+}
+
+#[test]
+fn digits_of_a_text_file_are_refused_where_they_may_be_left_of_another_serial() {
+    let mut inventory = fleet();
+    for (number, serial) in [
+        "7E10",
+        "70000000000",
+        "12345678901234567",
+        "12345678901234570",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        inventory.push(device(100 + number, serial, ""));
+    }
+    for (key, twin) in [
+        ("12345", "0012345"),
+        ("70000000000", "7E10"),
+        ("12345678901234570", "12345678901234567"),
+        ("1234567890123460", "1234567890123456"),
+    ] {
+        for text in [format!("{key}\n"), format!("Serial number,Note\n{key},x\n")] {
+            let (serials, summary) = planned_of(&inventory, &text, "");
+            assert!(serials.is_empty(), "{text}");
+            assert_eq!(summary.refusals[0].reason, RefusalReason::Uncertain);
+            let detail = &summary.refusals[0].detail;
+            assert!(
+                detail.contains(twin) && detail.contains("--by serial"),
+                "{detail}"
+            );
+            let exact = Selection {
+                lists: vec![list(text.as_bytes()).unwrap()],
+                by: Some(By::Serial),
+                ..Selection::default()
+            };
+            let mut steps = exact.steps(&inventory, NOW).unwrap();
+            assert!(steps.by_ref().all(|step| step.is_ok()));
+            assert_eq!(steps.finish().planned, 1, "{text}");
+            let except = Selection {
+                lists: vec![list(b"PC1\n").unwrap()],
+                except: vec![list(text.as_bytes()).unwrap()],
+                ..Selection::default()
+            };
+            let error = except.steps(&inventory, NOW).err();
+            assert!(
+                matches!(error, Some(ListError::NearException { .. })),
+                "{text}"
+            );
+        }
+        // An id settles it, and the texts of JSON are certain.
+        let json = format!("[\"{key}\"]");
+        assert_eq!(planned_of(&inventory, &json, "").0, [key]);
+    }
+    let by_id = "id,Serial number\n00000001-0000-4000-8000-000000000001,12345\n";
+    assert_eq!(planned(by_id, "").0, ["12345"]);
+    // A list that holds the others, too, has lost nothing.
+    let whole: Vec<&str> = inventory
+        .devices()
+        .iter()
+        .map(|device| &*device.serial)
+        .collect();
+    let (serials, summary) = planned_of(&inventory, &whole.join("\n"), "");
+    assert_eq!(
+        (serials.len(), summary.refused),
+        (whole.len(), 0),
+        "{:?}",
+        summary.refusals
+    );
+}
+
+#[test]
+fn a_crowd_of_nearly_equal_serials_never_leaves_one_for_the_only_one() {
+    let mut inventory = Inventory::default();
+    inventory.push(device(0, "0O77", ""));
+    for number in 1..3_000 {
+        inventory.push(device(number, "0077", ""));
+    }
+    // Without its bound the one behind the crowd would be found alone, or late.
+    let (serials, summary) = planned_of(&inventory, "O77\n", "zeros");
+    assert!(serials.is_empty(), "{serials:?}");
+    assert_eq!(summary.refusals[0].reason, RefusalReason::Ambiguous);
 }
 
 #[test]
