@@ -26,6 +26,7 @@ mod searches;
 mod shared;
 #[cfg(unix)]
 mod shared_controls;
+mod sightings;
 mod sign_in;
 mod tenants;
 

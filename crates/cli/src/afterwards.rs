@@ -176,6 +176,7 @@ impl Afterwards {
             &JobQuery::default(),
             name,
             back,
+            (made.listed_at, None),
         )
         .await?;
         Ok(RolledBack {

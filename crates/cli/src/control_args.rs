@@ -2,8 +2,8 @@
 
 use clap::Args;
 use repilot_domain::{
-    Canary, Change, ControlChanges, Controls, MaxFailures, Priority, Rate, Share, Timestamp,
-    Windows, Zone, moment_in,
+    Canary, Change, ControlChanges, Controls, MaxFailures, Priority, Rate, Share, SightedWithin,
+    Timestamp, Windows, Zone, moment_in,
 };
 use repilot_ledger::Campaign;
 
@@ -47,6 +47,10 @@ pub(crate) struct ControlArguments {
     /// No faster than this, whatever the tenant grants: 2/s, 100/20s, 300/min
     #[arg(long, value_name = "RATE", conflicts_with = "no_rate")]
     pub(crate) rate: Option<Rate>,
+    /// Who has a device is asked no longer than this before its call: 2min, 30s, 0s (a look right
+    /// before each call) or never
+    #[arg(long, value_name = "TIME")]
+    pub(crate) sighted_within: Option<SightedWithin>,
     /// No canary; one that runs or waits is let go
     #[arg(long)]
     pub(crate) no_canary: bool,
@@ -104,6 +108,7 @@ impl ControlArguments {
             zone: change(self.zone.as_ref(), false),
             priority: change(self.priority.as_ref(), false),
             rate: change(self.rate.as_ref(), self.no_rate),
+            sighted_within: change(self.sighted_within.as_ref(), false),
         })
     }
 
@@ -168,6 +173,7 @@ impl ControlArguments {
             zone: said.zone.or(Some(settings.zone.clone())),
             priority: said.priority.or(Some(settings.priority)),
             rate: said.rate.or(settings.rate.0),
+            sighted_within: said.sighted_within.or(Some(settings.sighted_within)),
             not_before: said.not_before,
             deadline: said.deadline,
         };
@@ -185,6 +191,17 @@ pub(crate) struct Meant {
     pub(crate) changes: ControlChanges,
     /// What they are then.
     pub(crate) controls: Controls,
+}
+
+/// When it is asked who has a device, in words.
+pub(crate) fn sighting(within: SightedWithin) -> String {
+    match within.limit() {
+        None => "never: nobody asks who has a device before its call".to_owned(),
+        Some(limit) if limit.is_zero() => {
+            "each device is looked at right before its call".to_owned()
+        }
+        Some(_) => format!("who has a device is asked {within} before its call at most"),
+    }
 }
 
 /// What holds a campaign back, in words, a line each; nothing where nothing does.
@@ -212,6 +229,7 @@ pub(crate) fn in_words(controls: &Controls) -> Vec<(&'static str, String)> {
         ("deadline", schedule.deadline.map(in_zone)),
         ("priority", priority),
         ("rate", controls.rate.map(|rate| format!("{rate} at most"))),
+        ("sighting", Some(sighting(controls.sighted_within))),
     ];
     lines
         .into_iter()

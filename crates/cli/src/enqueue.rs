@@ -57,6 +57,9 @@ pub(crate) async fn enqueue(
     ledger
         .record(by, Some(opened.id), event, &plan, app.now())
         .await?;
+    let is_blind = made.plan.is_blind;
+    let listed_at = made.plan.inventory_listed_at;
+    ledger.note_planned(opened.id, listed_at, is_blind).await?;
     let mut total = Enqueued::default();
     for chunk in made.devices.chunks(CHUNK) {
         let job = |planned: &PlannedDevice| NewJob {
@@ -95,9 +98,7 @@ fn task(planned: &PlannedDevice, action: Action) -> Task {
         new_user: user.user_principal_name.clone(),
         new_user_name: user.display_name.clone(),
         rolls_back: None,
-        // A campaign may last for hours, and whoever came since the inventory was listed would lose
-        // the device to somebody else.
-        look_first: true,
+        look_first: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use repilot_dashboard::Progress;
-use repilot_domain::{TenantName, Timestamp};
+use repilot_domain::Timestamp;
 use repilot_graph::{CallRecord, GraphError, ListingCheck, NextLink};
 use repilot_ledger::{Ledger, LedgerError, Listing};
 use repilot_producer::Inventory;
@@ -51,9 +51,7 @@ pub(crate) async fn obtain(
     progress: &Progress,
 ) -> anyhow::Result<ListedInventory> {
     if freshness == Freshness::Setting
-        && let Some(kept) = ledger
-            .listing(&tenant.name, &source(app, &tenant.name), true)
-            .await?
+        && let Some(kept) = ledger.listing(&tenant.name, &tenant.source, true).await?
     {
         let age = app.now().since(kept.begun_at);
         if age <= app.settings.inventory.max_age.0 && kept.begun_at <= app.now() {
@@ -69,19 +67,6 @@ pub(crate) async fn obtain(
     load(ledger, &listing).await
 }
 
-/// Which Graph and which tenant id a tenant's name stands for just now.
-pub(crate) fn source(app: &App, tenant: &TenantName) -> String {
-    let graph = &app.settings.graph;
-    let root = if graph.root.is_empty() {
-        &graph.cloud
-    } else {
-        &graph.root
-    };
-    let id = app.settings.tenants.get(tenant);
-    let id = id.map_or("", |settings| settings.tenant_id.as_str());
-    format!("{root} {id}")
-}
-
 /// The devices of a complete listing.
 pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<ListedInventory> {
     let mut inventory = Inventory::default();
@@ -95,12 +80,49 @@ pub(crate) async fn load(ledger: &Ledger, listing: &Listing) -> anyhow::Result<L
     })
 }
 
-/// Lists every device of the tenant into the ledger; `progress` says how far it is to others.
+/// How long a claim on a listing holds; it is renewed with each page.
+const CLAIM: Duration = Duration::from_secs(45);
+
+/// Between two looks at whether another process has listed the tenant.
+const CLAIM_AGAIN: Duration = Duration::from_millis(200);
+
+/// Lists every device of the tenant into the ledger; `progress` says how far it is to others. Waits
+/// while another process lists it.
 pub(crate) async fn list(
     app: &App,
     ledger: &Ledger,
     tenant: &Tenant,
     freshness: Freshness,
+    progress: &Progress,
+) -> anyhow::Result<Listing> {
+    let owner = format!("{} {}", std::process::id(), app.now().as_millis());
+    let mut waits = false;
+    while !claim(app, ledger, tenant, &owner).await? {
+        if !std::mem::replace(&mut waits, true) {
+            say("another process lists this tenant just now; waiting for it");
+        }
+        tokio::time::sleep(CLAIM_AGAIN).await;
+    }
+    let listed = list_claimed(app, ledger, tenant, (freshness, &owner), progress).await;
+    let released = ledger.release_listing(&tenant.name, &owner, Timestamp::default());
+    // What failed first is what is told.
+    let released = released.await;
+    let listing = listed?;
+    released?;
+    Ok(listing)
+}
+
+async fn claim(app: &App, ledger: &Ledger, tenant: &Tenant, owner: &str) -> anyhow::Result<bool> {
+    let now = app.now();
+    let claimed = ledger.claim_listing(&tenant.name, owner, now, now.after(CLAIM));
+    Ok(claimed.await?)
+}
+
+async fn list_claimed(
+    app: &App,
+    ledger: &Ledger,
+    tenant: &Tenant,
+    (freshness, owner): (Freshness, &str),
     progress: &Progress,
 ) -> anyhow::Result<Listing> {
     let budgets = profile::budgets(app)?;
@@ -124,7 +146,7 @@ pub(crate) async fn list(
         }
         None => (
             ledger
-                .begin_listing(&tenant.name, &source(app, &tenant.name), app.now())
+                .begin_listing(&tenant.name, &tenant.source, app.now())
                 .await?,
             None,
         ),
@@ -134,7 +156,11 @@ pub(crate) async fn list(
     let mut followed = HashSet::new();
     let mut failures = Failures::default();
     loop {
-        let page = tenant.client.inventory_page(next.as_ref());
+        let mut sent_at = app.now();
+        let page = async {
+            sent_at = app.now();
+            tenant.client.inventory_page(next.as_ref()).await
+        };
         let call = reading::ask(&lane, page).await;
         match call.result {
             Ok(mut page) => {
@@ -158,7 +184,9 @@ pub(crate) async fn list(
                     return Err(incomplete(tenant, listed, Failure::error(message, hint)));
                 }
                 let link = page.next.as_ref().map(NextLink::as_str);
-                keep(ledger, &mut listing, &page.devices, link, app.now()).await?;
+                let times = (sent_at, app.now());
+                keep(ledger, &mut listing, &page.devices, link, times).await?;
+                claim(app, ledger, tenant, owner).await?;
                 progress.note(listing.devices);
                 spinner.show(&format!(
                     "listing the inventory: {} devices",
@@ -172,7 +200,7 @@ pub(crate) async fn list(
             // Graph no longer knows the link.
             Err(GraphError::Rejected | GraphError::LinkForgotten) if from_kept_link => {
                 listing = ledger
-                    .begin_listing(&tenant.name, &source(app, &tenant.name), app.now())
+                    .begin_listing(&tenant.name, &tenant.source, app.now())
                     .await?;
                 check = ListingCheck::default();
                 next = None;
@@ -207,10 +235,7 @@ async fn broken_off(
     tenant: &Tenant,
     within: Duration,
 ) -> anyhow::Result<Option<(Listing, NextLink)>> {
-    let Some(listing) = ledger
-        .listing(&tenant.name, &source(app, &tenant.name), false)
-        .await?
-    else {
+    let Some(listing) = ledger.listing(&tenant.name, &tenant.source, false).await? else {
         return Ok(None);
     };
     if app.now().since(listing.begun_at) > within {
@@ -226,9 +251,9 @@ async fn keep(
     listing: &mut Listing,
     devices: &[repilot_domain::Device],
     next: Option<&str>,
-    now: Timestamp,
+    times: (Timestamp, Timestamp),
 ) -> anyhow::Result<()> {
-    match ledger.keep_page(listing, devices, next, now).await {
+    match ledger.keep_page(listing, devices, next, times).await {
         Err(LedgerError::Contended) => Err(Failure::error(
             format!(
                 "another process has begun to list the inventory of tenant `{}`",

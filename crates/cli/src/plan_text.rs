@@ -45,6 +45,12 @@ pub(crate) fn described(plan: &Plan) -> String {
     for (name, words) in in_words(&plan.controls) {
         lines.push(format!("  {name:<14} {words}"));
     }
+    if plan.is_blind {
+        lines.push(
+            "  no users       no device of this tenant shows a user: nobody can see who has a device, or whether it changes hands before its call"
+                .to_owned(),
+        );
+    }
     groups(&mut lines, "group tags", &summary.by_group_tag);
     groups(&mut lines, "models", &summary.by_model);
     if !summary.mapped.is_empty() {

@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) inventory_unreadable: Vec<String>,
     /// The moment that its conditions hold for.
     pub(crate) planned_at: Timestamp,
+    /// No device of the tenant shows a user: nobody can see who has one.
+    pub(crate) is_blind: bool,
     /// Planned devices with a job to be done in another open campaign.
     pub(crate) in_other_campaigns: u64,
     /// How long the calls take at least, at what the tenant is known to grant.
@@ -222,6 +224,7 @@ pub(crate) async fn plan(
         inventory_listed_at: listed_at,
         inventory_unreadable: unreadable,
         planned_at: now,
+        is_blind: inventory.is_blind(),
         in_other_campaigns,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         controls: making.controls.clone(),
@@ -542,6 +545,15 @@ pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> 
                 plan.tenant, summary.unknown_exceptions
             ),
             "is it the right list for --except? nothing was enqueued",
+        ));
+    }
+    if plan.is_blind && summary.action == Action::Assign && !arguments.blind {
+        return Err(Failure::error(
+            format!(
+                "no device of tenant `{}` shows a user, so nobody can see from whom an assignment takes a device",
+                plan.tenant
+            ),
+            "if these devices are to be assigned all the same, say so with --blind; nothing was enqueued",
         ));
     }
     if arguments.strict && summary.unknown_exceptions > 0 {

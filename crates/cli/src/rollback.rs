@@ -40,13 +40,12 @@ impl WayBack {
         }
     }
 
-    /// What it calls: a look before each device's first step, so that whoever came meanwhile is left
-    /// alone, and its steps.
+    /// What it calls: its steps. The looks or listings that precede them go beside these.
     pub(crate) fn calls(&self) -> Calls {
         let steps = self.jobs.iter().map(|job| job.task.action.steps().len());
         Calls {
             writes: steps.sum::<usize>() as u64,
-            reads: self.jobs.len() as u64,
+            reads: 0,
         }
     }
 }
@@ -92,16 +91,17 @@ fn of_job(job: &Job, device: Option<&Device>, busy: &HashSet<String>) -> Result<
     }
     let action = action?;
     let device = device.ok_or(NoWayBack::Unknown)?;
+    // Who had it when it was last seen before the call, whatever the plan remembered.
+    let (former, name) = job.had();
     Ok(NewJob {
         device: device.clone(),
         line: job.id.0.unsigned_abs(),
         task: Task {
             action,
-            new_user: job.user_principal_name.trim().to_owned(),
-            new_user_name: job.addressable_user_name.clone(),
+            new_user: former.trim().to_owned(),
+            new_user_name: name.to_owned(),
             rolls_back: Some(job.id),
-            // The listing is older than the call: whoever came meanwhile is left alone.
-            look_first: true,
+            look_first: false,
         },
     })
 }

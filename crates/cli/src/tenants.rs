@@ -161,13 +161,28 @@ fn with(
     };
     let client = GraphClient::new(graph, tokens, Arc::clone(clock))
         .with_context(|| format!("tenant `{name}` cannot be set up"))?;
+    let writes = lane(throttle.writes);
     Ok(Tenant {
         client,
-        writes: lane(throttle.writes),
-        reads: lane(throttle.reads),
+        writes,
+        reads: lane(throttle.reads).beside(&writes),
+        source: source(settings, &name),
         name,
         revision: 0,
     })
+}
+
+/// Which Graph and which tenant id a tenant's name stands for just now.
+pub(crate) fn source(settings: &Settings, tenant: &TenantName) -> String {
+    let graph = &settings.graph;
+    let root = if graph.root.is_empty() {
+        &graph.cloud
+    } else {
+        &graph.root
+    };
+    let id = settings.tenants.get(tenant);
+    let id = id.map_or("", |settings| settings.tenant_id.as_str());
+    format!("{root} {id}")
 }
 
 fn version(word: &str) -> anyhow::Result<ApiVersion> {

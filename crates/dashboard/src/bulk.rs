@@ -6,7 +6,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use repilot_domain::{CampaignId, JobAct, JobId, JobQuery};
-use repilot_ledger::{JobSelection, JobsMeant};
+use repilot_ledger::{FoundWithOthers, JobSelection, JobsMeant};
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
@@ -18,6 +18,9 @@ use crate::views::{self, View, jobs_address};
 
 /// As many jobs as a person picks: a page of them, and not a list of everything.
 const PICKED_MOST: usize = 1_000;
+
+/// As many devices that others have as the question names.
+const NAMED: u32 = 5;
 
 /// Which jobs are meant.
 #[derive(Debug, Deserialize)]
@@ -58,6 +61,19 @@ impl Meant {
         Ok(found.ok_or_else(missing)?.id)
     }
 
+    /// The jobs that are meant, so far as they were counted.
+    async fn selection(&self, app: &App, meant: JobsMeant) -> Result<JobSelection, Refusal> {
+        if self.is_picked() {
+            let jobs = self.job.iter().copied().take(PICKED_MOST);
+            return Ok(JobSelection::These(jobs.map(JobId).collect()));
+        }
+        Ok(JobSelection::All {
+            campaign: Some(self.campaign(app).await?),
+            query: self.query()?,
+            meant,
+        })
+    }
+
     /// Where they came from.
     fn back(&self, app_jobs: &[i64]) -> String {
         match (self.campaign.as_str(), app_jobs) {
@@ -96,6 +112,13 @@ pub(crate) async fn ask(
             .jobs_meant(Some(campaign), &meant.query()?)
             .await?
     };
+    let taken = match act {
+        JobAct::Requeue => {
+            let selection = meant.selection(&app, counted).await?;
+            app.ledger.found_with_others(&selection, NAMED).await?
+        }
+        JobAct::Discard | JobAct::Cancel | JobAct::Skip => FoundWithOthers::default(),
+    };
     let number = devices(i64::try_from(counted.jobs).unwrap_or(i64::MAX));
     let asks = format!("{} {number}?", pages::capitalised(act.as_str()));
     let back = meant.back(&meant.job);
@@ -104,6 +127,16 @@ pub(crate) async fn ask(
         h1 { (asks) }
         div.card {
             p { (explained(act)) }
+            @if taken.jobs > 0 {
+                div.notice.warn {
+                    strong {
+                        (devices(i64::try_from(taken.jobs).unwrap_or(i64::MAX)))
+                        " of these are with another user now, who loses them by this."
+                    }
+                    @let words = taken.in_words();
+                    @if !words.is_empty() { p { (words) "." } }
+                }
+            }
             @if !meant.is_picked() { p { "In campaign " strong { (meant.campaign) } ": " code { (meant.q) } } }
             @if counted.jobs == 0 {
                 p { strong { "None fits any more." } }
@@ -174,7 +207,7 @@ const fn look(act: JobAct) -> &'static str {
 const fn explained(act: JobAct) -> &'static str {
     match act {
         JobAct::Requeue => {
-            "They are sent round again, with all their attempts before them. One whose last call may have taken effect is looked at first."
+            "They are sent round again, with all their attempts before them. Who has each device is asked before it is called."
         }
         JobAct::Discard => "They are set aside for good. Their attempts stay in the ledger.",
         JobAct::Cancel | JobAct::Skip => {

@@ -35,6 +35,8 @@ pub(crate) struct Fields {
     priority: String,
     #[serde(default)]
     max_failures: String,
+    #[serde(default)]
+    sighted_within: String,
 }
 
 impl Fields {
@@ -52,6 +54,7 @@ impl Fields {
             deadline: word(schedule.deadline.as_ref()),
             priority: controls.priority.to_string(),
             max_failures: word(controls.max_failures.as_ref()),
+            sighted_within: controls.sighted_within.to_string(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Fields {
             deadline: change(&self.deadline, &shown.deadline, moment)?,
             priority: change(&self.priority, &shown.priority, FromStr::from_str)?,
             max_failures: change(&self.max_failures, &shown.max_failures, FromStr::from_str)?,
+            sighted_within: change(
+                &self.sighted_within,
+                &shown.sighted_within,
+                FromStr::from_str,
+            )?,
             zone,
             ..ControlChanges::default()
         })
@@ -176,6 +184,8 @@ fn form(visitor: &Visitor, campaign: &Campaign, fields: &Fields, wrong: Option<&
                 "low, normal, high or a number: the tenant's other campaigns wait for a higher one."))
             (field("max_failures", "Stop at dead letters", &fields.max_failures, "20%",
                 "A number or a share of its recent outcomes; setting it counts anew."))
+            (field("sighted_within", "Ask who has a device", &fields.sighted_within, "2min",
+                "At most so long before its call: 2min, 30s, 0s (a look right before each) or never; empty: 2min."))
             div.acts { button.primary type="submit" { "Save" } a.button href=(address) { "Back" } }
         }
     };

@@ -9,7 +9,7 @@ pub enum DeadReason {
     NotFound,
     /// Graph refused the request, and would again.
     Rejected,
-    /// After an ambiguous answer, somebody else was found assigned: the device was left alone.
+    /// Somebody else than planned was found assigned: the device was left alone.
     ReassignedMeanwhile,
     /// Passing faults, until the attempts were spent.
     AttemptsSpent,
@@ -29,9 +29,7 @@ impl DeadReason {
         match self {
             Self::NotFound => "Graph does not know the device",
             Self::Rejected => "Graph refused the request for this device",
-            Self::ReassignedMeanwhile => {
-                "another user was assigned in the meantime; the device was left alone"
-            }
+            Self::ReassignedMeanwhile => "another user has the device now; it was left alone",
             Self::AttemptsSpent => "Graph kept failing until the attempts were spent",
         }
     }
@@ -45,7 +43,7 @@ impl DeadReason {
                 "read the message with `repilot job ID`, mend the cause, then requeue"
             }
             Self::ReassignedMeanwhile => {
-                "discard if the new user is meant to stay; requeue to unassign them"
+                "discard if whoever has it now is meant to keep it; requeue to take it from them, too"
             }
             Self::AttemptsSpent => "requeue when Graph works again",
         }

@@ -36,8 +36,9 @@ pub use causes::WithCauses;
 pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
 pub use controls::{
     Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, End, Forecast, Limit,
-    MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, Share, Standing, Stratum,
-    Stretch, Windows, Work, Zone, Zones, check_moment, kind_of, moment_in, spread,
+    MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, Share, SightedWithin,
+    Standing, Stratum, Stretch, Windows, Work, Zone, Zones, check_moment, is_fresh, kind_of,
+    moment_in, spread,
 };
 pub use dead_reason::DeadReason;
 pub use device::{Device, EnrollmentState};

@@ -41,10 +41,15 @@ pub struct Counters {
     pub reassigned: u64,
     /// Times that an action reached a device which had got another user.
     pub reassigned_touched: u64,
+    /// The longest time, in milliseconds, between a device's getting another user in mid-run and the
+    /// first action that reached it after; none where none did.
+    pub touched_after_ms: Option<u64>,
     /// Calls that arrived although an earlier 429 had said to wait, and had had time to be heard.
     pub calls_while_gate_closed: u64,
     /// The most writes that arrived in any window, refused ones among them.
     pub peak_writes_per_window: u64,
+    /// The most calls of any kind that arrived in any window, refused ones among them.
+    pub peak_requests_per_window: u64,
     /// When the first write arrived, in milliseconds since the server came up.
     pub first_write_ms: Option<u64>,
     /// When the last write was answered with success.

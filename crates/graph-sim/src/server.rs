@@ -86,7 +86,7 @@ impl Server {
     pub(crate) fn reassign(&self, tenant: usize, id: &str, user: &str) -> bool {
         self.worlds
             .get(tenant)
-            .is_some_and(|world| lock(world).reassign(id, user))
+            .is_some_and(|world| lock(world).reassign(id, user, self.started.elapsed()))
     }
 
     /// Whose token it is, and whether it is still good; `None` where it is nobody's.

@@ -37,6 +37,8 @@ struct Tracked {
     applied: u64,
     assigned: u64,
     reassigned: bool,
+    /// When it was, until an action reaches it.
+    reassigned_at: Option<Duration>,
     /// Until when a call of the action is under way.
     busy_until: Duration,
 }
@@ -49,6 +51,9 @@ pub(crate) struct World {
     writes: Window,
     requests: Window,
     peak: Peak,
+    peak_of_all: Peak,
+    /// When the last call arrived.
+    now: Duration,
     counters: Counters,
     calls: u64,
     writes_arrived: u64,
@@ -70,6 +75,7 @@ impl World {
                 applied: 0,
                 assigned: 0,
                 reassigned: false,
+                reassigned_at: None,
                 busy_until: Duration::ZERO,
             })
             .collect();
@@ -86,6 +92,8 @@ impl World {
             writes: Window::new(window),
             requests: Window::new(window),
             peak: Peak::new(window),
+            peak_of_all: Peak::new(window),
+            now: Duration::ZERO,
             counters: Counters::default(),
             calls: 0,
             writes_arrived: 0,
@@ -112,6 +120,7 @@ impl World {
             .max()
             .unwrap_or(0);
         counters.peak_writes_per_window = self.peak.most() as u64;
+        counters.peak_requests_per_window = self.peak_of_all.most() as u64;
         counters
     }
 
@@ -123,19 +132,20 @@ impl World {
     }
 
     /// Assigns a user behind everybody's back.
-    pub(crate) fn reassign(&mut self, id: &str, user: &str) -> bool {
+    pub(crate) fn reassign(&mut self, id: &str, user: &str, now: Duration) -> bool {
         let Some(index) = self.by_id.get(&id.to_lowercase()).copied() else {
             return false;
         };
-        self.reassign_at(index, user);
+        self.reassign_at(index, user, now);
         true
     }
 
-    fn reassign_at(&mut self, index: usize, user: &str) {
+    fn reassign_at(&mut self, index: usize, user: &str, now: Duration) {
         let device = &mut self.devices[index];
         user.clone_into(&mut device.state.user_principal_name);
         "Somebody Else".clone_into(&mut device.state.addressable_user_name);
         device.reassigned = true;
+        device.reassigned_at = Some(now);
         self.counters.reassigned += 1;
     }
 
@@ -147,6 +157,8 @@ impl World {
     /// A call arrives.
     pub(crate) fn call(&mut self, request: &Request, now: Duration, link_base: &str) -> Outcome {
         self.calls += 1;
+        self.now = now;
+        self.peak_of_all.arrive(now);
         let first = *self.first_call_at.get_or_insert(now);
         match request {
             Request::Act { .. } => self.counters.acts += 1,
@@ -370,7 +382,8 @@ impl World {
             FaultKind::Reassigned504 => {
                 self.serve(request, index, link_base);
                 if let Some(index) = index {
-                    self.reassign_at(index, "new.user@contoso.example");
+                    let now = self.now;
+                    self.reassign_at(index, "new.user@contoso.example", now);
                 }
                 Reply::fault(504, BodyShape::IntuneTwice)
             }
@@ -425,6 +438,20 @@ impl World {
         Reply::Json(page)
     }
 
+    /// An action has reached a device: how long after somebody else got it?
+    fn note_touch(&mut self, index: usize) {
+        let device = &mut self.devices[index];
+        if device.reassigned {
+            self.counters.reassigned_touched += 1;
+        }
+        if let Some(at) = device.reassigned_at.take() {
+            let after = self.now.saturating_sub(at).as_millis();
+            let after = u64::try_from(after).unwrap_or(u64::MAX);
+            let longest = self.counters.touched_after_ms.max(Some(after));
+            self.counters.touched_after_ms = longest;
+        }
+    }
+
     fn serve(&mut self, request: &Request, index: Option<usize>, link_base: &str) -> Reply {
         match (request, index) {
             (Request::Act { .. }, Some(index)) => {
@@ -433,9 +460,7 @@ impl World {
                 device.state.addressable_user_name.clear();
                 device.applied += 1;
                 self.counters.applied += 1;
-                if device.reassigned {
-                    self.counters.reassigned_touched += 1;
-                }
+                self.note_touch(index);
                 Reply::NoContent
             }
             (Request::Assign { user, .. }, _) if self.scenario.lacks_user(user) => {
@@ -450,9 +475,7 @@ impl World {
                 device.state.addressable_user_name.clone_from(name);
                 device.assigned += 1;
                 self.counters.assigned += 1;
-                if device.reassigned {
-                    self.counters.reassigned_touched += 1;
-                }
+                self.note_touch(index);
                 Reply::NoContent
             }
             (Request::User { name }, _) => self.user(name),

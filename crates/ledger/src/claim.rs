@@ -12,8 +12,8 @@ use crate::counters::Deltas;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
-use crate::rows::{gathered, numbers_of};
-use crate::{ClaimKey, LedgerError, places};
+use crate::rows::{Inner, gathered, numbers_of};
+use crate::{ClaimKey, LedgerError, Sighting, places};
 
 /// What a worker needs to know of a job that it has claimed.
 #[derive(Debug, Clone)]
@@ -22,8 +22,12 @@ pub struct ClaimedJob {
     pub key: ClaimKey,
     /// The device to act on.
     pub device: DeviceId,
-    /// Who was assigned when the plan was made; empty where nobody was, or nobody has to look.
-    pub previous_user: String,
+    /// Who is expected on the device: who was assigned when the plan was made, or whom a person
+    /// accepted since; empty where nobody was. `None` of a plain job, of which nobody asked so far:
+    /// see [`Ledger::expected_user`](crate::Ledger::expected_user).
+    pub expected_user: Option<String>,
+    /// What is known of this device by itself.
+    pub sighting: Option<Sighting>,
     /// What is to be done to the device, and how far that is.
     pub progress: Progress,
     /// Who is to be assigned; empty where nobody is.
@@ -51,22 +55,21 @@ struct Claimed {
     further: Option<Further>,
 }
 
-/// User, attempts, how uncertain; action, steps done, new user and their name.
-type Further = (String, u32, i64, Action, usize, String, String);
+/// User, attempts, how uncertain; action, steps done, new user and their name; what is known of its
+/// device by itself.
+type Further = (
+    String,
+    u32,
+    i64,
+    Action,
+    usize,
+    String,
+    String,
+    Option<Inner<SightingRow>>,
+);
 
-/// What is known of a plain job.
-fn nothing_further() -> Further {
-    let nobody = String::new;
-    (
-        nobody(),
-        0,
-        CERTAIN,
-        Action::Unassign,
-        0,
-        nobody(),
-        nobody(),
-    )
-}
+/// Who had the device, their name, when that was seen; whom a person accepted.
+type SightingRow = (String, String, Timestamp, Option<String>);
 
 /// Claims those of `jobs` that are still queued under their key, and counts them.
 pub(crate) async fn claim(
@@ -101,31 +104,67 @@ pub(crate) async fn claim(
     for (campaign, count) in by_campaign {
         deltas.moved(campaign, JobState::Queued, JobEvent::Claim, count)?;
     }
-    let claimed = claimed.into_iter().map(|row| {
-        let (user, attempts, doubt, action, steps_done, new_user, new_user_name) =
-            row.further.unwrap_or_else(nothing_further);
+    let claimed = claimed.into_iter().map(|row| row.into_job(lease_until));
+    Ok(claimed.collect())
+}
+
+impl Claimed {
+    fn into_job(self, lease_until: Timestamp) -> ClaimedJob {
+        let plain = ClaimedJob {
+            key: self.key,
+            device: DeviceId(self.device),
+            expected_user: None,
+            sighting: None,
+            progress: Progress::new(Action::Unassign, 0),
+            new_user: String::new(),
+            new_user_name: String::new(),
+            attempts: 0,
+            uncertain: false,
+            lost: false,
+            lease_until,
+        };
+        let Some(further) = self.further else {
+            return plain;
+        };
+        let (planned, attempts, doubt, action, steps_done, new_user, new_user_name, row) = further;
+        let (sighting, accepted) = match row {
+            Some(Inner((user, name, seen_at, accepted))) => (
+                Some(Sighting {
+                    user,
+                    name,
+                    seen_at,
+                }),
+                accepted,
+            ),
+            None => (None, None),
+        };
         ClaimedJob {
-            key: row.key,
-            device: DeviceId(row.device),
-            previous_user: user,
+            expected_user: Some(accepted.unwrap_or(planned)),
+            sighting,
             progress: Progress::new(action, steps_done),
             new_user,
             new_user_name,
             attempts,
             uncertain: doubt != CERTAIN,
             lost: doubt == LOST,
-            lease_until,
+            ..plain
         }
-    });
-    Ok(claimed.collect())
+    }
 }
 
 /// That a job is not just unassigned, or not called for the first time, as most are.
 const HAS_FURTHER: &str = "(jobs.action <> 'unassign' OR jobs.attempts > 0 OR jobs.uncertain > 0)";
 
+/// That something is known of a job's device by itself: of most jobs nothing is.
+const HAS_SIGHTING: &str = "EXISTS (SELECT 1 FROM sightings WHERE sightings.id = jobs.id)";
+
 /// What is to be known of such jobs. The few that are uncertain have their attempts looked up.
 fn further(dialect: Dialect) -> String {
-    dialect.array(
+    let sighting = dialect.found_array(
+        "user_principal_name, addressable_user_name, seen_at, accepted_user",
+        "FROM sightings WHERE sightings.id = jobs.id",
+    );
+    dialect.array(&format!(
         "jobs.user_principal_name,
          jobs.attempts,
          CASE
@@ -136,8 +175,9 @@ fn further(dialect: Dialect) -> String {
              ELSE jobs.uncertain
          END,
          jobs.action, jobs.steps_done,
-         jobs.new_user_principal_name, jobs.new_addressable_user_name",
-    )
+         jobs.new_user_principal_name, jobs.new_addressable_user_name,
+         {sighting}",
+    ))
 }
 
 /// Those that may be claimed.
@@ -148,7 +188,7 @@ async fn claimable(
     let dialect = Dialect::of(connection);
     let columns = format!(
         "jobs.id, jobs.campaign_id, jobs.device_id,
-         CASE WHEN {HAS_FURTHER} THEN {} END",
+         CASE WHEN {HAS_FURTHER} OR {HAS_SIGHTING} THEN {} END",
         further(dialect)
     );
     let sql = format!(
@@ -228,7 +268,8 @@ async fn claim_at_once(
          )
          SELECT campaign_id,
                 CAST(json_object_agg(id, device_id) AS TEXT) AS devices,
-                COUNT(*) FILTER (WHERE {HAS_FURTHER}) AS not_plain,
+                COUNT(*) FILTER (WHERE {HAS_FURTHER})
+                    + (SELECT COUNT(*) FROM sightings AS jobs CROSS JOIN {RUNS} WHERE {IS_IN_A_RUN}) AS not_plain,
                 (
                     SELECT CASE WHEN COUNT(*) < $4 THEN CAST(array_agg(id) AS TEXT) ELSE 'all' END
                     FROM claimed
@@ -292,7 +333,7 @@ async fn further_of(
          FROM job_rows AS jobs
          CROSS JOIN {RUNS}
          WHERE {IS_IN_A_RUN}
-           AND {HAS_FURTHER}",
+           AND ({HAS_FURTHER} OR {HAS_SIGHTING})",
         gathered = dialect.gathered(&format!("jobs.id, {}", further(dialect)))
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(named.parameter.as_str());

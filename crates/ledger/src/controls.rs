@@ -57,6 +57,7 @@ pub(crate) fn read(columns: &Columns<'_>) -> Result<Controls, LedgerError> {
         },
         priority: Priority(i32::try_from(priority).unwrap_or_default()),
         rate: columns.word_if_any("rate")?,
+        sighted_within: columns.word("sighted_within")?,
     })
 }
 
@@ -191,7 +192,8 @@ async fn write(
              windows = $7,
              zone = $8,
              priority = $9,
-             rate = $10
+             rate = $10,
+             sighted_within = $11
          WHERE id = $1",
     )
     .bind(campaign.0)
@@ -204,6 +206,7 @@ async fn write(
     .bind(schedule.zone.to_string())
     .bind(i64::from(controls.priority.0))
     .bind(word(controls.rate))
+    .bind(controls.sighted_within.to_string())
     .execute(connection)
     .await
     .doing("change a campaign's controls")?;

@@ -4,11 +4,12 @@ use repilot_domain::{
     Actor, CampaignId, DeadReason, JobAct, JobCondition, JobId, JobQuery, JobState, Timestamp,
 };
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
-use crate::search::JobSelection;
+use crate::rows::{Columns, gathered};
+use crate::search::{JobSearch, JobSelection};
 use crate::{Ledger, LedgerError};
 
 /// Which dead letters are meant. All of what is given must hold.
@@ -37,18 +38,109 @@ pub struct DeadGroup {
     pub meaning: &'static str,
     /// What to do about it.
     pub advice: &'static str,
-    /// What Graph said of the last of them, in its innermost message; empty where it said nothing.
+    /// What Graph said of the last of them, in its innermost message, or who has its device now; empty
+    /// where it said nothing.
     pub message: String,
 }
 
+/// Dead letters whose devices somebody else has now: whoever sends them round again lets them take the
+/// devices from these users.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundWithOthers {
+    /// How many.
+    pub jobs: u64,
+    /// The first of them: serial number, and who has the device, where that was kept.
+    pub named: Vec<(String, String)>,
+}
+
+impl FoundWithOthers {
+    /// The first of them, in words; empty where none is named.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let each = |(serial, user): &(String, String)| format!("{user} has {serial}");
+        let named: Vec<String> = self.named.iter().map(each).collect();
+        let more = self.jobs.saturating_sub(self.named.len() as u64);
+        match (named.is_empty(), more) {
+            (true, _) => String::new(),
+            (false, 0) => named.join(", "),
+            (false, _) => format!("{}, and {more} more", named.join(", ")),
+        }
+    }
+}
+
 impl Ledger {
+    /// The dead letters of a selection whose devices somebody else has now; the first `most` by name.
+    pub async fn found_with_others(
+        &self,
+        selection: &JobSelection,
+        most: u32,
+    ) -> Result<FoundWithOthers, LedgerError> {
+        const WHAT: &str = "look for devices that others have";
+        let reason = DeadReason::ReassignedMeanwhile.as_str();
+        let (query, campaign) = match selection {
+            JobSelection::These(jobs) => {
+                let mut reader = self.reader().await?;
+                let dialect = self.dialect();
+                let sql = format!(
+                    "SELECT {gathered}
+                     FROM {each} AS meant
+                     CROSS JOIN job_rows
+                     LEFT JOIN sightings ON sightings.id = job_rows.id
+                     WHERE job_rows.id = meant.id
+                       AND job_rows.state = 'dead'
+                       AND job_rows.reason = $2",
+                    gathered = dialect.gathered("job_rows.serial, sightings.found_user"),
+                    each = dialect.each_id()
+                );
+                let query = sqlx::query(AssertSqlSafe(sql))
+                    .bind(dialect.numbers(jobs.iter().map(|job| job.0)))
+                    .bind(reason);
+                let found: Vec<(String, Option<String>)> =
+                    gathered(query, &mut reader, WHAT).await?;
+                let jobs = found.len() as u64;
+                let named = found
+                    .into_iter()
+                    .filter_map(|(serial, user)| Some((serial, user?)))
+                    .take(most as usize);
+                return Ok(FoundWithOthers {
+                    jobs,
+                    named: named.collect(),
+                });
+            }
+            JobSelection::All {
+                query, campaign, ..
+            } => (query, *campaign),
+        };
+        let query = query
+            .clone()
+            .and(JobCondition::State(vec![JobState::Dead]))
+            .and(JobCondition::Reason(vec![reason.to_owned()]));
+        let jobs = self.jobs_meant(campaign, &query).await?.jobs;
+        if jobs == 0 {
+            return Ok(FoundWithOthers::default());
+        }
+        let found = self
+            .search(&JobSearch::first(campaign, query, most))
+            .await?;
+        let named = found
+            .jobs
+            .into_iter()
+            .filter_map(|job| Some((job.serial, job.found_user?)));
+        Ok(FoundWithOthers {
+            jobs,
+            named: named.collect(),
+        })
+    }
+
     /// Dead letters by campaign and reason, from the counters; one message of each, by its place.
     pub async fn dead_groups(&self) -> Result<Vec<DeadGroup>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query(
             "SELECT campaigns.name AS campaign_name, counters.reason, counters.value,
                     COALESCE((
-                        SELECT jobs.message FROM jobs
+                        SELECT COALESCE(sightings.found_user || ' has it now', jobs.message)
+                        FROM jobs
+                        LEFT JOIN sightings ON sightings.id = jobs.id
                         WHERE jobs.id = (
                             SELECT MAX(dead_jobs.id) FROM dead_jobs
                             WHERE dead_jobs.campaign_id = counters.campaign_id
@@ -80,6 +172,17 @@ impl Ledger {
             .collect()
     }
 
+    /// What a selection of dead letters means, so far as they are counted now.
+    pub async fn dead_meant(&self, selection: &DeadSelection) -> Result<JobSelection, LedgerError> {
+        let query = selection.as_query();
+        let meant = self.jobs_meant(selection.campaign, &query).await?;
+        Ok(JobSelection::All {
+            campaign: selection.campaign,
+            query,
+            meant,
+        })
+    }
+
     /// Sends dead letters round again, with all their attempts before them: see [`Ledger::act`].
     /// How many it were.
     pub async fn requeue(
@@ -108,13 +211,7 @@ impl Ledger {
         by: &Actor,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
-        let query = selection.as_query();
-        let meant = self.jobs_meant(selection.campaign, &query).await?;
-        let selection = JobSelection::All {
-            campaign: selection.campaign,
-            query,
-            meant,
-        };
+        let selection = self.dead_meant(selection).await?;
         Ok(self.act(act, &selection, by, now).await?.jobs)
     }
 }

@@ -236,7 +236,11 @@ impl Dialect {
     /// An array of these columns of the one row that a query finds, written out, which
     /// [`Inner`](crate::rows::Inner) reads; null where it finds none.
     pub(crate) fn found_array(self, columns: &str, query: &str) -> String {
-        format!("CAST((SELECT {} {query}) AS TEXT)", self.array(columns))
+        // A cast alone leaves SQLite knowing that it is JSON, and it would not be written out.
+        format!(
+            "CAST((SELECT {} {query}) AS TEXT) || ''",
+            self.array(columns)
+        )
     }
 
     /// All rows of a query gathered into one, an array of arrays of these columns.

@@ -16,7 +16,7 @@ use crate::error::QueryContext as _;
 use crate::places::{Due, Hand};
 use crate::ready::{DISPATCHABLE, READY, Ready};
 use crate::rows::gathered;
-use crate::{ClaimKey, DispatchToken, Ledger, LedgerError, locks, places};
+use crate::{ClaimKey, DispatchToken, Ledger, LedgerError, SightingRule, locks, places};
 
 /// A job that is to go on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Dispatched {
     pub until: Option<Timestamp>,
     /// Its campaign's own ceiling, which a call of it needs leave of, too.
     pub rate: Option<Rate>,
+    /// How its device is to be seen before it is called; none where nothing is asked.
+    pub sighting: Option<SightingRule>,
 }
 
 /// The same in little room. What older programs send has no token.
@@ -45,6 +47,8 @@ struct OnTheWire {
     until: Option<Timestamp>,
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     rate: Option<Rate>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    sighting: Option<SightingRule>,
 }
 
 impl From<OnTheWire> for Dispatched {
@@ -58,13 +62,19 @@ impl From<OnTheWire> for Dispatched {
             },
             until: sent.until,
             rate: sent.rate,
+            sighting: sent.sighting,
         }
     }
 }
 
 impl From<Dispatched> for OnTheWire {
     fn from(dispatched: Dispatched) -> Self {
-        let Dispatched { key, until, rate } = dispatched;
+        let Dispatched {
+            key,
+            until,
+            rate,
+            sighting,
+        } = dispatched;
         Self {
             job: key.job,
             dispatch: key.dispatch,
@@ -72,6 +82,7 @@ impl From<Dispatched> for OnTheWire {
             token: key.token,
             until,
             rate,
+            sighting,
         }
     }
 }
@@ -86,6 +97,8 @@ pub struct DispatchRoom {
     /// So many of each campaign that has a ceiling of its own, on the wire at once; none of one that
     /// is not here.
     pub rated: HashMap<CampaignId, usize>,
+    /// None of those whose devices were seen too long ago: a listing is to show them first.
+    pub sighted_only: bool,
 }
 
 impl From<usize> for DispatchRoom {
@@ -167,12 +180,19 @@ impl Round<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        let in_order = Dialect::of(connection).along_an_index();
-        tell(connection, in_order, "dispatch jobs").await?;
         let mut campaigns = rows
             .iter()
             .map(Ready::read)
             .collect::<Result<Vec<_>, _>>()?;
+        if room.sighted_only {
+            let now = self.now;
+            campaigns.retain(|campaign| !campaign.sighting.is_some_and(|rule| rule.is_stale(now)));
+            if campaigns.is_empty() {
+                return Ok(());
+            }
+        }
+        let in_order = Dialect::of(connection).along_an_index();
+        tell(connection, in_order, "dispatch jobs").await?;
         let first = room.turn % campaigns.len();
         campaigns.rotate_left(first);
         campaigns.sort_by_key(|campaign| Reverse(campaign.priority));
@@ -244,6 +264,7 @@ impl Round<'_> {
             },
             until: campaign.until,
             rate: campaign.rate,
+            sighting: campaign.sighting,
         });
         self.dispatched.extend(queued);
         Ok(())

@@ -3,12 +3,18 @@
 //! A listing that was broken off goes on where it stopped; until its last page is in, it is nobody's
 //! inventory. Of each tenant the newest complete listing is kept, and one that is under way.
 
+mod listing_claim;
+mod sighting;
+
 use repilot_domain::{Device, TenantName, Timestamp};
 use sqlx::Row as _;
 
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
+
+pub use sighting::{ListingCost, Seen, Sighting, SightingNeed, SightingRule};
+pub(crate) use sighting::{go_round_again, hold_against, keep_seen, must_look, rule};
 
 /// A listing of a tenant's devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +100,8 @@ impl Ledger {
         // Takes the next number, or waits for whoever takes it and then the one after it.
         let number: i64 = loop {
             let row = sqlx::query(
-                "INSERT INTO listings (tenant, number, source, begun_at)
-                 SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3
+                "INSERT INTO listings (tenant, number, source, begun_at, users)
+                 SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, 0
                  FROM listings
                  WHERE tenant = $1
                  ON CONFLICT DO NOTHING
@@ -139,8 +145,10 @@ impl Ledger {
         })
     }
 
-    /// Keeps a page, and where the listing goes on, with what the listing says of its doubts. The last page, from which nothing goes on, makes
-    /// it the tenant's inventory, and what was that before is forgotten.
+    /// Keeps a page that was asked for at `sent_at`, and where the listing goes on, with what the listing
+    /// says of its doubts. The last page, from which nothing goes on, makes it the tenant's inventory, and
+    /// what was that before is forgotten. What the page shows of devices that wait for their calls is a
+    /// sighting of them.
     ///
     /// [`LedgerError::Contended`] when another process has begun the listing anew.
     pub async fn keep_page(
@@ -148,9 +156,11 @@ impl Ledger {
         listing: &mut Listing,
         devices: &[Device],
         next_link: Option<&str>,
-        now: Timestamp,
+        (sent_at, now): (Timestamp, Timestamp),
     ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
+        let has_user = |device: &&Device| !device.user_principal_name.trim().is_empty();
+        let users = devices.iter().filter(has_user).count();
         let count = i64::try_from(devices.len()).unwrap_or(i64::MAX);
         let finished_at = next_link.is_none().then_some(now);
         let promised = listing
@@ -162,7 +172,8 @@ impl Ledger {
                  next_link = $4,
                  finished_at = $5,
                  promised = $7,
-                 unreadable = $8
+                 unreadable = $8,
+                 users = users + $9
              WHERE tenant = $1
                AND number = $2
                AND finished_at IS NULL
@@ -176,6 +187,7 @@ impl Ledger {
         .bind(listing.next_link.as_deref().unwrap_or(""))
         .bind(promised)
         .bind(serde_json::to_string(&listing.unreadable).map_err(LedgerError::Batch)?)
+        .bind(i64::try_from(users).unwrap_or(i64::MAX))
         .execute(&mut *transaction)
         .await
         .doing("keep a page of the inventory")?;
@@ -194,6 +206,7 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("keep a page of the inventory")?;
+        hold_against(&mut transaction, &listing.tenant, devices, sent_at).await?;
         if finished_at.is_some() {
             for statement in [
                 "DELETE FROM listing_pages WHERE tenant = $1 AND listing < $2",
@@ -213,6 +226,9 @@ impl Ledger {
         listing.pages += 1;
         listing.next_link = next_link.map(str::to_owned);
         listing.finished_at = finished_at;
+        if finished_at.is_some() {
+            self.finish_sighting(listing).await?;
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Reading jobs.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use repilot_domain::{
@@ -84,6 +85,19 @@ pub struct Job {
     pub verification: Option<Verification>,
     /// When somebody looked.
     pub verified_at: Option<Timestamp>,
+    /// Who had the device when it was last seen before its call; none where nothing is known beyond
+    /// the plan.
+    pub seen_user: Option<String>,
+    /// Their display name.
+    pub seen_name: Option<String>,
+    /// When that was seen.
+    pub seen_at: Option<Timestamp>,
+    /// Who has the device now, of one that was found with another user.
+    pub found_user: Option<String>,
+    /// When they were found.
+    pub found_at: Option<Timestamp>,
+    /// Whom a person let the job take the device from, instead of who was planned.
+    pub accepted_user: Option<String>,
 }
 
 /// What a [`JobRow`] is gathered from.
@@ -94,6 +108,10 @@ fn columns(dialect: Dialect) -> String {
          WHERE job_id = jobs.id
          ORDER BY dispatch DESC, finished_at DESC
          LIMIT 1",
+    );
+    let sighting = dialect.found_array(
+        "user_principal_name, addressable_user_name, seen_at, found_user, found_at, accepted_user",
+        "FROM sightings WHERE sightings.id = jobs.id",
     );
     format!(
         "jobs.id, jobs.campaign_id, jobs.device_id, jobs.serial, jobs.group_tag, jobs.model,
@@ -108,7 +126,8 @@ fn columns(dialect: Dialect) -> String {
              WHERE canary_jobs.campaign_id = jobs.campaign_id
                AND canary_jobs.job_id = jobs.id
          ),
-         jobs.created_at, jobs.finished_at, jobs.verification, jobs.verified_at"
+         jobs.created_at, jobs.finished_at, jobs.verification, jobs.verified_at,
+         {sighting}"
     )
 }
 
@@ -146,7 +165,18 @@ struct JobRow {
     finished_at: Option<Timestamp>,
     verification: String,
     verified_at: Option<Timestamp>,
+    sighting: Option<Inner<SightingRow>>,
 }
+
+/// Who had the device, their name, when that was seen; who was found and when; whom a person accepted.
+type SightingRow = (
+    String,
+    String,
+    Timestamp,
+    Option<String>,
+    Option<Timestamp>,
+    Option<String>,
+);
 
 /// Whether another open campaign has still to do the device of `jobs`.
 pub(crate) const IS_ELSEWHERE: &str = "EXISTS (
@@ -182,8 +212,27 @@ impl Job {
             steps_done: usize::try_from(self.steps_done).unwrap_or_default(),
             // What was to be looked at first, and was never on its way, has called nothing.
             is_unknown: self.uncertain && self.dispatch > 0,
-            previous: &self.user_principal_name,
+            previous: self.had().0,
             wanted: &self.new_user_principal_name,
+        }
+    }
+
+    /// The last answer or, where somebody else was found, who has the device now.
+    #[must_use]
+    pub fn said(&self) -> Cow<'_, str> {
+        match &self.found_user {
+            Some(user) => Cow::Owned(format!("{user} has it now")),
+            None => Cow::Borrowed(&self.message),
+        }
+    }
+
+    /// Who had the device before the job's call, and their display name: as it was last seen, or as it
+    /// was planned where nothing else was seen.
+    #[must_use]
+    pub fn had(&self) -> (&str, &str) {
+        match (&self.seen_user, &self.seen_name) {
+            (Some(user), Some(name)) => (user, name),
+            _ => (&self.user_principal_name, &self.addressable_user_name),
         }
     }
 
@@ -203,6 +252,18 @@ impl Job {
                 row: row.id.to_string(),
                 source: Box::new(source),
             })?),
+        };
+        let (seen, found_user, found_at, accepted_user) = match row.sighting {
+            Some(Inner((user, name, seen_at, found_user, found_at, accepted))) => {
+                let is_seen = seen_at > Timestamp::default();
+                let seen = is_seen.then_some((user, name, seen_at));
+                (seen, found_user, found_at, accepted)
+            }
+            None => (None, None, None, None),
+        };
+        let (seen_user, seen_name, seen_at) = match seen {
+            Some((user, name, at)) => (Some(user), Some(name), Some(at)),
+            None => (None, None, None),
         };
         Ok(Self {
             id: row.id,
@@ -237,6 +298,12 @@ impl Job {
             finished_at: row.finished_at,
             verification,
             verified_at: row.verified_at,
+            seen_user,
+            seen_name,
+            seen_at,
+            found_user,
+            found_at,
+            accepted_user,
         })
     }
 }

@@ -76,7 +76,7 @@ pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCa
 pub use claim::ClaimedJob;
 pub use claim_key::{ClaimKey, DispatchToken};
 pub use copy::Copied;
-pub use dead::{DeadGroup, DeadSelection};
+pub use dead::{DeadGroup, DeadSelection, FoundWithOthers};
 pub use dispatch::{DispatchRoom, Dispatched};
 pub use enqueue::{Enqueued, NewJob, NewList};
 pub use error::LedgerError;
@@ -84,7 +84,7 @@ pub use explain::{Blocker, Explanation, explain};
 pub use group_commit::{GroupCommit, GroupCommitError, Unsettled};
 pub use halts::Moment;
 pub use integrity::{Integrity, Miscount};
-pub use inventory::Listing;
+pub use inventory::{Listing, ListingCost, Seen, Sighting, SightingNeed, SightingRule};
 pub use job::{Job, Page};
 pub use job_report::JobReport;
 pub use lane::{Gate, LaneHold, LaneState, RecentCall};

@@ -99,6 +99,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../../migrations/0021_claim_tokens.sql"),
     ),
     (
+        22,
+        "sightings",
+        include_str!("../../../migrations/0022_sightings.sql"),
+    ),
+    (
         25,
         "listing doubts",
         include_str!("../../../migrations/0025_listing_doubts.sql"),

@@ -213,6 +213,7 @@ async fn forget_chunk(
             "DELETE FROM job_keys
              WHERE campaign_id = {campaign} AND job_id {named}"
         ),
+        format!("DELETE FROM sightings WHERE id {named}"),
         format!("DELETE FROM job_rows WHERE id {named}"),
     ] {
         sqlx::query(AssertSqlSafe(sql))

@@ -3,8 +3,9 @@
 use repilot_domain::{Action, CampaignId, CanaryPhase, Rate, Timestamp};
 use sqlx::any::AnyRow;
 
+use crate::inventory::rule;
 use crate::rows::Columns;
-use crate::{LedgerError, controls};
+use crate::{LedgerError, SightingRule, controls};
 
 /// The campaigns of a tenant that may go on; takes the tenant and the time.
 pub(crate) const DISPATCHABLE: &str = "tenant = $1
@@ -16,7 +17,9 @@ pub(crate) const DISPATCHABLE: &str = "tenant = $1
            AND canary_phase <> 'choosing'";
 
 /// What is read of those.
-pub(crate) const READY: &str = "id, action, priority, canary_phase, rate, runs_until";
+pub(crate) const READY: &str =
+    "id, action, priority, canary_phase, rate, runs_until, sighted_within,
+     sighted_at, is_blind";
 
 /// A campaign that may go on.
 pub(crate) struct Ready {
@@ -27,6 +30,8 @@ pub(crate) struct Ready {
     pub(crate) has_steps: bool,
     pub(crate) rate: Option<Rate>,
     pub(crate) until: Option<Timestamp>,
+    /// How its devices are to be seen before they are called, where that is asked.
+    pub(crate) sighting: Option<SightingRule>,
     /// How many of its jobs may go out.
     pub(crate) room: usize,
 }
@@ -43,6 +48,7 @@ impl Ready {
             has_steps: action.steps().len() > 1,
             rate: columns.word_if_any("rate")?,
             until: controls::runs_until(&columns)?,
+            sighting: rule(&columns)?,
             room: usize::MAX,
         })
     }

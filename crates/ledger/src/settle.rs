@@ -327,7 +327,8 @@ async fn update_jobs(
         let written = settlement.verdict.written(now);
         // What the last answer was, of a job that was not called this time, or that only a look ends.
         let ends_without_words = state == JobState::Dead && written.message.is_empty();
-        let is_said = !settlement.attempts.is_empty() && !ends_without_words;
+        let is_over = state == JobState::Dead || !settlement.attempts.is_empty();
+        let is_said = is_over && !ends_without_words;
         over.push(job);
         match state {
             JobState::Pending => due.push(job),

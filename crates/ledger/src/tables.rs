@@ -67,6 +67,9 @@ pub(crate) const TABLES: &[Table] = &[
             ("rolls_back", Number),
             ("verified_at", Number),
             ("pruned_at", Number),
+            ("sighted_within", Text),
+            ("sighted_at", Number),
+            ("is_blind", Number),
         ],
     },
     Table {
@@ -260,6 +263,30 @@ pub(crate) const TABLES: &[Table] = &[
             ("next_link", Text),
             ("promised", Number),
             ("unreadable", Text),
+            ("users", Number),
+        ],
+    },
+    Table {
+        name: "sightings",
+        columns: &[
+            ("id", Number),
+            ("user_principal_name", Text),
+            ("addressable_user_name", Text),
+            ("seen_at", Number),
+            ("found_user", Text),
+            ("found_name", Text),
+            ("found_at", Number),
+            ("accepted_user", Text),
+            ("accepted_name", Text),
+        ],
+    },
+    Table {
+        name: "listing_claims",
+        columns: &[
+            ("tenant", Text),
+            ("owner", Text),
+            ("lease_until", Number),
+            ("retry_at", Number),
         ],
     },
     Table {

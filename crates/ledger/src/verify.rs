@@ -15,7 +15,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
 use crate::rows::{Columns, batch, gathered};
-use crate::{Ledger, LedgerError, Listing, audit, locks, places};
+use crate::{Ledger, LedgerError, Listing, audit, inventory, locks, places};
 
 /// Jobs looked through at once for devices that the inventory does not list.
 const CHUNK: i64 = 5_000;
@@ -378,6 +378,7 @@ async fn reopen_chunk(
         })
         .await?;
         let jobs = chunk.len() as u64;
+        inventory::must_look(&mut *connection, &chunk).await?;
         places::become_due(connection, &chunk).await?;
         deltas.moved(campaign, JobState::Succeeded, JobEvent::Reopen, jobs)?;
         let count = i64::try_from(jobs).unwrap_or(i64::MAX);

@@ -131,6 +131,13 @@ impl Inventory {
         self.devices.is_empty()
     }
 
+    /// Whether there are devices, and none of them shows a user.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let shows_nobody = |device: &Device| device.user_principal_name.trim().is_empty();
+        !self.devices.is_empty() && self.devices.iter().all(shows_nobody)
+    }
+
     /// All of them, in the order in which they were listed.
     #[must_use]
     pub fn devices(&self) -> &[Device] {

@@ -35,6 +35,7 @@ pub struct Dispatcher {
     /// Source of the dispatches' tokens.
     chance: StdRng,
     turn: usize,
+    sighted_only: bool,
     rated: HashMap<CampaignId, usize>,
     survey: Option<Survey>,
 }
@@ -90,6 +91,7 @@ impl Dispatcher {
             chance,
             turn: 0,
             rated: HashMap::new(),
+            sighted_only: false,
             survey: None,
         }
     }
@@ -118,6 +120,11 @@ impl Dispatcher {
     /// is not named here none is dispatched.
     pub fn allow(&mut self, rated: HashMap<CampaignId, usize>) {
         self.rated = rated;
+    }
+
+    /// Whether jobs whose devices were seen too long ago stay where they are.
+    pub const fn hold_unseen(&mut self, hold: bool) {
+        self.sighted_only = hold;
     }
 
     /// How many of a tenant's jobs are dispatched and not claimed, as far as is known, and with how
@@ -178,6 +185,7 @@ impl Dispatcher {
             jobs: limit,
             turn: self.turn,
             rated: self.rated.clone(),
+            sighted_only: self.sighted_only,
         };
         let lease_until = now.after(self.lease);
         let token = DispatchToken::random(&mut self.chance);

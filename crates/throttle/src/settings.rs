@@ -26,6 +26,25 @@ const IN_FLIGHT_AT_LEAST: u32 = 16;
 const IN_FLIGHT_SPARE: f64 = 1.25;
 
 impl LaneSettings {
+    /// What is left for reads of a limit on requests of any kind, beside these writes, which count
+    /// against it, too: a tenth of it at least. A limit below that of the writes alone can only be
+    /// meant for reads.
+    #[must_use]
+    pub fn beside(self, writes: &Self) -> Self {
+        let windows = self
+            .window
+            .as_micros()
+            .div_ceil(writes.window.as_micros().max(1));
+        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
+        let taken = writes.limit.saturating_mul(windows);
+        let limit = if taken > self.limit {
+            self.limit
+        } else {
+            (self.limit - taken).max(self.limit / 10).max(1)
+        };
+        Self { limit, ..self }
+    }
+
     /// Calls under way at once, where an answer takes `latency`.
     pub(crate) fn in_flight_cap(&self, limit: u32, latency: Duration) -> u32 {
         let chosen = || {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use repilot_domain::{Actor, Clock, TenantName, Timestamp, WithCauses, WorkerId};
 use repilot_ledger::Ledger;
-use repilot_queue::{Dispatcher, TakenUp, WireHealth};
+use repilot_queue::{DispatchError, Dispatcher, TakenUp, WireHealth};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::TenantDirectory;
 use crate::lanes::Lanes;
+use crate::lister::{Lister, Remedy};
 
 /// What a lane grants within this time is dispatched: long enough that no permit waits for a job.
 const HORIZON: Duration = Duration::from_millis(500);
@@ -36,6 +37,7 @@ pub(crate) struct Feeder {
     pub(crate) tenants: Arc<dyn TenantDirectory>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) lister: Lister,
     pub(crate) health: watch::Receiver<WireHealth>,
     /// Told when a delivery is done: the lane may take more.
     pub(crate) wake: Arc<Notify>,
@@ -65,6 +67,7 @@ impl Feeder {
                 if held {
                     continue;
                 }
+                self.list_ahead(&tenants, now).await;
             }
             // Whoever receives from it says so.
             if matches!(*self.health.borrow(), WireHealth::Down { .. }) {
@@ -93,6 +96,7 @@ impl Feeder {
                 () = tokio::time::sleep(TICK) => {}
             }
         }
+        self.lister.finish().await;
     }
 
     async fn feed(
@@ -106,7 +110,7 @@ impl Feeder {
         if room == 0 {
             return;
         }
-        match self.dispatcher.dispatch(tenant, room, now).await {
+        match self.dispatch(tenant, room, now).await {
             Ok(count) if count < room => {
                 let until = self.idle_until(tenant, now).await;
                 idle_until.insert(tenant.clone(), until);
@@ -121,6 +125,44 @@ impl Feeder {
                     "cannot dispatch; trying again"
                 );
                 idle_until.insert(tenant.clone(), now.after(DISCOVER_EVERY));
+            }
+        }
+    }
+
+    /// Puts due jobs of a tenant on the wire: first those whose devices were seen a short while ago. The
+    /// others wait for a listing or, where that costs more than it saves, are looked at one by one.
+    async fn dispatch(
+        &mut self,
+        tenant: &TenantName,
+        room: usize,
+        now: Timestamp,
+    ) -> Result<usize, DispatchError> {
+        self.dispatcher.hold_unseen(true);
+        let count = self.dispatcher.dispatch(tenant, room, now).await?;
+        let Some(lanes) = self.lanes.get(tenant, now).filter(|_| count < room) else {
+            return Ok(count);
+        };
+        let remedy = self.lister.remedy(&lanes, now).await?;
+        if remedy != Remedy::Looks {
+            return Ok(count);
+        }
+        self.dispatcher.hold_unseen(false);
+        let more = self.dispatcher.dispatch(tenant, room - count, now).await?;
+        Ok(count + more)
+    }
+
+    /// Has tenants listed whose devices will soon have been seen too long ago.
+    async fn list_ahead(&mut self, tenants: &[TenantName], now: Timestamp) {
+        for tenant in tenants {
+            let Some(lanes) = self.lanes.get(tenant, now) else {
+                continue;
+            };
+            if let Err(error) = self.lister.list_ahead(&lanes, now).await {
+                tracing::warn!(
+                    tenant = %tenant,
+                    error = %WithCauses(&error),
+                    "the ledger did not say which devices are to be seen; trying again"
+                );
             }
         }
     }

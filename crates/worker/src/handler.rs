@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{
-    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
+    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp, WithCauses,
 };
+use repilot_graph::GraphError;
 use repilot_ledger::{
-    Advance, ClaimKey, ClaimedJob, GroupCommit, GroupCommitError, NewAttempt, Settlement,
-    Unsettled, Verdict, WaitReason,
+    Advance, ClaimKey, ClaimedJob, GroupCommit, GroupCommitError, Ledger, NewAttempt, Settlement,
+    Sighting, Unsettled, Verdict, WaitReason,
 };
 use repilot_throttle::Answer;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lanes::{Lanes, TenantLanes};
 use crate::lease::Lease;
 use crate::leave::{Leave, Turn};
-use crate::policy::{Doubt, Users, after_act, after_look};
+use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
 use crate::ready::{Ready, ReadyQueue};
 use crate::settlement::settlement;
 use crate::strangers::Heard;
@@ -27,14 +28,15 @@ use crate::{Decision, RetrySettings, report};
 /// forecast that brought it here looks ahead, short enough that no place is held for long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A look is worth waiting for: the claim is renewed meanwhile.
-const LOOK_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a look waits for leave: its job's leave to be called waits with it.
+const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A job that could not be looked at, or lost its leave to a look, comes back no sooner.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What every job needs.
 pub(crate) struct Handler {
+    pub(crate) ledger: Ledger,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) commit: GroupCommit,
@@ -118,6 +120,7 @@ impl Handler {
             lanes,
             ceiling,
             until,
+            rule,
             claimed,
             places: _,
         } = ready;
@@ -126,11 +129,17 @@ impl Handler {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until,
+            rule,
+            seen_at: None,
             claimed,
             between_steps: false,
         };
         let (decision, slot) = loop {
-            let (decision, slot) = self.work(turn, &job, leave, &mut attempts).await;
+            let worked = self.work(&mut turn, &mut job, leave, &mut attempts).await?;
+            let Some((decision, slot)) = worked else {
+                taken_over(&job, &lanes);
+                return Ok(());
+            };
             let Stepped::On(progress) = stepped(&decision, job.progress) else {
                 break (decision, slot);
             };
@@ -183,32 +192,52 @@ impl Handler {
         self.commit.advance(advance).await
     }
 
+    /// Sees to it that the device is to be called, and calls it; `None` where somebody else has the job
+    /// by now.
     async fn work(
         &self,
-        turn: Turn<'_>,
-        job: &ClaimedJob,
-        mut leave: Leave,
+        turn: &mut Turn<'_>,
+        job: &mut ClaimedJob,
+        leave: Leave,
         attempts: &mut Vec<NewAttempt>,
-    ) -> (Decision, Option<Slot<'_>>) {
-        let lanes = turn.lanes;
+    ) -> Result<Option<(Decision, Option<Slot<'_>>)>, GroupCommitError> {
         // A job whose steps are all done is settled, and not claimed.
         let Some(step) = job.progress.next() else {
             leave.settle(Answer::NotSent);
-            return (Decision::Complete, None);
+            return Ok(Some((Decision::Complete, None)));
         };
-        if job.uncertain {
-            // A look may take as long as a call: it holds no leave to write meanwhile, and the gate
-            // may have closed when it is done.
-            leave.settle(Answer::NotSent);
-            let (decision, slot) = self.look(turn, job, step, attempts).await;
-            if decision != Decision::Act {
-                return (decision, slot);
+        let (rule, now) = (turn.rule, self.clock.now());
+        let goes_on = turn.between_steps;
+        let decided = match precaution(job, rule.as_ref(), turn.seen_at, goes_on, now) {
+            Precaution::Nothing => None,
+            // The leave waits for it: a device is looked at when its call can follow, and once.
+            Precaution::Look => Some(self.look(turn, job, step, attempts).await?),
+            Precaution::Judge(sighting) => {
+                let sighting = sighting.clone();
+                let user = Ok(sighting.user.clone());
+                let decision = self.judge(turn, job, step, &user);
+                let kept = self.keep(job, sighting, &decision).await?;
+                Some(kept.then_some((decision, None)))
             }
-            let Some(again) = self.permits(turn, 1, PATIENCE).await.pop() else {
-                return (untried(job), None);
-            };
-            leave = again;
+        };
+        match decided {
+            None | Some(Some((Decision::Act, _))) => {}
+            Some(decided) => {
+                leave.settle(Answer::NotSent);
+                return Ok(decided);
+            }
         }
+        Ok(Some(self.act(*turn, job, (step, leave), attempts).await))
+    }
+
+    async fn act(
+        &self,
+        turn: Turn<'_>,
+        job: &ClaimedJob,
+        (step, leave): (Step, Leave),
+        attempts: &mut Vec<NewAttempt>,
+    ) -> (Decision, Option<Slot<'_>>) {
+        let lanes = turn.lanes;
         // Never closed.
         let call_slot = self.calls.acquire().await.ok();
         let now = self.clock.now();
@@ -222,7 +251,15 @@ impl Handler {
             return (untried(job), None);
         }
         let is_late = turn.until.is_some_and(|until| until <= now);
-        if !leave.is_valid() || is_late || self.has_stopped(turn, job) {
+        // The gate may have closed during a look, and a sighting grown old while a slot was waited for.
+        let is_closed = turn.seen_at.is_some() && lanes.is_closed();
+        let goes_on = turn.between_steps;
+        let before = precaution(job, turn.rule.as_ref(), turn.seen_at, goes_on, now);
+        let looks_each_time = turn.rule.is_some_and(|rule| rule.within_ms == 0);
+        let has_looked = turn.seen_at.is_some() && looks_each_time;
+        let is_unseen = !job.uncertain && before == Precaution::Look && !has_looked;
+        let is_stopped = is_late || is_closed || is_unseen || self.has_stopped(turn, job);
+        if !leave.is_valid() || is_stopped {
             leave.settle(Answer::NotSent);
             return (untried(job), None);
         }
@@ -278,40 +315,45 @@ impl Handler {
         !turn.between_steps && self.commit.has_stopped(job.key.campaign, turn.claimed)
     }
 
+    /// Looks at a device, and keeps who has it; `None` where somebody else has the job by now.
     async fn look(
         &self,
-        turn: Turn<'_>,
-        job: &ClaimedJob,
+        turn: &mut Turn<'_>,
+        job: &mut ClaimedJob,
         step: Step,
         attempts: &mut Vec<NewAttempt>,
-    ) -> (Decision, Option<Slot<'_>>) {
+    ) -> Result<Option<(Decision, Option<Slot<'_>>)>, GroupCommitError> {
         let lanes = turn.lanes;
+        if job.expected_user.is_none() {
+            match self.ledger.expected_user(job.key.job).await {
+                Ok(user) => job.expected_user = Some(user),
+                Err(error) => {
+                    tracing::warn!(
+                        job.id = job.key.job.0,
+                        error = %WithCauses(&error),
+                        "the ledger did not say whom a job expects; trying again"
+                    );
+                    return Ok(Some((untried(job), None)));
+                }
+            }
+        }
         let Some(permit) = lanes.reads.acquire_within(LOOK_PATIENCE).await else {
-            return (untried(job), None);
+            return Ok(Some((untried(job), None)));
         };
         let call_slot = self.calls.acquire().await.ok();
-        if self.has_stopped(turn, job) {
+        if self.has_stopped(*turn, job) {
             permit.settle(Answer::NotSent);
-            return (untried(job), None);
+            return Ok(Some((untried(job), None)));
         }
         let started_at = self.clock.now();
         let call = lanes.tenant.client.device(&job.device).await;
         permit.settle(lanes.heard(LaneKind::Reads, &call, self.clock.now()));
         let heard = self.heard(LaneKind::Reads, job, started_at);
         let result = lanes.strangers.judge(heard, call.result);
+        let name = result.as_ref().ok();
+        let name = name.map(|device| device.addressable_user_name.clone());
         let user = result.map(|device| device.user_principal_name);
-        let decision = after_look(
-            &user,
-            step,
-            Users {
-                previous: &job.previous_user,
-                new: &job.new_user,
-            },
-            job.lost,
-            job.attempts,
-            &self.retry,
-            &mut rand::rng(),
-        );
+        let decision = self.judge(turn, job, step, &user);
         let outcome = decision.outcome();
         attempts.push(report::attempt(
             AttemptStep::Look,
@@ -319,11 +361,62 @@ impl Handler {
             (started_at, self.clock.now()),
             call.record,
         ));
+        if let (Ok(user), Some(name)) = (user, name) {
+            let sighting = Sighting {
+                user,
+                name,
+                seen_at: started_at,
+            };
+            if !self.keep(job, sighting, &decision).await? {
+                return Ok(None);
+            }
+            turn.seen_at = Some(started_at);
+        }
         let slot = matches!(decision, Decision::Bury { .. }).then_some(Slot {
             _call: call_slot,
             leave: None,
         });
-        (decision, slot)
+        Ok(Some((decision, slot)))
+    }
+
+    /// Decides by who has a device.
+    fn judge(
+        &self,
+        turn: &Turn<'_>,
+        job: &ClaimedJob,
+        step: Step,
+        user: &Result<String, GraphError>,
+    ) -> Decision {
+        let doubt = Doubt {
+            look_first: job.uncertain,
+            lost: job.lost,
+        };
+        after_look(
+            user,
+            step,
+            Users {
+                previous: job.expected_user.as_deref().unwrap_or_default(),
+                new: &job.new_user,
+                is_blind: turn.rule.is_some_and(|rule| rule.is_blind),
+            },
+            doubt,
+            job.attempts,
+            &self.retry,
+            &mut rand::rng(),
+        )
+    }
+
+    /// Keeps who has a device before its job is called, or ends; whether the claim still holds.
+    async fn keep(
+        &self,
+        job: &ClaimedJob,
+        sighting: Sighting,
+        decision: &Decision,
+    ) -> Result<bool, GroupCommitError> {
+        match seen_of(job, sighting, decision) {
+            Some(seen) => self.commit.see(seen).await,
+            None => Ok(true),
+        }
     }
 }
 

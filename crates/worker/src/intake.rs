@@ -120,6 +120,8 @@ impl Handler {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until: None,
+            rule: None,
+            seen_at: None,
             claimed: self.commit.moment(),
             between_steps: false,
         };
@@ -182,19 +184,21 @@ impl Handler {
             .claimed
             .fetch_add(claimed.len() as u64, Ordering::Relaxed);
         let places = Arc::new(places);
-        let ready = claimed.into_iter().zip(leaves).map(|(job, leave)| Ready {
-            until: jobs
-                .iter()
-                .find(|its| its.key == job.key)
-                .and_then(|its| its.until),
-            job,
-            leave,
-            lanes: Arc::clone(&lanes),
-            ceiling: ceiling.clone(),
-            claimed: before_claim,
-            places: Arc::clone(&places),
+        let ready = claimed.into_iter().zip(leaves).map(|(job, leave)| {
+            let dispatched = jobs.iter().find(|its| its.key == job.key);
+            Ready {
+                until: dispatched.and_then(|its| its.until),
+                rule: dispatched.and_then(|its| its.sighting),
+                job,
+                leave,
+                lanes: Arc::clone(&lanes),
+                ceiling: ceiling.clone(),
+                claimed: before_claim,
+                places: Arc::clone(&places),
+            }
         });
-        let (one_call, others): (Vec<_>, Vec<_>) = ready.partition(Ready::is_one_call);
+        let now = self.clock.now();
+        let (one_call, others): (Vec<_>, Vec<_>) = ready.partition(|ready| ready.is_one_call(now));
         self.ready.push(one_call);
         for ready in others {
             // It may wait for a look, or for another step: that is no caller's time.

@@ -36,6 +36,8 @@ pub struct Tenant {
     pub writes: LaneSettings,
     /// The same for reads.
     pub reads: LaneSettings,
+    /// Which Graph and which tenant id the name stands for: a listing of another is not its own.
+    pub source: String,
     /// Which reading of the settings it is of: another one replaces it.
     pub revision: u64,
 }
@@ -138,6 +140,11 @@ impl TenantLanes {
             held_until: AtomicI64::new(held_until),
             told_quiet: AtomicBool::new(false),
         }
+    }
+
+    /// Whether no write leaves just now.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.writes.snapshot().gate, GateState::Closed { .. })
     }
 
     fn is_held(&self, now: Timestamp) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use repilot_domain::Timestamp;
-use repilot_ledger::Moment;
+use repilot_ledger::{Moment, SightingRule};
 use repilot_throttle::{Answer, Lane, Permit};
 
 use crate::handler::Handler;
@@ -43,6 +43,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) ceiling: Option<&'a Lane>,
     /// It is not called from then on.
     pub(crate) until: Option<Timestamp>,
+    /// How its device is to be seen before; none where nothing is asked.
+    pub(crate) rule: Option<SightingRule>,
+    /// When this turn looked at its device.
+    pub(crate) seen_at: Option<Timestamp>,
     /// When its claim was asked for.
     pub(crate) claimed: Moment,
     /// Its device stands between two steps, and is waited for whatever happens.

@@ -14,6 +14,7 @@ mod keeper;
 mod lanes;
 mod lease;
 mod leave;
+mod lister;
 #[cfg(test)]
 mod model;
 mod outage;
@@ -29,5 +30,5 @@ pub use backoff::RetrySettings;
 pub use directory::TenantDirectory;
 pub use keeper::Attendance;
 pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
-pub use policy::{Decision, Doubt, Users, after_act, after_look};
+pub use policy::{Decision, Doubt, Precaution, Users, after_act, after_look, precaution};
 pub use worker::{Links, Worker, WorkerError, WorkerSettings};

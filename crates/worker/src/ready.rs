@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use repilot_domain::{Stepped, Timestamp};
-use repilot_ledger::{ClaimedJob, Moment};
+use repilot_ledger::{ClaimedJob, Moment, SightingRule};
 use repilot_queue::Places;
 use repilot_throttle::Lane;
 use tokio::sync::Semaphore;
 
 use crate::lanes::TenantLanes;
 use crate::leave::Leave;
+use crate::policy::{Precaution, precaution};
 
 /// A job that is claimed, and may be called.
 pub(crate) struct Ready {
@@ -24,6 +25,8 @@ pub(crate) struct Ready {
     pub(crate) ceiling: Option<Lane>,
     /// It is not called from then on.
     pub(crate) until: Option<Timestamp>,
+    /// How its device is to be seen before it is called; none where nothing is asked.
+    pub(crate) rule: Option<SightingRule>,
     /// When its claim was asked for.
     pub(crate) claimed: Moment,
     /// Those of the jobs that were claimed with it: they become free together.
@@ -32,8 +35,9 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Whether one call is all that there is to it, as far as is known.
-    pub(crate) fn is_one_call(&self) -> bool {
-        !self.job.uncertain && matches!(self.job.progress.succeeded(), Stepped::Over)
+    pub(crate) fn is_one_call(&self, now: Timestamp) -> bool {
+        let before = precaution(&self.job, self.rule.as_ref(), None, false, now);
+        before == Precaution::Nothing && matches!(self.job.progress.succeeded(), Stepped::Over)
     }
 }
 

@@ -28,6 +28,11 @@ pub(crate) fn settlement(
             reason: DeadReason::AttemptsSpent,
             ..
         } if last.is_some_and(has_seen) => String::new(),
+        // Who it is stands by itself, and not where words are counted.
+        Decision::Bury {
+            reason: DeadReason::ReassignedMeanwhile,
+            ..
+        } => "another user has the device now".to_owned(),
         _ => last.map(report::in_words).unwrap_or_default(),
     };
     report::log(job, &decision, last, &message);

@@ -21,6 +21,7 @@ use crate::feeder::Feeder;
 use crate::handler::Handler;
 use crate::keeper::{Attendance, Keeper};
 use crate::lease::LEASE;
+use crate::lister::Lister;
 use crate::ready::ReadyQueue;
 use crate::sign_ins::SignIns;
 use crate::{RetrySettings, TenantDirectory};
@@ -144,6 +145,7 @@ impl Worker {
         );
         let Links { wire, receiver, .. } = links;
         let handler = Arc::new(Handler {
+            ledger: keeper.ledger.clone(),
             lanes: Arc::clone(&keeper.lanes),
             lease: Arc::clone(&keeper.lease),
             commit: commit.clone(),
@@ -162,6 +164,12 @@ impl Worker {
             by: keeper.row.actor(),
             tenants: Arc::clone(&keeper.tenants),
             lanes: Arc::clone(&keeper.lanes),
+            lister: Lister::new(
+                keeper.ledger.clone(),
+                Arc::clone(&keeper.clock),
+                id.clone(),
+                ending.clone(),
+            ),
             health: wire.health(),
             dispatcher: Dispatcher::new(
                 keeper.ledger.clone(),

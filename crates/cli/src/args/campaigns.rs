@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use repilot_domain::SightedWithin;
 
 use crate::control_args::ControlArguments;
 use crate::help;
@@ -95,6 +96,10 @@ pub(crate) struct RollbackArguments {
     /// The new campaign [default: the other's name and `-rollback`]
     #[arg(long, value_name = "NAME", value_parser = super::campaign_name)]
     pub(crate) name: Option<String>,
+    /// Who has a device is asked no longer than this before its call: 2min, 30s, 0s or never [default:
+    /// `[campaign] sighted_within`]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) sighted_within: Option<SightedWithin>,
     /// Refuse a rollback of more devices; 0 for no limit [default: `[plan] max_devices`]
     #[arg(long, value_name = "N")]
     pub(crate) max_devices: Option<u64>,

@@ -91,12 +91,21 @@ pub(crate) struct DeadArguments {
     pub(crate) job: Option<i64>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct RequeueArguments {
+    #[command(flatten)]
+    pub(crate) letters: DeadArguments,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
     /// Count dead letters by campaign and reason, with what to do about them
     List(DeadListArguments),
-    /// Send dead letters round again
-    Requeue(DeadArguments),
+    /// Send dead letters round again; of devices that another user has now it asks first
+    Requeue(RequeueArguments),
     /// Set dead letters aside for good
     Discard(DeadArguments),
 }

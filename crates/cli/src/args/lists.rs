@@ -84,6 +84,9 @@ pub(crate) struct SelectionArguments {
     /// Tenant of the settings [default: the only one]
     #[arg(long)]
     pub(crate) tenant: Option<TenantName>,
+    /// Assign devices although no device of the tenant shows a user: nobody can see who loses one
+    #[arg(long)]
+    pub(crate) blind: bool,
     /// List the inventory anew, however fresh it is
     #[arg(long)]
     pub(crate) refresh: bool,

@@ -18,7 +18,7 @@ pub(crate) use campaigns::{
 };
 pub(crate) use jobs::{
     DeadArguments, DeadCommand, DeadListArguments, ExportArguments, ExportFormat, JobArguments,
-    JobOrder, JobsArguments, RefusedArguments,
+    JobOrder, JobsArguments, RefusedArguments, RequeueArguments,
 };
 pub(crate) use lists::{
     EnqueueArguments, InventoryCommand, InventoryFilter, PlanArguments, RunArguments,

@@ -1,14 +1,16 @@
 //! `dead`: dead letters listed, requeued, discarded.
 
-use repilot_domain::{Actor, JobId, JobState};
-use repilot_ledger::{DeadSelection, Ledger};
+use repilot_domain::{Actor, JobAct, JobId, JobState};
+use repilot_ledger::{DeadSelection, JobSelection, Ledger};
 use serde::Serialize;
 
 use crate::app::{self, App};
-use crate::args::{DeadArguments, DeadCommand, DeadListArguments, JobOrder, JobsArguments};
+use crate::args::{
+    DeadArguments, DeadCommand, DeadListArguments, JobOrder, JobsArguments, RequeueArguments,
+};
 use crate::commands::jobs;
 use crate::exit::Exit;
-use crate::output::{print, print_json, rendered, table};
+use crate::output::{ask, plain, print, print_json, rendered, say, table};
 
 /// What `--json` prints of a change.
 #[derive(Serialize)]
@@ -24,10 +26,16 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
         }
         DeadCommand::List(arguments) => jobs::run(app, &each_of(arguments)).await,
         DeadCommand::Requeue(arguments) => {
-            let selection = selection(&ledger, arguments).await?;
-            let by = actor(app, &ledger, arguments).await?;
-            let jobs = ledger.requeue(&selection, &by, app.now()).await?;
-            let next = match &arguments.campaign {
+            let RequeueArguments { letters, yes } = arguments;
+            let selection = selection(&ledger, letters).await?;
+            let meant = ledger.dead_meant(&selection).await?;
+            if !yes && !may_be_taken(&ledger, &meant).await? {
+                return Ok(Exit::Error);
+            }
+            let by = actor(app, &ledger, letters).await?;
+            let acted = ledger.act(JobAct::Requeue, &meant, &by, app.now());
+            let jobs = acted.await?.jobs;
+            let next = match &letters.campaign {
                 Some(name) => app.how_to_drain(&app::campaign(&ledger, name).await?)?,
                 None => format!("`{} worker --until-empty`", app.command()?),
             };
@@ -49,6 +57,29 @@ async fn actor(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow:
         Some(name) => app.actor(&app::campaign(ledger, name).await?.tenant),
         None => app.actor.clone(),
     })
+}
+
+/// As many devices that others have as a question names.
+const NAMED: u32 = 3;
+
+/// Whether devices that other users have now may be taken from them; asks where there are any.
+async fn may_be_taken(ledger: &Ledger, meant: &JobSelection) -> anyhow::Result<bool> {
+    let taken = ledger.found_with_others(meant, NAMED).await?;
+    if taken.jobs == 0 {
+        return Ok(true);
+    }
+    let named = match taken.in_words() {
+        words if words.is_empty() => String::new(),
+        words => format!(" ({})", plain(&words)),
+    };
+    let agreed = ask(&format!(
+        "{} of these devices are with another user now{named}. Requeue them, so that these users lose them?",
+        taken.jobs
+    ))?;
+    if !agreed {
+        say("nothing was requeued");
+    }
+    Ok(agreed)
 }
 
 async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyhow::Result<Exit> {

@@ -39,6 +39,13 @@ struct Row<'a> {
     new_user: &'a str,
     /// Of a job between two steps: where it stands.
     stands: &'a str,
+    /// Who had the device when it was last seen before its call; empty where nothing is known beyond
+    /// the plan, or where nobody had it.
+    seen_user: &'a str,
+    /// When, RFC 3339, UTC.
+    seen_at: String,
+    /// Who has the device now, of one that was found with another user.
+    user_now: &'a str,
 }
 
 impl<'a> Row<'a> {
@@ -63,10 +70,13 @@ impl<'a> Row<'a> {
             action: job.action.as_str(),
             new_user: &job.new_user_principal_name,
             stands: &job.stands,
+            seen_user: job.seen_user.as_deref().unwrap_or(""),
+            seen_at: job.seen_at.map(|at| at.to_string()).unwrap_or_default(),
+            user_now: job.found_user.as_deref().unwrap_or(""),
         }
     }
 
-    fn cells(&self) -> [String; 19] {
+    fn cells(&self) -> [String; 22] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -91,11 +101,14 @@ impl<'a> Row<'a> {
             self.action.to_owned(),
             defused(self.new_user),
             defused(self.stands),
+            defused(self.seen_user),
+            self.seen_at.clone(),
+            defused(self.user_now),
         ]
     }
 }
 
-const HEADER: [&str; 19] = [
+const HEADER: [&str; 22] = [
     "job",
     "line",
     "serial",
@@ -115,6 +128,9 @@ const HEADER: [&str; 19] = [
     "action",
     "new_user",
     "stands",
+    "seen_user",
+    "seen_at",
+    "user_now",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {

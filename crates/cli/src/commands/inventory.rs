@@ -125,7 +125,7 @@ async fn kept(app: &App, filter: &InventoryFilter) -> anyhow::Result<(Ledger, Li
     let tenant = tenants::choose(&app.settings, filter.tenant.as_ref())?;
     let ledger = app.open_ledger_to_look().await?;
     let Some(listing) = ledger
-        .listing(&tenant, &inventory::source(app, &tenant), true)
+        .listing(&tenant, &tenants::source(&app.settings, &tenant), true)
         .await?
     else {
         return Err(Failure::error(

@@ -41,15 +41,18 @@ fn action(job: &Job) -> String {
     words
 }
 
+fn whom(user: &str) -> String {
+    match user {
+        "" => "nobody".to_owned(),
+        user => plain(user),
+    }
+}
+
 fn described(report: &JobReport) -> String {
     let JobReport {
         job, explanation, ..
     } = report;
-    let user = if job.user_principal_name.is_empty() {
-        "nobody".to_owned()
-    } else {
-        plain(&job.user_principal_name)
-    };
+    let user = whom(&job.user_principal_name);
     let mut lines = vec![
         format!(
             "Job {} of campaign {}: {}",
@@ -70,6 +73,23 @@ fn described(report: &JobReport) -> String {
         format!("  because    {}", plain(&explanation.because)),
         format!("  next       {}", plain(&explanation.unblocked_by)),
     ];
+    if let (Some(user), Some(at)) = (&job.seen_user, job.seen_at) {
+        lines.push(format!(
+            "  seen       with {} before its call, at {}",
+            whom(user),
+            moment(at)
+        ));
+    }
+    if let (Some(user), Some(at)) = (&job.found_user, job.found_at) {
+        lines.push(format!(
+            "  now        {} has it, as of {}",
+            whom(user),
+            moment(at)
+        ));
+    }
+    if let Some(user) = &job.accepted_user {
+        lines.push(format!("  accepted   it may be taken from {}", whom(user)));
+    }
     if let Some(at) = explanation.expected_at {
         lines.push(format!("  expected   {}", moment(at)));
     }

@@ -33,7 +33,8 @@ pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<
     let mut rows = table(&header);
     let after = each(&ledger, search, limit, |job| {
         // Where a job stands between two steps says more than what Graph said last.
-        let said = [job.stands.as_str(), job.message.as_str()];
+        let last = job.said();
+        let said = [job.stands.as_str(), last.as_ref()];
         let said: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
         let mut cells = vec![
             job.id.to_string(),

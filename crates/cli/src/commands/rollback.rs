@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use repilot_dashboard::Progress;
-use repilot_domain::{Action, AuditEvent, CampaignStatus, JobQuery};
+use repilot_domain::{
+    Action, AuditEvent, CampaignStatus, Change, ControlChanges, JobQuery, SightedWithin, Timestamp,
+};
 use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
 use repilot_producer::Fingerprint;
 
@@ -57,7 +59,8 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
         if !arguments.yes && !planning::agreed(&question(&campaign, &back))? {
             return Ok(Exit::Error);
         }
-        enqueue(app, &ledger, &campaign, &only, &name, &back).await?
+        let sighting = (listed.listed_at, arguments.sighted_within);
+        enqueue(app, &ledger, &campaign, &only, &name, &back, sighting).await?
     };
     if !arguments.run {
         if app.json {
@@ -146,9 +149,8 @@ pub(crate) fn described(
             Action::Reassign => "unassignments and assignments",
         };
         lines.push(format!(
-            "  duration       at least {} at what the tenant grants, for {} looks and {} {writes}",
+            "  duration       at least {} at what the tenant grants, for {} {writes}",
             lasting(takes),
-            calls.reads,
             calls.writes
         ));
     }
@@ -218,6 +220,7 @@ pub(crate) async fn enqueue(
     only: &JobQuery,
     name: &str,
     back: &WayBack,
+    (listed_at, sighted_within): (Timestamp, Option<SightedWithin>),
 ) -> anyhow::Result<Campaign> {
     let new = NewCampaign {
         name: name.to_owned(),
@@ -237,6 +240,15 @@ pub(crate) async fn enqueue(
         name: of,
     };
     ledger.begin_list(opened.id, &list, by, app.now()).await?;
+    let within = sighted_within.unwrap_or(app.settings.campaign.sighted_within);
+    let changes = ControlChanges {
+        sighted_within: Change::Set(within),
+        ..ControlChanges::default()
+    };
+    ledger
+        .change_controls(opened.id, &changes, by, app.now())
+        .await?;
+    ledger.note_planned(opened.id, listed_at, false).await?;
     for jobs in back.jobs.chunks(CHUNK) {
         ledger.enqueue(opened.id, jobs, app.now()).await?;
     }

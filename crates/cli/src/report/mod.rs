@@ -252,7 +252,7 @@ async fn dead(
                 job.group_tag.clone(),
                 job.model.clone(),
                 job.reason.clone(),
-                job.message.clone(),
+                job.said().into_owned(),
                 job.attempts.to_string(),
                 job.finished_at.map(moment).unwrap_or_default(),
                 job.last_request_id.clone().unwrap_or_default(),

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use repilot_domain::{Canary, MaxFailures, Priority, Rate, Share, TenantName, Windows, Zone};
+use repilot_domain::{
+    Canary, MaxFailures, Priority, Rate, Share, SightedWithin, TenantName, Windows, Zone,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +137,7 @@ pub(crate) struct CampaignSettings {
     pub(crate) zone: Zone,
     pub(crate) priority: Priority,
     pub(crate) rate: Perhaps<Rate>,
+    pub(crate) sighted_within: SightedWithin,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use repilot_domain::{
     Canary, Change, ControlChanges, ControlError, Controls, MaxFailures, Priority, Rate, Share,
-    Timestamp, Windows, Zone, moment_in,
+    SightedWithin, Timestamp, Windows, Zone, moment_in,
 };
 use repilot_ledger::Campaign;
 use serde::{Deserialize, Deserializer};
@@ -63,6 +63,10 @@ struct ControlsPatch {
     #[serde(default, deserialize_with = "change")]
     #[schema(value_type = Option<Rate>, example = "2/s")]
     rate: Change<Rate>,
+    /// How long before its call it is asked who has a device, at most.
+    #[serde(default, deserialize_with = "change")]
+    #[schema(value_type = Option<SightedWithin>, example = "2min")]
+    sighted_within: Change<SightedWithin>,
 }
 
 /// A moment: milliseconds since 1970, or as on the command line.
@@ -106,6 +110,7 @@ impl ControlsPatch {
             zone: self.zone,
             priority: self.priority,
             rate: self.rate,
+            sighted_within: self.sighted_within,
         })
     }
 }

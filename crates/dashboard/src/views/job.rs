@@ -73,7 +73,11 @@ fn head(details: &Details, eyes: &Eyes) -> Markup {
             @if eyes.may_act() {
                 div.acts {
                     @if job.state == JobState::Dead {
-                        (form("requeue", "Requeue", "primary"))
+                        @if job.found_user.is_some() {
+                            a.button.primary href={ "/jobs/requeue?job=" (id) } { "Requeue…" }
+                        } @else {
+                            (form("requeue", "Requeue", "primary"))
+                        }
                         (form("discard", "Discard", ""))
                     }
                 }
@@ -94,7 +98,11 @@ fn why(details: &Details) -> Markup {
                 }
             }
             @if !job.message.is_empty() && job.state != JobState::Succeeded {
-                p.soft { "Graph said: " (job.message) }
+                @if let (Some(user), Some(at)) = (&job.found_user, job.found_at) {
+                    p { strong.name { (user) } " has it now, as of " (moment(at)) "." }
+                } @else {
+                    p.soft { "Graph said: " (job.message) }
+                }
             }
         }
     }
@@ -112,6 +120,12 @@ fn device(job: &Job) -> Markup {
         h2.unseen { "Device" }
         dl.facts.card {
             (fact("User when planned", &html! { span.name { (named(&job.user_principal_name)) } }, &html! { (job.addressable_user_name) }))
+            @if let (Some(user), Some(at)) = (&job.seen_user, job.seen_at) {
+                (fact("Seen before its call", &html! { span.name { (named(user)) } }, &html! { (moment(at)) }))
+            }
+            @if let Some(user) = &job.accepted_user {
+                (fact("May be taken from", &html! { span.name { (user) } }, &html! { "accepted when it was requeued" }))
+            }
             @if job.action.needs_user() {
                 (fact("New user", &html! { span.name { (job.new_user_principal_name) } }, &html! { (job.action) @if !job.stands.is_empty() { ": " (job.stands) } }))
             }

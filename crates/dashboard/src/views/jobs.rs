@@ -341,7 +341,8 @@ fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
             @if at.campaign.is_none() {
                 td { @if let Some(campaign) = campaign { a href=(view::campaign(&campaign.name)) { (campaign.name) } } }
             }
-            td.why { (job.reason) @if !job.message.is_empty() { div.soft { (job.message) } } }
+            @let said = job.said();
+            td.why { (job.reason) @if !said.is_empty() { div.soft { (said) } } }
             td { (job.user_principal_name) }
             td { (job.model) }
             td { (job.group_tag) }

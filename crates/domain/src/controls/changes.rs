@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use super::{
-    Canary, ControlError, Controls, MaxFailures, Priority, Rate, Schedule, Share, Windows, Zone,
-    check_moment,
+    Canary, ControlError, Controls, MaxFailures, Priority, Rate, Schedule, Share, SightedWithin,
+    Windows, Zone, check_moment,
 };
 use crate::Timestamp;
 
@@ -64,6 +64,8 @@ pub struct ControlChanges {
     pub priority: Change<Priority>,
     /// Of its ceiling.
     pub rate: Change<Rate>,
+    /// Of the age that a sighting may have; there is always one.
+    pub sighted_within: Change<SightedWithin>,
 }
 
 impl Controls {
@@ -118,6 +120,10 @@ impl Controls {
                 .applied(Some(self.priority))
                 .unwrap_or_default(),
             rate: changes.rate.applied(self.rate),
+            sighted_within: changes
+                .sighted_within
+                .applied(Some(self.sighted_within))
+                .unwrap_or_default(),
         })
     }
 
@@ -131,7 +137,7 @@ impl Controls {
             .collect()
     }
 
-    fn described(&self) -> [(&'static str, String); 9] {
+    fn described(&self) -> [(&'static str, String); 10] {
         fn word<T: Display>(value: Option<&T>) -> String {
             value.map_or_else(|| "none".to_owned(), ToString::to_string)
         }
@@ -147,6 +153,7 @@ impl Controls {
             ("zone", schedule.zone.to_string()),
             ("priority", self.priority.to_string()),
             ("rate", word(self.rate.as_ref())),
+            ("sighted-within", self.sighted_within.to_string()),
         ]
     }
 }

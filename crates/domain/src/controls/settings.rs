@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Canary, MaxFailures, Priority, Rate, Schedule, Share};
+use super::{Canary, MaxFailures, Priority, Rate, Schedule, Share, SightedWithin};
 
 /// Everything that holds a campaign back; by default nothing does.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
@@ -21,4 +21,7 @@ pub struct Controls {
     pub priority: Priority,
     /// How fast it may go, whatever the tenant grants.
     pub rate: Option<Rate>,
+    /// How old a look or a listing may be when a device is called.
+    #[serde(default)]
+    pub sighted_within: SightedWithin,
 }

@@ -14,8 +14,8 @@ use crate::counters::Deltas;
 use crate::settle::Trust;
 use crate::writing::Writing;
 use crate::{
-    Advance, ClaimKey, ClaimedJob, Ledger, LedgerError, Settlement, advance, claim, halts, rescue,
-    settle,
+    Advance, ClaimKey, ClaimedJob, Ledger, LedgerError, Seen, Settlement, advance, claim, halts,
+    inventory, rescue, settle,
 };
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
@@ -30,6 +30,7 @@ struct Batch<'a> {
     claims: Vec<ClaimKey>,
     settlements: Vec<&'a Settlement>,
     advances: Vec<&'a Advance>,
+    seen: Vec<&'a Seen>,
     recalls: Vec<ClaimKey>,
 }
 
@@ -43,6 +44,7 @@ impl<'a> Batch<'a> {
                 Command::Settle { settlement, .. } | Command::Post { settlement, .. } => {
                     batch.settlements.push(settlement.as_ref());
                 }
+                Command::See { seen, .. } => batch.seen.push(seen.as_ref()),
                 Command::Flush { .. } => {}
                 Command::Recall { queued, .. } => batch.recalls.extend(queued),
             }
@@ -54,9 +56,10 @@ impl<'a> Batch<'a> {
     fn campaigns(&self) -> BTreeSet<CampaignId> {
         let settled = self.settlements.iter().map(|said| said.key.campaign);
         let advanced = self.advances.iter().map(|said| said.key.campaign);
+        let seen = self.seen.iter().map(|seen| seen.key.campaign);
         let queued = self.claims.iter().chain(&self.recalls);
         let queued = queued.map(|queued| queued.campaign);
-        settled.chain(advanced).chain(queued).collect()
+        settled.chain(advanced).chain(seen).chain(queued).collect()
     }
 }
 
@@ -66,6 +69,8 @@ pub(super) struct Committed {
     pub(super) claimed: Vec<ClaimedJob>,
     /// The claims of which a settlement or a step was taken.
     pub(super) taken: Vec<ClaimKey>,
+    /// The claims for which it was kept who has their devices.
+    pub(super) seen: Vec<ClaimKey>,
     /// The campaigns that stopped over it, or had before.
     pub(super) halted: Vec<CampaignId>,
 }
@@ -165,6 +170,7 @@ async fn write_into(
         &mut deltas,
     )
     .await?;
+    let seen = inventory::keep_seen(connection, worker, &batch.seen).await?;
     let stepped = advance::advance(connection, worker, &batch.advances, now, &mut deltas).await?;
     rescue::recall(connection, &batch.recalls, &mut deltas).await?;
     let claimed = claim::claim(connection, worker, &batch.claims, lease_until, &mut deltas).await?;
@@ -176,6 +182,7 @@ async fn write_into(
     Ok(Committed {
         claimed,
         taken,
+        seen,
         halted,
     })
 }

@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Committed;
 use super::{GroupCommitError, Unsettled};
-use crate::{Advance, ClaimKey, ClaimedJob, Settlement};
+use crate::{Advance, ClaimKey, ClaimedJob, Seen, Settlement};
 
 /// What is asked of the committing task.
 pub(super) enum Command {
@@ -18,6 +18,10 @@ pub(super) enum Command {
     },
     Advance {
         advance: Box<Advance>,
+        reply: oneshot::Sender<Result<bool, GroupCommitError>>,
+    },
+    See {
+        seen: Box<Seen>,
         reply: oneshot::Sender<Result<bool, GroupCommitError>>,
     },
     Post {
@@ -38,7 +42,7 @@ impl Command {
     pub(super) const fn jobs(&self) -> usize {
         match self {
             Self::Claim { queued, .. } | Self::Recall { queued, .. } => queued.len(),
-            Self::Settle { .. } | Self::Advance { .. } | Self::Post { .. } => 1,
+            Self::Settle { .. } | Self::Advance { .. } | Self::See { .. } | Self::Post { .. } => 1,
             Self::Flush { .. } => 0,
         }
     }
@@ -49,6 +53,7 @@ impl Command {
             Self::Settle { settlement, .. } | Self::Post { settlement, .. } => Some(settlement.key),
             Self::Claim { .. }
             | Self::Advance { .. }
+            | Self::See { .. }
             | Self::Recall { .. }
             | Self::Flush { .. } => None,
         }
@@ -59,6 +64,7 @@ impl Command {
 struct Outcome {
     claimed: Vec<(ClaimKey, Option<ClaimedJob>)>,
     taken: Vec<ClaimKey>,
+    seen: Vec<ClaimKey>,
 }
 
 impl Outcome {
@@ -68,7 +74,12 @@ impl Outcome {
         claimed.sort_unstable_by_key(|(key, _)| *key);
         let mut taken = committed.taken;
         taken.sort_unstable();
-        Self { claimed, taken }
+        let seen = committed.seen;
+        Self {
+            claimed,
+            taken,
+            seen,
+        }
     }
 
     /// The claim of a job, if it held, for the first who asks.
@@ -101,6 +112,9 @@ pub(super) fn answer(
             (Command::Advance { advance, reply }, Ok(outcome)) => {
                 let _ = reply.send(Ok(outcome.has_taken(advance.key)));
             }
+            (Command::See { seen, reply }, Ok(outcome)) => {
+                let _ = reply.send(Ok(outcome.seen.contains(&seen.key)));
+            }
             (Command::Post { settlement, .. }, Ok(outcome))
                 if outcome.has_taken(settlement.key) => {}
             (
@@ -124,7 +138,12 @@ pub(super) fn answer(
             (Command::Claim { reply, .. }, Err(error)) => {
                 let _ = reply.send(Err(error.clone()));
             }
-            (Command::Settle { reply, .. } | Command::Advance { reply, .. }, Err(error)) => {
+            (
+                Command::Settle { reply, .. }
+                | Command::Advance { reply, .. }
+                | Command::See { reply, .. },
+                Err(error),
+            ) => {
                 let _ = reply.send(Err(error.clone()));
             }
         }

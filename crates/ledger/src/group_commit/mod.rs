@@ -22,7 +22,7 @@ use crate::claimed::Claimed;
 use crate::halts::{Halts, Moment};
 use crate::{
     Advance, ClaimKey, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Ledger, LedgerError,
-    Settlement,
+    Seen, Settlement,
 };
 use batch::commit_patiently;
 use command::{Command, answer};
@@ -178,6 +178,17 @@ impl GroupCommit {
         let (reply, answer) = oneshot::channel();
         let command = Command::Advance {
             advance: Box::new(advance),
+            reply,
+        };
+        self.send(command, answer).await
+    }
+
+    /// Keeps who has a claimed job's device, before it is called; `false` when the claim no longer
+    /// held: then it is not to be called.
+    pub async fn see(&self, seen: Seen) -> Result<bool, GroupCommitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::See {
+            seen: Box::new(seen),
             reply,
         };
         self.send(command, answer).await

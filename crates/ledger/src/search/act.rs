@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Actor, AuditEvent, CampaignId, JobAct, JobId, JobQuery, JobState, Timestamp};
+use repilot_domain::{
+    Actor, AuditEvent, CampaignId, DeadReason, JobAct, JobId, JobQuery, JobState, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -22,7 +24,7 @@ use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
 use crate::places::Renewed;
 use crate::rows::gathered;
-use crate::{Ledger, LedgerError, audit, locks, places};
+use crate::{Ledger, LedgerError, audit, inventory, locks, places};
 
 /// Jobs that one transaction changes: over in some tens of milliseconds.
 const CHUNK: usize = 2_000;
@@ -73,8 +75,8 @@ impl Ledger {
     /// device another open campaign has still to do: two would call it at once.
     ///
     /// A requeued one whose last call may have taken effect unseen is looked at first; one that was
-    /// found with another user is called at once, from its first step on: whoever requeues it means
-    /// that user, too. Any other goes on with the step at which it stopped.
+    /// found with another user begins with its first step: whoever requeues it lets it take the device
+    /// from that user, and from nobody else. Any other goes on with the step at which it stopped.
     pub async fn act(
         &self,
         act: JobAct,
@@ -294,7 +296,13 @@ async fn update(
     })
     .await?;
     match order.act {
-        JobAct::Requeue => places::become_due(connection, &numbers).await,
+        JobAct::Requeue => {
+            let is_taken = DeadReason::ReassignedMeanwhile.as_str();
+            let accepted = jobs.iter().filter(|(.., reason)| reason == is_taken);
+            let accepted: Vec<i64> = accepted.map(|(id, ..)| *id).collect();
+            inventory::go_round_again(connection, &numbers, &accepted).await?;
+            places::become_due(connection, &numbers).await
+        }
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => Ok(()),
     }
 }

@@ -90,7 +90,12 @@ async fn listed(bench: &Bench, devices: &[Device]) -> Listing {
     for (number, page) in pages.iter().enumerate() {
         let next = (number + 1 < pages.len()).then(|| number.to_string());
         ledger
-            .keep_page(&mut listing, page, next.as_deref(), bench.now())
+            .keep_page(
+                &mut listing,
+                page,
+                next.as_deref(),
+                (bench.now(), bench.now()),
+            )
             .await
             .unwrap();
     }

@@ -45,7 +45,7 @@ async fn in_mid_campaign(database: Database) -> Bench {
         .await
         .unwrap();
     ledger
-        .keep_page(&mut listing, &[device(1)], None, START)
+        .keep_page(&mut listing, &[device(1)], None, (START, START))
         .await
         .unwrap();
     ledger

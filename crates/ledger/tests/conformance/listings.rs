@@ -22,7 +22,7 @@ async fn a_listing_is_handed_on_as_it_was_kept_and_its_predecessor_forgotten(dat
             let number = round * 10 + page;
             bench
                 .ledger
-                .keep_page(&mut listing, &[device(number)], next, START)
+                .keep_page(&mut listing, &[device(number)], next, (START, START))
                 .await
                 .unwrap();
         }
@@ -45,7 +45,7 @@ async fn a_listing_that_goes_on_knows_what_it_was_held_against(database: Databas
     listing.unreadable = vec!["item 2 of page 1: its id is empty".to_owned()];
     bench
         .ledger
-        .keep_page(&mut listing, &[device(0)], Some("next"), START)
+        .keep_page(&mut listing, &[device(0)], Some("next"), (START, START))
         .await
         .unwrap();
     let found = bench.ledger.listing(&tenant(), SOURCE, false).await;
@@ -54,7 +54,7 @@ async fn a_listing_that_goes_on_knows_what_it_was_held_against(database: Databas
     assert_eq!(found.pages, 1);
     bench
         .ledger
-        .keep_page(&mut found, &[device(1)], None, START)
+        .keep_page(&mut found, &[device(1)], None, (START, START))
         .await
         .unwrap();
     let whole = bench.ledger.listing(&tenant(), SOURCE, true).await;
@@ -80,13 +80,13 @@ async fn of_listings_begun_at_once_the_last_goes_on(database: Database) {
     for mut listing in listings {
         let kept = bench
             .ledger
-            .keep_page(&mut listing, &[device(1)], None, START)
+            .keep_page(&mut listing, &[device(1)], None, (START, START))
             .await;
         assert!(matches!(kept, Err(LedgerError::Contended)), "{kept:?}");
     }
     bench
         .ledger
-        .keep_page(&mut last, &[device(1)], None, START)
+        .keep_page(&mut last, &[device(1)], None, (START, START))
         .await
         .unwrap();
 }

@@ -29,4 +29,5 @@ mod notify_cursors;
 #[cfg(unix)]
 mod outages;
 mod search;
+mod sightings;
 mod steps;

@@ -26,6 +26,7 @@ pub(crate) fn tenant() -> TenantName {
 pub(crate) fn jobs(numbers: impl IntoIterator<Item = i64>) -> Vec<Dispatched> {
     let numbers = numbers.into_iter();
     let jobs = numbers.map(|number| Dispatched {
+        sighting: None,
         key: ClaimKey {
             job: JobId(number),
             dispatch: 1,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use repilot_domain::{Action, Actor, CampaignId, Device, TenantName, Timestamp};
-use repilot_ledger::{Job, Ledger, NewCampaign, NewJob, NewList, Task};
+use repilot_domain::{
+    Action, Actor, CampaignId, Change, ControlChanges, Device, SightedWithin, TenantName, Timestamp,
+};
+use repilot_ledger::{Job, Ledger, Listing, NewCampaign, NewJob, NewList, Task};
 
-use super::reference::Model;
+use super::reference::{Model, WITHIN};
 use super::world::name_of;
 
 pub(super) fn by() -> Actor {
@@ -52,9 +54,8 @@ pub(super) fn way_back(jobs: &[Job], listed: &[Device]) -> Vec<NewJob> {
             line: job.line.unsigned_abs(),
             task: Task {
                 action,
-                new_user: job.user_principal_name.clone(),
+                new_user: job.had().0.to_owned(),
                 rolls_back: Some(job.id),
-                look_first: true,
                 ..Task::default()
             },
         })
@@ -67,7 +68,7 @@ pub(super) async fn open(
     ledger: &Ledger,
     (action, rolls_back): (Action, Option<CampaignId>),
     jobs: &[NewJob],
-    now: Timestamp,
+    (now, is_blind): (Timestamp, bool),
 ) -> CampaignId {
     let campaign = NewCampaign {
         name: name(rolls_back),
@@ -77,10 +78,35 @@ pub(super) async fn open(
     };
     let opened = ledger.open_campaign(&campaign, &by(), now).await;
     let id = opened.unwrap().id;
+    set_within(ledger, id, now).await;
+    ledger.note_planned(id, now, is_blind).await.unwrap();
     enqueue(ledger, id, jobs, now).await;
     let attended = now.after(Duration::from_hours(24));
     ledger.attend(id, attended).await.unwrap();
     id
+}
+
+/// Has its devices seen as often as the model has it.
+async fn set_within(ledger: &Ledger, campaign: CampaignId, now: Timestamp) {
+    let within = Duration::from_millis(WITHIN.unsigned_abs());
+    let changes = ControlChanges {
+        sighted_within: Change::Set(SightedWithin::Within(within)),
+        ..ControlChanges::default()
+    };
+    let by = by();
+    let changed = ledger.change_controls(campaign, &changes, &by, now);
+    changed.await.unwrap();
+}
+
+/// Lists the tenant's devices as they are now.
+pub(super) async fn list(ledger: &Ledger, devices: &[Device], now: Timestamp) -> Listing {
+    let begun = ledger.begin_listing(&tenant(), "", now).await;
+    let mut listing = begun.unwrap();
+    let kept = ledger
+        .keep_page(&mut listing, devices, None, (now, now))
+        .await;
+    kept.unwrap();
+    listing
 }
 
 pub(super) async fn enqueue(
@@ -107,10 +133,7 @@ pub(super) async fn verify(
     devices: &[Device],
     now: Timestamp,
 ) {
-    let begun = ledger.begin_listing(&tenant(), "", now).await;
-    let mut listing = begun.unwrap();
-    let kept = ledger.keep_page(&mut listing, devices, None, now).await;
-    kept.unwrap();
+    let listing = list(ledger, devices, now).await;
     let verified = ledger.verify(campaign, &listing, now, &by(), now).await;
     verified.unwrap();
 }

@@ -114,8 +114,9 @@ impl Model {
                 Event::EnqueueAgain,
                 end.clone(),
             ])),
-            1 => (0..self.devices.len(), whom())
+            2 => (0..self.devices.len(), whom())
                 .prop_map(|(device, user)| Event::Meddle(device, user)),
+            2 => Just(Event::List),
             backs => Just(Event::TakeBack),
             verifications => verified.prop_map(Event::Verify),
             reopenings => reopened.prop_map(Event::Reopen),

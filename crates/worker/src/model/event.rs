@@ -51,7 +51,8 @@ pub(super) enum Event {
     },
     /// A job comes off the wire unclaimed.
     Recall(usize),
-    /// The next call for what is claimed: an act, or a look where it is uncertain.
+    /// The next call for what is claimed: an act, or a look where it is uncertain or was not seen for
+    /// too long.
     Call(usize, Answer),
     /// A call that was under way takes effect.
     Arrive(usize),
@@ -75,6 +76,8 @@ pub(super) enum Event {
     Meddle(usize, User),
     /// A second campaign is made that takes the first one back.
     TakeBack,
+    /// A worker lists who has the tenant's devices.
+    List,
     /// A campaign's devices are held against the inventory.
     Verify(usize),
     /// Those that came to nothing go round again.

@@ -4,6 +4,9 @@ use repilot_domain::{Action, JobState, Step, Verification};
 
 use super::event::User;
 
+/// Nobody has looked.
+pub(super) const NEVER: i64 = i64::MIN;
+
 #[derive(Debug, Clone)]
 pub(super) struct Device {
     pub(super) user: User,
@@ -13,6 +16,8 @@ pub(super) struct Device {
     /// given up for lost long ago.
     pub(super) is_astray: bool,
     pub(super) changes: u32,
+    /// When somebody else gave it to whom it has, or took it away; none once a job changed that.
+    pub(super) meddled_at: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +45,17 @@ pub(super) struct Job {
     pub(super) round: u32,
     /// The device's changes when it was planned.
     pub(super) knows: u32,
+    /// What is known of its device by itself: who had it, and when that was seen.
+    pub(super) seen: Option<(User, i64)>,
+    /// Who was found on its device when it died.
+    pub(super) found: Option<(User, i64)>,
+    /// Whom a person let it take the device from.
+    pub(super) accepted: Option<User>,
+    /// A call of it is on record that may have had an effect.
+    pub(super) was_called: bool,
+    /// What its last dispatch said: since when all of its campaign's devices had been seen, and
+    /// whether none of the tenant's showed a user.
+    pub(super) rule: (i64, bool),
 }
 
 /// What a worker has claimed, as it knows it.
@@ -55,6 +71,14 @@ pub(super) struct Hand {
     pub(super) was_lost: bool,
     /// It may act although it is uncertain.
     pub(super) has_looked: bool,
+    /// It is in the turn in which its first step was done.
+    pub(super) goes_on: bool,
+    /// What was known of its device when it was claimed.
+    pub(super) seen: Option<(User, i64)>,
+    /// When it looked at the device.
+    pub(super) looked_at: Option<i64>,
+    /// It was called, and what it said may have had an effect.
+    pub(super) has_called: bool,
     pub(super) said: Option<Said>,
 }
 
@@ -109,6 +133,24 @@ impl Job {
             is_taken: false,
             round: 0,
             knows,
+            seen: None,
+            found: None,
+            accepted: None,
+            was_called: false,
+            rule: (0, false),
+        }
+    }
+
+    /// Who is to have its device when it is called.
+    pub(super) fn expected(&self) -> User {
+        self.accepted.unwrap_or(self.previous)
+    }
+
+    /// Who had its device before its call, as far as anybody saw.
+    pub(super) fn had(&self) -> User {
+        match self.seen {
+            Some((user, at)) if at > NEVER => user,
+            _ => self.previous,
         }
     }
 
@@ -128,7 +170,7 @@ impl Job {
 
     /// How its device gets back to whom it had, if it does.
     pub(super) fn way_back(&self, shown: User) -> Option<Action> {
-        let (former, succeeded) = (self.previous, self.state == JobState::Succeeded);
+        let (former, succeeded) = (self.had(), self.state == JobState::Succeeded);
         let may_have_acted = self.uncertain && self.dispatch > 0;
         if self.is_open() || !(succeeded || self.steps > 0 || may_have_acted) || shown == former {
             return None;

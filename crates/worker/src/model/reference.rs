@@ -3,11 +3,13 @@
 use repilot_domain::{Action, JobState, Verification};
 
 use super::event::{Event, Status, User};
-use super::job::{Device, Hand, Job, UnderWay};
+use super::job::{Device, Hand, Job, NEVER, UnderWay};
 
 /// In milliseconds, as a worker has it.
 pub(super) const LEASE: i64 = 10_000;
 const MARGIN: i64 = 1_000;
+/// How old a sighting may be, in milliseconds.
+pub(super) const WITHIN: i64 = 20_000;
 pub(super) const WORKERS: usize = 2;
 /// So few that jobs run out of them.
 pub(super) const ATTEMPTS: u32 = 2;
@@ -24,6 +26,8 @@ pub(super) struct Model {
     pub(super) action: Action,
     pub(super) now: i64,
     pub(super) campaigns: Vec<Status>,
+    /// Since when all devices of each campaign have been seen, and whether none showed a user then.
+    pub(super) sighted: Vec<(i64, bool)>,
     pub(super) devices: Vec<Device>,
     pub(super) jobs: Vec<Job>,
     pub(super) hands: Vec<Hand>,
@@ -43,6 +47,7 @@ impl Model {
             speaker: place,
             is_astray: false,
             changes: 0,
+            meddled_at: None,
         });
         let devices: Vec<Device> = devices.collect();
         let wanted = if action.needs_user() {
@@ -59,6 +64,7 @@ impl Model {
             action,
             now: 0,
             campaigns: vec![Status::Active],
+            sighted: vec![(0, had_user.iter().all(|had_user| !had_user))],
             jobs: jobs.collect(),
             devices,
             hands: Vec::new(),
@@ -150,6 +156,7 @@ impl Model {
             if self.campaigns[job.campaign] == Status::Active && job.state == JobState::Pending {
                 job.state = JobState::Queued;
                 job.dispatch += 1;
+                job.rule = self.sighted[job.campaign];
                 (job.lease, job.holder) = (self.now + LEASE, holder);
             }
         }
@@ -163,6 +170,7 @@ impl Model {
                 JobState::Running => {
                     job.state = JobState::Pending;
                     (job.uncertain, job.was_lost) = (true, true);
+                    job.was_called = true;
                 }
                 _ => {}
             }
@@ -199,7 +207,11 @@ impl Model {
             return;
         }
         (job.state, job.spent) = (JobState::Pending, 0);
+        job.seen.get_or_insert((User::Nobody, NEVER));
         if std::mem::take(&mut job.is_taken) {
+            if let Some((user, at)) = job.found.take() {
+                (job.accepted, job.seen) = (Some(user), Some((user, at)));
+            }
             (job.steps, job.uncertain) = (0, false);
             job.round += 1;
         }
@@ -210,6 +222,7 @@ impl Model {
         if device.user != user {
             (device.user, device.is_astray) = (user, true);
             device.changes += 1;
+            device.meddled_at = Some(self.now);
         }
     }
 
@@ -232,19 +245,55 @@ impl Model {
             if let Some(action) = job.way_back(device.user) {
                 back.push(Job {
                     previous: device.user,
-                    wanted: job.previous,
-                    uncertain: true,
+                    wanted: job.had(),
                     ..Job::planned(1, job.device, device.changes, action)
                 });
             }
         }
         if !back.is_empty() {
             self.campaigns.push(Status::Active);
+            self.sighted.push((self.now, self.shows_nobody()));
             self.jobs.extend(back);
         }
     }
 
+    fn shows_nobody(&self) -> bool {
+        let mut devices = self.devices.iter();
+        devices.all(|device| device.user == User::Nobody)
+    }
+
+    /// What a listing says of each device that waits for its call, and of all of them.
+    fn list(&mut self) {
+        let now = self.now;
+        for job in &mut self.jobs {
+            let waits = matches!(job.state, JobState::Pending | JobState::Queued);
+            let runs = job.state == JobState::Running;
+            // Whatever may have been called already is looked at anyway.
+            if !(waits || runs) || job.uncertain || job.steps > 0 {
+                continue;
+            }
+            let shown = self.devices[job.device].user;
+            let differs = shown != job.expected();
+            if runs {
+                if differs {
+                    job.seen.get_or_insert((User::Nobody, NEVER));
+                }
+            } else if job.seen.map_or(differs, |(_, at)| at < now) {
+                job.seen = Some((shown, now));
+            }
+        }
+        let blind = self.shows_nobody();
+        for campaign in 0..self.campaigns.len() {
+            let is_open = !self.has_ended(campaign);
+            let sighted = &mut self.sighted[campaign];
+            if is_open && sighted.0 < now {
+                *sighted = (now, blind);
+            }
+        }
+    }
+
     fn verify(&mut self, campaign: usize) {
+        self.list();
         let devices = &self.devices;
         for job in self.jobs.iter_mut().filter(|job| job.campaign == campaign) {
             job.verification = job.judged(devices[job.device].user);
@@ -273,6 +322,7 @@ impl Model {
                 let job = &mut self.jobs[place];
                 (job.state, job.spent) = (JobState::Pending, 0);
                 (job.uncertain, job.verification) = (true, None);
+                job.seen.get_or_insert((User::Nobody, NEVER));
                 job.round += 1;
             }
         }
@@ -318,6 +368,7 @@ impl Model {
             }
             Event::Meddle(device, user) => self.meddle(device, user),
             Event::TakeBack => self.take_back(),
+            Event::List => self.list(),
             Event::Verify(campaign) => self.verify(campaign),
             Event::Reopen(campaign) => self.reopen(campaign),
         }

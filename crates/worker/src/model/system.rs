@@ -10,9 +10,10 @@ use repilot_domain::{
     Actor, AttemptStep, CampaignId, Clock as _, DeviceId, JobAct, JobId, JobState, ManualClock,
     Stepped, Timestamp, WorkerId,
 };
+use repilot_graph::GraphError;
 use repilot_ledger::{
     Advance, ClaimKey, ClaimedJob, DispatchToken, GroupCommit, Job, JobSelection, Ledger,
-    LedgerLocation, NewAttempt, NewJob, Page, Settlement,
+    LedgerLocation, NewAttempt, NewJob, Page, Settlement, Sighting, SightingRule,
 };
 use tokio::runtime::Runtime;
 
@@ -21,7 +22,7 @@ use super::event::{Answer, Event};
 use super::reference::{ATTEMPTS, Model, WORKERS};
 use super::world::{World, name_of};
 use crate::lease::{LEASE, Lease};
-use crate::policy::{Doubt, Users, after_act, after_look};
+use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
 use crate::settlement::settlement;
 use crate::{Decision, RetrySettings};
 
@@ -46,6 +47,9 @@ struct Hand {
     worker: usize,
     job: ClaimedJob,
     has_looked: bool,
+    goes_on: bool,
+    rule: SightingRule,
+    looked_at: Option<Timestamp>,
     decision: Option<Decision>,
     attempts: Vec<NewAttempt>,
 }
@@ -63,6 +67,8 @@ pub(super) struct System {
     hands: Vec<Hand>,
     /// Each job as it last went on the wire.
     wire: HashMap<JobId, ClaimKey>,
+    /// What the newest dispatch of each job said of its sighting.
+    rules: HashMap<JobId, SightingRule>,
     chance: StdRng,
     last_said: Option<(GroupCommit, Settlement)>,
     pub(super) runtime: Arc<Runtime>,
@@ -84,7 +90,8 @@ impl System {
         let new_jobs = campaigns::first(model, &devices);
         let opened = async {
             let ledger = Ledger::open(&location).await.unwrap();
-            let opened = campaigns::open(&ledger, (model.action, None), &new_jobs, START);
+            let seen = (START, model.sighted[0].1);
+            let opened = campaigns::open(&ledger, (model.action, None), &new_jobs, seen);
             let campaign = opened.await;
             (ledger, campaign)
         };
@@ -102,6 +109,7 @@ impl System {
             born: 0,
             hands: Vec::new(),
             wire: HashMap::new(),
+            rules: HashMap::new(),
             chance: StdRng::seed_from_u64(7),
             last_said: None,
         };
@@ -165,10 +173,13 @@ impl System {
         if let Some(job) = commit.claim(queued).await.unwrap() {
             self.hands.push(Hand {
                 worker,
-                job,
                 has_looked: false,
+                goes_on: false,
+                rule: self.rules[&job.key.job],
+                looked_at: None,
                 decision: None,
                 attempts: Vec::new(),
+                job,
             });
         }
     }
@@ -199,22 +210,65 @@ impl System {
         let device = devices.position(|id| *id == job.device).unwrap();
         let step = job.progress.next().unwrap();
         let rng = &mut StdRng::seed_from_u64(1);
-        let (attempted, decision) = if job.uncertain && !hand.has_looked {
-            let seen = self.world.look(device, answer);
+        let expected = match &job.expected_user {
+            Some(user) => user.clone(),
+            None => self.ledger.expected_user(job.key.job).await.unwrap(),
+        };
+        hand.job.expected_user = Some(expected.clone());
+        let job = &hand.job;
+        let before = if job.uncertain && hand.has_looked {
+            Precaution::Nothing
+        } else {
+            precaution(job, Some(&hand.rule), hand.looked_at, hand.goes_on, now)
+        };
+        let doubt = Doubt {
+            look_first: job.uncertain,
+            lost: job.lost,
+        };
+        let mut judge = |seen: &Result<String, GraphError>| {
             let users = Users {
-                previous: &job.previous_user,
+                previous: &expected,
                 new: &job.new_user,
+                is_blind: hand.rule.is_blind,
             };
-            let decision = after_look(&seen, step, users, job.lost, job.attempts, &RETRY, rng);
-            (AttemptStep::Look, decision)
+            after_look(seen, step, users, doubt, job.attempts, &RETRY, rng)
+        };
+        let seen = match before {
+            Precaution::Nothing => None,
+            Precaution::Judge(sighting) => Some((Ok(sighting.user.clone()), sighting.seen_at)),
+            Precaution::Look => Some((self.world.look(device, answer), now)),
+        };
+        let looks = before == Precaution::Look;
+        let mut decision = Decision::Act;
+        if let Some((seen, seen_at)) = seen {
+            decision = judge(&seen);
+            if let Ok(user) = seen {
+                let name = String::new();
+                let sighting = Sighting {
+                    user,
+                    name,
+                    seen_at,
+                };
+                if let Some(seen) = seen_of(job, sighting, &decision) {
+                    assert!(process.commit.see(seen).await.unwrap(), "its claim holds");
+                }
+                if looks {
+                    hand.looked_at = Some(now);
+                }
+            }
+        }
+        if !looks && decision != Decision::Act {
+            hand.decision = Some(decision);
+            return;
+        }
+        let job = &hand.job;
+        let attempted = if looks {
+            AttemptStep::Look
         } else {
             let heard = self.world.act(device, (step, job), answer);
-            let doubt = Doubt {
-                look_first: job.uncertain,
-                lost: job.lost,
-            };
-            let decision = after_act(&heard, doubt, job.attempts, &RETRY, rng);
-            (step.attempt(), decision)
+            let rng = &mut StdRng::seed_from_u64(1);
+            decision = after_act(&heard, doubt, job.attempts, &RETRY, rng);
+            step.attempt()
         };
         hand.attempts.push(NewAttempt {
             outcome: decision.outcome(),
@@ -248,6 +302,7 @@ impl System {
             };
             (job.progress, job.attempts, job.uncertain) = (progress, 0, false);
             (job.lost, hand.has_looked) = (false, false);
+            hand.goes_on = true;
             if !commit.advance(advance).await.unwrap() {
                 self.hands.remove(place);
             }
@@ -271,7 +326,9 @@ impl System {
         let back = campaigns::way_back(&rows, &self.world.listed());
         if let Some(action) = back.first().map(|job| job.task.action) {
             let what = (action, Some(first));
-            let opened = campaigns::open(&self.ledger, what, &back, self.now());
+            let is_blind = self.world.users.iter().all(String::is_empty);
+            let seen = (self.now(), is_blind);
+            let opened = campaigns::open(&self.ledger, what, &back, seen);
             self.campaigns.push(opened.await);
         }
     }
@@ -288,9 +345,10 @@ impl System {
                 let until = now.after(LEASE);
                 let by = (id, DispatchToken::random(&mut self.chance));
                 let dispatched = self.ledger.dispatch(&tenant, by, &room, now, until);
-                let dispatched = dispatched.await.unwrap().into_iter();
-                self.wire
-                    .extend(dispatched.map(|sent| (sent.key.job, sent.key)));
+                for sent in dispatched.await.unwrap() {
+                    self.wire.insert(sent.key.job, sent.key);
+                    self.rules.insert(sent.key.job, sent.sighting.unwrap());
+                }
             }
             Event::Claim { worker, job, stale } => self.claim(worker, job, stale).await,
             Event::Recall(place) => {
@@ -339,6 +397,10 @@ impl System {
             }
             Event::Meddle(place, user) => self.world.users[place] = name_of(user, place),
             Event::TakeBack => self.take_back().await,
+            Event::List => {
+                let devices = self.world.listed();
+                campaigns::list(&self.ledger, &devices, now).await;
+            }
             Event::Verify(campaign) => self.verify(campaign).await,
             Event::Reopen(campaign) => {
                 let campaign = self.campaigns[campaign];

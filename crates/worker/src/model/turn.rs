@@ -3,8 +3,17 @@
 use repilot_domain::{JobState, Step};
 
 use super::event::{Answer, User};
-use super::job::{Hand, Said, UnderWay, left_by};
-use super::reference::{ATTEMPTS, LEASE, Model};
+use super::job::{Hand, NEVER, Said, UnderWay, left_by};
+use super::reference::{ATTEMPTS, LEASE, Model, WITHIN};
+
+/// What precedes a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Look,
+    /// It is known that somebody else than expected has the device, or nobody.
+    Judge(User),
+}
 
 impl Model {
     pub(super) fn claim(&mut self, worker: usize, place: usize, stale: bool) {
@@ -30,6 +39,10 @@ impl Model {
             uncertain: job.uncertain,
             was_lost: job.uncertain && job.was_lost,
             has_looked: false,
+            goes_on: false,
+            seen: job.seen,
+            looked_at: None,
+            has_called: false,
             said: None,
         });
     }
@@ -43,9 +56,20 @@ impl Model {
         }
         let job = &self.jobs[hand.job];
         let step = job.action.steps()[hand.steps];
-        let looks = hand.uncertain && !hand.has_looked;
+        let before = self.before(hand);
+        let looks = before == Before::Look;
         // Whatever is heard of this call, one that was lost may still arrive.
-        let (unknown, may_arrive) = (hand.uncertain, looks || hand.was_lost);
+        let (unknown, may_arrive) = (hand.uncertain, looks && hand.uncertain || hand.was_lost);
+        if let Before::Judge(shown) = before {
+            // What was seen decides, and nothing is asked.
+            let said = self.judge(place, step, shown, false);
+            if said.is_some() {
+                self.hands[place].said = said;
+                return;
+            }
+        }
+        let hand = &self.hands[place];
+        let job = &self.jobs[hand.job];
         let most = if looks { ATTEMPTS * 2 } else { ATTEMPTS };
         let again = |spent| Said::Again {
             spent,
@@ -62,7 +86,10 @@ impl Model {
             again(true)
         };
         let said = match answer {
-            Answer::Done if looks => self.look(place, step),
+            Answer::Done if looks => {
+                let shown = self.devices[job.device].user;
+                self.judge(place, step, shown, true)
+            }
             // A look changes nothing, so a lost one is a fault.
             Answer::DoneUnheard | Answer::LostUndone | Answer::LostUnderWay if looks => Some(fault),
             // Nor does one that a page stands for say anything of the job.
@@ -105,24 +132,63 @@ impl Model {
             }),
             Answer::NotFound | Answer::Refused => Some(dead),
         };
-        self.hands[place].said = said;
+        let hand = &mut self.hands[place];
+        hand.has_called |= !looks && answer != Answer::Throttled;
+        hand.said = said;
+    }
+
+    /// What precedes a call.
+    fn before(&self, hand: &Hand) -> Before {
+        let job = &self.jobs[hand.job];
+        let is_fresh = |at: i64| at > NEVER && self.now - at <= WITHIN;
+        let look_unless = |known: bool| if known { Before::Nothing } else { Before::Look };
+        match (hand.seen, hand.looked_at) {
+            _ if hand.uncertain => look_unless(hand.has_looked),
+            (_, Some(at)) => look_unless(is_fresh(at)),
+            _ if hand.steps > 0 && !hand.goes_on => Before::Look,
+            (None, None) => look_unless(is_fresh(job.rule.0)),
+            (Some((_, at)), None) if !is_fresh(at) => Before::Look,
+            (Some((user, _)), None) if !hand.goes_on && user != job.expected() => {
+                Before::Judge(user)
+            }
+            _ => Before::Nothing,
+        }
     }
 
     fn act(&mut self, place: usize, step: Step) {
-        let job = &self.jobs[self.hands[place].job];
+        let hand = &self.hands[place];
+        let job = &self.jobs[hand.job];
         let device = &mut self.devices[job.device];
+        if let Some(at) = device.meddled_at.take()
+            && !hand.uncertain
+            && device.user != job.expected()
+            && device.user != User::Nobody
+        {
+            let late = self.now - at;
+            assert!(
+                late <= WITHIN,
+                "a device was touched {late} ms after it changed hands"
+            );
+        }
         device.user = left_by(step, job);
         device.is_astray = false;
         device.changes += 1;
     }
 
-    /// What a look says; nothing where the act may follow.
-    fn look(&mut self, place: usize, step: Step) -> Option<Said> {
+    /// What a look says, or a listing; nothing where the act may follow.
+    fn judge(&mut self, place: usize, step: Step, shown: User, looks: bool) -> Option<Said> {
+        let now = self.now;
         let hand = &mut self.hands[place];
-        let job = &self.jobs[hand.job];
+        let job = &mut self.jobs[hand.job];
         let device = &mut self.devices[job.device];
-        let is_as_before = device.user == job.previous;
-        let found = match (step, device.user) {
+        let expected = job.expected();
+        let is_as_before = shown == expected || job.rule.1 && shown == User::Nobody;
+        let at = if looks {
+            now
+        } else {
+            hand.seen.map_or(now, |(_, at)| at)
+        };
+        let found = match (step, shown) {
             (_, shown) if shown != User::Nobody && shown == job.wanted => Some(Said::AllDone),
             (Step::Unassign, User::Nobody) if !is_as_before => Some(Said::StepDone),
             (Step::Assign, User::Nobody) => None,
@@ -132,8 +198,22 @@ impl Model {
                 is_taken: true,
             }),
         };
-        if matches!(found, Some(Said::StepDone)) {
+        if matches!(found, Some(Said::StepDone)) && device.user == User::Nobody {
             device.is_astray = false;
+        }
+        let is_taken = matches!(found, Some(Said::Dead { .. }));
+        if hand.steps == 0 || is_taken {
+            let is_expected = hand.steps == 0 && shown == expected;
+            let had = match job.seen {
+                _ if is_expected || !job.was_called => shown,
+                Some((user, seen_at)) if seen_at > NEVER => user,
+                _ => job.previous,
+            };
+            job.seen = Some((had, at));
+            job.found = is_taken.then_some((shown, at));
+        }
+        if looks {
+            hand.looked_at = Some(now);
         }
         if found.is_none() && hand.spent >= ATTEMPTS {
             return Some(Said::Dead {
@@ -185,12 +265,15 @@ impl Model {
             let hand = &mut self.hands[place];
             (hand.steps, hand.spent, hand.uncertain) = (job.steps, 0, false);
             (hand.was_lost, hand.has_looked, hand.said) = (false, false, None);
+            job.was_called |= std::mem::take(&mut hand.has_called);
+            hand.goes_on = true;
             return;
         }
         self.hands.remove(place);
         if !holds {
             return;
         }
+        job.was_called |= hand.has_called;
         match said {
             Said::StepDone | Said::AllDone => {
                 job.state = JobState::Succeeded;

@@ -6,7 +6,8 @@
 //! | the user who shall be assigned | | the job is done |
 //! | no user | | to unassign: done, if somebody was assigned before; to assign: call |
 //! | the user from before | | call, while attempts are left |
-//! | another user | | dead: `reassigned-meanwhile` |
+//! | another user | | dead: `reassigned-meanwhile`, with who it is |
+//! | no user, where no device of the tenant shows one | | call |
 //! | throttled | again, unspent | again, unspent |
 //! | token refused | again at once, unspent | the same |
 //! | the tenant refuses | campaign paused, job returned unspent | the same |
@@ -29,6 +30,11 @@ use repilot_graph::{GraphError, SystemicReason};
 use repilot_ledger::{Pause, WaitReason};
 
 use crate::RetrySettings;
+
+mod sighting;
+
+pub(crate) use sighting::seen_of;
+pub use sighting::{Precaution, precaution};
 
 /// What becomes of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +148,8 @@ pub struct Users<'a> {
     pub previous: &'a str,
     /// Who shall be assigned; empty where nobody shall.
     pub new: &'a str,
+    /// No device of the tenant shows a user: that none is shown says nothing.
+    pub is_blind: bool,
 }
 
 /// A look that came to nothing.
@@ -151,7 +159,7 @@ const UNSEEN: Doubt = Doubt {
 };
 
 /// Decides after a look at a device whose last call may have taken effect unseen, or which somebody
-/// else may have come to first.
+/// else may have come to first; and after a listing that showed its device.
 ///
 /// Where nobody was assigned before, a device without a user says nothing of an unassignment (at
 /// some tenants no device shows a user): acting again is harmless. To assign anew is harmless, too,
@@ -161,7 +169,7 @@ pub fn after_look(
     answer: &Result<String, GraphError>,
     step: Step,
     users: Users<'_>,
-    lost: bool,
+    doubt: Doubt,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -170,13 +178,15 @@ pub fn after_look(
         Ok(user) => user.trim(),
         Err(error) => {
             let limit = settings.attempts.saturating_mul(LOOK_ATTEMPTS_FACTOR);
-            return after_error(error, UNSEEN, attempts_spent, limit, settings, rng);
+            // A look before the first call leaves nothing unknown.
+            let doubt = if doubt.look_first { UNSEEN } else { doubt };
+            return after_error(error, doubt, attempts_spent, limit, settings, rng);
         }
     };
     if !user.is_empty() && is_same_user(user, users.new) {
         return Decision::Complete;
     }
-    let is_as_before = is_same_user(user, users.previous);
+    let is_as_before = is_same_user(user, users.previous) || users.is_blind && user.is_empty();
     match step {
         Step::Unassign if user.is_empty() && !is_as_before => return Decision::Succeed,
         Step::Assign if user.is_empty() => {}
@@ -186,7 +196,7 @@ pub fn after_look(
         Step::Unassign | Step::Assign => {}
     }
     if attempts_spent >= settings.attempts {
-        return bury(DeadReason::AttemptsSpent, lost);
+        return bury(DeadReason::AttemptsSpent, doubt.lost);
     }
     Decision::Act
 }

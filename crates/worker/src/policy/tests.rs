@@ -6,6 +6,11 @@ use repilot_graph::{ForeignAnswer, SystemicReason};
 
 use super::*;
 
+const LOST: Doubt = Doubt {
+    look_first: true,
+    lost: true,
+};
+
 const ASKED: Option<Duration> = Some(Duration::from_secs(400));
 
 const IN_DOUBT: GraphError = GraphError::Ambiguous { retry_after: None };
@@ -40,8 +45,12 @@ fn look_before(
     after_look(
         &answer,
         step,
-        Users { previous, new },
-        true,
+        Users {
+            previous,
+            new,
+            is_blind: false,
+        },
+        LOST,
         spent,
         &RetrySettings::default(),
         &mut rng,

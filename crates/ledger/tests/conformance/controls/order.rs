@@ -71,6 +71,7 @@ async fn a_campaign_with_a_ceiling_has_no_more_on_the_wire_than_it_allows(databa
                     .map(|most| (bench.campaign, most))
                     .into_iter()
                     .collect(),
+                ..DispatchRoom::default()
             };
             let until = bench.now().after(LEASE);
             let worker = WorkerId("w1".to_owned());
