@@ -249,8 +249,11 @@ async fn a_plan_counts_devices_of_other_open_campaigns_and_says_how_long_it_take
         .expect(0)
         .json();
     assert_eq!(plan["in_other_campaigns"], 7);
-    // 100 at once, 150 more at 5 a second.
-    assert_eq!(plan["duration_ms"], 30_000);
+    assert_eq!(plan["busy_by_campaign"]["other"], 7);
+    assert_eq!(plan["refused_by_reason"]["busy"], 7);
+    assert_eq!(plan["planned"], 243);
+    // 100 at once, 143 more at 5 a second.
+    assert_eq!(plan["duration_ms"], 28_600);
     assert_eq!(plan["first"].as_array().unwrap().len(), 10);
     let own = bench
         .run(&[

@@ -1,7 +1,9 @@
 //! A plan into the ledger: streamed in chunks; doing it again adds nothing.
 
 use repilot_domain::{Action, AuditEvent, CampaignId};
-use repilot_ledger::{Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal, Task};
+use repilot_ledger::{
+    BusyDevice, Campaign, Enqueued, Ledger, NewCampaign, NewJob, NewList, Refusal, Task,
+};
 use repilot_producer::{DeviceList, Fingerprint, Resolution, Selection};
 use serde_json::json;
 
@@ -71,6 +73,13 @@ pub(crate) async fn enqueue(
         let enqueued = ledger.enqueue(opened.id, &jobs, app.now()).await?;
         total.added += enqueued.added;
         total.present += enqueued.present;
+        // Another campaign came first, after the plan was made.
+        let busy: Vec<Refusal> = enqueued.busy.iter().map(BusyDevice::refusal).collect();
+        if !busy.is_empty() {
+            let whole = &lists[0].sha256;
+            ledger.record_refusals(opened.id, whole, &busy).await?;
+        }
+        total.busy.extend(enqueued.busy);
     }
     if made.plan.summary.refused > 0 {
         record_refusals(ledger, opened.id, selection, made, &refusals).await?;

@@ -82,11 +82,14 @@ pub(crate) fn described(plan: &Plan) -> String {
         "half known",
         "have a name in the list that the inventory does not know, beside one that it does",
     );
-    counted(
-        plan.in_other_campaigns,
-        "busy",
-        "are still to be done in another open campaign as well",
-    );
+    for (campaign, count) in &summary.busy_by_campaign {
+        let have = if *count == 1 { "has" } else { "have" };
+        let what = format!(
+            "{have} an open job in campaign {}, and got none",
+            plain(campaign)
+        );
+        counted(*count, "busy", &what);
+    }
     counted(summary.merged, "merged", "rows name a device again");
     counted(
         summary.left_out_by_condition,

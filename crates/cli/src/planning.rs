@@ -48,7 +48,7 @@ pub(crate) struct Plan {
     pub(crate) planned_at: Timestamp,
     /// No device of the tenant shows a user: nobody can see who has one.
     pub(crate) is_blind: bool,
-    /// Planned devices with a job to be done in another open campaign.
+    /// Devices that are refused, since another campaign has an open job for them.
     pub(crate) in_other_campaigns: u64,
     /// How long the calls take at least, at what the tenant is known to grant.
     pub(crate) duration_ms: u64,
@@ -168,6 +168,7 @@ pub(crate) async fn plan(
     let now = app.now();
     let selection = &target.selection;
     let mut known = promised(ledger, selection.action, making.campaign_id()).await?;
+    known.busy = busy;
     let users_lookup = look_users_up(app, ledger, target, &inventory, &mut known, now, making);
     let users_lookup = users_lookup.await?;
     let rejects = arguments.rejects.as_deref();
@@ -192,11 +193,7 @@ pub(crate) async fn plan(
         };
         plan_file::save(path, selection, &origins, facts)?;
     }
-    let in_other_campaigns = resolved
-        .devices
-        .iter()
-        .filter(|planned| busy.contains(inventory.devices()[planned.index].id.as_str()))
-        .count() as u64;
+    let in_other_campaigns = resolved.summary.busy_by_campaign.values().sum();
     let steps = selection.action.steps().len() as u64;
     let calls = Calls {
         writes: resolved.summary.planned * steps,

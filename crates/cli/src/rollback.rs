@@ -1,6 +1,6 @@
 //! What a campaign did, taken back: each device gets who had it before, if nobody came since.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use repilot_domain::{Action, Device, JobQuery, NoWayBack};
 use repilot_ledger::{Campaign, Job, JobSearch, Ledger, NewJob, Refusal, Seek, Task};
@@ -56,7 +56,7 @@ pub(crate) async fn plan(
     campaign: &Campaign,
     query: &JobQuery,
     inventory: &Inventory,
-    busy: &HashSet<String>,
+    busy: &HashMap<String, String>,
 ) -> anyhow::Result<WayBack> {
     let devices: HashMap<&str, &Device> = inventory
         .devices()
@@ -72,7 +72,10 @@ pub(crate) async fn plan(
             match of_job(job, device, busy) {
                 Ok(new) => back.jobs.push(new),
                 Err(NoWayBack::NothingDone) => back.nothing_done += 1,
-                Err(why) => back.refusals.push(refusal(job, why, device)),
+                Err(why) => {
+                    let elsewhere = busy.get(job.device_id.as_str());
+                    back.refusals.push(refusal(job, why, device, elsewhere));
+                }
             }
         }
         let Some(after) = found.after else {
@@ -83,10 +86,14 @@ pub(crate) async fn plan(
 }
 
 /// The way back of one job, or why there is none.
-fn of_job(job: &Job, device: Option<&Device>, busy: &HashSet<String>) -> Result<NewJob, NoWayBack> {
+fn of_job(
+    job: &Job,
+    device: Option<&Device>,
+    busy: &HashMap<String, String>,
+) -> Result<NewJob, NoWayBack> {
     let shown = device.map(|device| device.user_principal_name.as_str());
     let action = job.past().way_back(shown);
-    if busy.contains(job.device_id.as_str()) && action != Err(NoWayBack::NothingDone) {
+    if busy.contains_key(job.device_id.as_str()) && action != Err(NoWayBack::NothingDone) {
         return Err(NoWayBack::NotOver);
     }
     let action = action?;
@@ -106,7 +113,12 @@ fn of_job(job: &Job, device: Option<&Device>, busy: &HashSet<String>) -> Result<
     })
 }
 
-fn refusal(job: &Job, why: NoWayBack, device: Option<&Device>) -> Refusal {
+fn refusal(
+    job: &Job,
+    why: NoWayBack,
+    device: Option<&Device>,
+    elsewhere: Option<&String>,
+) -> Refusal {
     let (reason, detail) = match why {
         NoWayBack::NothingDone => ("nothing-done", "the job changed nothing"),
         NoWayBack::NotOver if job.state.is_terminal() => {
@@ -118,8 +130,11 @@ fn refusal(job: &Job, why: NoWayBack, device: Option<&Device>) -> Refusal {
         NoWayBack::AsBefore => ("already-assigned", "the device is as it was before"),
         NoWayBack::NewUser => ("new-user-since", ""),
     };
-    let detail = match device {
-        Some(device) if why == NoWayBack::NewUser => format!(
+    let detail = match (device, elsewhere) {
+        (_, Some(campaign)) if why == NoWayBack::NotOver => {
+            format!("the device has an open job in campaign {campaign}")
+        }
+        (Some(device), _) if why == NoWayBack::NewUser => format!(
             "the device was assigned to {} since, and is left alone",
             device.user_principal_name.trim()
         ),

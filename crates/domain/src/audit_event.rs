@@ -21,6 +21,8 @@ pub enum AuditEvent {
     Cancelled,
     /// The last job of a campaign became terminal.
     Ended,
+    /// Calls were made under claims that the ledger no longer knows: a standby that lagged took over.
+    ResultsForgotten,
     /// Jobs were sent round again.
     Requeued,
     /// Dead letters were set aside for good.
@@ -70,6 +72,7 @@ words!(AuditEvent, "audit event", {
     Resumed => "resumed",
     Cancelled => "cancelled",
     Ended => "ended",
+    ResultsForgotten => "results-forgotten",
     Requeued => "requeued",
     Discarded => "discarded",
     JobsCancelled => "jobs-cancelled",

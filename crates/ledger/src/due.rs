@@ -109,8 +109,10 @@ impl Ledger {
         let rows = sqlx::query(
             "SELECT id, due FROM (
                  SELECT id,
+                        -- What a lost worker left is due before all others, and has no time.
                         (SELECT MIN(not_before) FROM due_jobs
-                         WHERE due_jobs.campaign_id = campaigns.id) AS due
+                         WHERE due_jobs.campaign_id = campaigns.id
+                           AND due_jobs.not_before > 0) AS due
                  FROM campaigns
                  WHERE ended_at IS NULL
              ) AS waiting

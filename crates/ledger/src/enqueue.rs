@@ -1,5 +1,7 @@
 //! Putting a plan into the ledger, chunk by chunk; doing it again adds nothing.
 
+use std::collections::HashMap;
+
 use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp, WithCauses};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -8,9 +10,9 @@ use crate::campaign::{must_take_jobs, take_ids};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::{Columns, batch, gathered};
 use crate::search::insert_keys;
-use crate::{Ledger, LedgerError, Task, audit, canary, locks};
+use crate::{Ledger, LedgerError, Refusal, Task, audit, canary, locks};
 
 /// A device that becomes a job.
 #[derive(Debug, Clone)]
@@ -33,12 +35,41 @@ pub struct NewList {
 }
 
 /// How many jobs a chunk made, and how many were there already.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Enqueued {
     /// New jobs.
     pub added: u64,
     /// Devices that the campaign had already.
     pub present: u64,
+    /// Devices with an open job in another campaign of the tenant: they got none.
+    pub busy: Vec<BusyDevice>,
+}
+
+/// A device that got no job, since another campaign has an open one for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusyDevice {
+    /// Where the list named it.
+    pub line: u64,
+    /// The device's serial number.
+    pub serial: String,
+    /// The other campaign's name.
+    pub campaign: String,
+}
+
+/// The word for such a device among refused rows.
+pub const BUSY: &str = "busy";
+
+impl BusyDevice {
+    /// The same as a refused row.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal {
+            line: self.line,
+            value: self.serial.clone(),
+            reason: BUSY.to_owned(),
+            detail: format!("the device has an open job in campaign {}", self.campaign),
+        }
+    }
 }
 
 /// So many jobs of a campaign are too many to be read and sorted for a page of them.
@@ -82,7 +113,8 @@ impl Ledger {
         self.commit(transaction, "begin a list").await
     }
 
-    /// Adds a chunk of jobs to a campaign, in one transaction.
+    /// Adds a chunk of jobs to a campaign, in one transaction. A device has at most one open job in a
+    /// tenant: those that another campaign has yet to do are left out, and said.
     pub async fn enqueue(
         &self,
         campaign: CampaignId,
@@ -90,67 +122,30 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Enqueued, LedgerError> {
         let mut transaction = self.begin().await?;
+        let mut elsewhere = HashMap::new();
         if !jobs.is_empty() {
+            locks::tenants_of(&mut transaction, [campaign]).await?;
             reopen(&mut transaction, campaign).await?;
+            elsewhere = open_elsewhere(&mut transaction, campaign, jobs).await?;
         }
+        let busy: Vec<BusyDevice> = jobs
+            .iter()
+            .filter_map(|job| {
+                Some(BusyDevice {
+                    line: job.line,
+                    serial: job.device.serial.clone(),
+                    campaign: elsewhere.get(job.device.id.as_str())?.clone(),
+                })
+            })
+            .collect();
+        let jobs: Vec<&NewJob> = jobs
+            .iter()
+            .filter(|job| !elsewhere.contains_key(job.device.id.as_str()))
+            .collect();
+        let jobs = jobs.as_slice();
         let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
         let first = take_ids(&mut transaction, "job", count).await?;
-        let sql = format!(
-            "INSERT INTO job_rows (
-                 id, campaign_id, device_id, serial, group_tag, model,
-                 user_principal_name, addressable_user_name, line, not_before, created_at,
-                 action, new_user_principal_name, new_addressable_user_name, rolls_back,
-                 uncertain, state
-             )
-             SELECT CAST(value->>0 AS BIGINT),
-                    $2,
-                    CAST(value->>1 AS TEXT),
-                    CAST(value->>2 AS TEXT),
-                    CAST(value->>3 AS TEXT),
-                    CAST(value->>4 AS TEXT),
-                    CAST(value->>5 AS TEXT),
-                    CAST(value->>6 AS TEXT),
-                    CAST(value->>7 AS BIGINT),
-                    $3,
-                    $3,
-                    CAST(value->>8 AS TEXT),
-                    CAST(value->>9 AS TEXT),
-                    CAST(value->>10 AS TEXT),
-                    CAST(value->>11 AS BIGINT),
-                    CAST(value->>12 AS BIGINT),
-                    'pending'
-             FROM {}
-             -- Or SQLite takes what follows for a join's ON.
-             WHERE TRUE
-             ON CONFLICT DO NOTHING",
-            Dialect::of(&transaction).each()
-        );
-        let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
-            let (device, task) = (&job.device, &job.task);
-            (
-                id,
-                device.id.as_str(),
-                &device.serial,
-                &device.group_tag,
-                &device.model,
-                &device.user_principal_name,
-                &device.addressable_user_name,
-                job.line,
-                task.action.as_str(),
-                &task.new_user,
-                &task.new_user_name,
-                task.rolls_back.map(|job| job.0),
-                i64::from(task.look_first),
-            )
-        }))?;
-        let added = sqlx::query(AssertSqlSafe(sql))
-            .bind(rows)
-            .bind(campaign.0)
-            .bind(now.as_millis())
-            .execute(&mut *transaction)
-            .await
-            .doing("enqueue jobs")?
-            .rows_affected();
+        let added = insert_rows(&mut transaction, campaign, jobs, first, now).await?;
         sqlx::query(
             "INSERT INTO due_jobs (campaign_id, not_before, id, dispatch)
              SELECT campaign_id, not_before, id, dispatch FROM job_rows
@@ -175,6 +170,7 @@ impl Ledger {
         Ok(Enqueued {
             added,
             present: all - added,
+            busy,
         })
     }
 
@@ -246,6 +242,111 @@ impl Ledger {
             tracing::debug!(error = %WithCauses(&error), "pages may be slow for a minute");
         }
     }
+}
+
+/// Makes the rows of new jobs, the first of which has this number, as far as the campaign does not have
+/// their devices already; how many it made.
+async fn insert_rows(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    jobs: &[&NewJob],
+    first: i64,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let sql = format!(
+        "INSERT INTO job_rows (
+                 id, campaign_id, device_id, serial, group_tag, model,
+                 user_principal_name, addressable_user_name, line, not_before, created_at,
+                 action, new_user_principal_name, new_addressable_user_name, rolls_back,
+                 uncertain, state
+             )
+             SELECT CAST(value->>0 AS BIGINT),
+                    $2,
+                    CAST(value->>1 AS TEXT),
+                    CAST(value->>2 AS TEXT),
+                    CAST(value->>3 AS TEXT),
+                    CAST(value->>4 AS TEXT),
+                    CAST(value->>5 AS TEXT),
+                    CAST(value->>6 AS TEXT),
+                    CAST(value->>7 AS BIGINT),
+                    $3,
+                    $3,
+                    CAST(value->>8 AS TEXT),
+                    CAST(value->>9 AS TEXT),
+                    CAST(value->>10 AS TEXT),
+                    CAST(value->>11 AS BIGINT),
+                    CAST(value->>12 AS BIGINT),
+                    'pending'
+             FROM {}
+             -- Or SQLite takes what follows for a join's ON.
+             WHERE TRUE
+             ON CONFLICT DO NOTHING",
+        Dialect::of(connection).each()
+    );
+    let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
+        let (device, task) = (&job.device, &job.task);
+        (
+            id,
+            device.id.as_str(),
+            &device.serial,
+            &device.group_tag,
+            &device.model,
+            &device.user_principal_name,
+            &device.addressable_user_name,
+            job.line,
+            task.action.as_str(),
+            &task.new_user,
+            &task.new_user_name,
+            task.rolls_back.map(|job| job.0),
+            i64::from(task.look_first),
+        )
+    }))?;
+    let added = sqlx::query(AssertSqlSafe(sql))
+        .bind(rows)
+        .bind(campaign.0)
+        .bind(now.as_millis())
+        .execute(&mut *connection)
+        .await
+        .doing("enqueue jobs")?
+        .rows_affected();
+    Ok(added)
+}
+
+/// Those of these devices that a campaign has no job for, and another of its tenant an open one, each
+/// with that campaign's name. The tenant is locked.
+async fn open_elsewhere(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    jobs: &[NewJob],
+) -> Result<HashMap<String, String>, LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "SELECT {gathered}
+         FROM campaigns AS own
+         -- In this order: other open campaigns are few, the jobs many.
+         CROSS JOIN campaigns AS other
+         CROSS JOIN {each} AS said
+         CROSS JOIN job_rows AS elsewhere
+         WHERE own.id = $2
+           AND other.tenant = own.tenant
+           AND other.id <> own.id
+           AND other.ended_at IS NULL
+           AND elsewhere.campaign_id = other.id
+           AND elsewhere.device_id = said.word
+           -- In a hand, too, its own row says so.
+           AND elsewhere.state = 'pending'
+           AND NOT EXISTS (
+               SELECT 1 FROM job_rows AS present
+               WHERE present.campaign_id = own.id AND present.device_id = said.word
+           )",
+        gathered = dialect.gathered("elsewhere.device_id, other.name"),
+        each = dialect.each_word()
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(batch(jobs.iter().map(|job| job.device.id.as_str()))?)
+        .bind(campaign.0);
+    let found: Vec<(String, String)> = gathered(query, connection, "look for busy devices").await?;
+    Ok(found.into_iter().collect())
 }
 
 /// What the audit says of a list that is in: which it is, and how many jobs the campaign has now.

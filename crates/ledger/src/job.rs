@@ -1,7 +1,7 @@
 //! Reading jobs.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use repilot_domain::{
     Action, CampaignId, DeviceId, JobId, JobState, Past, Progress, TenantName, Timestamp,
@@ -381,7 +381,7 @@ impl Ledger {
         &self,
         tenant: &TenantName,
         but: Option<CampaignId>,
-    ) -> Result<HashSet<String>, LedgerError> {
+    ) -> Result<HashMap<String, String>, LedgerError> {
         let mut reader = self.reader().await?;
         let sql = format!(
             "SELECT {}
@@ -390,14 +390,19 @@ impl Ledger {
              WHERE campaigns.tenant = $1
                AND campaigns.ended_at IS NULL
                AND campaigns.id <> $2
-               AND jobs.state IN ('pending', 'queued', 'running')",
-            Dialect::of(&reader).gathered("jobs.device_id")
+               AND jobs.state IN ('pending', 'queued', 'running')
+               AND NOT EXISTS (
+                   SELECT 1 FROM job_rows AS present
+                   WHERE present.campaign_id = $2 AND present.device_id = jobs.device_id
+               )",
+            Dialect::of(&reader).gathered("jobs.device_id, campaigns.name")
         );
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(tenant.as_str())
             .bind(but.map_or(0, |campaign| campaign.0));
-        let rows: Vec<[String; 1]> = gathered(query, &mut reader, "look for busy devices").await?;
-        Ok(rows.into_iter().map(|[device]| device).collect())
+        let busy: Vec<(String, String)> =
+            gathered(query, &mut reader, "look for busy devices").await?;
+        Ok(busy.into_iter().collect())
     }
 
     /// The devices that a campaign has jobs for, the jobs, and whom they assign.

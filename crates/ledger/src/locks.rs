@@ -17,7 +17,8 @@
 //! - the `sequences` are locked after the campaign, and nothing that others wait for after them; the
 //!   last of all is that of the audit, which every transaction that records something holds until it
 //!   ends: that is what keeps the chain one chain,
-//! - a listing's row is locked before its pages.
+//! - a listing's row is locked before its pages,
+//! - a tenant is locked before its campaigns by whoever makes jobs open: a device has one open job.
 
 use repilot_domain::{CampaignId, JobId};
 use sqlx::any::{AnyArguments, AnyRow};
@@ -28,6 +29,56 @@ use crate::LedgerError;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
+
+/// Locks the tenants of these campaigns, before the campaigns themselves: whoever makes jobs open holds
+/// them, so that of two who mean the same device at once the second sees what the first did.
+pub(crate) async fn tenants_of(
+    connection: &mut AnyConnection,
+    campaigns: impl IntoIterator<Item = CampaignId>,
+) -> Result<(), LedgerError> {
+    let campaigns = campaigns.into_iter().map(|campaign| campaign.0);
+    tenants_where(connection, "id", campaigns).await
+}
+
+/// The same of the campaigns of these jobs.
+pub(crate) async fn tenants_of_jobs(
+    connection: &mut AnyConnection,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    let of_jobs = "id IN (SELECT campaign_id FROM job_rows WHERE id";
+    tenants_where(connection, of_jobs, jobs.iter().copied()).await
+}
+
+async fn tenants_where(
+    connection: &mut AnyConnection,
+    named: &str,
+    numbers: impl IntoIterator<Item = i64>,
+) -> Result<(), LedgerError> {
+    if is_alone(connection) {
+        return Ok(());
+    }
+    let dialect = Dialect::of(connection);
+    let close = if named.contains('(') { ")" } else { "" };
+    // In one order, so that no two wait for each other in a circle.
+    let sql = format!(
+        "SELECT CAST(pg_advisory_xact_lock(hashtextextended(tenant, {TENANT_LOCKS})) AS TEXT)
+         FROM (
+             SELECT DISTINCT tenant FROM campaigns
+             WHERE {named} {is_named}{close}
+             ORDER BY tenant
+         ) AS tenants",
+        is_named = dialect.is_named()
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(dialect.numbers(numbers))
+        .fetch_all(connection)
+        .await
+        .map(drop)
+        .doing("lock tenants")
+}
+
+/// Tells the locks of tenants from whatever else is locked by a number in the same database.
+const TENANT_LOCKS: i64 = 0x7265_7069_6c6f_7401;
 
 /// Locks one campaign.
 pub(crate) async fn campaign(

@@ -262,14 +262,14 @@ impl Lost {
                 self.now,
                 "the worker vanished; the call may have been made",
             );
+            // Before all that is due: a look costs no write, and until then nobody knows what was done.
             sqlx::query(
                 "UPDATE job_rows
-                 SET dispatch = $3, worker = '', uncertain = 1, not_before = $2,
+                 SET dispatch = $2, worker = '', uncertain = 1, not_before = 0,
                      reason = 'uncertain', message = 'its worker vanished'
                  WHERE id = $1",
             )
             .bind(held.job.0)
-            .bind(self.now.as_millis())
             .bind(held.dispatch)
             .execute(&mut *connection)
             .await

@@ -173,6 +173,7 @@ impl Ledger {
         let mut reopened = 0;
         loop {
             let mut transaction = self.begin().await?;
+            locks::tenants_of(&mut transaction, [campaign]).await?;
             locks::campaign(&mut transaction, campaign).await?;
             if reopened == 0 {
                 must_take_jobs(&mut transaction, campaign).await?;

@@ -38,6 +38,8 @@ pub struct Foreknowledge {
     pub accounts: HashMap<String, Account>,
     /// What the campaign does already, by the devices' ids.
     pub promised: HashMap<String, Promised>,
+    /// Devices with an open job in another campaign, by their ids, and that campaign's name.
+    pub busy: HashMap<String, String>,
 }
 
 /// Who is assigned to whom, by the lists as a whole.
@@ -170,6 +172,12 @@ impl<'a> Assigning<'a> {
 
     fn account(&self, user: &str) -> Option<&'a Account> {
         self.known?.accounts.get(&folded(user))
+    }
+
+    /// The other campaign that has an open job for a device.
+    pub(crate) fn busy(&self, device: &Device) -> Option<&'a str> {
+        let campaign = self.known?.busy.get(device.id.as_str())?;
+        Some(campaign)
     }
 
     fn promised(&self, device: &Device) -> Option<&'a Promised> {

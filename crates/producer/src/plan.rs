@@ -39,6 +39,8 @@ pub enum RefusalReason {
     HasUser,
     /// The campaign assigns the device to somebody else already.
     OtherUserInCampaign,
+    /// Another campaign of the tenant has an open job for the device.
+    Busy,
 }
 
 impl RefusalReason {
@@ -61,6 +63,7 @@ impl RefusalReason {
             Self::AlreadyAssigned => "already-assigned",
             Self::HasUser => "has-user",
             Self::OtherUserInCampaign => "other-user-in-campaign",
+            Self::Busy => "busy",
         }
     }
 }
@@ -173,6 +176,8 @@ pub struct PlanSummary {
     pub refused: u64,
     /// The same by reason.
     pub refused_by_reason: BTreeMap<RefusalReason, u64>,
+    /// Devices that are refused as busy, by the campaign that has an open job for them.
+    pub busy_by_campaign: BTreeMap<String, u64>,
     /// Users to whom devices are assigned.
     pub new_users: u64,
     /// Rows that say who is to be assigned, where nobody is.
@@ -200,7 +205,8 @@ impl PlanSummary {
             | RefusalReason::Contradictory
             | RefusalReason::Malformed
             | RefusalReason::Placeholder
-            | RefusalReason::Uncertain => false,
+            | RefusalReason::Uncertain
+            | RefusalReason::Busy => false,
             RefusalReason::NoNewUser
             | RefusalReason::MalformedUser
             | RefusalReason::TwoNewUsers

@@ -33,6 +33,8 @@ pub struct Planner<'a> {
     /// The line that first named each device; 0 where none has.
     first_lines: Vec<u64>,
     excepted: BTreeSet<usize>,
+    /// Devices that were refused, since another campaign has an open job for them.
+    busy: BTreeSet<usize>,
     names: DeviceNames,
     assigning: Assigning<'a>,
     refusals_kept: usize,
@@ -53,6 +55,7 @@ impl<'a> Planner<'a> {
             },
             first_lines: vec![0; inventory.len()],
             excepted: BTreeSet::new(),
+            busy: BTreeSet::new(),
             names: DeviceNames::default(),
             assigning: Assigning::default(),
             refusals_kept: REFUSALS_SHOWN,
@@ -302,6 +305,14 @@ impl<'a> Planner<'a> {
             return Ok(Resolution::LeftOut);
         }
         let new_user = self.assigning.new_user(index, device, said)?;
+        if let Some(campaign) = self.assigning.busy(device) {
+            if self.busy.insert(index) {
+                let counts = &mut self.summary.busy_by_campaign;
+                *counts.entry(campaign.to_owned()).or_default() += 1;
+            }
+            let detail = format!("the device has an open job in campaign {campaign}");
+            return Err((RefusalReason::Busy, device.serial.clone(), detail));
+        }
         let first_line = self.first_lines[index];
         if first_line != 0 {
             self.summary.merged += 1;

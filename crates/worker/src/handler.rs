@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use repilot_domain::{
-    AttemptStep, Clock, LaneKind, Progress, Step, Stepped, TenantName, Timestamp, WithCauses,
+    AttemptStep, Clock, DeviceId, LaneKind, Progress, Step, Stepped, TenantName, Timestamp,
+    WithCauses,
 };
 use repilot_graph::GraphError;
 use repilot_ledger::{
@@ -15,7 +16,7 @@ use repilot_throttle::Answer;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::lanes::{Lanes, TenantLanes};
+use crate::lanes::Lanes;
 use crate::lease::Lease;
 use crate::leave::{Leave, Turn};
 use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
@@ -79,9 +80,20 @@ impl Handler {
             // Whoever listens is told once; after that nobody does.
             let _ = self.unsettled.send(Unsettled {
                 key,
+                called: None,
                 failure: Some(failure),
             });
         }
+    }
+
+    /// Tells that the ledger refused what came of a call.
+    fn refused(&self, key: ClaimKey, device: DeviceId) {
+        // Whoever listens has ended when the worker has.
+        let _ = self.unsettled.send(Unsettled {
+            key,
+            called: Some(device),
+            failure: None,
+        });
     }
 
     /// Whoever panicked may have called: the job goes back, to be looked at first.
@@ -137,7 +149,13 @@ impl Handler {
         let (decision, slot) = loop {
             let worked = self.work(&mut turn, &mut job, leave, &mut attempts).await?;
             let Some((decision, slot)) = worked else {
-                taken_over(&job, &lanes);
+                // Only looked at: there is no result that could be lost.
+                tracing::info!(
+                    job.id = job.key.job.0,
+                    campaign.id = job.key.campaign.0,
+                    tenant = %lanes.tenant.name,
+                    "a job was taken over by another worker before it was called here"
+                );
                 return Ok(());
             };
             let Stepped::On(progress) = stepped(&decision, job.progress) else {
@@ -145,7 +163,7 @@ impl Handler {
             };
             let done = std::mem::take(&mut attempts);
             if !self.advance(&mut job, progress, done).await? {
-                taken_over(&job, &lanes);
+                self.refused(job.key, job.device);
                 return Ok(());
             }
             // A call like any other, with leave of its own; but it is waited for even when the
@@ -162,13 +180,16 @@ impl Handler {
         let settlement = settlement(&job, decision, attempts, self.clock.now());
         let Some(slot) = slot else {
             // What was said of a job is nobody's to wait for: its slot is the next one's.
-            return self.commit.post(settlement, &self.unsettled).await;
+            return self
+                .commit
+                .post(settlement, job.device, &self.unsettled)
+                .await;
         };
         // But a dead letter may be the one that stops its campaign: whoever gets the slot knows.
         let taken = self.commit.settle(settlement).await;
         slot.free();
         if !taken? {
-            taken_over(&job, &lanes);
+            self.refused(job.key, job.device);
         }
         Ok(())
     }
@@ -443,15 +464,6 @@ fn stepped(decision: &Decision, progress: Progress) -> Stepped {
             Stepped::Over
         }
     }
-}
-
-fn taken_over(job: &ClaimedJob, lanes: &TenantLanes) {
-    tracing::warn!(
-        job.id = job.key.job.0,
-        campaign.id = job.key.campaign.0,
-        tenant = %lanes.tenant.name,
-        "a job was taken over while it was being called; its new owner looks at the device first"
-    );
 }
 
 /// Nothing was called: the job goes back as it came.

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use repilot_domain::{Clock, WithCauses};
-use repilot_ledger::{GroupCommit, GroupCommitError, Ledger, LedgerError, Unsettled, WorkerRow};
+use repilot_domain::{Actor, Clock, WithCauses, WorkerId};
+use repilot_ledger::{
+    GroupCommit, GroupCommitError, Ledger, LedgerError, RefusedResult, Unsettled, WorkerRow,
+};
 use repilot_queue::{Dispatcher, Receiver, Wire, WireError};
 use repilot_throttle::SharedBudgets;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -144,6 +146,7 @@ impl Worker {
             &links,
         );
         let Links { wire, receiver, .. } = links;
+        let told = Untaken::of(&keeper);
         let handler = Arc::new(Handler {
             ledger: keeper.ledger.clone(),
             lanes: Arc::clone(&keeper.lanes),
@@ -224,45 +227,124 @@ impl Worker {
             // What is in flight ends, and its leases are renewed until it has.
             keeper.renew_until(&all_done).await;
         };
-        let failing = hear_unsettled(untaken, &ending, &all_done);
+        let failing = told.hear(untaken, &ending, &all_done);
         let (ended, (), failed) = tokio::join!(handling, keeping, failing);
         let given_back = keeper.give_back().await.map_err(WorkerError::from);
         failed.and(ended).and(given_back)
     }
 }
 
-/// Tells of settlements that were not taken until `all_done`; one that failed ends the work.
-async fn hear_unsettled(
-    mut untaken: mpsc::UnboundedReceiver<Unsettled>,
-    ending: &CancellationToken,
-    all_done: &CancellationToken,
-) -> Result<(), WorkerError> {
-    let mut failed = Ok(());
-    loop {
-        let said = tokio::select! {
-            biased;
-            said = untaken.recv() => said,
-            () = all_done.cancelled() => None,
-        };
-        let Some(said) = said else {
-            return failed;
-        };
-        match said.failure {
-            None => tracing::warn!(
-                job.id = said.key.job.0,
-                campaign.id = said.key.campaign.0,
-                "a job was taken over while it was being called; its new owner looks at the device first"
-            ),
-            Some(failure) => {
-                tracing::error!(
-                    job.id = said.key.job.0,
-                    campaign.id = said.key.campaign.0,
-                    error = %WithCauses(&failure),
-                    "the ledger does not take what became of a job; its device is looked at before it is called again"
-                );
-                ending.cancel();
-                failed = failed.and(Err(WorkerError::Commit(failure)));
-            }
+/// Who tells the ledger of results that it refused.
+struct Untaken {
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    worker: WorkerId,
+    by: Actor,
+}
+
+impl Untaken {
+    fn of(keeper: &Keeper) -> Self {
+        Self {
+            ledger: keeper.ledger.clone(),
+            clock: Arc::clone(&keeper.clock),
+            worker: keeper.row.id.clone(),
+            by: keeper.row.actor(),
         }
     }
+
+    /// Tells of settlements that were not taken until `all_done`; one that failed ends the work.
+    async fn hear(
+        self,
+        mut untaken: mpsc::UnboundedReceiver<Unsettled>,
+        ending: &CancellationToken,
+        all_done: &CancellationToken,
+    ) -> Result<(), WorkerError> {
+        let mut failed = Ok(());
+        loop {
+            let first = tokio::select! {
+                biased;
+                said = untaken.recv() => said,
+                () = all_done.cancelled() => None,
+            };
+            let Some(first) = first else {
+                return failed;
+            };
+            let mut said = vec![first];
+            while said.len() < TOLD_AT_ONCE
+                && let Ok(more) = untaken.try_recv()
+            {
+                said.push(more);
+            }
+            let mut refused = Vec::new();
+            for Unsettled {
+                key,
+                called,
+                failure,
+            } in said
+            {
+                match failure {
+                    None => refused.extend(called.map(|device| RefusedResult { key, device })),
+                    Some(failure) => {
+                        tracing::error!(
+                            job.id = key.job.0,
+                            campaign.id = key.campaign.0,
+                            error = %WithCauses(&failure),
+                            "the ledger does not take what became of a job; its device is looked at before it is called again"
+                        );
+                        ending.cancel();
+                        failed = failed.and(Err(WorkerError::Commit(failure)));
+                    }
+                }
+            }
+            self.tell(&refused).await;
+        }
+    }
+
+    /// Says why the ledger refused results, as far as it knows.
+    async fn tell(&self, refused: &[RefusedResult]) {
+        if refused.is_empty() {
+            return;
+        }
+        let who = (&self.worker, &self.by);
+        let recorded = self
+            .ledger
+            .record_unknown_results(who, refused, self.clock.now());
+        let recorded = self.ledger.answered("record unknown results", recorded);
+        let unknown = match recorded.await {
+            Ok(unknown) => unknown,
+            Err(error) => {
+                tracing::error!(
+                    error = %WithCauses(&error),
+                    devices = %named(refused),
+                    "the ledger refused what came of calls, and did not say why"
+                );
+                return;
+            }
+        };
+        for result in refused.iter().filter(|result| !unknown.contains(result)) {
+            tracing::warn!(
+                job.id = result.key.job.0,
+                campaign.id = result.key.campaign.0,
+                device.id = %result.device,
+                "a job's lease ran out while its device was being called; the device is looked at before it is called again"
+            );
+        }
+        if !unknown.is_empty() {
+            tracing::warn!(
+                devices = %named(&unknown),
+                "calls were made that the ledger no longer knows of, as after a failover to a standby that lagged; their devices are looked at first where their jobs are open, and the audit names them"
+            );
+        }
+    }
+}
+
+/// Results that one transaction records at most.
+const TOLD_AT_ONCE: usize = 256;
+
+fn named(results: &[RefusedResult]) -> String {
+    let devices: Vec<&str> = results
+        .iter()
+        .map(|result| result.device.as_str())
+        .collect();
+    devices.join(", ")
 }

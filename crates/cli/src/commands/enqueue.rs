@@ -64,6 +64,12 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
             format!("campaign {name}: {added} jobs added, {present} were there already")
         }
     });
+    if !enqueued.busy.is_empty() {
+        print(&format!(
+            "{} devices got a job in another campaign meanwhile and were refused as busy: {command} refused {name}",
+            enqueued.busy.len()
+        ));
+    }
     print(&format!("drain it with: {command} worker --until-empty"));
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use repilot_dashboard::Progress;
 use repilot_domain::{
     Action, AuditEvent, CampaignStatus, Change, ControlChanges, JobQuery, SightedWithin, Timestamp,
 };
-use repilot_ledger::{Campaign, Ledger, NewCampaign, NewList};
+use repilot_ledger::{BusyDevice, Campaign, Ledger, NewCampaign, NewList, Refusal};
 use repilot_producer::Fingerprint;
 
 use crate::app::{self, App};
@@ -250,7 +250,13 @@ pub(crate) async fn enqueue(
         .await?;
     ledger.note_planned(opened.id, listed_at, false).await?;
     for jobs in back.jobs.chunks(CHUNK) {
-        ledger.enqueue(opened.id, jobs, app.now()).await?;
+        let enqueued = ledger.enqueue(opened.id, jobs, app.now()).await?;
+        let busy: Vec<Refusal> = enqueued.busy.iter().map(BusyDevice::refusal).collect();
+        if !busy.is_empty() {
+            ledger
+                .record_refusals(opened.id, &list.sha256, &busy)
+                .await?;
+        }
     }
     for refusals in back.refusals.chunks(CHUNK) {
         ledger

@@ -1,5 +1,6 @@
 //! What is asked of the committing task, and what it answers.
 
+use repilot_domain::DeviceId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Committed;
@@ -26,6 +27,7 @@ pub(super) enum Command {
     },
     Post {
         settlement: Box<Settlement>,
+        device: DeviceId,
         unsettled: mpsc::UnboundedSender<Unsettled>,
     },
     Recall {
@@ -120,12 +122,14 @@ pub(super) fn answer(
             (
                 Command::Post {
                     settlement,
+                    device,
                     unsettled,
                 },
                 result,
             ) => {
                 let _ = unsettled.send(Unsettled {
                     key: settlement.key,
+                    called: (!settlement.attempts.is_empty()).then_some(device),
                     failure: result.as_ref().err().cloned(),
                 });
             }

@@ -14,7 +14,7 @@ mod command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_domain::{Actor, CampaignId, Clock, TenantName, Timestamp, WorkerId};
+use repilot_domain::{Actor, CampaignId, Clock, DeviceId, TenantName, Timestamp, WorkerId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -53,6 +53,8 @@ pub enum GroupCommitError {
 pub struct Unsettled {
     /// The claim that it was said of.
     pub key: ClaimKey,
+    /// The device, where it was called.
+    pub called: Option<DeviceId>,
     /// What failed; nothing did where the claim no longer held and the word was refused.
     pub failure: Option<GroupCommitError>,
 }
@@ -195,15 +197,17 @@ impl GroupCommit {
     }
 
     /// Hands a claimed job's settlement over, and waits for no more than room: a caller that has
-    /// nothing else to do with the job is free for the next. `unsettled` hears of it if it is not
+    /// nothing else to do with the job is free for the next. `unsettled` hears of it and of the device if it is not
     /// taken; [`GroupCommit::flush`] waits until it is known.
     pub async fn post(
         &self,
         settlement: Settlement,
+        device: DeviceId,
         unsettled: &mpsc::UnboundedSender<Unsettled>,
     ) -> Result<(), GroupCommitError> {
         let command = Command::Post {
             settlement: Box::new(settlement),
+            device,
             unsettled: unsettled.clone(),
         };
         let sent = self.sender.send(command).await;

@@ -170,6 +170,9 @@ impl Ledger {
         most: usize,
     ) -> Result<u64, LedgerError> {
         let mut transaction = self.begin().await?;
+        if order.act == JobAct::Requeue {
+            locks::tenants_of_jobs(&mut transaction, jobs).await?;
+        }
         locks::campaigns_of(&mut transaction, jobs.iter().map(|job| JobId(*job))).await?;
         let mut meant = allowed(&mut transaction, order.act, jobs).await?;
         meant.truncate(most);

@@ -13,7 +13,7 @@ use crate::{LedgerError, NewJob};
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    jobs: &[NewJob],
+    jobs: &[&NewJob],
     first: i64,
 ) -> Result<(), LedgerError> {
     let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {

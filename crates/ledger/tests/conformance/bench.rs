@@ -116,6 +116,23 @@ impl Bench {
             .unwrap()
     }
 
+    /// Changes the ledger behind its back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let pool = sqlx::AnyPool::connect(&self.place.url()).await.unwrap();
+        sqlx::query(sql).execute(&pool).await.unwrap();
+    }
+
+    /// One device's job into another campaign.
+    pub(crate) async fn enqueue_into(&self, campaign: CampaignId, number: usize) -> Enqueued {
+        let job = NewJob {
+            device: device(number),
+            line: number as u64 + 1,
+            task: repilot_ledger::Task::default(),
+        };
+        let enqueued = self.ledger.enqueue(campaign, &[job], self.now()).await;
+        enqueued.unwrap()
+    }
+
     pub(crate) async fn dispatch(&self, worker: &str, limit: usize) -> Vec<Dispatched> {
         let until = self.now().after(LEASE);
         self.ledger

@@ -107,7 +107,7 @@ async fn campaigns_of_a_tenant_share_a_dispatch_fairly(database: Database) {
         .id;
     let jobs: Vec<NewJob> = (0..3)
         .map(|number| NewJob {
-            device: device(number),
+            device: device(1_000 + number),
             line: 1,
             task: repilot_ledger::Task::default(),
         })

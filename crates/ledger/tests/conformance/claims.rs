@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, JobId, JobState, WorkerId};
-use repilot_ledger::{ClaimKey, Dispatched, NewAttempt};
+use repilot_domain::{AttemptOutcome, AuditEvent, JobId, JobState, WorkerId};
+use repilot_ledger::{AuditFilter, ClaimKey, ClaimedJob, Dispatched, NewAttempt, RefusedResult};
 use tokio::sync::mpsc;
 
-use crate::bench::{Bench, Database, LEASE, START, attempt, retry, succeeded, tenant, token};
+use crate::bench::{
+    Bench, Database, LEASE, START, as_worker, attempt, device, retry, succeeded, tenant, token,
+};
 
 async fn a_job_goes_from_enqueue_to_success_and_its_campaign_ends_with_it(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -177,7 +179,8 @@ async fn what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_tol
     let mut stale = succeeded(&lost);
     stale.key.dispatch -= 1;
     for said in [succeeded(&taken), stale] {
-        commit.post(said, &unsettled).await.unwrap();
+        let device = lost.device.clone();
+        commit.post(said, device, &unsettled).await.unwrap();
     }
     commit.flush().await.unwrap();
     assert_eq!(bench.state_of(taken.key.job).await, JobState::Succeeded);
@@ -301,7 +304,92 @@ async fn a_claim_of_another_token_is_refused_whatever_is_said_of_it(database: Da
     bench.assert_counters_agree().await;
 }
 
+/// As a standby says that took over and lacks the last commits.
+async fn a_result_that_the_ledger_no_longer_knows_is_recorded_and_looked_at(database: Database) {
+    let bench = Bench::with_jobs(database, 3).await;
+    let commit = bench.commit_as("w1");
+    let wire = bench.dispatch("w1", 2).await;
+    let claimed = commit.claim_all(wire.iter().map(|sent| sent.key).collect());
+    let claimed = claimed.await.unwrap();
+    // The ledger is set back to before these claims: one is dispatched anew, and one is another's.
+    bench
+        .execute("UPDATE jobs_in_hand SET state = 'queued', token = 1")
+        .await;
+    bench
+        .execute("UPDATE counters SET value = value - 2 WHERE name = 'running'")
+        .await;
+    bench
+        .execute("UPDATE counters SET value = value + 2 WHERE name = 'queued'")
+        .await;
+    for job in &claimed {
+        assert!(!commit.settle(succeeded(job)).await.unwrap());
+    }
+    let refused = |job: &ClaimedJob, number| RefusedResult {
+        key: job.key,
+        device: device(number).id,
+    };
+    let results = [
+        refused(&claimed[0], 0),
+        // The number is another device's now.
+        refused(&claimed[1], 77),
+    ];
+    let (worker, by) = (WorkerId("w1".to_owned()), as_worker("w1"));
+    let who = (&worker, &by);
+    let recorded = bench
+        .ledger
+        .record_unknown_results(who, &results, bench.now());
+    assert_eq!(recorded.await.unwrap(), results);
+    bench.assert_counters_agree().await;
+    let audited = bench.ledger.audit(&AuditFilter::default(), 0, 100).await;
+    let mut audited = audited.unwrap();
+    audited.retain(|row| row.event == AuditEvent::ResultsForgotten);
+    let of: Vec<_> = audited.iter().map(|row| row.campaign.as_deref()).collect();
+    assert_eq!(of, [Some("spring"), None], "{audited:?}");
+    assert!(
+        audited[1]
+            .detail
+            .to_string()
+            .contains(device(77).id.as_str())
+    );
+
+    let ledger = bench.place.open().await;
+    let (worker, until) = (WorkerId("w2".to_owned()), bench.now().after(LEASE));
+    let who = (&worker, token());
+    let wire = ledger
+        .dispatch(&tenant(), who, &1.into(), bench.now(), until)
+        .await
+        .unwrap();
+    let again = bench.commit_as("w2").claim(wire[0].key).await.unwrap();
+    let again = again.unwrap();
+    assert_eq!(again.key.job, claimed[0].key.job);
+    assert!(again.uncertain && again.lost, "{again:?}");
+}
+
+/// A claim that ran out was recorded as lost.
+async fn a_result_whose_lease_ran_out_is_known(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
+    let commit = bench.commit_as("w1");
+    let job = bench.claim_one(&commit, "w1").await;
+    bench.clock.advance(LEASE + Duration::from_millis(1));
+    let by = as_worker("w1");
+    bench.ledger.rescue(&by, bench.now()).await.unwrap();
+    let result = RefusedResult {
+        key: job.key,
+        device: job.device,
+    };
+    let worker = WorkerId("w1".to_owned());
+    let results = [result];
+    let who = (&worker, &by);
+    let recorded = bench
+        .ledger
+        .record_unknown_results(who, &results, bench.now());
+    assert!(recorded.await.unwrap().is_empty());
+    bench.assert_counters_agree().await;
+}
+
 on_every_database! {
+    a_result_that_the_ledger_no_longer_knows_is_recorded_and_looked_at,
+    a_result_whose_lease_ran_out_is_known,
     a_claim_of_another_token_is_refused_whatever_is_said_of_it,
     what_graph_said_is_kept_as_it_came,
     what_was_handed_over_is_settled_once_flushed_and_what_is_refused_is_told,

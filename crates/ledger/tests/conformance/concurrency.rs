@@ -135,6 +135,43 @@ async fn who_enqueues_the_same_list_at_once_makes_each_job_once(database: Databa
     bench.assert_counters_agree().await;
 }
 
+async fn of_two_campaigns_at_once_one_gets_each_device(database: Database) {
+    let bench = Bench::new(database).await;
+    let autumn = bench
+        .ledger
+        .open_campaign(&campaign("autumn"), &alice(), START)
+        .await
+        .unwrap()
+        .id;
+    for round in 0..10 {
+        let mut enqueuing = Vec::new();
+        for campaign in [bench.campaign, autumn] {
+            let ledger = bench.place.open().await;
+            let jobs: Vec<NewJob> = (round * 20..round * 20 + 20)
+                .map(|number| NewJob {
+                    device: device(number),
+                    line: number as u64,
+                    task: repilot_ledger::Task::default(),
+                })
+                .collect();
+            enqueuing.push(tokio::spawn(async move {
+                ledger.enqueue(campaign, &jobs, START).await.unwrap()
+            }));
+        }
+        let mut done = Vec::new();
+        for task in enqueuing {
+            done.push(task.await.unwrap());
+        }
+        let [spring, autumn] = &done[..] else {
+            panic!("{done:?}")
+        };
+        assert_eq!(spring.added + autumn.added, 20, "round {round}");
+        let loser = if spring.added == 0 { spring } else { autumn };
+        assert_eq!((loser.added, loser.busy.len()), (0, 20));
+    }
+    bench.assert_counters_agree().await;
+}
+
 async fn who_opens_the_same_campaign_at_once_gets_the_same(database: Database) {
     let bench = Bench::new(database).await;
     let mut opening = Vec::new();
@@ -160,4 +197,5 @@ on_every_database! {
     whoever_steers_meanwhile_neither_waits_for_ever_nor_breaks_a_count,
     who_enqueues_the_same_list_at_once_makes_each_job_once,
     who_opens_the_same_campaign_at_once_gets_the_same,
+    of_two_campaigns_at_once_one_gets_each_device,
 }

@@ -1,9 +1,11 @@
 //! Lists that go in.
 
 use repilot_domain::TenantName;
-use repilot_ledger::{Enqueued, LedgerError, NewJob, NewList, Refusal};
+use repilot_ledger::{DeadSelection, Enqueued, LedgerError, NewJob, NewList, Refusal};
 
-use crate::bench::{Bench, Database, START, alice, campaign, device, list, succeeded};
+use crate::bench::{
+    Bench, Database, START, alice, campaign, dead, device, list, succeeded, tenant,
+};
 
 async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
     let bench = Bench::new(database).await;
@@ -14,6 +16,7 @@ async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
             again,
             Enqueued {
                 added: 0,
+                busy: Vec::new(),
                 present: size as u64
             }
         );
@@ -124,7 +127,55 @@ async fn a_second_list_keeps_its_campaign_open_until_it_is_in(database: Database
     assert!(campaign.has_ended() && campaign.has_list(&second.sha256));
 }
 
+async fn a_device_with_an_open_job_elsewhere_is_busy_until_that_is_over(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
+    let commit = bench.commit_as("w1");
+    let autumn = bench
+        .ledger
+        .open_campaign(&campaign("autumn"), &alice(), START)
+        .await
+        .unwrap()
+        .id;
+    let jobs: Vec<NewJob> = (1..4)
+        .map(|number| NewJob {
+            device: device(number),
+            line: number as u64 + 1,
+            task: repilot_ledger::Task::default(),
+        })
+        .collect();
+    // In hand or not.
+    let first = bench.claim_one(&commit, "w1").await;
+    bench.dispatch("w1", 1).await;
+    let enqueued = bench.ledger.enqueue(autumn, &jobs, START).await.unwrap();
+    assert_eq!((enqueued.added, enqueued.present), (2, 0));
+    let [busy] = &enqueued.busy[..] else {
+        panic!("{enqueued:?}")
+    };
+    assert_eq!((busy.line, busy.campaign.as_str()), (2, "spring"));
+    let tenant = tenant();
+    let known = bench.ledger.devices_in_hand(&tenant, Some(autumn)).await;
+    let known = known.unwrap();
+    assert_eq!(known.get(device(1).id.as_str()).unwrap(), "spring");
+
+    // The campaign's own devices are there already, and never busy.
+    let again = bench.enqueue(0..2).await;
+    assert_eq!((again.added, again.present, again.busy.len()), (0, 2, 0));
+
+    // A dead letter is over; it comes back only while no other campaign has its device.
+    assert!(commit.settle(dead(&first)).await.unwrap());
+    let enqueued = bench.enqueue_into(autumn, 0).await;
+    assert_eq!(enqueued.added, 1);
+    let all = DeadSelection::default();
+    let requeued = bench.ledger.requeue(&all, &alice(), bench.now()).await;
+    assert_eq!(requeued.unwrap(), 0);
+    bench.ledger.cancel(autumn, &alice(), START).await.unwrap();
+    let requeued = bench.ledger.requeue(&all, &alice(), bench.now()).await;
+    assert_eq!(requeued.unwrap(), 1);
+    bench.assert_counters_agree().await;
+}
+
 on_every_database! {
+    a_device_with_an_open_job_elsewhere_is_busy_until_that_is_over,
     enqueuing_the_same_devices_again_adds_nothing,
     a_campaign_name_belongs_to_one_tenant,
     a_campaign_does_not_end_before_its_whole_list_is_in,

@@ -6,7 +6,9 @@ use repilot_domain::{AttemptOutcome, JobState, LaneKind, Timestamp, WorkerId};
 
 use repilot_ledger::LaneState;
 
-use crate::bench::{Bench, Database, LEASE, START, as_worker, lane_state, succeeded, tenant};
+use crate::bench::{
+    Bench, Database, LEASE, START, as_worker, lane_state, succeeded, tenant, token,
+};
 
 async fn a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused(
     database: Database,
@@ -71,6 +73,27 @@ async fn a_renewed_lease_is_not_rescued_and_a_lost_wire_is(database: Database) {
     assert_eq!((rescued.queued, rescued.running), (1, 0));
     assert_eq!(bench.state_of(job.key.job).await, JobState::Running);
     bench.assert_counters_agree().await;
+}
+
+/// However many jobs wait: whoever steers the campaign meanwhile would be told a wrong sum.
+async fn what_a_lost_worker_left_goes_before_all_others(database: Database) {
+    let bench = Bench::with_jobs(database, 40).await;
+    let lost = bench.commit_as("w1");
+    let lost = bench.claim_one(&lost, "w1").await;
+    bench.dispatch("w2", 10).await;
+    bench.clock.advance(LEASE + Duration::from_millis(1));
+    let rescued = bench.ledger.rescue(&as_worker("w2"), bench.now()).await;
+    assert_eq!(rescued.unwrap().running, 1);
+    let oldest = bench.ledger.oldest_due(bench.now()).await.unwrap();
+    assert_eq!(oldest, [(bench.campaign, START)]);
+    // A process that goes on where it left off finds it a moment later.
+    let ledger = bench.place.open().await;
+    let (worker, until) = (WorkerId("w3".to_owned()), bench.now().after(LEASE));
+    let wire = ledger
+        .dispatch(&tenant(), (&worker, token()), &1.into(), bench.now(), until)
+        .await
+        .unwrap();
+    assert_eq!(wire[0].key.job, lost.key.job);
 }
 
 async fn a_claim_that_its_process_does_not_know_of_runs_out(database: Database) {
@@ -188,6 +211,7 @@ async fn what_a_lane_says_is_kept_whether_or_not_it_has_something_to_say(databas
 }
 
 on_every_database! {
+    what_a_lost_worker_left_goes_before_all_others,
     what_a_lane_says_is_kept_whether_or_not_it_has_something_to_say,
     a_rescued_job_is_uncertain_and_what_its_old_owner_says_later_is_refused,
     a_renewed_lease_is_not_rescued_and_a_lost_wire_is,

@@ -60,7 +60,11 @@ async fn varied_bench(database: Database) -> (Bench, Vec<Job>) {
         .await
         .unwrap();
     enqueue(&bench, bench.campaign, (0..40).map(varied)).await;
-    enqueue(&bench, summer, (30..60).map(varied)).await;
+    let of_summer = |number| Device {
+        id: device(1_000 + number).id,
+        ..varied(number)
+    };
+    enqueue(&bench, summer, (30..60).map(of_summer)).await;
     enqueue(&bench, bench.campaign, (40..60).map(varied)).await;
     bench.attend().await;
     let commit = bench.commit_as("w1");

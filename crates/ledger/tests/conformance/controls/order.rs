@@ -29,7 +29,7 @@ async fn the_higher_priority_goes_first_and_equals_share(database: Database) {
             .unwrap();
         let jobs: Vec<NewJob> = (0..10)
             .map(|number| NewJob {
-                device: device(number),
+                device: device(100 * (others.len() + 1) + number),
                 line: 1,
                 task: repilot_ledger::Task::default(),
             })
