@@ -28,6 +28,8 @@ mod shared;
 mod shared_controls;
 mod sightings;
 mod sign_in;
+#[cfg(unix)]
+mod strangers;
 mod tenants;
 
 /// The program under test.

@@ -101,14 +101,13 @@ fn words(line: &str) -> Vec<String> {
     for letter in line.chars() {
         match (letter, quote) {
             (_, Some(open)) if letter == open => quote = None,
-            (_, Some(_)) => word.get_or_insert_default().push(letter),
             ('\'' | '"', None) => {
                 quote = Some(letter);
                 word.get_or_insert_default();
             }
             ('#' | '|' | '>' | ';', None) if word.is_none() => break,
             (' ', None) => words.extend(word.take()),
-            (_, None) => word.get_or_insert_default().push(letter),
+            (_, _) => word.get_or_insert_default().push(letter),
         }
     }
     words.extend(word);
@@ -293,6 +292,44 @@ fn every_file_of_the_pages_exists() {
                     page.path.display()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn every_test_of_the_pages_exists() {
+    let mut sources = String::new();
+    gather_sources(&root().join("crates"), &mut sources);
+    gather_sources(&root().join("tests"), &mut sources);
+    let mut count = 0;
+    for page in pages() {
+        for code in page.code() {
+            // A sentence in small letters names a test; fewer words may be a column or a metric.
+            let is_sentence = code.matches('_').count() >= 4
+                && code.chars().all(|letter| {
+                    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'
+                });
+            if is_sentence {
+                count += 1;
+                assert!(
+                    sources.contains(&format!("fn {code}(")),
+                    "{}: there is no test `{code}`",
+                    page.path.display()
+                );
+            }
+        }
+    }
+    assert!(count > 10, "only {count} tests were found");
+}
+
+fn gather_sources(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_ours = !path.ends_with("target") && !path.ends_with("node_modules");
+        if path.is_dir() && is_ours {
+            gather_sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
 }

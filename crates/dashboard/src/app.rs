@@ -6,7 +6,7 @@ use repilot_domain::{Clock, Timestamp};
 use repilot_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Limiter, OneTimeLink, Provider};
+use crate::access::{KnownTokens, Limiter, OneTimeLink, Provider};
 use crate::aftermath::Aftermath;
 use crate::errands::Errands;
 use crate::lists::Lists;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     /// What signs in whoever started the dashboard.
     pub(crate) link: OneTimeLink,
     pub(crate) limiter: Limiter,
+    /// Tokens that open `/metrics` while the ledger does not answer.
+    pub(crate) known_tokens: KnownTokens,
     /// Makes plans of uploaded lists, where that can be done.
     pub(crate) lists: Option<Arc<dyn Lists>>,
     pub(crate) uploads: Uploads,
@@ -73,6 +75,7 @@ impl App {
             door,
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
+            known_tokens: KnownTokens::default(),
             lists: hands.lists,
             uploads: Uploads::default(),
             aftermath: hands.aftermath,

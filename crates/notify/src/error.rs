@@ -12,6 +12,18 @@ pub enum SendError {
         host: String,
         /// Its answer.
         status: u16,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The other side answered with success, and said that it had none.
+    #[error("{host} answered {status} and says: {words}")]
+    RefusedInWords {
+        /// The machine.
+        host: String,
+        /// Its answer.
+        status: u16,
+        /// What it says, cut.
+        words: String,
     },
     /// No answer came.
     #[error("{host} cannot be reached: {why}")]
@@ -46,4 +58,18 @@ pub enum SendError {
         /// How long it may take.
         limit: Duration,
     },
+}
+
+impl SendError {
+    /// How long the other side asked to be left alone.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::RefusedInWords { .. }
+            | Self::Unreachable { .. }
+            | Self::Start { .. }
+            | Self::Failed { .. }
+            | Self::TookTooLong { .. } => None,
+        }
+    }
 }

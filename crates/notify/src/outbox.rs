@@ -26,6 +26,9 @@ const LEASE: Duration = Duration::from_mins(1);
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(10);
 
+/// Longest time that a receiver may ask to be left alone for.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
+
 /// Nobody wants to be woken by what happened the day before.
 const STALE_AFTER: Duration = Duration::from_hours(24);
 
@@ -202,7 +205,8 @@ impl Round {
                         .await?;
                 }
                 Err(error) => {
-                    let next_at = self.clock.now().after(pause(cursor.failures));
+                    let pause = pause(cursor.failures, error.retry_after());
+                    let next_at = self.clock.now().after(pause);
                     let why = WithCauses(&error).to_string();
                     tracing::warn!(
                         destination = name,
@@ -220,12 +224,13 @@ impl Round {
     }
 }
 
-/// The pause after so many failures before.
-fn pause(failures: i64) -> Duration {
+/// The pause after so many failures before: as long as the other side asks for at least, within reason.
+fn pause(failures: i64, asked_for: Option<Duration>) -> Duration {
     let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(0);
-    BACKOFF
+    let backoff = BACKOFF
         .saturating_mul(2_u32.pow(doublings))
-        .min(BACKOFF_MAX)
+        .min(BACKOFF_MAX);
+    backoff.max(asked_for.unwrap_or_default().min(RETRY_AFTER_MAX))
 }
 
 #[cfg(test)]
@@ -234,8 +239,16 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_to_its_limit() {
-        assert_eq!(pause(0), Duration::from_secs(1));
-        assert_eq!(pause(3), Duration::from_secs(8));
-        assert_eq!(pause(400), BACKOFF_MAX);
+        assert_eq!(pause(0, None), Duration::from_secs(1));
+        assert_eq!(pause(3, None), Duration::from_secs(8));
+        assert_eq!(pause(400, None), BACKOFF_MAX);
+    }
+
+    #[test]
+    fn what_a_receiver_asks_for_is_kept_within_reason() {
+        let asked = Some(Duration::from_secs(30));
+        assert_eq!(pause(0, asked), Duration::from_secs(30));
+        assert_eq!(pause(6, asked), Duration::from_secs(64));
+        assert_eq!(pause(0, Some(Duration::from_hours(48))), RETRY_AFTER_MAX);
     }
 }

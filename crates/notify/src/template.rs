@@ -1,5 +1,6 @@
 //! How a message is put for whoever receives it.
 
+use repilot_domain::untrusted;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -27,6 +28,31 @@ impl Template {
             Self::Teams => teams(message),
             Self::Slack => slack(message),
         }
+    }
+}
+
+/// Largest number of characters of a refusal that is repeated.
+const REFUSAL_MAX: usize = 200;
+
+impl Template {
+    /// What an answer with a status of success says against it. Teams puts the error of what it could not
+    /// deliver into the text; an incoming webhook of Slack says `ok`, a workflow of it `{"ok":true}`.
+    pub(crate) fn refusal_in(self, answer: &str) -> Option<String> {
+        let said = answer.trim();
+        let is_refusal = match self {
+            Self::Json => false,
+            Self::Teams => {
+                let said = said.to_lowercase();
+                ["delivery failed", "returned http error"]
+                    .iter()
+                    .any(|sign| said.contains(sign))
+            }
+            Self::Slack => {
+                let is_ok = serde_json::from_str(said).is_ok_and(|json: Value| json["ok"] == true);
+                !said.is_empty() && said != "ok" && !is_ok
+            }
+        };
+        is_refusal.then(|| untrusted(said, REFUSAL_MAX))
     }
 }
 

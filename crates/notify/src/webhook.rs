@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use repilot_domain::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use crate::{Message, SendError, SigningKey, Template, WebhookUrl};
 
 /// Whoever takes longer is asked again later.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Largest part of an answer that is read for a refusal in words.
+const WORDS_MAX_BYTES: usize = 4_096;
 
 /// Somewhere that takes messages over HTTP.
 #[derive(Debug)]
@@ -68,10 +72,21 @@ impl Webhook {
         }
         let host = self.url.host().to_owned();
         match request.body(body).send().await {
-            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) if answer.status().is_success() => {
+                let status = answer.status().as_u16();
+                match self.template.refusal_in(&words_of(answer).await) {
+                    None => Ok(()),
+                    Some(words) => Err(SendError::RefusedInWords {
+                        host,
+                        status,
+                        words,
+                    }),
+                }
+            }
             Ok(answer) => Err(SendError::Refused {
                 host,
                 status: answer.status().as_u16(),
+                retry_after: retry_after(&answer, now),
             }),
             Err(error) => Err(SendError::Unreachable {
                 host,
@@ -79,6 +94,34 @@ impl Webhook {
             }),
         }
     }
+}
+
+/// The first words of an answer; none where they do not come.
+async fn words_of(mut answer: Response) -> String {
+    let mut words = Vec::new();
+    while words.len() < WORDS_MAX_BYTES {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => words.extend_from_slice(&chunk),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    words.truncate(WORDS_MAX_BYTES);
+    String::from_utf8_lossy(&words).into_owned()
+}
+
+/// How long an answer asks to be left alone: in seconds, or until a date.
+fn retry_after(answer: &Response, now: Timestamp) -> Option<Duration> {
+    let said = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let in_seconds = said
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    in_seconds.or_else(|| {
+        let until = httpdate::parse_http_date(said).ok()?;
+        let until = until.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let until = Timestamp::from_millis(i64::try_from(until.as_millis()).ok()?);
+        Some(until.since(now))
+    })
 }
 
 /// Why no answer came, without the address, which reqwest's own words may hold.

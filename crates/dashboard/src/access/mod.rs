@@ -3,6 +3,7 @@
 mod act;
 mod address;
 mod cookies;
+mod known_tokens;
 mod limiter;
 mod link;
 mod oidc;
@@ -17,6 +18,7 @@ mod visitor;
 pub(crate) const NAME_MAX: usize = 128;
 
 pub(crate) use act::{Act, is_of_this_site, is_signed};
+pub(crate) use known_tokens::KnownTokens;
 pub(crate) use limiter::Limiter;
 pub(crate) use link::OneTimeLink;
 pub use oidc::{OidcOptions, OidcSetupError, SigningAlgorithm};

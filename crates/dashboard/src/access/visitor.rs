@@ -39,7 +39,9 @@ impl Visitor {
     ) -> Result<Option<Self>, LedgerError> {
         let origin = Origin::of(peer, headers, &app.options);
         if let Some(token) = bearer(headers) {
-            let used = app.ledger.use_api_token(&token.sha256(), app.now()).await?;
+            let hash = token.sha256();
+            let used = app.ledger.use_api_token(&hash, app.now()).await?;
+            app.known_tokens.note(&hash, used.is_some(), app.now());
             return Ok(used.map(|token| Self {
                 name: format!("token {}", token.name),
                 role: token.role,
@@ -115,7 +117,7 @@ fn is_from_afar(parts: &Parts) -> bool {
     parts.method == Method::GET && said.is_some_and(|site| site == "cross-site")
 }
 
-fn bearer(headers: &HeaderMap) -> Option<Secret> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme

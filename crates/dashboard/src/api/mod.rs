@@ -24,7 +24,6 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(crate) use caller::Caller;
 pub(crate) use problem::Problem;
 
 use crate::app::App;

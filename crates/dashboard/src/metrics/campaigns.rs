@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignId, Timestamp};
+use repilot_domain::{CampaignId, DeadReason, Timestamp};
 use repilot_ledger::Campaign;
 
 use super::exposition::{Exposition, Kind};
@@ -64,8 +64,12 @@ pub(super) fn write(text: &mut Exposition, overview: &Overview) {
         "Dead letters of a campaign by reason.",
     );
     metric(text, overview, dead, |campaign| {
-        let reasons = campaign.counts.dead_by_reason.iter();
-        reasons.map(|(reason, jobs)| (Some(("reason", reason.as_str())), *jobs as f64))
+        // Each reason from the campaign's beginning: what first appears at 250 has not grown by 250.
+        DeadReason::ALL.iter().map(|reason| {
+            let dead = campaign.counts.dead_by_reason.get(reason.as_str());
+            let dead = dead.copied().unwrap_or_default();
+            (Some(("reason", reason.as_str())), dead as f64)
+        })
     });
     let status = (
         "repilot_campaign_status",

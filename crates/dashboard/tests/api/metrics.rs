@@ -18,6 +18,9 @@ use crate::support::{Program, ten_devices};
 /// The dashboard for Grafana that this repository ships.
 const GRAFANA: &str = include_str!("../../../../config/grafana-dashboard.json");
 
+/// The alarms for Prometheus.
+const RULES: &str = include_str!("../../../../config/prometheus-rules.yml");
+
 /// What a metric is, and its samples: a name, labels and a value.
 #[derive(Debug, Default)]
 struct Metric {
@@ -282,19 +285,26 @@ async fn metrics_say_what_the_ledger_says() {
     near(value("repilot_graph_call_duration_seconds_sum", &[]), 91.39);
 }
 
+/// The metrics that a file names.
+fn named_in(text: &str) -> BTreeSet<&str> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+    let named = text.match_indices("repilot_").map(|(at, _)| {
+        let rest = &text[at..];
+        &rest[..rest.find(|c| !is_part(c)).unwrap()]
+    });
+    named.collect()
+}
+
 #[tokio::test]
 async fn the_grafana_dashboard_names_only_metrics_that_there_are() {
     let bench = ten_devices().await;
     at_work(&bench).await;
     let metrics = metrics(&bench).await;
-    let mut named = BTreeSet::new();
-    let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
-    for (at, _) in GRAFANA.match_indices("repilot_") {
-        let rest = &GRAFANA[at..];
-        named.insert(&rest[..rest.find(|c| !is_part(c)).unwrap()]);
-    }
+    let named = named_in(GRAFANA);
     assert!(named.len() > 15, "{named:?}");
-    for name in &named {
+    let in_rules = named_in(RULES);
+    assert!(in_rules.len() > 5, "{in_rules:?}");
+    for name in named.union(&in_rules) {
         let there = metrics.contains_key(*name)
             || ["_bucket", "_sum", "_count"].iter().any(|end| {
                 let base = name.strip_suffix(end).and_then(|base| metrics.get(base));
