@@ -407,7 +407,7 @@ async fn a_user_name_that_the_directory_does_not_take_is_not_called_unknown() {
     let serial = bench.simulator.devices(0)[0].serial_number.clone();
     bench.write(
         "moves.csv",
-        format!("Serial number,New user\n{serial},$x@contoso.example\n"),
+        format!("Serial number,New user\n{serial},zed@contoso.example\n"),
     );
     let plan = [
         "plan",

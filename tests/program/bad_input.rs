@@ -51,7 +51,7 @@ async fn lists_that_are_none() {
         &bench,
         &["run", "--yes", "strange.csv"],
         "it has `Asset`, `Owner`",
-        "name one of the columns",
+        "--column HEADER says which one it is",
     )
     .await;
     refused(

@@ -116,7 +116,8 @@ async fn checked(bench: &Bench, variables: &[(&str, &str)]) -> Vec<serde_json::V
 fn line<'a>(lines: &'a [serde_json::Value], check: &str) -> (&'a str, &'a str) {
     let mut all = lines.iter();
     let found = all.find(|line| line["check"].as_str().unwrap().ends_with(check));
-    let found = found.unwrap_or_else(|| panic!("no line {check}: {lines:?}"));
+    assert!(found.is_some(), "no line {check}: {lines:?}");
+    let found = found.unwrap();
     (
         found["says"].as_str().unwrap(),
         found["hint"].as_str().unwrap(),

@@ -307,6 +307,11 @@ async fn a_list_that_comes_again_under_other_conditions_is_refused_its_rows_once
         assert_eq!(counts["total"], 20, "{counts}");
         let refused = bench.run(&["refused", campaign, "--json"]).await.expect(0);
         assert_eq!(refused.json().as_array().unwrap().len(), 1);
+        // A device has one open job: the next campaign gets it when this one is over.
+        bench
+            .run(&["campaign", "cancel", campaign, "--yes"])
+            .await
+            .expect(0);
     }
 }
 
@@ -338,7 +343,7 @@ async fn a_near_miss_is_named_and_its_repair_counted() {
     let audit = bench.run(&["audit", "list", "c", "--json"]).await.json();
     let rows = audit.as_array().unwrap().iter();
     let accepted = rows
-        .map(|row| row.to_string())
+        .map(ToString::to_string)
         .find(|row| row.contains("plan-accepted"));
     let accepted = accepted.unwrap();
     assert!(accepted.contains("repaired"), "{accepted}");
@@ -383,6 +388,10 @@ async fn a_plan_takes_controls_and_says_one_end_by_their_clocks() {
     assert!(ran.stderr.contains("about 7 nights, over "), "{ran:?}");
     let ends = ran.stderr.lines().filter(|line| line.contains("over "));
     assert_eq!(ends.count(), 1, "{ran:?}");
+    bench
+        .run(&["campaign", "cancel", "c", "--yes"])
+        .await
+        .expect(0);
     // A canary stops it before its end.
     let canary = bench
         .run(&["plan", "devices.txt", "--canary", "5", "--json"])

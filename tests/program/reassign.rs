@@ -369,6 +369,7 @@ async fn somebody_who_came_since_the_list_was_planned_keeps_the_device() {
     let bench = bench(Scenario::default(), 3).await;
     let enqueue: Vec<&str> = std::iter::once("enqueue")
         .chain(REASSIGN.into_iter().skip(1))
+        .chain(["--sighted-within", "0s"])
         .collect();
     run(&bench, &enqueue, 0).await;
     let id = bench.simulator.devices(0)[1].id.clone();

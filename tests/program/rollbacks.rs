@@ -35,7 +35,8 @@ async fn five_hundred_devices_rolled_back_are_byte_for_byte_what_they_were() {
     assert_eq!(bench.counters().still_assigned, 0);
     assert_eq!(verified(&bench, "c").await, 500);
     let back = run(&bench, &["rollback", "c", "--run", "--yes"], 0).await;
-    let calls = format!("for {had_user} looks and {had_user} assignments");
+    // The listing that its plan was made by shows who has each device.
+    let calls = format!("for {had_user} assignments");
     assert!(back.stderr.contains(&calls), "{back:?}");
     assert_eq!(inventory(), before);
     assert_eq!(verified(&bench, "c-rollback").await, had_user as u64);
@@ -45,7 +46,7 @@ async fn five_hundred_devices_rolled_back_are_byte_for_byte_what_they_were() {
     assert!(again.stderr.contains("is to be taken back"), "{again:?}");
     assert_eq!(bench.counters().assigned, assigned, "nothing twice");
     let again = run(&bench, &["rollback", "c-rollback", "--run", "--yes"], 0).await;
-    let calls = format!("for {had_user} looks and {had_user} unassignments");
+    let calls = format!("for {had_user} unassignments");
     assert!(again.stderr.contains(&calls), "{again:?}");
     assert_eq!(inventory(), unassigned);
 }

@@ -89,7 +89,6 @@ impl Entra {
     }
 
     /// What it says, to be looked at or changed.
-    #[must_use]
     pub fn says(&self) -> std::sync::MutexGuard<'_, Says> {
         self.says.lock().unwrap()
     }

@@ -344,24 +344,36 @@ mod tests {
         }
     }
 
-    fn cost(devices: i64, took_seconds: u64) -> Option<ListingCost> {
-        Some(ListingCost {
+    fn cost(devices: i64, took_seconds: u64) -> ListingCost {
+        ListingCost {
             devices,
             took: Duration::from_secs(took_seconds),
-        })
+        }
     }
 
     #[test]
     fn whichever_takes_fewer_requests_is_made() {
         let many = [need(10_000)];
         // At 100 calls in 20 s, 600 devices are called before a listing is too old.
-        assert!(is_listing_cheaper(&many, cost(599_000, 50), WRITES));
-        assert!(!is_listing_cheaper(&many, cost(600_000, 50), WRITES));
-        assert!(is_listing_cheaper(&[need(2)], cost(1_000, 1), WRITES));
-        assert!(!is_listing_cheaper(&[need(1)], cost(1_000, 1), WRITES));
-        assert!(!is_listing_cheaper(&[need(2)], cost(1_001, 1), WRITES));
-        assert!(is_listing_cheaper(&[need(1), need(1)], cost(0, 0), WRITES));
-        assert!(!is_listing_cheaper(&[], cost(10, 0), WRITES));
+        assert!(is_listing_cheaper(&many, Some(cost(599_000, 50)), WRITES));
+        assert!(!is_listing_cheaper(&many, Some(cost(600_000, 50)), WRITES));
+        assert!(is_listing_cheaper(&[need(2)], Some(cost(1_000, 1)), WRITES));
+        assert!(!is_listing_cheaper(
+            &[need(1)],
+            Some(cost(1_000, 1)),
+            WRITES
+        ));
+        assert!(!is_listing_cheaper(
+            &[need(2)],
+            Some(cost(1_001, 1)),
+            WRITES
+        ));
+        assert!(is_listing_cheaper(
+            &[need(1), need(1)],
+            Some(cost(0, 0)),
+            WRITES
+        ));
+        assert!(!is_listing_cheaper(&[], Some(cost(10, 0)), WRITES));
     }
 
     #[test]
@@ -370,15 +382,15 @@ mod tests {
             rate: Some((1, Duration::from_mins(1))),
             ..need(10_000)
         };
-        assert!(is_listing_cheaper(&[slow], cost(1_000, 1), WRITES));
-        assert!(!is_listing_cheaper(&[slow], cost(2_000, 1), WRITES));
+        assert!(is_listing_cheaper(&[slow], Some(cost(1_000, 1)), WRITES));
+        assert!(!is_listing_cheaper(&[slow], Some(cost(2_000, 1)), WRITES));
     }
 
     #[test]
     fn a_listing_that_takes_too_long_is_not_made() {
         assert!(!is_listing_cheaper(
             &[need(10_000)],
-            cost(1_000, 61),
+            Some(cost(1_000, 61)),
             WRITES
         ));
     }

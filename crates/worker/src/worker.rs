@@ -160,30 +160,7 @@ impl Worker {
             wake: Arc::clone(&wake),
             unsettled,
         });
-        let feeder = Feeder {
-            ledger: keeper.ledger.clone(),
-            clock: Arc::clone(&keeper.clock),
-            worker: id.clone(),
-            by: keeper.row.actor(),
-            tenants: Arc::clone(&keeper.tenants),
-            lanes: Arc::clone(&keeper.lanes),
-            lister: Lister::new(
-                keeper.ledger.clone(),
-                Arc::clone(&keeper.clock),
-                id.clone(),
-                ending.clone(),
-            ),
-            health: wire.health(),
-            dispatcher: Dispatcher::new(
-                keeper.ledger.clone(),
-                commit.clone(),
-                wire,
-                id.clone(),
-                LEASE,
-                StdRng::from_rng(&mut rand::rng()),
-            ),
-            wake,
-        };
+        let feeder = feeder(&keeper, &commit, wire, &ending, wake);
         let mut callers = JoinSet::new();
         for _ in 0..settings.concurrency {
             let handler = Arc::clone(&handler);
@@ -231,6 +208,42 @@ impl Worker {
         let (ended, (), failed) = tokio::join!(handling, keeping, failing);
         let given_back = keeper.give_back().await.map_err(WorkerError::from);
         failed.and(ended).and(given_back)
+    }
+}
+
+/// The loop that dispatches jobs of the tenants that a keeper attends to.
+fn feeder(
+    keeper: &Keeper,
+    commit: &GroupCommit,
+    wire: Wire,
+    ending: &CancellationToken,
+    wake: Arc<Notify>,
+) -> Feeder {
+    let (ledger, clock, id) = (&keeper.ledger, &keeper.clock, &keeper.row.id);
+    let chance = StdRng::from_rng(&mut rand::rng());
+    Feeder {
+        ledger: ledger.clone(),
+        clock: Arc::clone(clock),
+        worker: id.clone(),
+        by: keeper.row.actor(),
+        tenants: Arc::clone(&keeper.tenants),
+        lanes: Arc::clone(&keeper.lanes),
+        lister: Lister::new(
+            ledger.clone(),
+            Arc::clone(clock),
+            id.clone(),
+            ending.clone(),
+        ),
+        health: wire.health(),
+        dispatcher: Dispatcher::new(
+            ledger.clone(),
+            commit.clone(),
+            wire,
+            id.clone(),
+            LEASE,
+            chance,
+        ),
+        wake,
     }
 }
 

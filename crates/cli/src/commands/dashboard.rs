@@ -210,7 +210,7 @@ fn algorithms(section: &str, names: &[String]) -> anyhow::Result<Vec<SigningAlgo
     if names.is_empty() {
         return Ok(SigningAlgorithm::ALL.to_vec());
     }
-    let named = names.iter().map(|name| {
+    let algorithms = names.iter().map(|name| {
         SigningAlgorithm::named(name).ok_or_else(|| {
             let known: Vec<&str> = SigningAlgorithm::ALL
                 .iter()
@@ -222,5 +222,5 @@ fn algorithms(section: &str, names: &[String]) -> anyhow::Result<Vec<SigningAlgo
             )
         })
     });
-    named.collect()
+    algorithms.collect()
 }

@@ -94,8 +94,8 @@ async fn set_within(ledger: &Ledger, campaign: CampaignId, now: Timestamp) {
         ..ControlChanges::default()
     };
     let by = by();
-    let changed = ledger.change_controls(campaign, &changes, &by, now);
-    changed.await.unwrap();
+    let setting = ledger.change_controls(campaign, &changes, &by, now);
+    setting.await.unwrap();
 }
 
 /// Lists the tenant's devices as they are now.

@@ -21,6 +21,10 @@ pub(super) struct Device {
 }
 
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as the model says it"
+)]
 pub(super) struct Job {
     pub(super) campaign: usize,
     pub(super) device: usize,
@@ -60,6 +64,10 @@ pub(super) struct Job {
 
 /// What a worker has claimed, as it knows it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as the model says it"
+)]
 pub(super) struct Hand {
     pub(super) worker: usize,
     pub(super) job: usize,

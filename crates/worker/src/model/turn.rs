@@ -204,12 +204,12 @@ impl Model {
         let is_taken = matches!(found, Some(Said::Dead { .. }));
         if hand.steps == 0 || is_taken {
             let is_expected = hand.steps == 0 && shown == expected;
-            let had = match job.seen {
+            let owner = match job.seen {
                 _ if is_expected || !job.was_called => shown,
                 Some((user, seen_at)) if seen_at > NEVER => user,
                 _ => job.previous,
             };
-            job.seen = Some((had, at));
+            job.seen = Some((owner, at));
             job.found = is_taken.then_some((shown, at));
         }
         if looks {
