@@ -22,7 +22,7 @@ const NO_ERROR: u32 = 0;
 const INTERNAL_ERROR: u32 = 2;
 const REFUSED_STREAM: u32 = 7;
 
-/// END_STREAM and END_HEADERS, and the one header `:status: 204`.
+/// `END_STREAM` and `END_HEADERS`, and the one header `:status: 204`.
 const DONE: (u8, &[u8]) = (0x5, &[0x89]);
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! What a ledger promises, on every database that it may be in.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(clippy::cast_possible_wrap, reason = "the tests' counts are small")]
 
 #[macro_use]

@@ -254,8 +254,8 @@ async fn who_asks_never_and_who_looks_each_time_waits_for_no_listing(database: D
         };
         let (ledger, campaign) = (&bench.ledger, bench.campaign);
         let by = alice();
-        let changed = ledger.change_controls(campaign, &changes, &by, bench.now());
-        assert_eq!(changed.await.unwrap().sighted_within.to_string(), within);
+        let setting = ledger.change_controls(campaign, &changes, &by, bench.now());
+        assert_eq!(setting.await.unwrap().sighted_within.to_string(), within);
         assert_eq!(bench.needs(Duration::ZERO).await, []);
         assert_eq!(bench.dispatched_only_if_seen().await, 1);
     }
