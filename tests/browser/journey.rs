@@ -13,6 +13,10 @@ async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload(
     browser.go(&format!("{}/upload", served.url)).await;
     browser.type_into("#campaign", "spring").await;
     browser.type_into("#list", list.to_str().unwrap()).await;
+    // What is done must be chosen.
+    browser
+        .script("document.querySelector('#action').value = 'unassign'")
+        .await;
     browser.press("Show the plan").await;
     browser.until("document.querySelector('pre.plan')?.textContent.includes('unassign the user of 5 devices')").await;
     assert_eq!(bench.counters().acts, 0);

@@ -99,8 +99,14 @@ async fn they_are_requeued_by_reason_and_the_rest_discarded() {
     );
     bench.run(&["worker", "--until-empty"]).await.expect(3);
     assert_eq!(bench.counters().applied, 1);
+    // Where nobody can be asked, nothing happens.
+    let discard = ["dead", "discard", "--campaign", "c"];
+    let unasked = bench.run(&discard).await.expect(1);
+    assert!(unasked.stderr.contains("--yes"), "{unasked:?}");
+    let list = bench.run(&["dead", "list"]).await.expect(0);
+    assert_ne!(list.stdout.trim(), "no dead letters");
     bench
-        .run(&["dead", "discard", "--campaign", "c"])
+        .run(&[&discard[..], &["--yes"]].concat())
         .await
         .expect(0);
     let list = bench.run(&["dead", "list"]).await.expect(0);

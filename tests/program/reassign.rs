@@ -294,14 +294,27 @@ async fn a_list_that_may_say_who_has_the_devices_is_not_taken_for_the_new_users(
 }
 
 #[tokio::test]
-async fn new_users_that_would_be_ignored_are_a_hint() {
+async fn new_users_without_an_action_are_refused() {
     let bench = bench(Scenario::default(), 3).await;
-    let plan = run(&bench, &["plan", "moves.csv"], 0).await;
-    assert!(
-        plan.stdout.contains("3 rows say who is to be assigned")
-            && plan.stdout.contains("--action reassign"),
-        "{plan:?}"
-    );
+    for command in ["plan", "run", "enqueue"] {
+        let mut arguments = vec![command, "moves.csv"];
+        if command != "plan" {
+            arguments.extend(["--yes", "--campaign", "moves"]);
+        }
+        let ran = run(&bench, &arguments, 1).await;
+        assert!(
+            ran.stderr
+                .contains("3 rows of moves.csv say who is to be assigned")
+                && ran.stderr.contains("--action reassign")
+                && ran.stderr.contains("--action unassign"),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(bench.counters().applied, 0);
+    let meant = ["run", "moves.csv", "--yes", "--action", "unassign"];
+    let ran = run(&bench, &meant, 0).await;
+    assert!(ran.stderr.contains("the action is unassign"), "{ran:?}");
+    assert_eq!(bench.counters().applied, 3);
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ pub(crate) async fn plan(
     let users_lookup = users_lookup.await?;
     let rejects = arguments.rejects.as_deref();
     let resolved = resolve(selection, &inventory, &known, now, rejects, making)?;
+    action_is_written_out(arguments, target, &resolved.summary)?;
     if let Some(promised) = &target.promised {
         promised.holds(&inventory.sha256(), &resolved.devices_sha256)?;
     }
@@ -301,12 +302,33 @@ async fn promised(
     Ok(known)
 }
 
+/// Refuses lists that say who is to be assigned where nobody says whether that is meant: to unassign alone
+/// would take the devices from their users and give them to nobody.
+fn action_is_written_out(
+    arguments: &SelectionArguments,
+    target: &Target,
+    summary: &PlanSummary,
+) -> anyhow::Result<()> {
+    let is_said = arguments.action.is_some() || target.promised.is_some();
+    if is_said || summary.unread_new_users == 0 {
+        return Ok(());
+    }
+    Err(Failure::error(
+        format!(
+            "{} rows of {} say who is to be assigned, and no action says what becomes of these users",
+            summary.unread_new_users,
+            target.selection.name()
+        ),
+        "--action reassign unassigns each device and then assigns it to its new user (assign, where nobody has it); --action unassign takes it from its user and gives it to nobody; nothing was enqueued",
+    ))
+}
+
 /// What somebody may have meant otherwise.
 fn hints(selection: &Selection, summary: &PlanSummary) -> Vec<String> {
     let mut hints = selection.hints();
     if summary.unread_new_users > 0 {
         hints.push(format!(
-            "{} rows say who is to be assigned, and nobody is: --action reassign unassigns and then assigns",
+            "{} rows say who is to be assigned, and nobody is: the action is unassign",
             summary.unread_new_users
         ));
     }

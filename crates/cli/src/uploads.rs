@@ -62,7 +62,7 @@ impl Planner {
         let tenant = tenants::build(&self.app.settings, &self.app.clock, &name)?;
         let selection = Selection {
             lists: vec![given.list],
-            action: given.deed.action,
+            action: given.deed.action.unwrap_or_default(),
             user_column: given.deed.user_column,
             repairs: given.deed.repairs,
             ..Selection::default()
@@ -87,7 +87,10 @@ impl Planner {
             campaign: known.as_ref(),
             controls: &meant.controls,
         };
-        let arguments = SelectionArguments::default();
+        let arguments = SelectionArguments {
+            action: given.deed.action,
+            ..SelectionArguments::default()
+        };
         let made = planning::plan(&self.app, &self.ledger, &target, &arguments, making).await?;
         planning::accept(&self.app, &made.plan, &arguments)?;
         Ok((target, made))

@@ -24,8 +24,9 @@ pub struct UploadedList {
 /// What is done to the devices of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Deed {
-    /// The action.
-    pub action: Action,
+    /// The action; none where nobody said which. Then the users are unassigned, and a list that says who is
+    /// to be assigned is refused.
+    pub action: Option<Action>,
     /// The list's column that says who is to be assigned, where its name does not say so.
     pub user_column: Option<String>,
     /// Whether the tenant's directory is asked for them; unless it is said, where the app may.

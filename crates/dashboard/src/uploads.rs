@@ -102,7 +102,7 @@ pub(crate) async fn page(
     let known = app.hub.overview(&app).await?;
     let known = known.campaign(&campaign);
     let of_campaign = known.map(|known| known.tenant.clone());
-    let action_of = known.map(|known| known.action).unwrap_or_default();
+    let action_of = known.map(|known| known.action);
     let body = html! {
         h1 { "Enqueue a list" }
         @if tenants.is_empty() {
@@ -121,9 +121,10 @@ pub(crate) async fn page(
                 input #campaign name="campaign" required maxlength="100" value=(campaign) placeholder="spring" autocomplete="off";
                 p.hint { "A new name makes a campaign; the name of one that there is adds to it." }
                 label for="action" { "Action" }
-                select #action name="action" {
+                select #action name="action" required {
+                    @if action_of.is_none() { option value="" { "Choose what is done to the devices" } }
                     @for action in Action::ALL {
-                        option value=(action) selected[*action == action_of] { (in_words(*action)) }
+                        option value=(action) selected[Some(*action) == action_of] { (in_words(*action)) }
                     }
                 }
                 label for="user_column" { "Column of the new users" }
@@ -252,7 +253,12 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
             "action" => {
                 let word = field.text().await.map_err(unclear)?;
                 let unknown = |error: UnknownWord| Refusal::Unclear(error.to_string());
-                deed.action = word.parse().map_err(unknown)?;
+                if word.is_empty() {
+                    return Err(Refusal::Unclear(
+                        "choose what is done to the devices; nothing was enqueued".to_owned(),
+                    ));
+                }
+                deed.action = Some(word.parse().map_err(unknown)?);
             }
             "user_column" => {
                 let column = field.text().await.map_err(unclear)?;

@@ -92,6 +92,15 @@ pub(crate) struct DeadArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DiscardArguments {
+    #[command(flatten)]
+    pub(crate) letters: DeadArguments,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RequeueArguments {
     #[command(flatten)]
     pub(crate) letters: DeadArguments,
@@ -107,7 +116,7 @@ pub(crate) enum DeadCommand {
     /// Send dead letters round again; of devices that another user has now it asks first
     Requeue(RequeueArguments),
     /// Set dead letters aside for good
-    Discard(DeadArguments),
+    Discard(DiscardArguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

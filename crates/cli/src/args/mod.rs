@@ -17,8 +17,8 @@ pub(crate) use campaigns::{
     StatusArguments, VerifyArguments,
 };
 pub(crate) use jobs::{
-    DeadArguments, DeadCommand, DeadListArguments, ExportArguments, ExportFormat, JobArguments,
-    JobOrder, JobsArguments, RefusedArguments, RequeueArguments,
+    DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, ExportArguments, ExportFormat,
+    JobArguments, JobOrder, JobsArguments, RefusedArguments, RequeueArguments,
 };
 pub(crate) use lists::{
     EnqueueArguments, InventoryCommand, InventoryFilter, PlanArguments, RunArguments,

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::{
-    DeadArguments, DeadCommand, DeadListArguments, JobOrder, JobsArguments, RequeueArguments,
+    DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, JobOrder, JobsArguments,
+    RequeueArguments,
 };
 use crate::commands::jobs;
 use crate::exit::Exit;
@@ -43,9 +44,15 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
             changed(app, jobs, "requeued", &next)
         }
         DeadCommand::Discard(arguments) => {
-            let selection = selection(&ledger, arguments).await?;
-            let by = actor(app, &ledger, arguments).await?;
-            let jobs = ledger.discard(&selection, &by, app.now()).await?;
+            let DiscardArguments { letters, yes } = arguments;
+            let selection = selection(&ledger, letters).await?;
+            let meant = ledger.dead_meant(&selection).await?;
+            if !yes && !may_be_discarded(letters, &meant)? {
+                return Ok(Exit::Error);
+            }
+            let by = actor(app, &ledger, letters).await?;
+            let acted = ledger.act(JobAct::Discard, &meant, &by, app.now());
+            let jobs = acted.await?.jobs;
             changed(app, jobs, "discarded", "their attempts stay in the ledger")
         }
     }
@@ -57,6 +64,28 @@ async fn actor(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow:
         Some(name) => app.actor(&app::campaign(ledger, name).await?.tenant),
         None => app.actor.clone(),
     })
+}
+
+/// Whether dead letters may be set aside; asks where there are any, since nothing sends them round again.
+fn may_be_discarded(letters: &DeadArguments, meant: &JobSelection) -> anyhow::Result<bool> {
+    let JobSelection::All { meant, .. } = meant else {
+        return Ok(true);
+    };
+    if meant.jobs == 0 {
+        return Ok(true);
+    }
+    let of = match &letters.campaign {
+        Some(name) => format!(" of campaign {}", plain(name)),
+        None => String::new(),
+    };
+    let agreed = ask(&format!(
+        "Discard {} dead letters{of}? They are set aside for good.",
+        meant.jobs
+    ))?;
+    if !agreed {
+        say("nothing was discarded");
+    }
+    Ok(agreed)
 }
 
 /// As many devices that others have as a question names.

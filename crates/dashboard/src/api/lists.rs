@@ -30,7 +30,8 @@ pub(crate) struct Meant {
     /// What the list is called.
     #[param(example = "devices.csv")]
     list: Option<String>,
-    /// What is done to the devices; left out, what the campaign does, or else they are unassigned.
+    /// What is done to the devices; left out, what the campaign does, or else they are unassigned. A list
+    /// that says who is to be assigned is refused while nothing says which.
     action: Option<Action>,
     /// The list's column that says who is to be assigned, where its name does not say so.
     user_column: Option<String>,
@@ -96,9 +97,12 @@ pub(super) async fn enqueue(
     let lists = lists(&app, operator.visitor())?;
     let known = app.ledger.campaign(&name).await?;
     let tenant = tenant(&*lists, known.as_ref(), meant.tenant.as_deref())?;
-    let action_of = known.map(|known| known.action).unwrap_or_default();
+    // A campaign that assigns has said so when it was made.
+    let action_of = known.map(|known| known.action);
     let deed = Deed {
-        action: meant.action.unwrap_or(action_of),
+        action: meant
+            .action
+            .or(action_of.filter(|action| action.needs_user())),
         user_column: meant.user_column,
         check_users: meant.check_users,
         repairs: meant.repair,
