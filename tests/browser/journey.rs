@@ -59,8 +59,9 @@ async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload(
         .await;
     browser.press("Requeue").await;
     browser.until("document.querySelector('.notice.good')?.textContent.includes('1 device sent round again')").await;
+    // It is looked at before it is called again.
     browser
-        .until("document.querySelectorAll('.life > li').length === 2")
+        .until("document.querySelectorAll('.life > li').length === 3")
         .await;
 
     // What is done to many asks first, with their number.
