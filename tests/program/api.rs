@@ -1,7 +1,7 @@
 //! What programs do by the API that asks a tenant's Graph: a list enqueued, verified, taken back.
 
-use e2e::Bench;
-use repilot_graph_sim::Scenario;
+use e2e::{Bench, ended};
+use repilot_graph_sim::{Fleet, Scenario};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
@@ -37,8 +37,12 @@ impl Caller {
     }
 
     async fn post(&self, path: &str, kind: &str, body: String) -> (u16, Value) {
+        self.send(&format!("campaigns/{path}"), kind, body).await
+    }
+
+    async fn send(&self, path: &str, kind: &str, body: String) -> (u16, Value) {
         let answer = e2e::http()
-            .post(format!("{}/api/v1/campaigns/{path}", self.url))
+            .post(format!("{}/api/v1/{path}", self.url))
             .bearer_auth(&self.token)
             .header("content-type", kind)
             .body(body)
@@ -50,6 +54,11 @@ impl Caller {
             status,
             serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
         )
+    }
+
+    async fn requeue(&self, body: Value) -> (u16, Value) {
+        let path = "jobs/acts/requeue";
+        self.send(path, "application/json", body.to_string()).await
     }
 
     async fn act(&self, path: &str, body: Value) -> (u16, Value) {
@@ -91,6 +100,57 @@ async fn a_list_of_new_users_is_reassigned_by_the_api_and_keeps_its_campaigns_ac
         assert_eq!(device.user_principal_name, user);
         assert_eq!(device.addressable_user_name, format!("New {number}"));
     }
+}
+
+#[tokio::test]
+async fn a_device_is_taken_from_its_new_user_only_where_the_request_says_so() {
+    const NEWCOMER: &str = "newcomer@contoso.example";
+    let mut fleet = Fleet::generated(3, 3);
+    for (number, device) in fleet.0.iter_mut().enumerate() {
+        device.user_principal_name = format!("user{number}@contoso.example");
+    }
+    let bench = Bench::with_fleet(PROGRAM, Scenario::default(), fleet).await;
+    let run = async |arguments: &[&str], code: i32| {
+        let mut command = bench.command(arguments);
+        // Each is looked at right before its call.
+        command.env("REPILOT_CAMPAIGN__SIGHTED_WITHIN", "0s");
+        command.env("REPILOT_CAMPAIGN__MAX_FAILURES", "");
+        ended(command.spawn().unwrap()).await.expect(code)
+    };
+    let enqueue = ["enqueue", "devices.txt", "--yes", "--campaign", "c"];
+    run(&enqueue, 0).await;
+    let taken = bench.simulator.devices(0).swap_remove(1);
+    assert!(bench.simulator.reassign(0, &taken.id, NEWCOMER));
+    run(&["worker", "--until-empty"], 3).await;
+    let has = || {
+        bench
+            .simulator
+            .devices(0)
+            .swap_remove(1)
+            .user_principal_name
+    };
+    assert_eq!(has(), NEWCOMER);
+
+    let caller = Caller::over(&bench).await;
+    let dead = run(&["jobs", "c", "state:dead", "--json"], 0).await.json();
+    let ids = json!([dead[0]["id"]]);
+    let all = json!({ "campaign": "c", "search": "state:dead", "jobs": 1, "up_to": dead[0]["id"] });
+    for body in [json!({ "ids": ids }), all.clone()] {
+        let (status, problem) = caller.requeue(body).await;
+        let kind = "urn:repilot:problem:new-user";
+        assert_eq!((status, &problem["type"]), (409, &json!(kind)), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        let named = format!("{NEWCOMER} has {}", taken.serial_number);
+        assert!(detail.contains(&named), "{detail}");
+        let unchanged = run(&["jobs", "c", "state:dead", "--json"], 0).await.json();
+        assert_eq!(unchanged, dead);
+    }
+    let mut asked = all;
+    asked["new_user"] = json!(true);
+    let (status, acted_on) = caller.requeue(asked).await;
+    assert_eq!((status, &acted_on["jobs"]), (200, &json!(1)), "{acted_on}");
+    run(&["worker", "--until-empty"], 0).await;
+    assert_eq!(has(), "");
 }
 
 #[tokio::test]

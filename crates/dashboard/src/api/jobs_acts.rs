@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use repilot_domain::{JobAct, JobId};
-use repilot_ledger::{ActedOn, JobSelection, JobsMeant};
+use repilot_ledger::{ActedOn, FoundWithOthers, JobSelection, JobsMeant};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use super::jobs::query;
 use super::problem::Problem;
 use super::take::{Body, Path};
 use crate::app::App;
+use crate::parts::devices;
 
 /// Which jobs are meant.
 #[derive(Deserialize, ToSchema)]
@@ -31,6 +32,9 @@ pub(crate) struct These {
     /// Their numbers.
     #[schema(max_items = 100_000)]
     ids: Vec<JobId>,
+    /// Whether requeued jobs may take devices from the users that have them now.
+    #[serde(default)]
+    new_user: bool,
 }
 
 /// All that a search finds, so far as they were counted.
@@ -46,12 +50,20 @@ pub(crate) struct All {
     jobs: u64,
     /// The last of them, as it said: what was enqueued later is not meant.
     up_to: JobId,
+    /// Whether requeued jobs may take devices from the users that have them now.
+    #[serde(default)]
+    new_user: bool,
 }
+
+/// Largest number of devices that a refusal names.
+const NAMED: u32 = 20;
 
 /// Do something to jobs
 ///
 /// Dead letters are requeued or discarded; what has not been called yet is cancelled or skipped. A
-/// job whose state does not allow it, or no longer, is left as it is.
+/// job whose state does not allow it, or no longer, is left as it is. Dead letters whose devices were
+/// found with other users (`reassigned-meanwhile`) are requeued only with `new_user`, since these users
+/// lose them by it; without it the answer is 409 and names them.
 #[utoipa::path(
     post,
     path = "/jobs/acts/{act}",
@@ -68,19 +80,41 @@ pub(super) async fn act(
     operator: Operator,
     Body(meant): Body<Meant>,
 ) -> Result<Json<ActedOn>, Problem> {
-    let selection = match meant {
-        Meant::These(These { ids }) => JobSelection::These(ids),
-        Meant::All(all) => JobSelection::All {
-            campaign: id_if_any(&app, all.campaign.as_deref()).await?,
-            query: query(&all.search)?,
-            meant: JobsMeant {
-                jobs: all.jobs,
-                up_to: all.up_to,
-            },
-        },
+    let (selection, new_user) = match meant {
+        Meant::These(These { ids, new_user }) => (JobSelection::These(ids), new_user),
+        Meant::All(all) => {
+            let selection = JobSelection::All {
+                campaign: id_if_any(&app, all.campaign.as_deref()).await?,
+                query: query(&all.search)?,
+                meant: JobsMeant {
+                    jobs: all.jobs,
+                    up_to: all.up_to,
+                },
+            };
+            (selection, all.new_user)
+        }
     };
+    if act == JobAct::Requeue && !new_user {
+        let taken = app.ledger.found_with_others(&selection, NAMED).await?;
+        if taken.jobs > 0 {
+            return Err(with_others(&taken));
+        }
+    }
     let by = operator.actor();
     let acted_on = app.ledger.act(act, &selection, &by, app.now()).await?;
     app.hub.forget().await;
     Ok(Json(acted_on))
+}
+
+/// Refuses to take devices from the users that have them now.
+fn with_others(taken: &FoundWithOthers) -> Problem {
+    let named = match taken.in_words() {
+        words if words.is_empty() => String::new(),
+        words => format!(" ({words})"),
+    };
+    let devices = devices(i64::try_from(taken.jobs).unwrap_or(i64::MAX));
+    Problem::new_user(format!(
+        "{devices} of these are with another user now{named}. Nothing was requeued. Send \
+         `\"new_user\": true` to requeue them all, so that these users lose the devices."
+    ))
 }

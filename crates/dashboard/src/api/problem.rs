@@ -78,6 +78,16 @@ impl Problem {
         )
     }
 
+    /// It would take devices from users who got them since the plan, and that was not asked for.
+    pub(super) fn new_user(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "new-user",
+            "Other users have these devices now",
+            detail,
+        )
+    }
+
     /// There is more of it than is taken.
     pub(super) fn too_large(most: usize) -> Self {
         let detail = format!("At most {most} bytes are taken.");
