@@ -211,6 +211,7 @@ async fn drain(profile: &Profile, devices: usize, latency: Duration) -> Drain {
             .env("REPILOT_GRAPH__ROOT", &server.url)
             .env("REPILOT_GRAPH__TOKEN", "simulated")
             .env("REPILOT_THROTTLE__WRITES", "100000000")
+            .env("REPILOT_THROTTLE__READS", "200000000")
             .env("REPILOT_WORKER__CONCURRENCY", CONCURRENCY.to_string())
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .stdin(Stdio::null())

@@ -98,6 +98,7 @@ impl Deployment {
             .env("REPILOT_LEDGER__URL", &self.ledger)
             .env("REPILOT_REDIS__URL", &self.redis_url)
             .env("REPILOT_THROTTLE__WRITES", "100000")
+            .env("REPILOT_THROTTLE__READS", "200000")
             .env("REPILOT_PLAN__MAX_DEVICES", "0")
             .env("REPILOT_WORKER__CONCURRENCY", "16")
             .env("REPILOT_RETRY__LOOK_AFTER", "50ms");

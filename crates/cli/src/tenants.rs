@@ -154,18 +154,18 @@ fn with(
     tokens: TokenSource,
 ) -> anyhow::Result<Tenant> {
     let throttle = &settings.throttle;
-    let lane = |limit: u32| LaneSettings {
-        limit: limit.max(1),
+    let any_kind = LaneSettings {
+        limit: throttle.reads,
         window: throttle.window.0,
         in_flight: Some(throttle.in_flight).filter(|calls| *calls > 0),
     };
     let client = GraphClient::new(graph, tokens, Arc::clone(clock))
         .with_context(|| format!("tenant `{name}` cannot be set up"))?;
-    let writes = lane(throttle.writes);
+    let (writes, reads) = any_kind.share(throttle.writes);
     Ok(Tenant {
         client,
         writes,
-        reads: lane(throttle.reads).beside(&writes),
+        reads,
         source: source(settings, &name),
         name,
         revision: 0,

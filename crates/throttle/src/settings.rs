@@ -22,27 +22,25 @@ const IN_FLIGHT_SHARE: u32 = 4;
 /// Below this, a cap on what is under way would cost more than the calls it might waste.
 const IN_FLIGHT_AT_LEAST: u32 = 16;
 
+/// Reads keep this share of a limit on requests of any kind, however many writes are granted.
+const READS_SHARE: u32 = 10;
+
 /// Answers that take longer than the share foresees keep more calls under way, and some to spare.
 const IN_FLIGHT_SPARE: f64 = 1.25;
 
 impl LaneSettings {
-    /// What is left for reads of a limit on requests of any kind, beside these writes, which count
-    /// against it, too: a tenth of it at least. A limit below that of the writes alone can only be
-    /// meant for reads.
+    /// Shares a limit on requests of any kind among the lanes of writes and of reads, which both count
+    /// against it. Writes get what they are granted, up to nine tenths of it; reads get the rest. As
+    /// each lane keeps its share in every window, both together keep the limit, and neither waits for
+    /// the other. One request of each kind is the least, whatever the limit.
     #[must_use]
-    pub fn beside(self, writes: &Self) -> Self {
-        let windows = self
-            .window
-            .as_micros()
-            .div_ceil(writes.window.as_micros().max(1));
-        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-        let taken = writes.limit.saturating_mul(windows);
-        let limit = if taken > self.limit {
-            self.limit
-        } else {
-            (self.limit - taken).max(self.limit / 10).max(1)
-        };
-        Self { limit, ..self }
+    pub fn share(self, writes: u32) -> (Self, Self) {
+        let kept_for_reads = (self.limit / READS_SHARE).max(1);
+        let most_writes = self.limit.saturating_sub(kept_for_reads).max(1);
+        let writes = writes.clamp(1, most_writes);
+        let reads = self.limit.saturating_sub(writes).max(1);
+        let of = |limit| Self { limit, ..self };
+        (of(writes), of(reads))
     }
 
     /// Calls under way at once, where an answer takes `latency`.
@@ -88,4 +86,49 @@ pub struct LaneSeed {
     pub learnt_limit: Option<u32>,
     /// How much longer the gate stays closed.
     pub gate_closed_for: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(writes: u32, any_kind: u32) -> (u32, u32) {
+        let all = LaneSettings {
+            limit: any_kind,
+            window: Duration::from_secs(20),
+            in_flight: None,
+        };
+        let (writes, reads) = all.share(writes);
+        assert_eq!((writes.window, reads.window), (all.window, all.window));
+        (writes.limit, reads.limit)
+    }
+
+    #[test]
+    fn reads_get_what_writes_leave_of_the_limit_on_any_kind() {
+        assert_eq!(shared(100, 1_000), (100, 900));
+        assert_eq!(shared(500, 1_000), (500, 500));
+        assert_eq!(shared(900, 1_000), (900, 100));
+    }
+
+    #[test]
+    fn more_writes_than_requests_of_any_kind_leave_a_tenth_to_reads() {
+        assert_eq!(shared(901, 1_000), (900, 100));
+        assert_eq!(shared(1_000, 1_000), (900, 100));
+        assert_eq!(shared(100_000, 1_000), (900, 100));
+        assert_eq!(shared(100, 12), (11, 1));
+    }
+
+    #[test]
+    fn both_lanes_together_keep_every_limit_and_neither_starves() {
+        for any_kind in 2..400 {
+            for granted in 1..500 {
+                let (writes, reads) = shared(granted, any_kind);
+                assert!(writes + reads <= any_kind, "{granted} of {any_kind}");
+                assert!(writes >= 1 && reads >= 1, "{granted} of {any_kind}");
+                assert!(writes <= granted, "{granted} of {any_kind}");
+                let is_all_used = writes == granted || writes + reads == any_kind;
+                assert!(is_all_used, "{granted} of {any_kind}");
+            }
+        }
+    }
 }

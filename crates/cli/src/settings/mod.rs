@@ -59,12 +59,14 @@ impl Settings {
     fn nonsense(&self) -> Option<(&'static str, &'static str)> {
         let at_least_one = [
             ("throttle.writes", self.throttle.writes),
-            ("throttle.reads", self.throttle.reads),
             ("retry.attempts", self.retry.attempts),
             ("worker.concurrency", self.worker.concurrency),
         ];
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             return Some((key, "at least 1"));
+        }
+        if self.throttle.reads < 2 {
+            return Some(("throttle.reads", "at least 2: one write and one look"));
         }
         if self.throttle.window.0 < WINDOW_MIN {
             return Some(("throttle.window", "at least 100ms"));
