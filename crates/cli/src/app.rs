@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use repilot_domain::{Actor, Clock, SyncedClock, TenantName, Timestamp};
+use repilot_domain::{Actor, Clock, Shell, SyncedClock, TenantName, Timestamp};
 use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
 use crate::actor;
@@ -173,13 +173,9 @@ fn beside(ledger: &LedgerLocation, name: &str) -> anyhow::Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-/// A word of a command line, in quotes where it needs them.
+/// A word of a command line as the shell of this machine reads it.
 pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./\\:=@+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("\"{word}\"")
+    Shell::HERE.quoted(word)
 }
 
 /// The campaign of that name, or an error that names those there are.

@@ -8,6 +8,7 @@ mod by;
 mod campaign;
 mod causes;
 mod clock;
+mod command_line;
 mod controls;
 mod dead_reason;
 mod device;
@@ -34,6 +35,7 @@ pub use by::By;
 pub use campaign::{Action, CampaignStatus};
 pub use causes::WithCauses;
 pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
+pub use command_line::Shell;
 pub use controls::{
     Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, End, Forecast, Limit,
     MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, Share, SightedWithin,

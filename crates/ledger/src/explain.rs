@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignStatus, CanaryPhase, JobState, Standing, Timestamp};
+use repilot_domain::{CampaignStatus, CanaryPhase, JobState, Shell, Standing, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -142,7 +142,7 @@ fn waiting(
         return Explanation::new(
             Blocker::Paused,
             format!("its campaign is paused: {}", campaign.status_reason),
-            format!("`repilot campaign resume {}`", campaign.name),
+            format!("`repilot campaign resume {}`", to_copy(campaign)),
         );
     }
     if campaign.attended_until < now {
@@ -234,10 +234,15 @@ fn waiting(
         .unwrap_or(now.after(wait)))
 }
 
+/// The campaign's name as it stands in a command to copy.
+fn to_copy(campaign: &Campaign) -> String {
+    Shell::HERE.quoted(&campaign.name)
+}
+
 /// What its campaign's controls have against a job that waits, other than its rate.
 fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanation> {
     let schedule = &campaign.controls.schedule;
-    let set = format!("time, or `repilot campaign set {}`", campaign.name);
+    let set = format!("time, or `repilot campaign set {}`", to_copy(campaign));
     match schedule.standing(now) {
         Standing::Open(_) => {}
         Standing::NotBefore(begin) => {
@@ -261,7 +266,7 @@ fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanati
                 format!("its campaign's deadline {deadline} has passed"),
                 format!(
                     "`repilot campaign set {} --deadline MOMENT`, or --no-deadline",
-                    campaign.name
+                    to_copy(campaign)
                 ),
             ));
         }
@@ -279,7 +284,7 @@ fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanati
                 Some(auto) => format!("the canary's end, if {auto} of it succeed"),
                 None => format!(
                     "the canary's end, and then `repilot campaign resume {}`",
-                    campaign.name
+                    to_copy(campaign)
                 ),
             },
         )),

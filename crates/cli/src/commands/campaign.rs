@@ -77,7 +77,10 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
             if campaign.has_ended() {
                 return Err(Failure::error(
                     format!("campaign `{name}` has ended; there is nothing to cancel"),
-                    format!("`repilot status {name}` shows what it came to"),
+                    format!(
+                        "`repilot status {}` shows what it came to",
+                        app::quoted(name)
+                    ),
                 ));
             }
             let question = format!("Cancel {open} jobs of campaign {name} for good?");

@@ -35,19 +35,79 @@ impl Address {
     }
 }
 
+/// Parameters of a URL's query that hold no secret, as PostgreSQL's and Redis's clients know them.
+/// The value of any other is masked.
+const HARMLESS_PARAMETERS: [&str; 19] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "db",
+    "dbname",
+    "gssencmode",
+    "host",
+    "hostaddr",
+    "options",
+    "port",
+    "protocol",
+    "sslcert",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "target_session_attrs",
+    "user",
+    "username",
+];
+
+/// A URL's query with the values masked that may be secrets.
+fn shown_query(query: &str) -> String {
+    let shown: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((key, _)) if HARMLESS_PARAMETERS.contains(&key) => pair.to_owned(),
+            Some((key, _)) => format!("{key}=***"),
+            None => "***".to_owned(),
+        })
+        .collect();
+    shown.join("&")
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Some((scheme, rest)) = self.0.split_once("://") else {
             return formatter.write_str(&self.0);
         };
-        // A password may hold an @ that nobody escaped, but no host does.
-        let authority = rest.split('/').next().unwrap_or_default();
-        match rest.rsplit_once('@') {
-            Some((user, host)) if authority.contains('@') || user.contains(':') => {
+        // A password may hold an @ or a ? that nobody escaped: where something that is no port
+        // follows the first colon, all up to the last @ is taken for a name and its password.
+        let (before_query, _) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = before_query.split('/').next().unwrap_or_default();
+        let names_port = authority
+            .rsplit_once(':')
+            .is_none_or(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+        let place = if authority.contains('@') {
+            before_query.rfind('@')
+        } else if names_port {
+            None
+        } else {
+            rest.rfind('@')
+        };
+        write!(formatter, "{scheme}://")?;
+        let host = match place {
+            Some(at) => {
+                let user = &rest[..at];
                 let name = user.split(':').next().unwrap_or_default();
-                write!(formatter, "{scheme}://{name}:***@{host}")
+                formatter.write_str(name)?;
+                if user.contains(':') {
+                    formatter.write_str(":***")?;
+                }
+                formatter.write_str("@")?;
+                &rest[at + 1..]
             }
-            _ => write!(formatter, "{scheme}://{rest}"),
+            None => rest,
+        };
+        match host.split_once('?') {
+            Some((host, query)) => write!(formatter, "{host}?{}", shown_query(query)),
+            None => formatter.write_str(host),
         }
     }
 }
@@ -78,7 +138,19 @@ mod tests {
             ("redis://:p@ss@host/0", "redis://:***@host/0"),
             ("redis://host:6379", "redis://host:6379"),
             ("rediss://me:a/b@host", "rediss://me:***@host"),
+            ("rediss://me:a?b@host", "rediss://me:***@host"),
             ("/var/lib/a@b/ledger.db", "/var/lib/a@b/ledger.db"),
+            (
+                "postgres://u@h/db?password=p@ss&sslmode=require",
+                "postgres://u@h/db?password=***&sslmode=require",
+            ),
+            ("redis://host:6379?Password=x", "redis://host:6379?Password=***"),
+            (
+                "postgres:///db?host=/run/postgresql&user=me&sslpassword=x",
+                "postgres:///db?host=/run/postgresql&user=me&sslpassword=***",
+            ),
+            ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
+            ("redis://[::1]/0", "redis://[::1]/0"),
         ] {
             let address = Address(address.to_owned());
             assert_eq!(address.to_string(), shown);

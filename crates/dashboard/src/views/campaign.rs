@@ -1,7 +1,7 @@
 //! A campaign: the answers first, then what it is made of.
 
 use maud::{Markup, html};
-use repilot_domain::{CampaignStatus, CanaryPhase};
+use repilot_domain::{CampaignStatus, CanaryPhase, Shell};
 use repilot_ledger::{AuditFilter, AuditRow, Campaign, DeadGroup, Minutes};
 
 use super::campaigns::ending;
@@ -239,7 +239,7 @@ fn lists(campaign: &Campaign) -> Markup {
                 p.soft {
                     (count(campaign.counts.refused())) " rows became no job:"
                     @for (reason, rows) in &campaign.counts.refused_by_reason { " " (reason) " " (count(*rows)) }
-                    ". " code { "repilot refused " (campaign.name) } " lists them."
+                    ". " code { "repilot refused " (Shell::HERE.quoted(&campaign.name)) } " lists them."
                 }
             }
         }
