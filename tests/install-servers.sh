@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves, from Debian's packages, where it is missing:
-# redis-server, PostgreSQL, nginx, Chromium with its driver, a keyring, Node.js with an identity provider, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
+# redis-server, PostgreSQL, nginx, Chromium with its driver, a keyring, identity providers of Node.js
+# and Python, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
 set -euo pipefail
 
 missing=()
@@ -17,17 +18,25 @@ command -v chromedriver >/dev/null || missing+=(chromium-driver)
 command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
 command -v dbus-run-session >/dev/null || missing+=(dbus)
 command -v node >/dev/null || missing+=(nodejs)
-# By which axe-core comes, that pages are held against, and the provider that people sign in at.
+# npm and PyPI have axe-core, that pages are held against, and the providers that people sign in at.
 axe="$(dirname "$0")/browser"
 provider="$(dirname "$0")/sign-in"
-test -d "$axe/node_modules/axe-core" -a -d "$provider/node_modules/oidc-provider" ||
-    command -v npm >/dev/null || missing+=(npm)
+has_axe() { test -d "$axe/node_modules/axe-core"; }
+has_providers() {
+    test -d "$provider/node_modules/oidc-provider" -a -d "$provider/node_modules/oauth2-mock-server"
+}
+has_python_provider() { test -x "$provider/.venv/bin/oidc-provider-mock"; }
+{ has_axe && has_providers; } || command -v npm >/dev/null || missing+=(npm)
+has_python_provider || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 install_packages() {
-    test -d "$axe/node_modules/axe-core" ||
-        npm ci --prefix "$axe" --ignore-scripts --no-audit --no-fund --silent
-    test -d "$provider/node_modules/oidc-provider" ||
-        npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --silent
+    has_axe || npm ci --prefix "$axe" --ignore-scripts --no-audit --no-fund --silent
+    has_providers || npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --silent
+    if ! has_python_provider; then
+        python3 -m venv "$provider/.venv"
+        "$provider/.venv/bin/pip" install --quiet --disable-pip-version-check \
+            --requirement "$provider/requirements.txt"
+    fi
 }
 
 if test ${#missing[@]} -eq 0; then
@@ -37,7 +46,7 @@ fi
 
 echo "the tests need ${missing[*]}" >&2
 if ! command -v apt-get >/dev/null; then
-    echo "hint: install them with your system's package manager (Redis, PostgreSQL's server, nginx, openssl, faketime, Chromium with chromedriver, gnome-keyring, dbus, Node.js with npm)" >&2
+    echo "hint: install them with your system's package manager (Redis, PostgreSQL's server, nginx, openssl, faketime, Chromium with chromedriver, gnome-keyring, dbus, Node.js with npm, Python with venv)" >&2
     exit 1
 fi
 as_root=()

@@ -382,3 +382,38 @@ async fn a_worker_leaves_alone_what_it_cannot_move_on_and_returns() {
         .expect(0);
     bench.assert_accounted("c", 3).await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_to_copy_runs_nothing_that_a_name_says() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 3).await;
+    for name in [
+        "y $(touch ran)",
+        "it's \"both\"; touch ran",
+        "`touch ran` ~ *",
+    ] {
+        let ran = bench
+            .run(&["run", "--yes", "devices.txt", "--campaign", name])
+            .await
+            .expect(0);
+        let says = format!("{}{}", ran.stdout, ran.stderr);
+        let line = says
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("look "));
+        let mut shell = tokio::process::Command::new("sh");
+        let environment = bench.command(&[]);
+        shell
+            .args(["-c", line.expect("a command to look").trim()])
+            .current_dir(bench.path("."))
+            .env_clear()
+            .envs(
+                environment
+                    .as_std()
+                    .get_envs()
+                    .filter_map(|(key, value)| Some((key, value?))),
+            );
+        let looked = shell.output().await.unwrap();
+        assert!(looked.status.success(), "{name}: {line:?}: {looked:?}");
+        assert!(!bench.path("ran").exists(), "{name}: {line:?}");
+    }
+}

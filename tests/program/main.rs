@@ -10,6 +10,8 @@ mod campaigns;
 mod controls;
 mod crashes;
 mod dead_letters;
+#[cfg(unix)]
+mod identity_providers;
 mod inventory;
 #[cfg(unix)]
 mod ledgers;

@@ -15,7 +15,7 @@ use crate::PROGRAM;
 const FILES: usize = 128;
 
 /// Reads where a dashboard listens, from what it prints first.
-async fn url_of(dashboard: &mut Child) -> String {
+pub(crate) async fn url_of(dashboard: &mut Child) -> String {
     let mut lines = BufReader::new(dashboard.stdout.take().unwrap()).lines();
     let mut text = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {

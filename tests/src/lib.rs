@@ -7,6 +7,7 @@
 #[cfg(unix)]
 mod deployment;
 mod entra;
+mod identity;
 mod profile;
 mod provider;
 pub mod seeded;
@@ -24,6 +25,7 @@ use tokio::process::{Child, Command};
 #[cfg(unix)]
 pub use deployment::{Deployment, signal};
 pub use entra::{Entra, Refusal};
+pub use identity::{IdentityProduct, IdentityProvider};
 pub use profile::Profile;
 pub use provider::Provider;
 
@@ -294,9 +296,16 @@ impl Server {
 /// An HTTP client like the program's own.
 #[must_use]
 pub fn http() -> reqwest::Client {
+    http_that(reqwest::redirect::Policy::default())
+}
+
+/// An HTTP client for loopback that follows redirects by this policy.
+#[must_use]
+pub fn http_that(redirects: reqwest::redirect::Policy) -> reqwest::Client {
     // A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
+        .redirect(redirects)
         .tls_certs_only([])
         .tcp_nodelay(true)
         .no_proxy()

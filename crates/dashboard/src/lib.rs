@@ -28,7 +28,10 @@ mod tls;
 mod uploads;
 mod views;
 
-pub use access::{OidcOptions, OidcSetupError, Secret, SigningAlgorithm, hash_password};
+pub use access::{
+    OidcOptions, OidcSetupError, ProviderCheck, Secret, SigningAlgorithm, check_provider,
+    hash_password,
+};
 pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
 pub use app::Hands;
 pub use error::ServeError;

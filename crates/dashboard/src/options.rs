@@ -46,6 +46,17 @@ impl Options {
         public.unwrap_or(self.listen.port())
     }
 
+    /// The address, without a slash at its end, by which people reach a dashboard that listens at
+    /// `address`.
+    #[must_use]
+    pub fn url(&self, address: SocketAddr) -> String {
+        match (&self.public_url, &self.tls) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(_)) => format!("https://{address}"),
+            (None, None) => format!("http://{address}"),
+        }
+    }
+
     /// Whether nobody but this machine's own users can reach it.
     #[must_use]
     pub fn is_private(&self) -> bool {

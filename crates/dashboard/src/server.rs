@@ -63,7 +63,7 @@ impl Dashboard {
         // Cookies are named for the port, which may have been left to the system.
         options.listen = address;
         let door = Door {
-            url: url(&options, address),
+            url: options.url(address),
             oidc: options.oidc.clone().map(Provider::new).transpose()?,
         };
         let app = App::new(ledger, clock, options, hands, door, stop);
@@ -131,13 +131,4 @@ fn bounded_in_time<A>(server: Server<SocketAddr, A>) -> Server<SocketAddr, A> {
         .keep_alive_timeout(SIGN_OF_LIFE)
         .max_concurrent_streams(STREAMS);
     server
-}
-
-/// Where people find a dashboard that listens there.
-fn url(options: &Options, address: SocketAddr) -> String {
-    match (&options.public_url, &options.tls) {
-        (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
-        (None, Some(_)) => format!("https://{address}"),
-        (None, None) => format!("http://{address}"),
-    }
 }

@@ -94,7 +94,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn shells_read_a_quoted_name_as_itself() {
-        assert_eq!(words_seen("sh").as_deref(), Some(&NAMES.map(str::to_owned)[..]));
+        assert_eq!(
+            words_seen("sh").as_deref(),
+            Some(&NAMES.map(str::to_owned)[..])
+        );
         for shell in ["bash", "zsh", "dash"] {
             if let Some(seen) = words_seen(shell) {
                 assert_eq!(seen, NAMES, "{shell}");
@@ -120,6 +123,9 @@ mod tests {
 
     #[test]
     fn plain_words_stay_as_they_are() {
-        assert_eq!(Shell::Posix.quoted("/srv/lists/q4-2026_b.csv"), "/srv/lists/q4-2026_b.csv");
+        assert_eq!(
+            Shell::Posix.quoted("/srv/lists/q4-2026_b.csv"),
+            "/srv/lists/q4-2026_b.csv"
+        );
     }
 }

@@ -36,7 +36,7 @@ const PORTS: std::ops::Range<u32> = 10_000..32_000;
 const APART: u32 = 997;
 
 /// A port that nobody listens on just now, and that no other test of this process is given.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(APART);
     for _ in PORTS {

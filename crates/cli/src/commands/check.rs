@@ -15,7 +15,7 @@ use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
 use crate::reading::{self, said};
 use crate::sign_ins::{self, Shown};
-use crate::{notify, profile, tenants, zone_database};
+use crate::{dashboard_options, notify, profile, tenants, zone_database};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -83,6 +83,7 @@ pub(crate) async fn run(app: &App, arguments: &CheckArguments) -> anyhow::Result
     for name in &names {
         tenant(app, name, &mut lines).await;
     }
+    provider(app, &mut lines).await;
     notifications(app, &mut lines).await;
     let all_well = lines.iter().all(|line| line.ok);
     if app.json {
@@ -142,6 +143,27 @@ async fn zones_of_workers(app: &App) -> Option<Line> {
     let differ = zone_database::disagreement(&workers.ok()?)?;
     let hint = "update the program or tzdata on the machines with the older one, and start their workers again";
     Some(Line::bad("workers' time zones", differ, hint))
+}
+
+/// The identity provider by which people sign in to the dashboard, where one is set.
+async fn provider(app: &App, lines: &mut Vec<Line>) {
+    if app.settings.dashboard.oidc.issuer.is_empty() {
+        return;
+    }
+    let name = "dashboard sign-in";
+    let options = match dashboard_options::options(app, None) {
+        Ok(options) => options,
+        Err(error) => return lines.push(failed(name, &error)),
+    };
+    match repilot_dashboard::check_provider(&options).await {
+        Ok(checks) => lines.extend(checks.into_iter().map(|check| Line {
+            check: format!("{name} {}", check.what),
+            ok: check.ok,
+            says: check.says,
+            hint: check.hint,
+        })),
+        Err(error) => lines.push(failed(name, &error.into())),
+    }
 }
 
 /// Whoever is told what happens: can they be, and have they been?

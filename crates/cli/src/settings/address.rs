@@ -144,7 +144,10 @@ mod tests {
                 "postgres://u@h/db?password=p@ss&sslmode=require",
                 "postgres://u@h/db?password=***&sslmode=require",
             ),
-            ("redis://host:6379?Password=x", "redis://host:6379?Password=***"),
+            (
+                "redis://host:6379?Password=x",
+                "redis://host:6379?Password=***",
+            ),
             (
                 "postgres:///db?host=/run/postgresql&user=me&sslpassword=x",
                 "postgres:///db?host=/run/postgresql&user=me&sslpassword=***",

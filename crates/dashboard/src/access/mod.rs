@@ -21,7 +21,7 @@ pub(crate) use act::{Act, is_of_this_site, is_signed};
 pub(crate) use known_tokens::KnownTokens;
 pub(crate) use limiter::Limiter;
 pub(crate) use link::OneTimeLink;
-pub use oidc::{OidcOptions, OidcSetupError, SigningAlgorithm};
+pub use oidc::{OidcOptions, OidcSetupError, ProviderCheck, SigningAlgorithm, check_provider};
 pub(crate) use oidc::{Provider, begin as begin_oidc, end as end_oidc};
 pub use password::hash_password;
 pub(crate) use right::StreamRight;

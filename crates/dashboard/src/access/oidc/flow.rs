@@ -31,7 +31,7 @@ use crate::pages;
 const LASTS: Duration = Duration::from_mins(15);
 
 /// Where the provider sends people back to.
-const BACK: &str = "/sign-in/oidc/back";
+pub(super) const BACK: &str = "/sign-in/oidc/back";
 
 /// As the audit names whoever was refused before they had a name.
 const NOBODY: &str = "oidc";

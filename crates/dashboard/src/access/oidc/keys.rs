@@ -157,6 +157,17 @@ impl Key {
 }
 
 impl Keys {
+    /// Number of keys of any kind.
+    pub(super) const fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Number of keys that can have signed a token of one of these algorithms.
+    pub(super) fn fitting(&self, algorithms: &[SigningAlgorithm]) -> usize {
+        let fits = |key: &&Key| algorithms.iter().any(|one| key.fits(*one, ""));
+        self.keys.iter().filter(fits).count()
+    }
+
     /// Whether a key could have signed a token of this algorithm and key id.
     pub(super) fn knows(&self, algorithm: SigningAlgorithm, kid: &str) -> bool {
         self.keys.iter().any(|key| key.fits(algorithm, kid))

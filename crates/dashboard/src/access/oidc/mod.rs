@@ -5,6 +5,7 @@
 //! Nothing is kept between the two halves of a sign-in but one cookie by chance: state, nonce and the
 //! verifier of PKCE are derived from it, so that only the browser that began a sign-in can end it.
 
+mod check;
 mod claims;
 mod flow;
 mod keys;
@@ -13,6 +14,7 @@ mod provider;
 use secrecy::SecretString;
 use url::Url;
 
+pub use check::{ProviderCheck, check_provider};
 pub(crate) use flow::{begin, end};
 pub use keys::SigningAlgorithm;
 pub(crate) use provider::Provider;

@@ -36,8 +36,8 @@ struct Known {
 
 /// What a provider says of itself.
 #[derive(Debug, Clone, Deserialize)]
-struct Description {
-    issuer: String,
+pub(super) struct Description {
+    pub(super) issuer: String,
     authorization_endpoint: Url,
     token_endpoint: Url,
     jwks_uri: Url,
@@ -130,12 +130,7 @@ impl Provider {
             ("client_secret", self.options.client_secret.expose_secret()),
             ("code_verifier", expected.verifier),
         ];
-        let body = serde_html_form::to_string(form).unwrap_or_default();
-        let request = self
-            .client
-            .post(known.description.token_endpoint.clone())
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body);
+        let request = self.token_request(&known.description, &form);
         let granted: Granted = asked(request, "its token endpoint").await?;
         let token = Token::read(&granted.id_token, &self.options)?;
         // A provider changes its keys when it likes, and may leave the key's id as it was.
@@ -188,6 +183,15 @@ impl Provider {
 
     /// Reads description and keys anew.
     async fn read(&self) -> Result<Known, OidcError> {
+        let description = self.describe().await?;
+        let keys = self.read_keys(&description).await?;
+        let known = Known { description, keys };
+        *self.known.write().await = Some(known.clone());
+        Ok(known)
+    }
+
+    /// Reads what the provider says of itself.
+    pub(super) async fn describe(&self) -> Result<Description, OidcError> {
         // With a slash at its end or without: providers say both, and people type either.
         let issuer = self.options.issuer.as_str().trim_end_matches('/');
         let address = format!("{issuer}/.well-known/openid-configuration");
@@ -199,12 +203,36 @@ impl Provider {
                 wanted: self.options.issuer.clone(),
             });
         }
-        let request = self.client.get(description.jwks_uri.clone());
-        let keys = asked(request, "its keys").await?;
-        let known = Known { description, keys };
-        *self.known.write().await = Some(known.clone());
-        Ok(known)
+        Ok(description)
     }
+
+    /// Reads the provider's keys.
+    pub(super) async fn read_keys(&self, description: &Description) -> Result<Keys, OidcError> {
+        let request = self.client.get(description.jwks_uri.clone());
+        asked(request, "its keys").await
+    }
+
+    /// A request for the tokens of a code.
+    pub(super) fn token_request(
+        &self,
+        description: &Description,
+        form: &[(&str, &str)],
+    ) -> RequestBuilder {
+        self.client
+            .post(description.token_endpoint.clone())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(serde_html_form::to_string(form).unwrap_or_default())
+    }
+
+    pub(super) const fn options(&self) -> &OidcOptions {
+        &self.options
+    }
+}
+
+/// Asks the token endpoint, whatever it gives.
+pub(super) async fn asked_of(request: RequestBuilder) -> Result<(), OidcError> {
+    let _: Map<String, Value> = asked(request, "its token endpoint").await?;
+    Ok(())
 }
 
 async fn asked<T: DeserializeOwned>(
