@@ -38,7 +38,7 @@ impl Browser {
             };
             url = url.join(location.to_str().unwrap()).unwrap();
         }
-        panic!("it is sent from place to place: {url}");
+        unreachable!("it is sent from place to place: {url}");
     }
 
     async fn request(&mut self, url: &Url, form: Option<&'static str>) -> Response {
