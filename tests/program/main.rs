@@ -7,6 +7,7 @@ mod api;
 mod audit;
 mod bad_input;
 mod campaigns;
+mod certificates;
 mod controls;
 mod crashes;
 mod dead_letters;

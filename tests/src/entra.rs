@@ -35,6 +35,8 @@ pub struct Says {
     pub forms: Vec<HashMap<String, String>>,
     /// Whoever signs in.
     pub user: String,
+    /// Certificates (DER) by which apps prove who they are.
+    pub certificates: Vec<Vec<u8>>,
     issued: u64,
 }
 
@@ -153,9 +155,11 @@ async fn token(State(says): Shared, body: Bytes) -> Response {
     let mut says = says.lock().unwrap();
     let form = form(&body, "");
     let grant = form["grant_type"].clone();
+    let proven = is_proven(&form, &says.certificates);
     says.forms.push(form);
     let refusal = match grant.as_str() {
         "refresh_token" => says.refresh,
+        "client_credentials" => (!proven).then_some(UNPROVEN),
         _ => says.before_tokens.pop_front(),
     };
     if let Some(refusal) = refusal {
@@ -178,6 +182,44 @@ async fn token(State(says): Shared, body: Bytes) -> Response {
         "id_token": format!("e30.{}.x", encoded(&claims)),
     }))
     .into_response()
+}
+
+/// How Entra refuses an assertion.
+const UNPROVEN: Refusal = (
+    "invalid_client",
+    "AADSTS700027: Client assertion failed signature validation.",
+);
+
+/// Whether an app's assertion is signed by the key of a certificate that it names and that is known.
+fn is_proven(form: &HashMap<String, String>, certificates: &[Vec<u8>]) -> bool {
+    use base64::Engine as _;
+    use ring::{digest, signature};
+    let decoded = |text: &str| {
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text);
+        bytes.unwrap_or_default()
+    };
+    let value = |part: &str| serde_json::from_slice::<Value>(&decoded(part)).unwrap_or_default();
+    let assertion = form.get("client_assertion").map_or("", String::as_str);
+    let parts: Vec<&str> = assertion.split('.').collect();
+    let &[header, claims, signature] = parts.as_slice() else {
+        return false;
+    };
+    let thumbprint = decoded(value(header)["x5t"].as_str().unwrap_or_default());
+    let named = certificates.iter().find(|der| {
+        let known = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+        known.as_ref() == thumbprint
+    });
+    let Some((_, named)) = named.and_then(|der| x509_parser::parse_x509_certificate(der).ok())
+    else {
+        return false;
+    };
+    let public = &named.public_key().subject_public_key.data;
+    let public = signature::UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, public);
+    let message = format!("{header}.{claims}");
+    value(claims)["sub"] == *form["client_id"]
+        && public
+            .verify(message.as_bytes(), &decoded(signature))
+            .is_ok()
 }
 
 fn form(body: &[u8], grant: &str) -> HashMap<String, String> {

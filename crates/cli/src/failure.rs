@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use repilot_domain::JobQueryError;
-use repilot_graph::{AuthorityError, ProxyError, RootError, SetupError, SignInError, StoreError};
+use repilot_graph::{
+    AuthorityError, CertificateError, ProxyError, RootError, SetupError, SignInError, StoreError,
+};
 use repilot_graph_sim::ScenarioError;
 use repilot_ledger::LedgerError;
 use repilot_producer::ListError;
@@ -53,6 +55,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return Some(error.hint());
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return Some(error.hint().to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<CertificateError>() {
         return Some(error.hint().to_owned());
     }
     if cause.is::<AuthorityError>() {

@@ -7,6 +7,7 @@ mod args;
 mod browser;
 mod commands;
 mod control_args;
+mod credentials;
 mod dashboard_options;
 mod deed;
 mod directory;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use repilot_domain::{Clock, TenantName};
 use repilot_graph::{
-    ApiVersion, Authority, AzureCredential, Cloud, GraphClient, GraphRoot, GraphSettings, Route,
-    SignInSource, TokenSource,
+    ApiVersion, Authority, Cloud, GraphClient, GraphRoot, GraphSettings, Route, SignInSource,
+    TokenSource,
 };
 use repilot_throttle::LaneSettings;
 use repilot_worker::Tenant;
@@ -14,8 +14,8 @@ use secrecy::SecretString;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::settings::{CredentialKind, Settings, TenantSettings};
-use crate::sign_ins;
+use crate::settings::Settings;
+use crate::{credentials, sign_ins};
 
 /// The tenant that a fixed token makes.
 const DEFAULT: &str = "default";
@@ -107,8 +107,12 @@ pub(crate) fn build(
     }
     let tokens = match (&settings.token, settings.tenants.get(name)) {
         (Some(token), _) => TokenSource::Fixed(token.clone()),
-        (None, Some(tenant)) => match credential(name, tenant)? {
-            Some(credential) => TokenSource::Azure { credential, cloud },
+        (None, Some(tenant)) => match credentials::of(name, tenant, clock.now())? {
+            Some(credential) => TokenSource::Azure {
+                credential,
+                cloud,
+                authority: authority(settings, cloud)?,
+            },
             None => sign_in(settings, cloud, name)?,
         },
         (None, None) if signed_in.is_some() => sign_in(settings, cloud, name)?,
@@ -205,88 +209,4 @@ fn route(word: &str) -> anyhow::Result<Route> {
             "write \"identity\" or \"deployment-profile\"",
         )),
     }
-}
-
-/// What proves who we are; none where a person signs in.
-fn credential(
-    name: &TenantName,
-    tenant: &TenantSettings,
-) -> anyhow::Result<Option<AzureCredential>> {
-    let needed = |value: &str, key: &str| {
-        if value.is_empty() {
-            let hint = format!("add {key} = \"…\" to [tenants.{name}]");
-            return Err(Failure::error(
-                format!("tenant `{name}` has no {key}"),
-                hint,
-            ));
-        }
-        Ok(value.to_owned())
-    };
-    let if_any = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
-    Ok(Some(match tenant.credential {
-        CredentialKind::ClientSecret => AzureCredential::ClientSecret {
-            tenant_id: needed(&tenant.tenant_id, "tenant_id")?,
-            client_id: needed(&tenant.client_id, "client_id")?,
-            secret: secret(name, tenant)?,
-        },
-        CredentialKind::Certificate => {
-            let file = needed(
-                &tenant.certificate_file.to_string_lossy(),
-                "certificate_file",
-            )?;
-            let pem = std::fs::read_to_string(&file).with_context(|| {
-                format!("cannot read the certificate of tenant `{name}`, {file}")
-            })?;
-            AzureCredential::Certificate {
-                tenant_id: needed(&tenant.tenant_id, "tenant_id")?,
-                client_id: needed(&tenant.client_id, "client_id")?,
-                pem: SecretString::from(pem),
-            }
-        }
-        CredentialKind::ManagedIdentity => AzureCredential::ManagedIdentity {
-            client_id: if_any(&tenant.client_id),
-        },
-        CredentialKind::WorkloadIdentity => AzureCredential::WorkloadIdentity {
-            tenant_id: if_any(&tenant.tenant_id),
-            client_id: if_any(&tenant.client_id),
-        },
-        CredentialKind::SignIn => return Ok(None),
-        CredentialKind::AzureCli => AzureCredential::AzureCli {
-            tenant_id: if_any(&tenant.tenant_id),
-        },
-    }))
-}
-
-fn secret(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<SecretString> {
-    if !tenant.client_secret_env.is_empty() {
-        let variable = &tenant.client_secret_env;
-        return std::env::var(variable)
-            .ok()
-            .filter(|secret| !secret.is_empty())
-            .map(SecretString::from)
-            .ok_or_else(|| {
-                Failure::error(
-                    format!("the secret of tenant `{name}` is not in the environment variable {variable}"),
-                    "set it, or name a file in client_secret_file",
-                )
-            });
-    }
-    if tenant.client_secret_file.as_os_str().is_empty() {
-        return Err(Failure::error(
-            format!("tenant `{name}` has no client secret"),
-            "name an environment variable in client_secret_env, or a file in client_secret_file",
-        ));
-    }
-    let file = tenant.client_secret_file.display();
-    let text = std::fs::read_to_string(&tenant.client_secret_file)
-        .with_context(|| format!("cannot read the secret of tenant `{name}`, {file}"))?;
-    // PowerShell's UTF-8 begins with a byte order mark.
-    let secret = text.trim_start_matches('\u{feff}').trim();
-    if secret.is_empty() {
-        return Err(Failure::error(
-            format!("the secret of tenant `{name}` is empty: {file}"),
-            "write the secret's value, not its id, into the file",
-        ));
-    }
-    Ok(SecretString::from(secret.to_owned()))
 }

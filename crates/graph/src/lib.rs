@@ -7,6 +7,7 @@ mod address;
 mod answer;
 mod body;
 mod call;
+mod certificate;
 mod challenge;
 mod classify;
 mod client;
@@ -29,6 +30,7 @@ mod user;
 mod wire;
 
 pub use call::{Call, CallRecord};
+pub use certificate::{AppCertificate, CertificateError};
 pub use client::GraphClient;
 pub use cloud::{Cloud, UnknownCloud};
 pub use error::{GraphError, SetupError, SystemicReason};

@@ -2,6 +2,8 @@
 
 mod network;
 
+use std::time::Duration;
+
 use repilot_domain::TenantName;
 use repilot_graph::{GraphError, Sufficiency, SystemicReason, TokenClaims};
 use secrecy::ExposeSecret as _;
@@ -14,8 +16,9 @@ use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
 use crate::reading::{self, said};
+use crate::settings::CredentialKind;
 use crate::sign_ins::{self, Shown};
-use crate::{dashboard_options, notify, profile, tenants, zone_database};
+use crate::{credentials, dashboard_options, notify, profile, tenants, zone_database};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -232,6 +235,7 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
             )
         });
     }
+    lines.extend(certificate(app, name));
     let token = match tenant.client.token().await {
         Ok(token) => token,
         Err(failure) => {
@@ -289,6 +293,32 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
             )
         }
     });
+}
+
+/// The last days of a certificate, in which a new one should be made.
+const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
+
+/// Which certificate signs, and until when, where one does.
+fn certificate(app: &App, name: &TenantName) -> Option<Line> {
+    let tenant = app.settings.tenants.get(name)?;
+    if app.settings.token.is_some() || tenant.credential != CredentialKind::Certificate {
+        return None;
+    }
+    // That it cannot be used is said already.
+    let certificate = credentials::certificate(name, tenant, app.now()).ok()?;
+    let until = certificate.valid_until();
+    let says = format!(
+        "{}, thumbprint {}, until {until}",
+        certificate.subject(),
+        certificate.thumbprint()
+    );
+    let soon = until.since(app.now()) < ENDS_SOON;
+    let advice = "make a new certificate, and upload it to the app in Entra before that";
+    Some(Line::advised(
+        format!("{name} certificate"),
+        says,
+        soon.then(|| advice.to_owned()),
+    ))
 }
 
 /// Whether users can be looked up: what only some campaigns need is no fault where it is missing.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::error::SettingsError;
-use super::{Settings, folders};
+use super::{Settings, folders, handed_over};
 
 /// The manual and the defaults in one.
 pub(crate) const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -78,6 +78,7 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, SettingsError> {
     );
     let mut settings: Settings = deserialize(merged, &place)?;
     settings.token = token;
+    handed_over::find(&mut settings, &places.environment);
     // A ledger of the command line is meant, whatever file the settings name.
     if !places.flags.iter().any(|(key, _)| *key == "ledger.url") {
         settings.ledger.url = settings.ledger.url.or_of(&settings.ledger.url_file)?;
@@ -356,6 +357,32 @@ mod tests {
             let settings = loaded(Some(&format!("[ledger]\nurl = '{path}'\n")), &[]).unwrap();
             assert_eq!(settings.ledger.url.as_given(), path);
         }
+    }
+
+    #[test]
+    fn a_file_named_alone_is_looked_for_among_the_credentials_handed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["graph_secret", "ledger_url", "contoso.pfx"] {
+            std::fs::write(folder.path().join(name), "sqlite.db").unwrap();
+        }
+        let file = "[ledger]\nurl_file = \"ledger_url\"\n\
+                    [tenants.contoso]\ncredential = \"client-secret\"\n\
+                    client_secret_file = \"graph_secret\"\n\
+                    certificate_file = \"sub/contoso.pfx\"\n\
+                    certificate_password_file = \"absent\"\n";
+        let path = folder.path().to_str().unwrap();
+        let settings = loaded(Some(file), &[("CREDENTIALS_DIRECTORY", path)]).unwrap();
+        let tenant = settings.tenants.values().next().unwrap();
+        assert_eq!(
+            tenant.client_secret_file,
+            folder.path().join("graph_secret")
+        );
+        assert_eq!(settings.ledger.url.as_given(), "sqlite.db");
+        // A path of more parts, and what was not handed over, is a file like any other.
+        assert_eq!(tenant.certificate_file, Path::new("sub/contoso.pfx"));
+        assert_eq!(tenant.certificate_password_file, Path::new("absent"));
+        let error = loaded(Some(file), &[]).unwrap_err();
+        assert!(error.to_string().contains("ledger_url"), "{error}");
     }
 
     #[test]

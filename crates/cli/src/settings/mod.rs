@@ -5,6 +5,7 @@ mod dashboard;
 mod duration;
 mod error;
 pub(crate) mod folders;
+mod handed_over;
 mod layers;
 mod notify;
 mod perhaps;

@@ -19,9 +19,18 @@ pub(crate) struct TenantSettings {
     /// The file that holds the client secret.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub(crate) client_secret_file: PathBuf,
-    /// Certificate and private key, PEM.
+    /// The file with the certificate and its private key, PEM or PFX.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub(crate) certificate_file: PathBuf,
+    /// The environment variable that holds the password of that file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) certificate_password_env: String,
+    /// The file that holds the password of that file.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) certificate_password_file: PathBuf,
+    /// The SHA-1 thumbprint of a certificate in the store of Windows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) certificate_thumbprint: String,
 }
 
 fn is_empty(path: &std::path::Path) -> bool {

@@ -19,7 +19,7 @@ use super::failure::TokenFailure;
 use super::managed_identity::{self, Endpoint};
 use super::party::Party;
 use super::transport::Witness;
-use crate::Cloud;
+use crate::{AppCertificate, Authority, Cloud};
 
 /// Longer than the HTTP client's own: what it bounds is `az`, which may wait for a terminal.
 const FETCH_TIMEOUT: Duration = Duration::from_mins(1);
@@ -42,8 +42,8 @@ pub enum AzureCredential {
         tenant_id: String,
         /// The app's id.
         client_id: String,
-        /// Certificate and unencrypted private key, PEM.
-        pem: SecretString,
+        /// The certificate, with its key.
+        certificate: Arc<AppCertificate>,
     },
     /// The machine's own identity.
     ManagedIdentity {
@@ -75,6 +75,7 @@ impl AzureCredential {
     pub(super) async fn fetch(
         &self,
         cloud: Cloud,
+        authority: &Authority,
         http: &Arc<dyn HttpClient>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Fetched, TokenFailure> {
@@ -88,7 +89,7 @@ impl AzureCredential {
         }
         let witness = Witness::of(http);
         let transport = Arc::clone(&witness) as Arc<dyn HttpClient>;
-        let credential = match self.build(cloud, &transport, clock) {
+        let credential = match self.build(authority, &transport, clock) {
             Ok(Some(credential)) => credential,
             // The one without is asked above.
             Ok(None) => return Err(TokenFailure::refused(party, "there is no credential")),
@@ -129,11 +130,11 @@ impl AzureCredential {
     /// which is asked for without `azure_identity`.
     pub(super) fn build(
         &self,
-        cloud: Cloud,
+        authority: &Authority,
         http: &Arc<dyn HttpClient>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Option<Arc<dyn TokenCredential>>, String> {
-        let client_options = client_options(cloud, http);
+        let client_options = client_options(authority, http);
         let built: azure_core::Result<Arc<dyn TokenCredential>> = match self {
             Self::ClientSecret {
                 tenant_id,
@@ -148,12 +149,11 @@ impl AzureCredential {
             Self::Certificate {
                 tenant_id,
                 client_id,
-                pem,
+                certificate,
             } => {
-                let audience = format!("{}/{tenant_id}/oauth2/v2.0/token", cloud.authority());
-                let assertion =
-                    Assertion::new(pem.expose_secret(), client_id, audience, Arc::clone(clock))
-                        .map_err(|error| error.to_string())?;
+                let audience = authority.token(tenant_id).to_string();
+                let certificate = Arc::clone(certificate);
+                let assertion = Assertion::new(certificate, client_id, audience, Arc::clone(clock));
                 let options = ClientAssertionCredentialOptions { client_options };
                 let (tenant_id, client_id) = (tenant_id.clone(), client_id.clone());
                 ClientAssertionCredential::new(tenant_id, client_id, assertion, Some(options))
@@ -189,9 +189,9 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn client_options(cloud: Cloud, http: &Arc<dyn HttpClient>) -> ClientOptions {
+fn client_options(authority: &Authority, http: &Arc<dyn HttpClient>) -> ClientOptions {
     let mut custom = CustomConfiguration::default();
-    cloud.authority().clone_into(&mut custom.authority_host);
+    authority.as_str().clone_into(&mut custom.authority_host);
     ClientOptions {
         // Retries never stack: a failed fetch is the job's to retry.
         retry: RetryOptions::none(),

@@ -107,10 +107,15 @@ impl TokenKeeper {
         http: Arc<dyn HttpClient>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
-        if let TokenSource::Azure { credential, cloud } = &source {
+        if let TokenSource::Azure {
+            credential,
+            authority,
+            ..
+        } = &source
+        {
             // What is wrong with a certificate or an id is said before any device is touched.
             credential
-                .build(*cloud, &http, &clock)
+                .build(authority, &http, &clock)
                 .map_err(SetupError::Credential)?;
         }
         Ok(Self {
@@ -312,8 +317,14 @@ impl Fetcher {
                 secret: secret.clone(),
                 expires_at: None,
             },
-            TokenSource::Azure { credential, cloud } => {
-                credential.fetch(*cloud, &self.http, clock).await?
+            TokenSource::Azure {
+                credential,
+                cloud,
+                authority,
+            } => {
+                credential
+                    .fetch(*cloud, authority, &self.http, clock)
+                    .await?
             }
             TokenSource::SignIn(sign_in) => {
                 let refused = self.refused_token.as_ref().filter(|_| self.refused);

@@ -12,8 +12,8 @@ mod transport;
 
 use secrecy::SecretString;
 
-use crate::Cloud;
 use crate::sign_in::SignInSource;
+use crate::{Authority, Cloud};
 
 pub use azure::AzureCredential;
 pub(crate) use azure::Fetched;
@@ -30,8 +30,10 @@ pub enum TokenSource {
     Azure {
         /// What proves who we are.
         credential: AzureCredential,
-        /// Whose Entra, and whose Graph the token is for.
+        /// Whose Graph the token is for.
         cloud: Cloud,
+        /// The Entra that is asked.
+        authority: Authority,
     },
     /// A person who signed in.
     SignIn(Box<SignInSource>),
