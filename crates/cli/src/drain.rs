@@ -187,7 +187,8 @@ async fn watch(
     }
 }
 
-/// Ctrl-C, and on Unix SIGTERM, too.
+/// Waits until this process is told to stop: by Ctrl-C, on Unix by SIGTERM, on Windows by Ctrl-Break, a
+/// console that is closed, a log-off or a shutdown, which leave it a few seconds.
 pub(crate) async fn interrupted() {
     #[cfg(unix)]
     {
@@ -196,6 +197,22 @@ pub(crate) async fn interrupted() {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    #[cfg(windows)]
+    {
+        use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        if let (Ok(mut pressed), Ok(mut closed), Ok(mut left), Ok(mut down)) =
+            (ctrl_break(), ctrl_close(), ctrl_logoff(), ctrl_shutdown())
+        {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = pressed.recv() => {}
+                _ = closed.recv() => {}
+                _ = left.recv() => {}
+                _ = down.recv() => {}
             }
             return;
         }

@@ -72,12 +72,12 @@ fn escaped(path: &str) -> String {
 /// long. Rust's own calls do the same; `SQLite` does not.
 #[cfg(any(windows, test))]
 fn verbatim_where_long(path: &str) -> std::borrow::Cow<'_, str> {
-    if path.encode_utf16().count() <= WINDOWS_PATH_MAX || path.starts_with(r"\?\") {
+    if path.encode_utf16().count() <= WINDOWS_PATH_MAX || path.starts_with(r"\\?\") {
         return path.into();
     }
-    match path.strip_prefix(r"\") {
-        Some(share) => format!(r"\?\UNC\{share}").into(),
-        None => format!(r"\?\{path}").into(),
+    match path.strip_prefix(r"\\") {
+        Some(share) => format!(r"\\?\UNC\{share}").into(),
+        None => format!(r"\\?\{path}").into(),
     }
 }
 
@@ -116,10 +116,10 @@ mod tests {
             r"C:\Users\ada\AppData\Local\repilot\ledger.db",
             "C:/Users/ada/ledger.db",
             r"C:ledger.db",
-            r"\server\share\l.db",
+            r"\\server\share\l.db",
             "//server/share/l.db",
-            r"\?\C:\ledgers\l.db",
-            r"\?\UNC\server\share\l.db",
+            r"\\?\C:\ledgers\l.db",
+            r"\\?\UNC\server\share\l.db",
             r"D:\two words\l.db",
             "/srv/a#b/100%/50%41?mode=memory&vfs=x/l.db",
             "/srv/sqlite://sqlite:/l.db",
@@ -138,12 +138,12 @@ mod tests {
         let deep = r"deep\".repeat(60);
         for (path, opened) in [
             (r"C:\l.db".to_owned(), r"C:\l.db".to_owned()),
-            (format!(r"C:\{deep}l.db"), format!(r"\?\C:\{deep}l.db")),
+            (format!(r"C:\{deep}l.db"), format!(r"\\?\C:\{deep}l.db")),
             (
-                format!(r"\server\share\{deep}l.db"),
-                format!(r"\?\UNC\server\share\{deep}l.db"),
+                format!(r"\\server\share\{deep}l.db"),
+                format!(r"\\?\UNC\server\share\{deep}l.db"),
             ),
-            (format!(r"\?\C:\{deep}l.db"), format!(r"\?\C:\{deep}l.db")),
+            (format!(r"\\?\C:\{deep}l.db"), format!(r"\\?\C:\{deep}l.db")),
         ] {
             assert_eq!(verbatim_where_long(&path), opened);
         }

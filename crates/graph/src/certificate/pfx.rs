@@ -38,7 +38,7 @@ pub(super) fn read(
     let keys = archive.keys.iter().map(|bag| rsa_key(bag.key.as_der()));
     let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec());
     // The first that can be used; else what is wrong with the first.
-    let key = keys.reduce(|first, next| first.or(next));
+    let key = keys.reduce(Result::or);
     let key = key.unwrap_or(Err(CertificateError::NoKey))?;
     Ok((key, certificates.collect()))
 }
