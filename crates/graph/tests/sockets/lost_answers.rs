@@ -114,7 +114,7 @@ async fn a_server_that_speaks_no_tls_is_unreachable() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_unreachable() {
-    let pem = include_bytes!("../../src/token/throwaway.pem");
+    let pem = include_bytes!("../../src/certificate/throwaway.pem");
     let certificate = CertificateDer::from_pem_slice(pem).unwrap();
     let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
