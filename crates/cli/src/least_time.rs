@@ -29,10 +29,8 @@ pub(crate) async fn limits(
         let is_it = lane.tenant == *tenant && lane.kind == LaneKind::Writes;
         is_it.then_some(lane.learnt_limit).flatten()
     });
-    let limit = |writes: f64, window: Duration| Limit {
-        devices: writes / writes_each.max(1) as f64,
-        window,
-    };
+    let limit =
+        |writes: f64, window: Duration| Limit::rested(writes / writes_each.max(1) as f64, window);
     let quota = granted(f64::from(settings.writes), learnt);
     let mut limits = vec![limit(quota, settings.window.0)];
     limits.extend(rate.map(|rate| limit(f64::from(rate.calls), rate.window)));

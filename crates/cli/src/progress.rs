@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use repilot_domain::{CanaryPhase, Standing, Timestamp};
+use repilot_domain::{CanaryPhase, ScheduleState, Timestamp};
 use repilot_ledger::{Campaign, Gate, LaneState};
 
 use crate::output::{self, lasting};
@@ -141,14 +141,14 @@ pub(crate) fn held_back(campaign: &Campaign, now: Timestamp) -> Option<String> {
         format!("{what} {} (in {wait})", output::moment(moment))
     };
     match campaign.controls.schedule.standing(now) {
-        Standing::Open(_) if campaign.canary_phase == CanaryPhase::Choosing => {
+        ScheduleState::Open(_) if campaign.canary_phase == CanaryPhase::Choosing => {
             Some("its canary is chosen when its list is all in".to_owned())
         }
-        Standing::Open(_) => None,
-        Standing::NotBefore(begin) => Some(opens(begin, "begins")),
-        Standing::Closed(Some(next)) => Some(opens(next, "window closed, opens")),
-        Standing::Closed(None) => Some("window closed until its deadline".to_owned()),
-        Standing::Over(deadline) => Some(format!(
+        ScheduleState::Open(_) => None,
+        ScheduleState::NotBefore(begin) => Some(opens(begin, "begins")),
+        ScheduleState::Closed(Some(next)) => Some(opens(next, "window closed, opens")),
+        ScheduleState::Closed(None) => Some("window closed until its deadline".to_owned()),
+        ScheduleState::Over(deadline) => Some(format!(
             "its deadline {} has passed",
             output::moment(deadline)
         )),

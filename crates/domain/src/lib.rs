@@ -22,6 +22,7 @@ mod minute_outcome;
 mod reading;
 mod repair;
 mod role;
+pub mod standing;
 mod state;
 mod step;
 mod untrusted;
@@ -38,8 +39,8 @@ pub use clock::{Clock, ManualClock, SyncedClock, SystemClock, Timestamp};
 pub use command_line::Shell;
 pub use controls::{
     Canary, CanaryPhase, Change, ControlChanges, ControlError, Controls, End, Forecast, Limit,
-    MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, Share, SightedWithin,
-    Standing, Stratum, Stretch, Windows, Work, Zone, Zones, check_moment, is_fresh, kind_of,
+    MaxFailures, PauseCause, Priority, RECENT_OUTCOMES, Rate, Schedule, ScheduleState, Share,
+    SightedWithin, Stratum, Stretch, Windows, Work, Zone, Zones, check_moment, is_fresh, kind_of,
     moment_in, spread,
 };
 pub use dead_reason::DeadReason;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignStatus, CanaryPhase, JobState, Shell, Standing, Timestamp};
+use repilot_domain::{CampaignStatus, CanaryPhase, JobState, ScheduleState, Shell, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -244,12 +244,12 @@ fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanati
     let schedule = &campaign.controls.schedule;
     let set = format!("time, or `repilot campaign set {}`", to_copy(campaign));
     match schedule.standing(now) {
-        Standing::Open(_) => {}
-        Standing::NotBefore(begin) => {
+        ScheduleState::Open(_) => {}
+        ScheduleState::NotBefore(begin) => {
             let because = "its campaign is not to begin yet";
             return Some(Explanation::new(Blocker::NotBefore, because, set).at(begin));
         }
-        Standing::Closed(opens) => {
+        ScheduleState::Closed(opens) => {
             let because = format!(
                 "its campaign runs {} ({}) only",
                 schedule.windows, schedule.zone
@@ -260,7 +260,7 @@ fn held_back(job: &Job, campaign: &Campaign, now: Timestamp) -> Option<Explanati
                 None => explanation,
             });
         }
-        Standing::Over(deadline) => {
+        ScheduleState::Over(deadline) => {
             return Some(Explanation::new(
                 Blocker::Deadline,
                 format!("its campaign's deadline {deadline} has passed"),

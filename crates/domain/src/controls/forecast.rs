@@ -14,6 +14,9 @@ use crate::Timestamp;
 pub struct Limit {
     /// Devices; a part of one where each needs several calls.
     pub devices: f64,
+    /// Devices of them that may go at once at the beginning: all after a pause, fewer where some of
+    /// the last window occupy it still.
+    pub at_once: f64,
     /// The stretch of time.
     pub window: Duration,
 }
@@ -59,16 +62,26 @@ pub enum End {
 const WINDOWS_MAX: u32 = 3_300;
 
 impl Limit {
-    /// How long so many devices take, from a pause on.
+    /// One of which nothing is used.
+    #[must_use]
+    pub const fn rested(devices: f64, window: Duration) -> Self {
+        Self {
+            devices,
+            at_once: devices,
+            window,
+        }
+    }
+
+    /// How long so many devices take.
     fn time_for(&self, devices: f64) -> Duration {
-        let later = (devices - self.devices).max(0.0);
+        let later = (devices - self.at_once).max(0.0);
         let seconds = self.window.as_secs_f64() * later / self.devices;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// How many devices go out within a time, from a pause on.
+    /// How many devices go out within a time.
     fn devices_in(&self, time: Duration) -> f64 {
-        self.devices * (1.0 + time.as_secs_f64() / self.window.as_secs_f64())
+        self.at_once + self.devices * time.as_secs_f64() / self.window.as_secs_f64()
     }
 }
 
@@ -86,6 +99,7 @@ impl Work {
             windows: 0,
         };
         let mut from = now;
+        let mut limits = self.limits.clone();
         for _ in 0..WINDOWS_MAX {
             let Some(stretch) = self.schedule.stretch(from) else {
                 let deadline = self.schedule.deadline.unwrap_or(from);
@@ -99,16 +113,19 @@ impl Work {
                 }
                 return forecast;
             }
+            if stretch.from > now {
+                rest(&mut limits);
+            }
             forecast.begins.get_or_insert(stretch.from);
             forecast.windows += 1;
             let fits = stretch.until.map(|until| {
                 let time = until.since(stretch.from);
-                self.least(|limit| limit.devices_in(time))
+                least(&limits, |limit| limit.devices_in(time))
             });
             if let Some(stop) = until_stop
                 && fits.is_none_or(|fits| fits >= stop)
             {
-                forecast.stops = Some(stretch.from.after(self.time_for(stop)));
+                forecast.stops = Some(stretch.from.after(time_for(&limits, stop)));
                 until_stop = None;
             }
             match (fits, stretch.until) {
@@ -124,21 +141,12 @@ impl Work {
                     from = until;
                 }
                 _ => {
-                    forecast.end = End::Done(stretch.from.after(self.time_for(left)));
+                    forecast.end = End::Done(stretch.from.after(time_for(&limits, left)));
                     return forecast;
                 }
             }
         }
         forecast
-    }
-
-    fn time_for(&self, devices: f64) -> Duration {
-        let times = self.limits.iter().map(|limit| limit.time_for(devices));
-        times.max().unwrap_or_default()
-    }
-
-    fn least(&self, of: impl Fn(&Limit) -> f64) -> f64 {
-        self.limits.iter().map(of).fold(f64::INFINITY, f64::min)
     }
 
     /// What its windows are called: they are nights where they begin in the evening or before dawn.
@@ -190,6 +198,22 @@ impl Work {
             None => end,
         }
     }
+}
+
+/// Nothing of the limits is used any more: time has passed in which nothing went out.
+fn rest(limits: &mut [Limit]) {
+    for limit in limits {
+        limit.at_once = limit.devices;
+    }
+}
+
+fn time_for(limits: &[Limit], devices: f64) -> Duration {
+    let times = limits.iter().map(|limit| limit.time_for(devices));
+    times.max().unwrap_or_default()
+}
+
+fn least(limits: &[Limit], of: impl Fn(&Limit) -> f64) -> f64 {
+    limits.iter().map(of).fold(f64::INFINITY, f64::min)
 }
 
 /// Whole devices of what is left, which began as a whole number and lost whole ones.
@@ -245,18 +269,12 @@ mod tests {
     }
 
     fn quota() -> Limit {
-        Limit {
-            devices: 100.0,
-            window: Duration::from_secs(20),
-        }
+        Limit::rested(100.0, Duration::from_secs(20))
     }
 
     fn rate(text: &str) -> Limit {
         let rate: super::super::Rate = text.parse().unwrap();
-        Limit {
-            devices: f64::from(rate.calls),
-            window: rate.window,
-        }
+        Limit::rested(f64::from(rate.calls), rate.window)
     }
 
     fn work(devices: u64, limits: Vec<Limit>, windows: &str) -> Work {
@@ -299,10 +317,7 @@ mod tests {
             "at least 33 min 00 s, over Tue 1 Dec 01:33 CET if begun now"
         );
         // Two calls a device.
-        let halved = Limit {
-            devices: 50.0,
-            ..quota()
-        };
+        let halved = Limit::rested(50.0, Duration::from_secs(20));
         let both = work(300, vec![quota(), halved], "");
         assert_eq!(
             both.forecast(at(NOW)).end,

@@ -25,7 +25,7 @@ pub use moment::{check_moment, moment_in};
 pub use pause_cause::PauseCause;
 pub use priority::Priority;
 pub use rate::Rate;
-pub use schedule::{Schedule, Standing, Stretch};
+pub use schedule::{Schedule, ScheduleState, Stretch};
 pub use settings::Controls;
 pub use share::Share;
 pub use sighted_within::{SightedWithin, is_fresh};

@@ -32,7 +32,7 @@ pub struct Stretch {
 
 /// How a campaign stands with its schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ScheduleState {
     /// It may run until then, if that is ever.
     Open(Option<Timestamp>),
     /// Its beginning has not come; it may run from then on.
@@ -81,18 +81,18 @@ impl Schedule {
 
     /// How it stands.
     #[must_use]
-    pub fn standing(&self, now: Timestamp) -> Standing {
+    pub fn standing(&self, now: Timestamp) -> ScheduleState {
         match (self.stretch(now), self.deadline) {
-            (None, deadline) => Standing::Over(deadline.unwrap_or(now)),
-            (Some(stretch), _) if stretch.from <= now => Standing::Open(stretch.until),
+            (None, deadline) => ScheduleState::Over(deadline.unwrap_or(now)),
+            (Some(stretch), _) if stretch.from <= now => ScheduleState::Open(stretch.until),
             (Some(stretch), _) => {
                 let opens = stretch.until != Some(stretch.from);
                 let from = opens.then_some(stretch.from);
                 match (self.not_before, from) {
                     (Some(begin), Some(from)) if begin > now && from == begin => {
-                        Standing::NotBefore(begin)
+                        ScheduleState::NotBefore(begin)
                     }
-                    (_, from) => Standing::Closed(from),
+                    (_, from) => ScheduleState::Closed(from),
                 }
             }
         }
@@ -142,7 +142,7 @@ mod tests {
     fn without_any_of_it_a_campaign_may_always_run() {
         let now = at("2026-11-27 12:00");
         let always = Schedule::default();
-        assert_eq!(always.standing(now), Standing::Open(None));
+        assert_eq!(always.standing(now), ScheduleState::Open(None));
         let hour = Duration::from_hours(1);
         assert_eq!(always.done_after(now, hour), Some(now.after(hour)));
     }
@@ -155,23 +155,23 @@ mod tests {
         let standing = |text: &str| schedule.standing(at(text));
         assert_eq!(
             standing("2026-11-26 21:00"),
-            Standing::NotBefore(at("2026-11-26 23:00"))
+            ScheduleState::NotBefore(at("2026-11-26 23:00"))
         );
         assert_eq!(
             standing("2026-11-26 23:00"),
-            Standing::Open(Some(at("2026-11-27 06:00")))
+            ScheduleState::Open(Some(at("2026-11-27 06:00")))
         );
         assert_eq!(
             standing("2026-11-27 12:00"),
-            Standing::Closed(Some(at("2026-11-27 20:00")))
+            ScheduleState::Closed(Some(at("2026-11-27 20:00")))
         );
         assert_eq!(
             standing("2026-11-27 20:00"),
-            Standing::Open(Some(at("2026-11-28 02:00")))
+            ScheduleState::Open(Some(at("2026-11-28 02:00")))
         );
         assert_eq!(
             standing("2026-11-28 02:00"),
-            Standing::Over(at("2026-11-28 02:00"))
+            ScheduleState::Over(at("2026-11-28 02:00"))
         );
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let mut schedule = nights();
         schedule.deadline = Some(at("2026-11-28 12:00"));
         let saturday = at("2026-11-28 08:00");
-        assert_eq!(schedule.standing(saturday), Standing::Closed(None));
+        assert_eq!(schedule.standing(saturday), ScheduleState::Closed(None));
         let end = at("2026-11-28 12:00");
         assert_eq!(
             schedule.stretch(saturday),
