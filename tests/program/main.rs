@@ -34,6 +34,7 @@ mod sign_in;
 #[cfg(unix)]
 mod strangers;
 mod tenants;
+mod without_user;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_repilot-under-test");

@@ -180,9 +180,25 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// The campaign of that name, or an error that names those there are.
 pub(crate) async fn campaign(ledger: &Ledger, name: &str) -> anyhow::Result<Campaign> {
-    if let Some(campaign) = ledger.campaign(name).await? {
-        return Ok(campaign);
+    match ledger.campaign(name).await? {
+        Some(campaign) => Ok(campaign),
+        None => Err(no_campaign(ledger, name).await?),
     }
+}
+
+/// The same as it is now: what a worker holds whose lease has run out, nobody holds.
+pub(crate) async fn campaign_now(
+    app: &App,
+    ledger: &Ledger,
+    name: &str,
+) -> anyhow::Result<Campaign> {
+    match ledger.campaign_at(name, app.now()).await? {
+        Some(campaign) => Ok(campaign),
+        None => Err(no_campaign(ledger, name).await?),
+    }
+}
+
+async fn no_campaign(ledger: &Ledger, name: &str) -> anyhow::Result<anyhow::Error> {
     let campaigns = ledger.campaigns().await?;
     let known: Vec<&str> = campaigns
         .iter()
@@ -194,7 +210,7 @@ pub(crate) async fn campaign(ledger: &Ledger, name: &str) -> anyhow::Result<Camp
     } else {
         format!("the newest are {}", known.join(", "))
     };
-    Err(Failure::error(
+    Ok(Failure::error(
         format!("there is no campaign `{name}`"),
         hint,
     ))

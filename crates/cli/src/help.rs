@@ -98,6 +98,7 @@ Examples:
 
 pub(crate) const JOBS_EXAMPLES: &str = "\
 A search is words that must all hold:
+  without:user          those that a reassignment left without a user
   state:dead,pending    also reason:, tag:, model:, user:, serial:, campaign:, device: and job:
   model:\"Surface Go\"    quotes keep blanks and colons together
   tag:STORE*            * and ? stand for anything and any character; (none) for no tag at all
@@ -114,11 +115,14 @@ Examples:
 
 pub(crate) const DEAD_EXAMPLES: &str = "\
 Examples:
-  repilot dead list
+  repilot dead list                             by campaign and reason
+  repilot dead list spring                      those of one campaign
   repilot dead list 'tag:STORE*'                each one of them
-  repilot dead requeue --campaign spring --reason attempts-spent
+  repilot dead requeue spring --reason attempts-spent
   repilot dead requeue user:@contoso.com
-  repilot dead discard --job 4711";
+  repilot dead discard spring --reason not-found   asks; `dead restore` takes it back
+  repilot dead give-back moves                  devices without a user, to whom they had
+  repilot dead requeue moves --without-user     or their assignment, again";
 
 pub(crate) const CAMPAIGN_EXAMPLES: &str = "\
 Examples:

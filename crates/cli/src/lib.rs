@@ -40,6 +40,7 @@ mod target;
 mod tenants;
 mod uploads;
 mod verification;
+mod without_user;
 mod zone_database;
 
 use std::process::ExitCode;

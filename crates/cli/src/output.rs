@@ -32,24 +32,23 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An array of any length, printed element by element.
+/// An array of any length, printed element by element. Nothing is printed before the first, or its end:
+/// what fails earlier prints no half of one.
 pub(crate) struct JsonArray {
     out: std::io::BufWriter<std::io::Stdout>,
     is_empty: bool,
 }
 
 impl JsonArray {
-    pub(crate) fn begin() -> anyhow::Result<Self> {
-        let mut out = std::io::BufWriter::new(std::io::stdout());
-        out.write_all(b"[")?;
-        Ok(Self {
-            out,
+    pub(crate) fn begin() -> Self {
+        Self {
+            out: std::io::BufWriter::new(std::io::stdout()),
             is_empty: true,
-        })
+        }
     }
 
     pub(crate) fn push(&mut self, element: &impl Serialize) -> anyhow::Result<()> {
-        let before: &[u8] = if self.is_empty { b"\n" } else { b",\n" };
+        let before: &[u8] = if self.is_empty { b"[\n" } else { b",\n" };
         self.out.write_all(before)?;
         self.is_empty = false;
         serde_json::to_writer(&mut self.out, element)?;
@@ -57,7 +56,8 @@ impl JsonArray {
     }
 
     pub(crate) fn end(mut self) -> anyhow::Result<()> {
-        self.out.write_all(b"\n]\n")?;
+        let end: &[u8] = if self.is_empty { b"[\n]\n" } else { b"\n]\n" };
+        self.out.write_all(end)?;
         self.out.flush()?;
         Ok(())
     }
@@ -147,6 +147,16 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     kept.truncate(kept.trim_end().len());
     kept.push('…');
     kept
+}
+
+/// A number of things: `1 device`, `20 devices`.
+pub(crate) fn plural<N: Copy + PartialEq + From<u8> + std::fmt::Display>(
+    number: N,
+    one: &str,
+    many: &str,
+) -> String {
+    let noun = if number == N::from(1) { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// A table for people.

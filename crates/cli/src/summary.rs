@@ -5,6 +5,7 @@ use repilot_ledger::Campaign;
 
 use crate::app::quoted;
 use crate::output::{lasting, moment, plain};
+use crate::without_user::alarm;
 use crate::{control_args, progress};
 
 /// How many jobs stand between two steps, if any does.
@@ -35,7 +36,8 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             None => "has not ended yet".to_owned(),
         },
     };
-    let mut lines = vec![format!("Campaign {} {state}", campaign.name)];
+    let mut lines = alarm(campaign, command);
+    lines.push(format!("Campaign {} {state}", campaign.name));
     if campaign.action != Action::Unassign {
         lines.push(format!("  action     {}", campaign.action));
     }

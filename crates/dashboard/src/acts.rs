@@ -16,7 +16,7 @@ use crate::parts::{Form, devices};
 use crate::views::campaign_address;
 
 pub(crate) async fn campaign(app: &App, name: &str) -> Result<Campaign, Refusal> {
-    let found = app.ledger.campaign(name).await?;
+    let found = app.ledger.campaign_at(name, app.now()).await?;
     found.ok_or_else(|| Refusal::Missing(format!("campaign `{name}`")))
 }
 

@@ -117,7 +117,9 @@ pub(crate) async fn ask(
             let selection = meant.selection(&app, counted).await?;
             app.ledger.found_with_others(&selection, NAMED).await?
         }
-        JobAct::Discard | JobAct::Cancel | JobAct::Skip => FoundWithOthers::default(),
+        JobAct::Discard | JobAct::Restore | JobAct::Cancel | JobAct::Skip => {
+            FoundWithOthers::default()
+        }
     };
     let number = devices(i64::try_from(counted.jobs).unwrap_or(i64::MAX));
     let asks = format!("{} {number}?", pages::capitalised(act.as_str()));
@@ -192,6 +194,7 @@ pub(crate) async fn act(
     let done = match act {
         JobAct::Requeue => Done::Requeued(jobs),
         JobAct::Discard | JobAct::Skip => Done::Discarded(jobs),
+        JobAct::Restore => Done::Restored(jobs),
         JobAct::Cancel => Done::Cancelled(jobs),
     };
     Ok(Redirect::to(&done.at(&form.back(&form.job))))
@@ -199,7 +202,7 @@ pub(crate) async fn act(
 
 const fn look(act: JobAct) -> &'static str {
     match act {
-        JobAct::Requeue => "primary",
+        JobAct::Requeue | JobAct::Restore => "primary",
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => "danger",
     }
 }
@@ -209,7 +212,12 @@ const fn explained(act: JobAct) -> &'static str {
         JobAct::Requeue => {
             "They are sent round again, with all their attempts before them. Who has each device is asked before it is called."
         }
-        JobAct::Discard => "They are set aside for good. Their attempts stay in the ledger.",
+        JobAct::Discard => {
+            "They are set aside, and can be restored. Their attempts stay in the ledger."
+        }
+        JobAct::Restore => {
+            "Those that were discarded are dead letters again, as they were; then they can be requeued. What was set aside before its call stays as it is."
+        }
         JobAct::Cancel | JobAct::Skip => {
             "Those that were not called yet never will be. What is in flight ends as it ends."
         }

@@ -27,6 +27,7 @@ mod server;
 mod tls;
 mod uploads;
 mod views;
+mod without_user;
 
 pub use access::{
     OidcOptions, OidcSetupError, ProviderCheck, Secret, SigningAlgorithm, check_provider,

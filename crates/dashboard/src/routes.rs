@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::Refusal;
 use crate::{
     access, acts, afterwards, api, assets, bulk, controls, guard, live, metrics, people, uploads,
-    views,
+    views, without_user,
 };
 
 /// Largest size of the sign-in form, which anybody may send.
@@ -45,6 +45,14 @@ pub(crate) fn all(app: App) -> Router {
         .route(
             "/campaigns/{name}/cancel",
             get(acts::ask_cancel).post(acts::cancel),
+        )
+        .route(
+            "/campaigns/{name}/give-back",
+            get(without_user::ask_give_back).post(without_user::give_back),
+        )
+        .route(
+            "/campaigns/{name}/assign-again",
+            get(without_user::ask_assign).post(without_user::assign),
         )
         .route(
             "/campaigns/{name}/controls",

@@ -25,8 +25,16 @@ pub enum AuditEvent {
     ResultsForgotten,
     /// Jobs were sent round again.
     Requeued,
-    /// Dead letters were set aside for good.
+    /// Dead letters were set aside.
     Discarded,
+    /// Dead letters that were set aside are dead letters again.
+    Restored,
+    /// A reassignment left devices without a user.
+    WithoutUser,
+    /// A campaign was made that gives devices without a user back to their former users.
+    GivenBack,
+    /// A campaign was made that assigns devices whose reassignment stopped half way.
+    AssignedAgain,
     /// Jobs that had not been called yet were taken back.
     JobsCancelled,
     /// Jobs that had not been called yet were set aside.
@@ -75,6 +83,10 @@ words!(AuditEvent, "audit event", {
     ResultsForgotten => "results-forgotten",
     Requeued => "requeued",
     Discarded => "discarded",
+    Restored => "restored",
+    WithoutUser => "without-user",
+    GivenBack => "given-back",
+    AssignedAgain => "assigned-again",
     JobsCancelled => "jobs-cancelled",
     JobsSkipped => "jobs-skipped",
     BreakerTripped => "breaker-tripped",

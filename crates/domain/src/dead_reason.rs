@@ -34,6 +34,18 @@ impl DeadReason {
         }
     }
 
+    /// What became of that many devices, in few words: `10 refused`.
+    #[must_use]
+    pub fn of_devices(self, devices: u64) -> String {
+        match self {
+            Self::NotFound => format!("{devices} unknown to Graph"),
+            Self::Rejected => format!("{devices} refused"),
+            Self::ReassignedMeanwhile if devices == 1 => "1 has a new user".to_owned(),
+            Self::ReassignedMeanwhile => format!("{devices} have a new user"),
+            Self::AttemptsSpent => format!("{devices} after all their attempts"),
+        }
+    }
+
     /// What a person does about it, in a line.
     #[must_use]
     pub const fn advice(self) -> &'static str {

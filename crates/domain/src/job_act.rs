@@ -7,8 +7,10 @@ use crate::{JobEvent, words};
 pub enum JobAct {
     /// Dead letters go round again.
     Requeue,
-    /// Dead letters are set aside for good.
+    /// Dead letters are set aside.
     Discard,
+    /// Dead letters that were set aside are dead letters again.
+    Restore,
     /// What has not been called yet is taken back.
     Cancel,
     /// What has not been called yet is set aside.
@@ -18,6 +20,7 @@ pub enum JobAct {
 words!(JobAct, "act on jobs", {
     Requeue => "requeue",
     Discard => "discard",
+    Restore => "restore",
     Cancel => "cancel",
     Skip => "skip",
 });
@@ -29,6 +32,7 @@ impl JobAct {
         match self {
             Self::Requeue => JobEvent::Requeue,
             Self::Discard => JobEvent::Discard,
+            Self::Restore => JobEvent::Restore,
             Self::Cancel => JobEvent::Cancel,
             Self::Skip => JobEvent::Skip,
         }

@@ -58,6 +58,8 @@ pub enum JobEvent {
     Requeue,
     /// A person is done with a dead letter.
     Discard,
+    /// A person takes a discard back.
+    Restore,
     /// A person wants what was done tried again: the inventory shows that it came to nothing.
     Reopen,
 }
@@ -75,6 +77,7 @@ words!(JobEvent, "job event", {
     Skip => "skip",
     Requeue => "requeue",
     Discard => "discard",
+    Restore => "restore",
     Reopen => "reopen",
 });
 
@@ -97,7 +100,7 @@ impl JobState {
             (S::Pending, E::Dispatch) => Ok(S::Queued),
             (S::Queued, E::Claim) | (S::Running, E::Advance) => Ok(S::Running),
             (S::Running, E::Succeed) => Ok(S::Succeeded),
-            (S::Running, E::Bury) => Ok(S::Dead),
+            (S::Running, E::Bury) | (S::Skipped, E::Restore) => Ok(S::Dead),
             (S::Queued, E::Recall | E::Rescue)
             | (S::Running, E::Retry | E::Rescue)
             | (S::Dead, E::Requeue)
@@ -163,6 +166,7 @@ mod tests {
                 "succeeded reopen pending",
                 "dead requeue pending",
                 "dead discard skipped",
+                "skipped restore dead",
             ]
         );
     }

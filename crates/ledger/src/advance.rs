@@ -3,16 +3,13 @@
 //! The job stays its worker's. Whoever takes it over after a crash finds how far it was and goes on
 //! there, with a look at the device first.
 
-use std::collections::HashMap;
-
-use repilot_domain::{AttemptOutcome, CampaignId, JobEvent, JobState, Progress, Timestamp};
-use sqlx::any::AnyRow;
+use repilot_domain::{AttemptOutcome, JobEvent, JobState, Progress, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::counters::{CALLS, Deltas, THROTTLED};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, batch};
+use crate::rows::batch;
 use crate::{ClaimKey, LedgerError, NewAttempt, places, record};
 
 /// What a worker says of a step that is done while a further one follows.
@@ -87,31 +84,4 @@ pub(crate) async fn advance(
     }
     record::attempts(connection, worker, attempts).await?;
     Ok(said.iter().map(|said| said.key).collect())
-}
-
-/// How many jobs of one campaign, or of each, stand between two steps, whatever became of them: their
-/// devices were changed, and are not yet what they shall be. Only of those that have several steps.
-pub(crate) async fn between_steps(
-    connection: &mut AnyConnection,
-    campaign: Option<CampaignId>,
-) -> Result<HashMap<CampaignId, i64>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT campaigns.id AS campaign_id, COUNT(*) AS between_steps
-         FROM campaigns
-         JOIN jobs ON jobs.campaign_id = campaigns.id
-         WHERE (campaigns.id = $1 OR $1 = 0)
-           AND campaigns.action = 'reassign'
-           AND jobs.steps_done > 0
-         GROUP BY campaigns.id",
-    )
-    .bind(campaign.map_or(0, |id| id.0))
-    .fetch_all(connection)
-    .await
-    .doing("count jobs between two steps")?;
-    let count = |row: &AnyRow| {
-        let columns = Columns::of("jobs", row);
-        let campaign = CampaignId(columns.get("campaign_id")?);
-        Ok((campaign, columns.get("between_steps")?))
-    };
-    rows.iter().map(count).collect()
 }

@@ -4,10 +4,11 @@
 //! Outcomes are numbered as they are settled; what is kept is the numbers of the dead letters. So a
 //! campaign without any writes nothing here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use repilot_domain::{
-    Actor, CampaignId, MaxFailures, PauseCause, RECENT_OUTCOMES, Timestamp, kind_of,
+    Actor, CampaignId, DeadReason, MaxFailures, PauseCause, RECENT_OUTCOMES, Timestamp, kind_of,
 };
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
@@ -85,7 +86,7 @@ pub(crate) async fn note(
     if !limit.is_reached(recent.dead, since_armed) {
         return Ok(false);
     }
-    let reason = recent.in_words(since_armed.min(RECENT_OUTCOMES), limit);
+    let reason = recent.in_words(since_armed.min(RECENT_OUTCOMES));
     let cause = (PauseCause::Breaker, reason.as_str());
     pause_within(connection, campaign, cause, by, now).await?;
     Ok(true)
@@ -153,8 +154,8 @@ async fn forget(
 struct Recent {
     dead: u64,
     by_reason: BTreeMap<String, u64>,
-    /// How often the commonest message came, and with which reason.
-    commonest: Option<(u64, String, String)>,
+    /// The commonest message.
+    commonest: Option<String>,
 }
 
 impl Recent {
@@ -185,31 +186,40 @@ impl Recent {
             let failures = columns.get::<i64>("failures")?.unsigned_abs();
             let reason: String = columns.get("reason")?;
             recent.dead += failures;
-            *recent.by_reason.entry(reason.clone()).or_default() += failures;
+            *recent.by_reason.entry(reason).or_default() += failures;
             if recent.commonest.is_none() {
-                recent.commonest = Some((failures, reason, columns.get("message")?));
+                recent.commonest = Some(columns.get("message")?);
             }
         }
         Ok(recent)
     }
 
-    fn in_words(&self, outcomes: u64, limit: MaxFailures) -> String {
-        let reasons: Vec<String> = self
+    /// `20 of 66 failed: 10 refused, 10 have a new user; most often "the device is locked"`.
+    fn in_words(&self, outcomes: u64) -> String {
+        let mut reasons: Vec<(&String, u64)> = self
             .by_reason
             .iter()
-            .map(|(reason, failures)| format!("{reason} {failures}"))
+            .map(|(reason, failures)| (reason, *failures))
             .collect();
-        let words = format!(
-            "{} of the last {outcomes} outcomes are dead letters ({}), which reaches max-failures {limit}",
-            self.dead,
-            reasons.join(", ")
-        );
+        reasons.sort_by_key(|(_, failures)| Reverse(*failures));
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|(word, failures)| match word.parse::<DeadReason>() {
+                Ok(reason) => reason.of_devices(failures),
+                Err(_) => format!("{failures} {word}"),
+            })
+            .collect();
+        let words = format!("{} of {outcomes} failed: {}", self.dead, reasons.join(", "));
         match &self.commonest {
-            Some((failures, reason, message)) => {
-                let said = if message.is_empty() { reason } else { message };
-                format!("{words}; {failures} times: {said}")
+            Some(message) if says_something(message) => {
+                format!("{words}; most often \"{message}\"")
             }
-            None => words,
+            _ => words,
         }
     }
+}
+
+/// Whether a message is more than a status.
+fn says_something(message: &str) -> bool {
+    message.chars().any(char::is_alphabetic)
 }

@@ -12,10 +12,14 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 use utoipa::ToSchema;
 
+use crate::campaigns::without_user::between_steps;
 use crate::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, advance, audit, controls};
+use crate::{Ledger, LedgerError, audit, controls};
+
+/// The time at which no lease has run out.
+const ALL_ARE_ALIVE: Timestamp = Timestamp::from_millis(0);
 
 /// A campaign to be opened.
 #[derive(Debug, Clone)]
@@ -117,6 +121,10 @@ pub struct CampaignCounts {
     /// Jobs that stand between two steps, whatever became of them: their devices were changed, and
     /// are not yet what they shall be.
     pub between_steps: i64,
+    /// Those of these whose device has no user now, and that no live worker has.
+    pub without_user: i64,
+    /// Those of these that are still to be done in the campaign itself, before all others.
+    pub without_user_open: i64,
     /// Dead letters by reason.
     pub dead_by_reason: BTreeMap<String, i64>,
     /// Rows of the list that the plan refused, by reason.
@@ -134,6 +142,22 @@ impl CampaignCounts {
     #[must_use]
     pub const fn open(&self) -> i64 {
         self.pending + self.queued + self.running
+    }
+
+    /// Devices without a user whose jobs are over: nothing but a person gives them one.
+    #[must_use]
+    pub const fn left_without_user(&self) -> i64 {
+        self.without_user - self.without_user_open
+    }
+
+    /// How many devices have no user now, in words; nothing where none is without one.
+    #[must_use]
+    pub fn without_user_in_words(&self) -> Option<String> {
+        match self.without_user {
+            ..=0 => None,
+            1 => Some("1 device has no user now".to_owned()),
+            devices => Some(format!("{devices} devices have no user now")),
+        }
     }
 
     /// Rows of the list that the plan refused.
@@ -309,8 +333,19 @@ impl Ledger {
         })
     }
 
-    /// The campaign of that name, if there is one.
+    /// The campaign of that name, if there is one. Devices of jobs that a worker holds are not counted
+    /// as without a user, whether or not it is alive: see [`Ledger::campaign_at`].
     pub async fn campaign(&self, name: &str) -> Result<Option<Campaign>, LedgerError> {
+        self.campaign_at(name, ALL_ARE_ALIVE).await
+    }
+
+    /// The campaign of that name, if there is one, as it is at that time: what a worker holds whose
+    /// lease has run out counts as held by nobody.
+    pub async fn campaign_at(
+        &self,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<Campaign>, LedgerError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query("SELECT * FROM campaigns WHERE name = $1")
             .bind(name)
@@ -319,20 +354,25 @@ impl Ledger {
             .doing("read a campaign")?;
         let Some(row) = row else { return Ok(None) };
         let id = CampaignId(Columns::of("campaigns", &row).get("id")?);
-        let mut counts = counts(&mut reader, Some(id)).await?;
+        let mut counts = counts(&mut reader, Some(id), now).await?;
         let mut lists = lists(&mut reader, Some(id)).await?;
         let (counts, lists) = (counts.remove(&id), lists.remove(&id));
         Campaign::read(&row, counts.unwrap_or_default(), lists.unwrap_or_default()).map(Some)
     }
 
-    /// Every campaign, newest first.
+    /// Every campaign, newest first; as [`Ledger::campaign`] has it.
     pub async fn campaigns(&self) -> Result<Vec<Campaign>, LedgerError> {
+        self.campaigns_at(ALL_ARE_ALIVE).await
+    }
+
+    /// Every campaign, newest first, as it is at that time: see [`Ledger::campaign_at`].
+    pub async fn campaigns_at(&self, now: Timestamp) -> Result<Vec<Campaign>, LedgerError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query("SELECT * FROM campaigns ORDER BY id DESC")
             .fetch_all(&mut *reader)
             .await
             .doing("read campaigns")?;
-        let mut counts = counts(&mut reader, None).await?;
+        let mut counts = counts(&mut reader, None, now).await?;
         let mut lists = lists(&mut reader, None).await?;
         let mut campaigns = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -387,6 +427,7 @@ async fn found(
 async fn counts(
     connection: &mut AnyConnection,
     campaign: Option<CampaignId>,
+    now: Timestamp,
 ) -> Result<HashMap<CampaignId, CampaignCounts>, LedgerError> {
     let rows = sqlx::query(
         "SELECT campaign_id, name, reason, value FROM counters
@@ -405,8 +446,11 @@ async fn counts(
             .or_default()
             .add(&name, columns.get("reason")?, columns.get("value")?);
     }
-    for (id, jobs) in advance::between_steps(connection, campaign).await? {
-        counts.entry(id).or_default().between_steps = jobs;
+    for (id, between) in between_steps(connection, campaign, now).await? {
+        let counts = counts.entry(id).or_default();
+        counts.between_steps = between.jobs;
+        counts.without_user = between.without_user;
+        counts.without_user_open = between.without_user_open;
     }
     Ok(counts)
 }

@@ -23,12 +23,22 @@ const PAGE: i64 = 10_000;
 
 /// A campaign has another canary, or none any more. While its list is not whole nothing goes out
 /// before the canary is chosen; the caller has recalled what was on the wire.
-pub(crate) async fn begin(
+///
+/// One that has passed stays passed, and so does one that a person took away once it was under way:
+/// the same command again, with the canary that it began with, holds nothing back a second time.
+pub(crate) async fn change(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    canary: Option<Canary>,
+    (phase, canary): (CanaryPhase, Option<Canary>),
     is_whole: bool,
 ) -> Result<(), LedgerError> {
+    match (phase, canary) {
+        (CanaryPhase::Passed, _) => return Ok(()),
+        (CanaryPhase::Running | CanaryPhase::Waiting, None) => {
+            return enter(connection, campaign, CanaryPhase::Passed).await;
+        }
+        _ => {}
+    }
     sqlx::query("DELETE FROM canary_jobs WHERE campaign_id = $1")
         .bind(campaign.0)
         .execute(&mut *connection)

@@ -6,8 +6,8 @@
 //! somebody noticing in time.
 
 use repilot_domain::{
-    Actor, AuditEvent, CampaignId, CanaryPhase, ControlChanges, Controls, PauseCause, Priority,
-    Schedule, Stretch, Timestamp,
+    Actor, AuditEvent, CampaignId, CanaryPhase, ControlChanges, ControlError, Controls, PauseCause,
+    Priority, Schedule, Stretch, Timestamp,
 };
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -82,7 +82,14 @@ impl Ledger {
         if differences.is_empty() {
             return Ok(new);
         }
+        if let Some(deadline) = new.schedule.deadline
+            && old.schedule.deadline != new.schedule.deadline
+            && deadline <= now
+        {
+            return Err(ControlError::past_deadline(deadline).into());
+        }
         let is_whole = columns.time_if_any("enqueued_at")?.is_some();
+        let phase: CanaryPhase = columns.word("canary_phase")?;
         write(&mut transaction, campaign, &new).await?;
         turn(&mut transaction, campaign, &new.schedule, now).await?;
         recall_queued(&mut transaction, campaign).await?;
@@ -90,7 +97,7 @@ impl Ledger {
             breaker::arm(&mut transaction, campaign).await?;
         }
         if old.canary != new.canary {
-            canary::begin(&mut transaction, campaign, new.canary, is_whole).await?;
+            canary::change(&mut transaction, campaign, (phase, new.canary), is_whole).await?;
         }
         audit::record(
             &mut transaction,

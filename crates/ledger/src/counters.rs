@@ -6,6 +6,7 @@ use repilot_domain::{Actor, AuditEvent, CampaignId, CanaryPhase, JobEvent, JobSt
 use serde_json::{Map, Value};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use crate::campaigns::without_user::between_steps;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
@@ -152,7 +153,7 @@ pub(crate) async fn end_if_done(
     if ended.rows_affected() == 0 {
         return Ok(());
     }
-    let counts = counts(connection, campaign).await?;
+    let counts = counts(connection, campaign, now).await?;
     audit::record(
         connection,
         now,
@@ -168,19 +169,27 @@ pub(crate) async fn end_if_done(
 async fn counts(
     connection: &mut AnyConnection,
     campaign: CampaignId,
+    now: Timestamp,
 ) -> Result<Value, LedgerError> {
     let rows = sqlx::query(
         "SELECT name, value FROM counters
          WHERE campaign_id = $1 AND reason = '' AND value <> 0",
     )
     .bind(campaign.0)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await
     .doing("read counters")?;
     let mut counts = Map::new();
     for row in &rows {
         let columns = Columns::of("counters", row);
         counts.insert(columns.get("name")?, columns.get::<i64>("value")?.into());
+    }
+    let between = between_steps(connection, Some(campaign), now).await?;
+    if let Some(between) = between
+        .get(&campaign)
+        .filter(|found| found.without_user > 0)
+    {
+        counts.insert("without_user".to_owned(), between.without_user.into());
     }
     Ok(Value::Object(counts))
 }

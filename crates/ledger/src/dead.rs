@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
+use crate::campaigns::without_user::HAS_NO_USER;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, gathered};
 use crate::search::{JobSearch, JobSelection};
@@ -34,6 +35,8 @@ pub struct DeadGroup {
     pub reason: DeadReason,
     /// How many.
     pub jobs: i64,
+    /// Those of them whose devices have no user now, because they stopped between two steps.
+    pub without_user: i64,
     /// What it means.
     pub meaning: &'static str,
     /// What to do about it.
@@ -135,7 +138,7 @@ impl Ledger {
     /// Dead letters by campaign and reason, from the counters; one message of each, by its place.
     pub async fn dead_groups(&self) -> Result<Vec<DeadGroup>, LedgerError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let sql = format!(
             "SELECT campaigns.name AS campaign_name, counters.reason, counters.value,
                     COALESCE((
                         SELECT COALESCE(sightings.found_user || ' has it now', jobs.message)
@@ -146,16 +149,24 @@ impl Ledger {
                             WHERE dead_jobs.campaign_id = counters.campaign_id
                               AND dead_jobs.reason = counters.reason
                         )
-                    ), '') AS message
+                    ), '') AS message,
+                    CASE WHEN campaigns.action = 'reassign' THEN (
+                        SELECT COUNT(*) FROM job_rows AS stopped
+                        WHERE stopped.campaign_id = counters.campaign_id
+                          AND stopped.state = 'dead'
+                          AND stopped.reason = counters.reason
+                          AND {HAS_NO_USER}
+                    ) ELSE 0 END AS without_user
              FROM counters JOIN campaigns ON campaigns.id = counters.campaign_id
              WHERE counters.name = 'dead'
                AND counters.reason <> ''
                AND counters.value > 0
-             ORDER BY campaigns.id DESC, counters.value DESC",
-        )
-        .fetch_all(&mut *reader)
-        .await
-        .doing("read dead letters")?;
+             ORDER BY campaigns.id DESC, counters.value DESC"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut *reader)
+            .await
+            .doing("read dead letters")?;
         rows.iter()
             .map(|row| {
                 let columns = Columns::of("counters", row);
@@ -164,6 +175,7 @@ impl Ledger {
                     campaign: columns.get("campaign_name")?,
                     reason,
                     jobs: columns.get("value")?,
+                    without_user: columns.get("without_user")?,
                     meaning: reason.meaning(),
                     advice: reason.advice(),
                     message: columns.get("message")?,
@@ -172,9 +184,13 @@ impl Ledger {
             .collect()
     }
 
-    /// What a selection of dead letters means, so far as they are counted now.
-    pub async fn dead_meant(&self, selection: &DeadSelection) -> Result<JobSelection, LedgerError> {
-        let query = selection.as_query();
+    /// What a selection of dead letters means for an act on them, so far as they are counted now.
+    pub async fn dead_meant(
+        &self,
+        act: JobAct,
+        selection: &DeadSelection,
+    ) -> Result<JobSelection, LedgerError> {
+        let query = selection.as_query(act);
         let meant = self.jobs_meant(selection.campaign, &query).await?;
         Ok(JobSelection::All {
             campaign: selection.campaign,
@@ -194,7 +210,17 @@ impl Ledger {
         self.act_on_dead(JobAct::Requeue, selection, by, now).await
     }
 
-    /// Sets dead letters aside for good. How many it were.
+    /// Makes dead letters of those that were set aside. How many it were.
+    pub async fn restore(
+        &self,
+        selection: &DeadSelection,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        self.act_on_dead(JobAct::Restore, selection, by, now).await
+    }
+
+    /// Sets dead letters aside. How many it were.
     pub async fn discard(
         &self,
         selection: &DeadSelection,
@@ -211,17 +237,17 @@ impl Ledger {
         by: &Actor,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
-        let selection = self.dead_meant(selection).await?;
+        let selection = self.dead_meant(act, selection).await?;
         Ok(self.act(act, &selection, by, now).await?.jobs)
     }
 }
 
 impl DeadSelection {
-    fn as_query(&self) -> JobQuery {
-        let mut query = self
-            .query
-            .clone()
-            .and(JobCondition::State(vec![JobState::Dead]));
+    /// The jobs that an act on them finds.
+    #[must_use]
+    pub fn as_query(&self, act: JobAct) -> JobQuery {
+        let states = JobState::sources_of(act.event());
+        let mut query = self.query.clone().and(JobCondition::State(states));
         if let Some(reason) = self.reason {
             query = query.and(JobCondition::Reason(vec![reason.as_str().to_owned()]));
         }

@@ -228,6 +228,7 @@ impl Ledger {
         listing.finished_at = finished_at;
         if finished_at.is_some() {
             self.finish_sighting(listing).await?;
+            self.note_users_again(listing).await?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
+use crate::campaigns::without_user::HAS_NO_USER;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::rows::{Columns, Inner, gathered, wide};
@@ -49,7 +50,9 @@ pub struct Job {
     pub stepped_at: Option<Timestamp>,
     /// Of a job between two steps: where it stands, in words; empty elsewhere.
     pub stands: String,
-    /// The job that this one takes back.
+    /// Whether its device has no user now, because the job stopped, or just is, between its two steps.
+    pub without_user: bool,
+    /// The job that this one takes back, or whose device it assigns.
     pub rolls_back: Option<JobId>,
     /// Where the list named the device.
     pub line: i64,
@@ -127,6 +130,10 @@ fn columns(dialect: Dialect) -> String {
                AND canary_jobs.job_id = jobs.id
          ),
          jobs.created_at, jobs.finished_at, jobs.verification, jobs.verified_at,
+         CASE WHEN jobs.steps_done > 0 THEN (
+             SELECT COUNT(*) FROM job_rows AS stopped
+             WHERE stopped.id = jobs.id AND {HAS_NO_USER}
+         ) ELSE 0 END,
          {sighting}"
     )
 }
@@ -165,6 +172,7 @@ struct JobRow {
     finished_at: Option<Timestamp>,
     verification: String,
     verified_at: Option<Timestamp>,
+    without_user: i64,
     sighting: Option<Inner<SightingRow>>,
 }
 
@@ -280,6 +288,7 @@ impl Job {
             steps_done: row.steps_done,
             stepped_at: row.stepped_at,
             stands: stands.unwrap_or_default(),
+            without_user: row.without_user != 0,
             rolls_back: row.rolls_back,
             line: row.line,
             state: row.state,

@@ -74,6 +74,7 @@ pub use audit::{AuditFilter, AuditRow};
 pub use audit_chain::{Chain, ChainBreak};
 pub use call_times::CallTimes;
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
+pub use campaigns::{FollowUp, NextUser, TriedAgain};
 pub use claim::ClaimedJob;
 pub use claim_key::{ClaimKey, DispatchToken};
 pub use copy::Copied;

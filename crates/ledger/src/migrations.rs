@@ -113,6 +113,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "worker zones",
         include_str!("../../../migrations/0028_worker_zones.sql"),
     ),
+    (
+        29,
+        "devices without user",
+        include_str!("../../../migrations/0029_devices_without_user.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

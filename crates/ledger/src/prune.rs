@@ -209,6 +209,7 @@ async fn forget_chunk(
     // What refers to a job goes before it.
     for sql in [
         format!("DELETE FROM attempts WHERE job_id {named}"),
+        format!("DELETE FROM users_again WHERE job_id {named}"),
         format!(
             "DELETE FROM job_keys
              WHERE campaign_id = {campaign} AND job_id {named}"

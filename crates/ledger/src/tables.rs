@@ -70,6 +70,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("sighted_within", Text),
             ("sighted_at", Number),
             ("is_blind", Number),
+            ("without_user_told", Number),
         ],
     },
     Table {
@@ -354,6 +355,10 @@ pub(crate) const TABLES: &[Table] = &[
             ("outcome", Text),
             ("count", Number),
         ],
+    },
+    Table {
+        name: "users_again",
+        columns: &[("job_id", Number), ("seen_at", Number)],
     },
     Table {
         name: "notify_cursors",

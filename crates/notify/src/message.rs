@@ -105,6 +105,18 @@ fn in_words(row: &AuditRow, campaign: Option<&CampaignFacts>) -> String {
         AuditEvent::CanaryWaiting => {
             format!("has called its first devices and waits for `repilot campaign resume`{reason}")
         }
+        AuditEvent::WithoutUser => {
+            let devices = row.detail.get("devices").and_then(Value::as_i64);
+            format!(
+                "left {} without a user: `repilot dead give-back {}` gives them back, `repilot dead requeue {} --without-user` tries again",
+                match devices {
+                    Some(1) => "1 device".to_owned(),
+                    devices => format!("{} devices", devices.unwrap_or_default()),
+                },
+                campaign.name,
+                campaign.name,
+            )
+        }
         AuditEvent::CanaryPassed => "goes on: its first devices went well".to_owned(),
         AuditEvent::Resumed => "goes on".to_owned(),
         AuditEvent::Cancelled => "is cancelled".to_owned(),

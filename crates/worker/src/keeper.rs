@@ -20,6 +20,9 @@ const RESCUE_EVERY: Duration = Duration::from_secs(2);
 /// How often lanes tell the ledger of themselves.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
+/// How often devices are looked for that a reassignment left without a user.
+const ALARM_EVERY: Duration = Duration::from_secs(5);
+
 /// The keeper's step.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -144,11 +147,30 @@ impl Keeper {
             }
             self.due.rescue.done(now);
         }
+        if self.due.alarm.is_due(now, ALARM_EVERY) {
+            self.raise_alarm(now).await?;
+            self.due.alarm.done(now);
+        }
         if self.due.tell.is_due(now, TELL_EVERY) {
             let states = self.lanes.states(now);
             let saved = ledger.save_lane_states(&states);
             ledger.answered("save lane states", saved).await?;
             self.due.tell.done(now);
+        }
+        Ok(())
+    }
+
+    /// Records devices that a reassignment left without a user, for those who are notified.
+    async fn raise_alarm(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let by = self.row.actor();
+        let told = self.ledger.tell_of_devices_without_user(&by, now);
+        let told = self
+            .ledger
+            .answered("look for devices without a user", told);
+        if told.await? > 0 {
+            tracing::warn!(
+                "devices have no user now: `repilot status` says which campaign left them, and what gives them back"
+            );
         }
         Ok(())
     }
@@ -229,7 +251,9 @@ impl Keeper {
             }
             ledger.retire(id).await
         };
-        ledger.answered("give back what is left", giving).await
+        ledger.answered("give back what is left", giving).await?;
+        // What ended just now is told of by no later look.
+        self.raise_alarm(self.clock.now()).await
     }
 }
 
@@ -253,5 +277,6 @@ impl Last {
 struct Due {
     renew: Last,
     rescue: Last,
+    alarm: Last,
     tell: Last,
 }

@@ -63,7 +63,7 @@ pub(crate) struct JobArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeadListArguments {
-    /// Each one that fits, as in `tag:STORE*` [default: none, but their counts]
+    /// A campaign's name; or each one that fits, as in `tag:STORE*` [default: none, but their counts]
     #[arg(value_name = "SEARCH")]
     pub(crate) search: Vec<String>,
     /// Those of this campaign
@@ -77,7 +77,7 @@ pub(crate) struct DeadListArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct DeadArguments {
-    /// Those that fit, as in `tag:STORE*`
+    /// A campaign's name, and those that fit, as in `tag:STORE*`
     #[arg(value_name = "SEARCH")]
     pub(crate) search: Vec<String>,
     /// Those of this campaign
@@ -104,6 +104,22 @@ pub(crate) struct DiscardArguments {
 pub(crate) struct RequeueArguments {
     #[command(flatten)]
     pub(crate) letters: DeadArguments,
+    /// The devices of a campaign that have no user now, also those whose jobs were cancelled or set
+    /// aside: try their assignment again
+    #[arg(long)]
+    pub(crate) without_user: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GiveBackArguments {
+    /// The campaign that left them without a user
+    pub(crate) campaign: String,
+    /// Drain it at once, as `run` does
+    #[arg(long)]
+    pub(crate) run: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -115,8 +131,12 @@ pub(crate) enum DeadCommand {
     List(DeadListArguments),
     /// Send dead letters round again; of devices that another user has now it asks first
     Requeue(RequeueArguments),
-    /// Set dead letters aside for good
+    /// Set dead letters aside; it asks first, and `restore` takes it back
     Discard(DiscardArguments),
+    /// Take a discard back: what was set aside is a dead letter again
+    Restore(DeadArguments),
+    /// Give devices that a reassignment left without a user back to the users who had them
+    GiveBack(GiveBackArguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

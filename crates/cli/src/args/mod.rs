@@ -18,7 +18,7 @@ pub(crate) use campaigns::{
 };
 pub(crate) use jobs::{
     DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, ExportArguments, ExportFormat,
-    JobArguments, JobOrder, JobsArguments, RefusedArguments, RequeueArguments,
+    GiveBackArguments, JobArguments, JobOrder, JobsArguments, RefusedArguments, RequeueArguments,
 };
 pub(crate) use lists::{
     EnqueueArguments, InventoryCommand, InventoryFilter, PlanArguments, RunArguments,

@@ -16,7 +16,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
     let name = match command {
         CampaignCommand::List => {
             if app.json {
-                print_json(&ledger.campaigns().await?)?;
+                print_json(&ledger.campaigns_at(app.now()).await?)?;
                 return Ok(Exit::Done);
             }
             let all = StatusArguments {
@@ -116,7 +116,7 @@ async fn act(
     let (jobs, name) = (meant.jobs, &campaign.name);
     let what = match act {
         JobAct::Skip => "Set aside",
-        JobAct::Cancel | JobAct::Requeue | JobAct::Discard => "Cancel",
+        JobAct::Cancel | JobAct::Requeue | JobAct::Discard | JobAct::Restore => "Cancel",
     };
     let question = format!("{what} {jobs} jobs of campaign {name} for good?");
     if jobs > 0 && !yes && !ask(&question)? {

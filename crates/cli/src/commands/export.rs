@@ -46,6 +46,8 @@ struct Row<'a> {
     seen_at: String,
     /// Who has the device now, of one that was found with another user.
     user_now: &'a str,
+    /// Whether the device has no user now, because the job stopped between its two steps.
+    without_user: bool,
 }
 
 impl<'a> Row<'a> {
@@ -73,10 +75,11 @@ impl<'a> Row<'a> {
             seen_user: job.seen_user.as_deref().unwrap_or(""),
             seen_at: job.seen_at.map(|at| at.to_string()).unwrap_or_default(),
             user_now: job.found_user.as_deref().unwrap_or(""),
+            without_user: job.without_user,
         }
     }
 
-    fn cells(&self) -> [String; 22] {
+    fn cells(&self) -> [String; 23] {
         let status = self
             .status
             .map(|status| status.to_string())
@@ -104,11 +107,12 @@ impl<'a> Row<'a> {
             defused(self.seen_user),
             self.seen_at.clone(),
             defused(self.user_now),
+            self.without_user.to_string(),
         ]
     }
 }
 
-const HEADER: [&str; 22] = [
+const HEADER: [&str; 23] = [
     "job",
     "line",
     "serial",
@@ -131,6 +135,7 @@ const HEADER: [&str; 22] = [
     "seen_user",
     "seen_at",
     "user_now",
+    "without_user",
 ];
 
 pub(crate) async fn run(app: &App, arguments: &ExportArguments) -> anyhow::Result<Exit> {
@@ -177,7 +182,7 @@ impl Writer {
                 writer.write_record(HEADER)?;
                 Self::Csv(Box::new(writer))
             }
-            ExportFormat::Json => Self::Json(JsonArray::begin()?),
+            ExportFormat::Json => Self::Json(JsonArray::begin()),
         })
     }
 

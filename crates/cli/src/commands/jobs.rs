@@ -6,6 +6,7 @@ use repilot_ledger::{Job, JobCursor, JobSearch, JobSort, Ledger, Seek};
 use crate::app::{self, App};
 use crate::args::{JobOrder, JobsArguments};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::{JsonArray, plain, print, reader_has_gone, rendered, say, table};
 
 /// As many jobs as a person looks at in a terminal.
@@ -15,8 +16,30 @@ const SHOWN: u32 = 100;
 const PAGE: u32 = 1_000;
 
 pub(crate) async fn run(app: &App, arguments: &JobsArguments) -> anyhow::Result<Exit> {
+    run_expecting(app, arguments, "").await
+}
+
+/// The same; where nothing is found and something of that name was looked for, that is a failure.
+pub(crate) async fn run_expecting(
+    app: &App,
+    arguments: &JobsArguments,
+    looked_for: &str,
+) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     let (search, assigns) = search(&ledger, arguments).await?;
+    if !looked_for.is_empty() && ledger.search(&search).await?.jobs.is_empty() {
+        if app.json {
+            print("[]");
+        }
+        let words = arguments.search.join(" ");
+        return Err(Failure::error(
+            format!("no {looked_for} fits `{words}`, and no campaign is called so"),
+            format!(
+                "`{command} dead list` counts them by campaign, `{command} campaign list` names the campaigns",
+                command = app.command()?
+            ),
+        ));
+    }
     let limit = arguments
         .limit
         .unwrap_or(if app.json { u32::MAX } else { SHOWN });
@@ -101,7 +124,7 @@ pub(crate) fn query(words: &[String]) -> anyhow::Result<JobQuery> {
 }
 
 async fn print_array(ledger: &Ledger, search: JobSearch, limit: u32) -> anyhow::Result<()> {
-    let mut array = JsonArray::begin()?;
+    let mut array = JsonArray::begin();
     each(ledger, search, limit, |job| array.push(job)).await?;
     array.end()
 }

@@ -8,6 +8,7 @@ pub(crate) mod dashboard;
 mod dead;
 mod enqueue;
 mod export;
+mod give_back;
 mod inventory;
 mod job;
 mod jobs;

@@ -12,7 +12,7 @@ use crate::report::{self, Html, Markdown, Page};
 
 pub(crate) async fn run(app: &App, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
-    let campaign = app::campaign(&ledger, &arguments.campaign).await?;
+    let campaign = app::campaign_now(app, &ledger, &arguments.campaign).await?;
     let out: Box<dyn Write + Send> = match &arguments.output {
         None => Box::new(std::io::stdout()),
         Some(path) => {

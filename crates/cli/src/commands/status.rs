@@ -11,6 +11,7 @@ use crate::args::StatusArguments;
 use crate::exit::Exit;
 use crate::output::{clear, cut, lasting, moment, plain, print, print_json, rendered, table};
 use crate::sign_ins::{self, Shown};
+use crate::without_user::alarm;
 use crate::{drain, progress, summary, zone_database};
 
 /// How often `--watch` looks.
@@ -57,8 +58,8 @@ pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Resul
 
 async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<Status> {
     let campaigns = match name {
-        Some(name) => vec![app::campaign(ledger, name).await?],
-        None => ledger.campaigns().await?,
+        Some(name) => vec![app::campaign_now(app, ledger, name).await?],
+        None => ledger.campaigns_at(app.now()).await?,
     };
     let now = app.now();
     let mut lanes = ledger.lane_states().await?;
@@ -86,6 +87,14 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
             parts.push(summary::described(campaign, &app.command()?, status.now));
         }
         campaigns => {
+            let command = app.command()?;
+            let alarms: Vec<String> = campaigns
+                .iter()
+                .flat_map(|campaign| alarm(campaign, &command))
+                .collect();
+            if !alarms.is_empty() {
+                parts.push(alarms.join("\n"));
+            }
             let mut rows = table(&[
                 "CAMPAIGN", "TENANT", "STATE", "DONE", "DEAD", "LEFT", "429", "SINCE",
             ]);

@@ -19,6 +19,7 @@ pub(crate) use html::Html;
 pub(crate) use markdown::Markdown;
 pub(crate) use page::Page;
 
+use crate::app::quoted;
 use crate::commands::audit::in_words;
 use crate::output::{lasting, moment};
 
@@ -43,6 +44,7 @@ pub(crate) async fn write(
         env!("CARGO_PKG_VERSION"),
         ledger.location()
     ))?;
+    without_user(page, ledger, campaign).await?;
     outcome(page, campaign, now)?;
     planned(page, ledger, campaign).await?;
     let minutes = ledger.minutes(campaign.id, (None, None), POINTS).await?;
@@ -52,6 +54,51 @@ pub(crate) async fn write(
     refused(page, &ledger.refusals(campaign.id).await?, campaign)?;
     steps(page, ledger, campaign).await?;
     page.end()?;
+    Ok(())
+}
+
+/// The devices that have no user now, before anything else.
+async fn without_user(
+    page: &mut (dyn Page + Send),
+    ledger: &Ledger,
+    campaign: &Campaign,
+) -> anyhow::Result<()> {
+    let Some(words) = campaign.counts.without_user_in_words() else {
+        return Ok(());
+    };
+    page.heading(&words)?;
+    page.paragraph(&format!(
+        "They were unassigned, and their assignment stopped. `repilot dead give-back {name}` gives them back to the users who had them, `repilot dead requeue {name} --without-user` tries their assignment again.",
+        name = quoted(&campaign.name)
+    ))?;
+    page.table(&[
+        "Job",
+        "Serial",
+        "Device",
+        "User before",
+        "New user",
+        "State",
+        "Since",
+    ])?;
+    let query = JobQuery::default().and(JobCondition::WithoutUser);
+    let mut search = JobSearch::first(Some(campaign.id), query, ROWS);
+    loop {
+        let found = ledger.search(&search).await?;
+        for job in &found.jobs {
+            page.row(&[
+                job.id.to_string(),
+                job.serial.clone(),
+                job.device_id.to_string(),
+                job.had().0.to_owned(),
+                job.new_user_principal_name.clone(),
+                job.state.to_string(),
+                job.stepped_at.map(moment).unwrap_or_default(),
+            ])?;
+        }
+        let Some(after) = found.after else { break };
+        search.seek = Seek::After(after);
+    }
+    page.end_table()?;
     Ok(())
 }
 

@@ -148,7 +148,7 @@ pub(super) async fn cancel(
 
 /// The campaign of that name.
 pub(super) async fn campaign(app: &App, name: &str) -> Result<Campaign, Problem> {
-    let found = app.ledger.campaign(name).await?;
+    let found = app.ledger.campaign_at(name, app.now()).await?;
     found.ok_or_else(|| Problem::missing(&format!("campaign `{name}`")))
 }
 

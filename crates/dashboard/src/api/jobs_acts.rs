@@ -60,7 +60,8 @@ const NAMED: u32 = 20;
 
 /// Do something to jobs
 ///
-/// Dead letters are requeued or discarded; what has not been called yet is cancelled or skipped. A
+/// Dead letters are requeued or discarded, and discarded ones restored; what has not been called yet is
+/// cancelled or skipped. A
 /// job whose state does not allow it, or no longer, is left as it is. Dead letters whose devices were
 /// found with other users (`reassigned-meanwhile`) are requeued only with `new_user`, since these users
 /// lose them by it; without it the answer is 409 and names them.

@@ -16,6 +16,7 @@ mod lists;
 mod overview;
 mod problem;
 mod take;
+mod without_user;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
@@ -65,6 +66,8 @@ fn described() -> (Router<App>, OpenApi) {
         .routes(routes!(aftermath::verify))
         .routes(routes!(aftermath::plan_rollback))
         .routes(routes!(aftermath::roll_back))
+        .routes(routes!(without_user::give_back))
+        .routes(routes!(without_user::assign_again))
         .routes(routes!(lists::enqueue))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::count))

@@ -31,7 +31,7 @@ pub(crate) struct Overview {
 impl Overview {
     pub(super) async fn read(ledger: &Ledger, now: Timestamp) -> Result<Self, LedgerError> {
         let (campaigns, lanes, workers, dead) = tokio::try_join!(
-            ledger.campaigns(),
+            ledger.campaigns_at(now),
             ledger.lane_states(),
             ledger.workers(now.before(HEARD_WITHIN)),
             ledger.dead_groups(),

@@ -17,6 +17,8 @@ fn measured(overview: &Overview) -> impl Iterator<Item = &Campaign> {
         campaign
             .ended_at
             .is_none_or(|ended| overview.at.since(ended) < MEASURED_AFTER_ITS_END)
+            // An alarm ends when its cause does.
+            || campaign.counts.without_user > 0
     })
 }
 
@@ -70,6 +72,14 @@ pub(super) fn write(text: &mut Exposition, overview: &Overview) {
             let dead = dead.copied().unwrap_or_default();
             (Some(("reason", reason.as_str())), dead as f64)
         })
+    });
+    let without_user = (
+        "repilot_devices_without_user",
+        Kind::Gauge,
+        "Devices that a campaign unassigned and that no worker is about to assign: they have no user now.",
+    );
+    metric(text, overview, without_user, |campaign| {
+        [(None, campaign.counts.without_user as f64)]
     });
     let status = (
         "repilot_campaign_status",

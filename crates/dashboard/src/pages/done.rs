@@ -15,6 +15,7 @@ pub(crate) enum Done {
     Cancelled(i64),
     Requeued(i64),
     Discarded(i64),
+    Restored(i64),
     Enqueued(i64),
     Begun,
 }
@@ -31,6 +32,7 @@ impl Done {
             "cancelled" => Self::Cancelled(jobs()?),
             "requeued" => Self::Requeued(jobs()?),
             "discarded" => Self::Discarded(jobs()?),
+            "restored" => Self::Restored(jobs()?),
             "enqueued" => Self::Enqueued(jobs()?),
             _ => return None,
         })
@@ -46,6 +48,7 @@ impl Done {
             Self::Cancelled(jobs) => format!("cancelled&jobs={jobs}"),
             Self::Requeued(jobs) => format!("requeued&jobs={jobs}"),
             Self::Discarded(jobs) => format!("discarded&jobs={jobs}"),
+            Self::Restored(jobs) => format!("restored&jobs={jobs}"),
             Self::Enqueued(jobs) => format!("enqueued&jobs={jobs}"),
         };
         let mark = if address.contains('?') { '&' } else { '?' };
@@ -59,11 +62,12 @@ impl Done {
             Self::Controlled => "Saved; in force from now on.".to_owned(),
             Self::Begun => "Begun; how far it is stands below.".to_owned(),
             Self::Cancelled(jobs) => format!("Cancelled: {} will not be called.", devices(jobs)),
-            Self::Requeued(0) | Self::Discarded(0) => {
+            Self::Requeued(0) | Self::Discarded(0) | Self::Restored(0) => {
                 "None fitted any more; nothing was changed.".to_owned()
             }
             Self::Requeued(jobs) => format!("{} sent round again.", devices(jobs)),
             Self::Discarded(jobs) => format!("{} set aside.", devices(jobs)),
+            Self::Restored(jobs) => format!("{} restored as dead letters.", devices(jobs)),
             Self::Enqueued(0) => "All of its devices were in the campaign already.".to_owned(),
             Self::Enqueued(jobs) => format!("{} enqueued.", devices(jobs)),
         };

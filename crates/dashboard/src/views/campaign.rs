@@ -26,6 +26,14 @@ pub(crate) struct Details {
     steps: Vec<AuditRow>,
 }
 
+impl Details {
+    /// The campaign; as the overview has it, which may be younger.
+    pub(super) fn campaign_of<'a>(&'a self, eyes: &'a Eyes) -> &'a Campaign {
+        let known = eyes.overview.campaign_of(self.campaign.id);
+        known.unwrap_or(&self.campaign)
+    }
+}
+
 pub(super) async fn read(app: &App, name: &str, overview: &Overview) -> Result<Details, Refusal> {
     let missing = || Refusal::Missing(format!("campaign `{name}`"));
     let campaign = overview.campaign(name).cloned().ok_or_else(missing)?;
@@ -45,11 +53,7 @@ pub(super) async fn read(app: &App, name: &str, overview: &Overview) -> Result<D
 }
 
 pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
-    let overview = &eyes.overview;
-    // The overview may be younger.
-    let campaign = overview
-        .campaign_of(details.campaign.id)
-        .unwrap_or(&details.campaign);
+    let campaign = details.campaign_of(eyes);
     vec![
         Section::new("head", head(campaign, eyes)),
         Section::new("answers", answers(campaign, eyes)),

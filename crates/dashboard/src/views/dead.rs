@@ -7,7 +7,7 @@ use repilot_ledger::DeadGroup;
 use super::campaign::bulk;
 use super::view;
 use super::{Eyes, Section};
-use crate::parts::{count, empty, wide};
+use crate::parts::{count, devices, empty, wide};
 
 pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
     let groups: Vec<_> = eyes.overview.dead.iter().collect();
@@ -39,7 +39,7 @@ pub(super) fn table(groups: &[&DeadGroup], with_campaign: bool, eyes: &Eyes) -> 
 
 fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
     let query = format!("state:dead reason:{}", group.reason);
-    let devices = view::jobs(&group.campaign, &query);
+    let each = view::jobs(&group.campaign, &query);
     let campaign = eyes.overview.campaign(&group.campaign);
     let steerable = campaign.filter(|found| found.status != CampaignStatus::Cancelled);
     html! {
@@ -48,18 +48,21 @@ fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
                 td { a href=(view::campaign(&group.campaign)) { (group.campaign) } }
             }
             td.text {
-                a href=(devices) { (group.reason) }
+                a href=(each) { (group.reason) }
                 div.soft { (group.meaning) }
             }
             td.n { (count(group.jobs)) }
             td.text {
+                @if group.without_user > 0 {
+                    strong { (devices(group.without_user)) " of these have no user now." }
+                }
                 @if !group.message.is_empty() { div { "“" (group.message) "”" } }
                 div.soft { (group.advice) }
             }
             td.keep {
                 div.acts {
                     // A link, not an act: whoever may only look sees it, too.
-                    a href=(devices) { "Devices" }
+                    a href=(each) { "Devices" }
                     @if let Some(campaign) = steerable.filter(|_| eyes.may_act()) {
                         a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
                         a.button href=(bulk("discard", campaign, &query)) { "Discard…" }

@@ -80,6 +80,9 @@ fn head(details: &Details, eyes: &Eyes) -> Markup {
                         }
                         (form("discard", "Discard", ""))
                     }
+                    @if job.state == JobState::Skipped && !job.reason.is_empty() {
+                        (form("restore", "Restore", "primary"))
+                    }
                 }
             }
         }

@@ -262,9 +262,18 @@ fn acts(at: &JobsAt) -> Markup {
     let states = states_asked_for(&at.query);
     let fits = |act: JobAct| {
         let possible = JobState::sources_of(act.event());
-        states.is_none_or(|asked| possible.contains(&asked))
+        match act {
+            // Where jobs of every state are shown, few are discarded ones.
+            JobAct::Restore => states.is_some_and(|asked| possible.contains(&asked)),
+            _ => states.is_none_or(|asked| possible.contains(&asked)),
+        }
     };
-    let acts = [JobAct::Requeue, JobAct::Discard, JobAct::Skip];
+    let acts = [
+        JobAct::Requeue,
+        JobAct::Discard,
+        JobAct::Restore,
+        JobAct::Skip,
+    ];
     html! {
         div.acts {
             @for act in acts.into_iter().filter(|act| fits(*act)) {

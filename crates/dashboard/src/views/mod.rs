@@ -13,6 +13,7 @@ mod jobs;
 mod lanes;
 mod standing;
 mod view;
+mod without_user;
 mod workers;
 
 use std::sync::Arc;
@@ -89,6 +90,11 @@ pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<
 /// A view's sections, in order.
 pub(crate) fn sections(read: &Read, eyes: &Eyes) -> Vec<Section> {
     let mut sections = vec![banner::section(eyes)];
+    match read {
+        Read::Campaigns | Read::Dead => sections.push(without_user::all(eyes)),
+        Read::Campaign(details) => sections.push(without_user::of(details.campaign_of(eyes), eyes)),
+        _ => {}
+    }
     sections.extend(match read {
         Read::Campaigns => campaigns::sections(eyes),
         Read::Campaign(details) => campaign::sections(details, eyes),

@@ -43,6 +43,16 @@ pub struct ControlError {
 }
 
 impl ControlError {
+    /// A deadline that has passed already: it would stop the campaign at once.
+    #[must_use]
+    pub fn past_deadline(deadline: crate::Timestamp) -> Self {
+        Self::new(
+            "deadline",
+            &deadline.to_string(),
+            "it has passed; give a later one, or none",
+        )
+    }
+
     pub(crate) fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
         Self {
             what,

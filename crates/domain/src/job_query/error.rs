@@ -22,6 +22,9 @@ pub enum JobQueryError {
     /// A qualifier without a value, or a comma without one beside it.
     #[error("after `{0}:` a value is missing; (none) stands for an empty one")]
     NoValue(&'static str),
+    /// Nothing is looked for by its lack but this.
+    #[error("`without:{0}` is not known; `without:user` is")]
+    UnknownWithout(String),
     /// A qualifier that takes one value got several.
     #[error("`{0}:` takes one value")]
     OneValue(&'static str),

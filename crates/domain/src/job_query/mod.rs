@@ -41,6 +41,8 @@ pub enum JobCondition {
     Reason(Vec<String>),
     /// The inventory said one of these of its device later.
     Verification(Vec<Verification>),
+    /// Its device has no user, because a reassignment stopped between its steps.
+    WithoutUser,
     /// One of its texts fits one of these patterns.
     Text(JobText, Vec<Pattern>),
     /// Its campaign's name fits one of these patterns.

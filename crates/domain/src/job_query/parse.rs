@@ -9,7 +9,7 @@ use crate::JobId;
 pub(super) const NONE: &str = "(none)";
 
 /// The qualifiers, in the order in which people read them.
-const QUALIFIERS: [&str; 10] = [
+const QUALIFIERS: [&str; 11] = [
     "state",
     "reason",
     "tag",
@@ -18,6 +18,7 @@ const QUALIFIERS: [&str; 10] = [
     "serial",
     "campaign",
     "verification",
+    "without",
     "device",
     "job",
 ];
@@ -120,6 +121,10 @@ fn qualified(name: &str, value: &[Written]) -> Result<JobCondition, JobQueryErro
                 .collect();
             JobCondition::Verification(said?)
         }
+        "without" => match one()?.to_lowercase().as_str() {
+            "user" => JobCondition::WithoutUser,
+            other => return Err(JobQueryError::UnknownWithout(other.to_owned())),
+        },
         "tag" => JobCondition::Text(JobText::Tag, patterns()),
         "model" => JobCondition::Text(JobText::Model, patterns()),
         "serial" => JobCondition::Text(JobText::Serial, patterns()),

@@ -42,6 +42,7 @@ impl Display for JobTerm {
                 reasons.iter().map(|reason| quoted(reason)),
             ),
             JobCondition::Verification(said) => list(formatter, "verification", said),
+            JobCondition::WithoutUser => formatter.write_str("without:user"),
             JobCondition::Text(text, patterns) => list(formatter, text.as_str(), patterns),
             JobCondition::Campaign(patterns) => list(formatter, "campaign", patterns),
             JobCondition::Device(device) => write!(formatter, "device:{}", quoted(device)),

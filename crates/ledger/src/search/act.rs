@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use repilot_domain::{
-    Actor, AuditEvent, CampaignId, DeadReason, JobAct, JobId, JobQuery, JobState, Timestamp,
+    Actor, AuditEvent, CampaignId, DeadReason, JobAct, JobId, JobQuery, JobState, PauseCause,
+    Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,13 +19,14 @@ use utoipa::ToSchema;
 use super::count::{Counting, JobsMeant, way};
 use super::fill::Walker;
 use super::resolve::resolve;
+use crate::campaigns::without_user::judge_anew;
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::job::IS_ELSEWHERE;
 use crate::places::Renewed;
-use crate::rows::gathered;
-use crate::{Ledger, LedgerError, audit, inventory, locks, places};
+use crate::rows::{Columns, gathered};
+use crate::{Ledger, LedgerError, audit, breaker, inventory, locks, places};
 
 /// Jobs that one transaction changes: over in some tens of milliseconds.
 const CHUNK: usize = 2_000;
@@ -188,13 +190,16 @@ impl Ledger {
             if *state == JobState::Dead {
                 deltas.add(campaign, JobState::Dead.as_str(), reason, -1);
             }
+            if order.act == JobAct::Restore {
+                deltas.add(campaign, JobState::Dead.as_str(), reason, 1);
+            }
             *by_campaign.entry(campaign).or_default() += 1;
         }
         deltas.write(&mut transaction).await?;
         for (campaign, jobs) in by_campaign {
             match order.act {
-                JobAct::Requeue => reopen(&mut transaction, campaign).await?,
-                JobAct::Discard => {}
+                JobAct::Requeue => reopen(&mut transaction, campaign, order).await?,
+                JobAct::Discard | JobAct::Restore => {}
                 JobAct::Cancel | JobAct::Skip => {
                     end_if_done(&mut transaction, campaign, order.by, order.now).await?;
                 }
@@ -224,6 +229,7 @@ const fn event(act: JobAct) -> AuditEvent {
     match act {
         JobAct::Requeue => AuditEvent::Requeued,
         JobAct::Discard => AuditEvent::Discarded,
+        JobAct::Restore => AuditEvent::Restored,
         JobAct::Cancel => AuditEvent::JobsCancelled,
         JobAct::Skip => AuditEvent::JobsSkipped,
     }
@@ -249,6 +255,14 @@ async fn allowed(
                  )
                  AND NOT {IS_ELSEWHERE}"
             )
+        }
+        // What was set aside before it was called has no reason to be dead of.
+        JobAct::Restore => {
+            let reasons: Vec<String> = DeadReason::ALL
+                .iter()
+                .map(|reason| format!("'{reason}'"))
+                .collect();
+            format!("AND jobs.reason IN ({})", reasons.join(", "))
         }
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => String::new(),
     };
@@ -282,6 +296,7 @@ async fn update(
         }
         // It ended when it died.
         JobAct::Discard => "state = 'skipped', finished_at = COALESCE(finished_at, $2)",
+        JobAct::Restore => "state = 'dead', finished_at = COALESCE(finished_at, $2)",
         JobAct::Cancel => "state = 'cancelled', finished_at = $2, worker = ''",
         JobAct::Skip => "state = 'skipped', finished_at = $2, worker = ''",
     };
@@ -304,8 +319,10 @@ async fn update(
             let accepted = jobs.iter().filter(|(.., reason)| reason == is_taken);
             let accepted: Vec<i64> = accepted.map(|(id, ..)| *id).collect();
             inventory::go_round_again(connection, &numbers, &accepted).await?;
+            judge_anew(connection, &numbers).await?;
             places::become_due(connection, &numbers).await
         }
+        JobAct::Restore => places::become_dead(connection, &numbers).await,
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => Ok(()),
     }
 }
@@ -337,12 +354,43 @@ async fn leave_places(connection: &mut AnyConnection, jobs: &[Meant]) -> Result<
     places::leave_dead(connection, dead).await
 }
 
-/// A campaign that has jobs to be done again has not ended.
-async fn reopen(connection: &mut AnyConnection, campaign: CampaignId) -> Result<(), LedgerError> {
-    sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
+/// A campaign that has jobs to be done again has not ended. Where it had, its breaker counts anew, and
+/// a pause by the old trip is over: nothing was left that it could hold back.
+async fn reopen(
+    connection: &mut AnyConnection,
+    campaign: CampaignId,
+    order: Order<'_>,
+) -> Result<(), LedgerError> {
+    let row = sqlx::query("SELECT ended_at, status, pause_cause FROM campaigns WHERE id = $1")
         .bind(campaign.0)
-        .execute(connection)
+        .fetch_one(&mut *connection)
         .await
         .doing("reopen a campaign")?;
-    Ok(())
+    let columns = Columns::of("campaigns", &row);
+    if columns.time_if_any("ended_at")?.is_none() {
+        return Ok(());
+    }
+    let is_tripped = columns.get::<String>("status")? == "paused"
+        && columns.word_if_any("pause_cause")? == Some(PauseCause::Breaker);
+    sqlx::query("UPDATE campaigns SET ended_at = NULL WHERE id = $1")
+        .bind(campaign.0)
+        .execute(&mut *connection)
+        .await
+        .doing("reopen a campaign")?;
+    breaker::arm(connection, campaign).await?;
+    if !is_tripped {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE campaigns
+         SET status = 'active', status_reason = '', pause_cause = ''
+         WHERE id = $1",
+    )
+    .bind(campaign.0)
+    .execute(&mut *connection)
+    .await
+    .doing("reopen a campaign")?;
+    let detail = json!({ "because": "jobs were sent round again after it had ended" });
+    let (by, event) = (order.by, AuditEvent::Resumed);
+    audit::record(connection, order.now, by, Some(campaign), event, &detail).await
 }

@@ -119,6 +119,18 @@ fn led_to(few: &Few, resolved: &Resolved, values: &mut Values) -> String {
             "SELECT id AS job_id, campaign_id FROM jobs_in_hand
              WHERE campaign_id IN {within}"
         ),
+        Few::BetweenSteps => format!(
+            "SELECT id AS job_id, campaign_id FROM job_rows
+             WHERE campaign_id IN {within} AND steps_done > 0"
+        ),
+        Few::Dead => format!(
+            "SELECT id AS job_id, campaign_id FROM dead_jobs
+             WHERE campaign_id IN {within}"
+        ),
+        Few::All => format!(
+            "SELECT id AS job_id, campaign_id FROM job_rows
+             WHERE campaign_id IN {within}"
+        ),
         Few::Texts(column, texts) => {
             let texts: Vec<String> = texts.iter().map(|text| values.text(text)).collect();
             format!(

@@ -41,6 +41,12 @@ pub(super) enum Few {
     Named(String),
     /// On the wire or in a worker's hands.
     InFlight,
+    /// Between two steps.
+    BetweenSteps,
+    /// Dead letters.
+    Dead,
+    /// All of the campaigns.
+    All,
     /// With one of these very texts in a column of `job_keys`.
     Texts(&'static str, Vec<String>),
     /// With a text that begins so.
@@ -121,7 +127,12 @@ pub(super) async fn ways(
             let walks = vec![Walk::Everything];
             ways.push(Way::Walk(walks, resolved.walked_terms()));
         }
-        (JobSort::Serial | JobSort::Finished, _) => {}
+        (JobSort::Serial | JobSort::Finished, _) => {
+            if dead_reasons(&resolved.terms).is_some() {
+                ways.push(Way::Gather(Few::Dead));
+            }
+            ways.push(Way::Gather(Few::All));
+        }
     }
     Ok(ways)
 }
@@ -135,7 +146,9 @@ const fn rank(few: &Few) -> u8 {
     match few {
         Few::Job(_) | Few::Device(_) | Few::Named(_) => 0,
         Few::Texts(..) => 1,
-        Few::InFlight => 2,
+        Few::InFlight | Few::BetweenSteps => 2,
+        Few::Dead => RANK_OF_DEAD_WALKS,
+        Few::All => u8::MAX,
         Few::Prefix(..) => 4,
     }
 }
@@ -156,6 +169,7 @@ fn few(test: &Test) -> Option<Few> {
             }
             _ => None,
         },
+        Test::WithoutUser => Some(Few::BetweenSteps),
         Test::Reason(_) | Test::Verification(_) | Test::Campaign(_) | Test::Contains(_) => None,
     }
 }

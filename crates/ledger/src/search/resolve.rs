@@ -54,6 +54,7 @@ pub(super) async fn resolve(
             JobCondition::Reason(reasons) => Test::Reason(reasons.clone()),
             JobCondition::Verification(said) => Test::Verification(said.clone()),
             JobCondition::Text(text, patterns) => Test::Text(*text, patterns.clone()),
+            JobCondition::WithoutUser => Test::WithoutUser,
             JobCondition::Device(device) => Test::Device(device.clone()),
             JobCondition::Job(job) => Test::Job(*job),
             JobCondition::Free(text) => {

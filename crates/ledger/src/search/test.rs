@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use repilot_domain::{CampaignId, JobId, JobState, JobText, Pattern, Verification};
 
 use super::sql::{Values, list};
+use crate::campaigns::without_user::HAS_NO_USER;
 use crate::dialect::Dialect;
 
 /// What is asked of a job, with what the ledger knows of the words in it.
@@ -13,6 +14,8 @@ pub(super) enum Test {
     State(Vec<JobState>),
     Reason(Vec<String>),
     Verification(Vec<Verification>),
+    /// Its device has no user, because it stopped between its steps.
+    WithoutUser,
     Text(JobText, Vec<Pattern>),
     Campaign(Vec<CampaignId>),
     Device(String),
@@ -63,6 +66,7 @@ pub(super) fn columns(terms: &[Term]) -> BTreeSet<&'static str> {
             Test::State(_)
             | Test::Reason(_)
             | Test::Verification(_)
+            | Test::WithoutUser
             | Test::Campaign(_)
             | Test::Device(_)
             | Test::Job(_) => {}
@@ -118,6 +122,10 @@ impl Test {
                     said.iter().map(|said| values.text(said.as_str())).collect();
                 of_job(&format!("jobs.verification IN ({})", words.join(", ")))
             }
+            Self::WithoutUser => format!(
+                "EXISTS (SELECT 1 FROM job_rows AS stopped
+                         WHERE stopped.id = walked.job_id AND {HAS_NO_USER})"
+            ),
             Self::Text(text, patterns) => {
                 let column = column(*text);
                 let fits: Vec<String> = patterns

@@ -32,3 +32,4 @@ mod outages;
 mod search;
 mod sightings;
 mod steps;
+mod without_user;

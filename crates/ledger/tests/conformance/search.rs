@@ -7,7 +7,7 @@ use repilot_domain::{
 use repilot_ledger::{Job, JobSearch, JobSort, LedgerError, NewJob, Page, Seek, Verdict};
 
 use crate::bench::{
-    Bench, Database, START, alice, campaign, device, list, retry, settlement, succeeded,
+    Bench, Database, START, alice, campaign, dead, device, list, retry, settlement, succeeded,
 };
 
 fn query(text: &str) -> JobQuery {
@@ -111,6 +111,7 @@ fn means(query: &JobQuery, job: &Job, all: &[Job], summer: CampaignId) -> bool {
             JobCondition::Verification(said) => {
                 job.verification.is_some_and(|known| said.contains(&known))
             }
+            JobCondition::WithoutUser => job.without_user,
             JobCondition::Text(text, patterns) => {
                 let text = match text {
                     JobText::Serial => &job.serial,
@@ -421,7 +422,35 @@ async fn a_page_of_pending_jobs_looks_at_nothing_that_is_over(database: Database
     }
 }
 
+async fn a_whole_campaign_is_sorted_by_its_ends(database: Database) {
+    let bench = Bench::with_jobs(database, 12).await;
+    let commit = bench.commit_as("w1");
+    for wire in bench.dispatch("w1", 12).await.iter().rev() {
+        let job = commit.claim(wire.key).await.unwrap().unwrap();
+        bench.clock.advance(std::time::Duration::from_secs(1));
+        let said = if job.key.job.0 % 2 == 0 {
+            dead(&job)
+        } else {
+            succeeded(&job)
+        };
+        assert!(commit.settle(said).await.unwrap());
+    }
+    for (text, expected) in [
+        ("", (1..=12).rev().collect::<Vec<i64>>()),
+        ("state:dead", vec![12, 10, 8, 6, 4, 2]),
+    ] {
+        let search = JobSearch {
+            sort: JobSort::Finished,
+            ..JobSearch::first(Some(bench.campaign), query(text), 100)
+        };
+        let found = bench.ledger.search(&search).await.unwrap().jobs;
+        let found: Vec<i64> = found.iter().map(|job| job.id.0).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
 on_every_database![
+    a_whole_campaign_is_sorted_by_its_ends,
     a_page_of_pending_jobs_looks_at_nothing_that_is_over,
     a_search_finds_what_it_means_forwards_and_backwards_in_any_order,
     one_campaign_is_sorted_by_serial_at_any_size,

@@ -132,7 +132,32 @@ async fn a_canary_that_a_running_campaign_gets_holds_back_what_was_not_called(da
     assert_eq!(bench.spring().await.canary_phase, CanaryPhase::Waiting);
 }
 
+async fn a_canary_that_passed_is_never_chosen_again(database: Database) {
+    for waits_first in [true, false] {
+        let bench = Bench::with_canary(database, "2", 4).await;
+        bench.finish().await;
+        let commit = bench.commit_as("w1");
+        let wire = bench.dispatch("w1", 100).await;
+        bench.settle_all(&commit, &wire[..1], succeeded).await;
+        if waits_first {
+            bench.settle_all(&commit, &wire[1..], succeeded).await;
+            bench.resume().await;
+        }
+        let none = ControlChanges {
+            canary: Change::Clear,
+            ..ControlChanges::default()
+        };
+        bench.change(none).await;
+        // The same command again, with the canary that it began with.
+        bench.change(with_canary("2")).await;
+        assert_eq!(bench.spring().await.canary_phase, CanaryPhase::Passed);
+        let rest = bench.dispatch("w1", 100).await.len();
+        assert_eq!(rest, if waits_first { 10 } else { 11 });
+    }
+}
+
 on_every_database! {
+    a_canary_that_passed_is_never_chosen_again,
     exactly_the_canary_goes_out_and_then_the_campaign_waits_with_its_result,
     a_canary_that_is_good_enough_lets_the_rest_go_by_itself,
     a_canary_whose_worker_vanished_is_the_same_canary,

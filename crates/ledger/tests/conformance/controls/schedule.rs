@@ -71,7 +71,23 @@ async fn nothing_goes_out_before_the_beginning_or_after_the_deadline(database: D
     assert_eq!(bench.dispatch("w1", 50).await.len(), 10);
 }
 
+async fn a_deadline_in_the_past_is_refused(database: Database) {
+    let bench = Bench::with_jobs(database, 1).await;
+    let past = ControlChanges {
+        deadline: Change::Set(bench.now()),
+        ..ControlChanges::default()
+    };
+    let by = alice();
+    let refused = bench
+        .ledger
+        .change_controls(bench.campaign, &past, &by, bench.now());
+    let refused = refused.await.unwrap_err().to_string();
+    assert!(refused.contains("it has passed"), "{refused}");
+    assert_eq!(bench.spring().await.controls.schedule.deadline, None);
+}
+
 on_every_database! {
+    a_deadline_in_the_past_is_refused,
     a_window_that_closes_takes_back_the_wire_and_opens_again_in_time,
     nothing_goes_out_before_the_beginning_or_after_the_deadline,
 }
