@@ -94,7 +94,7 @@ async fn they_are_requeued_by_reason_and_the_rest_discarded() {
         .await
         .expect(0);
     assert!(
-        requeued.stdout.contains("1 dead letters requeued"),
+        requeued.stdout.contains("1 dead letter requeued"),
         "{requeued:?}"
     );
     bench.run(&["worker", "--until-empty"]).await.expect(3);
