@@ -199,18 +199,17 @@ impl Ledger {
                 refused.push(refusal(job, BUSY, &detail));
                 continue;
             }
-            match task(job, next) {
-                Some(task) => new.push(NewJob {
-                    device: device(job),
-                    line: job.id.0.unsigned_abs(),
-                    task,
-                }),
-                None => {
-                    follow_up.no_former_user += 1;
-                    let detail = "nobody was assigned before";
-                    refused.push(refusal(job, "no-former-user", detail));
-                }
-            }
+            let Some(task) = task(job, next) else {
+                follow_up.no_former_user += 1;
+                let detail = "nobody was assigned before";
+                refused.push(refusal(job, "no-former-user", detail));
+                continue;
+            };
+            new.push(NewJob {
+                device: device(job),
+                line: job.id.0.unsigned_abs(),
+                task,
+            });
         }
         if new.is_empty() && unfinished.is_none() {
             return Ok(follow_up);

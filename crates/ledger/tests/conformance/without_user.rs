@@ -88,7 +88,7 @@ async fn whoever_left_a_device_without_user_counts(database: Database) {
     commit.settle(refused_by_graph(&refused)).await.unwrap();
     let skipped = bench.unassigned(&commit).await;
     let cancelled = bench.unassigned(&commit).await;
-    let later = bench.now().after(Duration::from_secs(60));
+    let later = bench.now().after(Duration::from_mins(1));
     for job in [&skipped, &cancelled] {
         commit.settle(retry(job, later, true, None)).await.unwrap();
     }
@@ -135,7 +135,7 @@ async fn three_left_behind(database: Database) -> (Bench, GroupCommit) {
     let commit = bench.commit_as("w1");
     let refused = bench.unassigned(&commit).await;
     commit.settle(refused_by_graph(&refused)).await.unwrap();
-    let later = bench.now().after(Duration::from_secs(60));
+    let later = bench.now().after(Duration::from_mins(1));
     for act in [JobAct::Cancel, JobAct::Skip] {
         let job = bench.unassigned(&commit).await;
         commit.settle(retry(&job, later, true, None)).await.unwrap();
