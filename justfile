@@ -34,3 +34,24 @@ deny:
 # Measure: rates and quotas beside the least possible, in one run
 bench:
     cargo bench -p e2e --locked
+
+# The program as packages have it
+release:
+    cargo build --release --locked --package repilot
+
+# A .deb with units of systemd, manual pages and completions
+deb: release
+    bash packaging/deb.sh
+
+# A .tar.gz with manual pages and completions
+tarball: release
+    bash packaging/tarball.sh
+
+# A .zip for Windows, built in a Debian tree of its own (as root)
+windows-zip:
+    bash tests/windows/run.sh target/windows release
+    bash packaging/windows-zip.sh target/windows/src/target/x86_64-pc-windows-gnu/release/repilot.exe
+
+# SHA256SUMS of what was packaged
+checksums:
+    cd target/packages && sha256sum repilot* > SHA256SUMS && sha256sum --check SHA256SUMS

@@ -127,7 +127,7 @@ async fn account(
                 if check == CheckUsers::WhereAllowed =>
             {
                 return Err(Stop::NotAllowed(format!(
-                    "the app may not read users: grant it {} with admin consent",
+                    "the app may not read users: grant it {} with admin consent, or as a person sign in with `repilot login --check-users`",
                     TokenClaims::wanted_for_users()
                 )));
             }

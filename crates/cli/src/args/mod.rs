@@ -140,6 +140,12 @@ pub(crate) enum Command {
         /// For which shell
         shell: clap_complete::Shell,
     },
+    /// Write manual pages into a folder, one a command: for packages
+    #[command(hide = true)]
+    ManPages {
+        /// Folder that is there
+        folder: std::path::PathBuf,
+    },
 }
 
 /// Longer names do not fit a table.
@@ -174,6 +180,16 @@ mod tests {
             "viewer",
         ];
         assert!(Arguments::try_parse_from(words).is_ok());
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page() {
+        let folder = tempfile::tempdir().unwrap();
+        clap_mangen::generate_to(Arguments::command(), folder.path()).unwrap();
+        let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(page("repilot.1").contains("repilot\\-worker(1)"));
+        assert!(page("repilot-ledger-copy.1").contains("SYNOPSIS"));
+        assert!(!page("repilot.1").contains("man\\-pages"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod user;
 mod verify;
 mod worker;
 
+use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::app::App;
@@ -41,6 +42,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     if let Command::Completions { shell } = &arguments.command {
         let mut command = Arguments::command();
         clap_complete::generate(*shell, &mut command, "repilot", &mut std::io::stdout());
+        return Ok(Exit::Done);
+    }
+    if let Command::ManPages { folder } = &arguments.command {
+        clap_mangen::generate_to(Arguments::command(), folder)
+            .with_context(|| format!("cannot write manual pages into {}", folder.display()))?;
         return Ok(Exit::Done);
     }
     if let Command::Config(crate::args::ConfigCommand::Default) = &arguments.command {
@@ -79,6 +85,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Ledger(command) => ledger::run(&app, &command).await,
         Command::Check(arguments) => check::run(&app, &arguments).await,
         Command::Config(_) => config::show(&app),
-        Command::Completions { .. } => Ok(Exit::Done),
+        Command::Completions { .. } | Command::ManPages { .. } => Ok(Exit::Done),
     }
 }

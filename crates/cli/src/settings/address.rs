@@ -21,7 +21,7 @@ impl Address {
         self.0.is_empty()
     }
 
-    /// The address that stands in a file, where one is named, so that its password is in no
+    /// The address that stands in a file, where one is named and not empty, so that its password is in no
     /// environment; else this one.
     pub(crate) fn or_of(self, file: &Path) -> Result<Self, SettingsError> {
         if file.as_os_str().is_empty() {
@@ -31,7 +31,11 @@ impl Address {
             path: file.to_owned(),
             source,
         })?;
-        Ok(Self(text.trim_start_matches('\u{feff}').trim().to_owned()))
+        let text = text.trim_start_matches('\u{feff}').trim();
+        Ok(match text {
+            "" => self,
+            address => Self(address.to_owned()),
+        })
     }
 }
 

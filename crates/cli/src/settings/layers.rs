@@ -386,6 +386,19 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_address_file_leaves_the_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let (empty, full) = (folder.path().join("empty"), folder.path().join("full"));
+        std::fs::write(&empty, "\n").unwrap();
+        std::fs::write(&full, "full.db\n").unwrap();
+        for (path, address) in [(empty, "own.db"), (full, "full.db")] {
+            let variable = ("REPILOT_LEDGER__URL_FILE", path.to_str().unwrap());
+            let settings = loaded(Some("[ledger]\nurl = \"own.db\"\n"), &[variable]).unwrap();
+            assert_eq!(settings.ledger.url.as_given(), address);
+        }
+    }
+
+    #[test]
     fn what_makes_no_sense_is_named_with_what_would() {
         for (variable, key) in [
             (("REPILOT_THROTTLE__WINDOW", "0s"), "`throttle.window`"),
