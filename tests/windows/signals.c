@@ -1,18 +1,17 @@
-// Runs a program in this console, and sends it what a person or Windows would.
+// Runs a program in this console, and presses Ctrl-C.
 //
-//   signals.exe c|break FILE PROGRAM ARGUMENTS…
+//   signals.exe FILE PROGRAM ARGUMENTS…
 //
 // The event is sent as soon as FILE is there. Ends with the program's exit code.
 #include <wchar.h>
 #include <windows.h>
 
-static BOOL WINAPI ignore(DWORD event) { return event != CTRL_CLOSE_EVENT; }
+static BOOL WINAPI ignore(DWORD event) { return event == CTRL_C_EVENT; }
 
 int wmain(int count, wchar_t **words) {
-    if (count < 4) return 90;
-    DWORD event = wcscmp(words[1], L"c") ? CTRL_BREAK_EVENT : CTRL_C_EVENT;
+    if (count < 3) return 90;
     static wchar_t line[32768];
-    for (int i = 3; i < count; i++) {
+    for (int i = 2; i < count; i++) {
         wcscat(line, L"\"");
         wcscat(line, words[i]);
         wcscat(line, L"\" ");
@@ -22,8 +21,8 @@ int wmain(int count, wchar_t **words) {
     if (!CreateProcessW(0, line, 0, 0, FALSE, 0, 0, 0, &start, &process)) return 91;
     // From here on this process ignores what it sends; the program was started without that.
     SetConsoleCtrlHandler(ignore, TRUE);
-    while (GetFileAttributesW(words[2]) == INVALID_FILE_ATTRIBUTES) Sleep(20);
-    if (!GenerateConsoleCtrlEvent(event, 0)) return 93;
+    while (GetFileAttributesW(words[1]) == INVALID_FILE_ATTRIBUTES) Sleep(20);
+    if (!GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0)) return 93;
     WaitForSingleObject(process.hProcess, INFINITE);
     DWORD code = 94;
     GetExitCodeProcess(process.hProcess, &code);
