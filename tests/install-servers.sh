@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves, from Debian's packages, where it is missing:
 # redis-server, PostgreSQL, nginx, Chromium with its driver, a keyring, identity providers of Node.js
-# and Python, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
+# and Python, a mail server of Python, and faketime's library, by which a machine's clock is wrong. No service of the system's is started.
 set -euo pipefail
 
 missing=()
@@ -21,21 +21,24 @@ command -v node >/dev/null || missing+=(nodejs)
 # npm and PyPI have axe-core, that pages are held against, and the providers that people sign in at.
 axe="$(dirname "$0")/browser"
 provider="$(dirname "$0")/sign-in"
+python="$(dirname "$0")/python"
 has_axe() { test -d "$axe/node_modules/axe-core"; }
 has_providers() {
     test -d "$provider/node_modules/oidc-provider" -a -d "$provider/node_modules/oauth2-mock-server"
 }
-has_python_provider() { test -x "$provider/.venv/bin/oidc-provider-mock"; }
+# The very packages that are listed, and all of them.
+has_python() { cmp -s "$python/requirements.txt" "$python/.venv/installed"; }
 { has_axe && has_providers; } || command -v npm >/dev/null || missing+=(npm)
-has_python_provider || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+has_python || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 
 install_packages() {
     has_axe || npm ci --prefix "$axe" --ignore-scripts --no-audit --no-fund --silent
     has_providers || npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --silent
-    if ! has_python_provider; then
-        python3 -m venv "$provider/.venv"
-        "$provider/.venv/bin/pip" install --quiet --disable-pip-version-check \
-            --requirement "$provider/requirements.txt"
+    if ! has_python; then
+        python3 -m venv "$python/.venv"
+        "$python/.venv/bin/pip" install --quiet --disable-pip-version-check \
+            --requirement "$python/requirements.txt"
+        cp "$python/requirements.txt" "$python/.venv/installed"
     fi
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+#[cfg(unix)]
+use e2e::MailServer;
 use e2e::{Bench, ended, kill};
 use repilot_graph_sim::{Fault, Fleet, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -315,4 +317,82 @@ async fn a_report_says_what_was_planned_what_happened_and_who_did_it() {
     assert!(markdown.starts_with("# Campaign c\n"), "{markdown}");
     assert!(markdown.contains("S&lt;B&gt;1&amp;"), "{markdown}");
     bench.run(&["report", "c"]).await.expect(2);
+}
+
+/// Settings of a mail destination at that server.
+#[cfg(unix)]
+fn mail_settings(bench: &Bench, server: &MailServer, to: &str) {
+    let settings = format!(
+        "[notify.mail.desk]\nserver = \"localhost\"\nport = {}\nusername = \"{}\"\npassword_env = \"MAIL_PASSWORD\"\nfrom = \"Repilot <repilot@contoso.example>\"\nto = [\"{to}\"]\n",
+        server.port,
+        MailServer::USER,
+    );
+    bench.write("repilot.toml", settings);
+}
+
+/// The program, which trusts that server alone.
+#[cfg(unix)]
+fn with_mail(bench: &Bench, server: &MailServer, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = bench.command(arguments);
+    command
+        .env("MAIL_PASSWORD", MailServer::PASSWORD)
+        .env("SSL_CERT_FILE", &server.certificate)
+        .env("REPILOT_LOG", "trace");
+    command
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_end_of_a_campaign_arrives_by_mail_encrypted_and_once() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 5).await;
+    let mut server = MailServer::start(&bench.path(".")).await;
+    mail_settings(&bench, &server, "ops@contoso.example");
+    let run = ["run", "devices.txt", "--campaign", "M\u{fc}nchen", "--yes"];
+    let ran = ended(with_mail(&bench, &server, &run).spawn().unwrap()).await;
+    let ran = ran.expect(0);
+    let letter = server.letter().await;
+    assert_eq!(letter["event"], "ended");
+    assert_eq!(letter["encrypted"], true);
+    assert_eq!(letter["to"], serde_json::json!(["ops@contoso.example"]));
+    let subject = letter["subject"].as_str().unwrap();
+    assert!(
+        subject.contains("M\u{fc}nchen") && subject.contains("has ended"),
+        "{letter}"
+    );
+    assert!(
+        letter["text"]
+            .as_str()
+            .unwrap()
+            .contains("5 in all, 5 succeeded"),
+        "{letter}"
+    );
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!said.contains(MailServer::PASSWORD), "{said}");
+    let shown = bench.run(&["config", "show"]).await.expect(0);
+    assert!(shown.stdout.contains("MAIL_PASSWORD"), "{shown:?}");
+    assert!(!shown.stdout.contains(MailServer::PASSWORD), "{shown:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_mail_that_is_not_taken_says_why() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 1).await;
+    let server = MailServer::start(&bench.path(".")).await;
+    let test = ["notify", "test", "--json"];
+    mail_settings(&bench, &server, "nobody@contoso.example");
+    let refused = ended(with_mail(&bench, &server, &test).spawn().unwrap()).await;
+    let says = refused.json()[0]["says"].to_string();
+    assert!(says.contains("there is no such person"), "{says}");
+
+    mail_settings(&bench, &server, "ops@contoso.example");
+    let mut wrong = with_mail(&bench, &server, &test);
+    wrong.env("MAIL_PASSWORD", "of last year");
+    let says = ended(wrong.spawn().unwrap()).await.json()[0]["says"].to_string();
+    assert!(says.contains("535"), "{says}");
+    assert!(!says.contains("of last year"), "{says}");
+
+    let mut stranger = with_mail(&bench, &server, &test);
+    stranger.env_remove("SSL_CERT_FILE");
+    let says = ended(stranger.spawn().unwrap()).await.json()[0]["says"].to_string();
+    assert!(says.contains("certificate is not trusted"), "{says}");
 }

@@ -35,16 +35,16 @@ impl IdentityProvider {
 
     /// Starts one that sends people back to that address.
     pub async fn start(product: IdentityProduct, redirect_uri: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sign-in");
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let (program, script) = match product {
-            IdentityProduct::OidcProvider => (PathBuf::from("node"), "strict.mjs"),
-            IdentityProduct::MockServer => (PathBuf::from("node"), "mock.mjs"),
-            IdentityProduct::Authlib => (folder.join(".venv/bin/python"), "unnamed.py"),
+            IdentityProduct::OidcProvider => (PathBuf::from("node"), "sign-in/strict.mjs"),
+            IdentityProduct::MockServer => (PathBuf::from("node"), "sign-in/mock.mjs"),
+            IdentityProduct::Authlib => (crate::python(), "python/identity_provider.py"),
         };
         let missing = "a provider is not installed: `bash tests/run.sh` does it";
         let mut process = Command::new(program)
             .arg(script)
-            .current_dir(folder)
+            .current_dir(tests)
             .env("CLIENT_ID", Self::CLIENT)
             .env("CLIENT_SECRET", Self::SECRET)
             .env("REDIRECT_URI", redirect_uri)

@@ -8,6 +8,7 @@
 mod deployment;
 mod entra;
 mod identity;
+mod mail_server;
 mod profile;
 mod provider;
 pub mod seeded;
@@ -26,6 +27,7 @@ use tokio::process::{Child, Command};
 pub use deployment::{Deployment, signal};
 pub use entra::{Entra, Refusal};
 pub use identity::{IdentityProduct, IdentityProvider};
+pub use mail_server::MailServer;
 pub use profile::Profile;
 pub use provider::Provider;
 
@@ -297,6 +299,12 @@ impl Server {
 #[must_use]
 pub fn http() -> reqwest::Client {
     http_that(reqwest::redirect::Policy::default())
+}
+
+/// The Python that has the packages of the tests.
+#[must_use]
+pub fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python/.venv/bin/python")
 }
 
 /// An HTTP client for loopback that follows redirects by this policy.

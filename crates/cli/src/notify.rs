@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use repilot_domain::AuditEvent;
 use repilot_ledger::Ledger;
 use repilot_notify::{
-    Channel, CommandLine, Destination, Notifier, Outbox, SigningKey, Webhook, WebhookUrl,
+    Channel, CommandLine, Destination, Mail, MailServer, Notifier, Outbox, SigningKey, Webhook,
+    WebhookUrl,
 };
 use secrecy::SecretString;
 
@@ -15,7 +16,7 @@ use crate::actor;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::causes;
-use crate::settings::{CommandSettings, NotifySettings, WebhookSettings};
+use crate::settings::{CommandSettings, MailSettings, NotifySettings, WebhookSettings};
 
 /// What a destination is called, and it, or why there is none.
 pub(crate) type SetUp = (String, anyhow::Result<Destination>);
@@ -27,17 +28,29 @@ pub(crate) fn destinations(settings: &NotifySettings) -> Vec<SetUp> {
         (name.clone(), set_up)
     });
     let commands = settings.commands.iter().map(|(name, command)| {
-        let set_up = if settings.webhooks.contains_key(name) {
-            Err(Failure::error(
-                format!("a webhook and a command are both called `{name}`"),
-                format!("give [notify.commands.{name}] another name"),
-            ))
-        } else {
-            set_up_command(name, command, &settings.events)
-        };
+        let taken = settings.webhooks.contains_key(name);
+        let set_up = only_once(name, "commands", taken)
+            .and_then(|()| set_up_command(name, command, &settings.events));
         (name.clone(), set_up)
     });
-    webhooks.chain(commands).collect()
+    let mail = settings.mail.iter().map(|(name, mail)| {
+        let taken = settings.webhooks.contains_key(name) || settings.commands.contains_key(name);
+        let set_up =
+            only_once(name, "mail", taken).and_then(|()| set_up_mail(name, mail, &settings.events));
+        (name.clone(), set_up)
+    });
+    webhooks.chain(commands).chain(mail).collect()
+}
+
+/// Refuses a name that another kind of destination has: messages are counted by name.
+fn only_once(name: &str, kind: &str, taken: bool) -> anyhow::Result<()> {
+    if taken {
+        return Err(Failure::error(
+            format!("two destinations are called `{name}`"),
+            format!("give [notify.{kind}.{name}] another name"),
+        ));
+    }
+    Ok(())
 }
 
 /// Starts to tell whoever the settings name what happens; nobody where they name none, and nobody of
@@ -118,6 +131,54 @@ fn set_up_command(
         name: name.to_owned(),
         events: settings.events.clone().unwrap_or_else(|| events.to_vec()),
         channel: Channel::Command(command),
+    })
+}
+
+fn set_up_mail(
+    name: &str,
+    settings: &MailSettings,
+    events: &[AuditEvent],
+) -> anyhow::Result<Destination> {
+    let section = format!("[notify.mail.{name}]");
+    if settings.server.is_empty() {
+        return Err(Failure::error(
+            format!("{section} names no mail server"),
+            "set `server`, as in server = \"mail.contoso.com\"",
+        ));
+    }
+    let password = secret(
+        &section,
+        "password",
+        &settings.password_env,
+        &settings.password_file,
+    )?;
+    let sign_in = match (settings.username.as_str(), password) {
+        ("", None) => None,
+        ("", Some(_)) => {
+            return Err(Failure::error(
+                format!("{section} has a password, and no user name to go with it"),
+                "set `username`",
+            ));
+        }
+        (_, None) => {
+            return Err(Failure::error(
+                format!("{section} has a user name, and no password to go with it"),
+                "set `password_env` or `password_file`; leave `username` out where the server asks for none",
+            ));
+        }
+        (username, Some(password)) => Some((username.to_owned(), password)),
+    };
+    let server = MailServer {
+        host: settings.server.clone(),
+        port: settings.port,
+        encryption: settings.encryption,
+        sign_in,
+    };
+    let mail = Mail::new(&server, &settings.from, &settings.to).with_context(|| section.clone())?;
+    Ok(Destination {
+        name: name.to_owned(),
+        events: settings.events.clone().unwrap_or_else(|| events.to_vec()),
+        channel: Channel::Mail(mail),
     })
 }
 

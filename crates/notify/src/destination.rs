@@ -2,7 +2,7 @@
 
 use repilot_domain::{AuditEvent, Timestamp};
 
-use crate::{CommandLine, Message, SendError, Webhook};
+use crate::{CommandLine, Mail, Message, SendError, Webhook};
 
 /// How a message gets there.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub enum Channel {
     Webhook(Webhook),
     /// To a program on this machine.
     Command(CommandLine),
+    /// By e-mail.
+    Mail(Mail),
 }
 
 /// Somebody who wants to be told.
@@ -31,6 +33,7 @@ impl Destination {
         match &self.channel {
             Channel::Webhook(webhook) => webhook.host(),
             Channel::Command(command) => command.program(),
+            Channel::Mail(mail) => mail.host(),
         }
     }
 
@@ -39,6 +42,7 @@ impl Destination {
         match &self.channel {
             Channel::Webhook(webhook) => webhook.send(message, now).await,
             Channel::Command(command) => command.send(message).await,
+            Channel::Mail(mail) => mail.send(message).await,
         }
     }
 }

@@ -25,6 +25,14 @@ pub enum SendError {
         /// What it says, cut.
         words: String,
     },
+    /// The mail server took the connection, and not the message.
+    #[error("{host} does not take the message: {words}")]
+    MailRefused {
+        /// The server.
+        host: String,
+        /// Its words, cut.
+        words: String,
+    },
     /// No answer came.
     #[error("{host} cannot be reached: {why}")]
     Unreachable {
@@ -66,6 +74,7 @@ impl SendError {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
             Self::RefusedInWords { .. }
+            | Self::MailRefused { .. }
             | Self::Unreachable { .. }
             | Self::Start { .. }
             | Self::Failed { .. }

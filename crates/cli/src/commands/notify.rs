@@ -32,7 +32,7 @@ pub(crate) async fn run(app: &App, command: &NotifyCommand) -> anyhow::Result<Ex
                 Some(asked) => format!("the settings have no destination `{asked}`"),
                 None => "the settings name nobody to tell".to_owned(),
             },
-            "add [notify.webhooks.NAME] or [notify.commands.NAME]; `repilot config default` shows how",
+            "add [notify.webhooks.NAME], [notify.mail.NAME] or [notify.commands.NAME]; `repilot config default` shows how",
         ));
     }
     let message = Message::test(&app.actor, app.now());

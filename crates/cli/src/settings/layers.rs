@@ -20,7 +20,7 @@ const PREFIX: &str = "REPILOT_";
 const TENANTS: &str = "tenants";
 
 /// The others of that kind.
-const NAMED: [&str; 2] = ["notify.webhooks", "notify.commands"];
+const NAMED: [&str; 3] = ["notify.webhooks", "notify.commands", "notify.mail"];
 
 /// Where settings may come from.
 pub(crate) struct Places {

@@ -26,7 +26,7 @@ pub(crate) use dashboard::{DashboardSettings, OidcSettings};
 pub(crate) use duration::{Age, Span};
 pub(crate) use error::SettingsError;
 pub(crate) use layers::{DEFAULTS, Loaded, Places, load};
-pub(crate) use notify::{CommandSettings, NotifySettings, WebhookSettings};
+pub(crate) use notify::{CommandSettings, MailSettings, NotifySettings, WebhookSettings};
 pub(crate) use perhaps::Perhaps;
 pub(crate) use tenant::{CredentialKind, TenantSettings};
 
