@@ -154,6 +154,33 @@ async fn a_device_is_taken_from_its_new_user_only_where_the_request_says_so() {
 }
 
 #[tokio::test]
+async fn how_fresh_a_sighting_must_be_is_said_with_a_list_and_with_a_rollback() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 4).await;
+    let caller = Caller::over(&bench).await;
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
+    let enqueue = async |within: &str| {
+        let path = format!("c/lists?list=devices.txt&sighted_within={within}");
+        caller.post(&path, "text/plain", list.clone()).await
+    };
+    let (status, unclear) = enqueue("soon").await;
+    assert!((400..500).contains(&status), "{unclear}");
+    let (status, enqueued) = enqueue("0s").await;
+    assert_eq!(status, 200, "{enqueued}");
+    let within = async |campaign: &str| {
+        let status = bench.run(&["status", campaign, "--json"]).await.expect(0);
+        status.json()["campaigns"][0]["controls"]["sighted_within"].clone()
+    };
+    assert_eq!(within("c").await, "0s");
+    bench.run(&["worker", "--until-empty"]).await.expect(0);
+    let counters = bench.counters();
+    assert_eq!((counters.applied, counters.looks), (4, 4), "{counters:?}");
+    let body = json!({ "sighted_within": "30s" });
+    let (status, back) = caller.act("c/rollback", body).await;
+    assert_eq!(status, 200, "{back}");
+    assert_eq!(within("c-rollback").await, "30s");
+}
+
+#[tokio::test]
 async fn a_list_is_planned_enqueued_verified_and_taken_back_by_the_api() {
     let bench = Bench::new(PROGRAM, Scenario::default(), 30).await;
     let inventory = || serde_json::to_string(&bench.simulator.devices(0)).unwrap();

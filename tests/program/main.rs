@@ -1,6 +1,7 @@
 //! The whole program, as a user runs it, against a simulated Graph.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod after_others;
 mod aftermath;
 mod answers;
 mod api;

@@ -245,6 +245,10 @@ async fn the_dashboard_shows_devices_without_a_user_first_and_gives_them_back() 
     assert_all_have_their_former_users(&bench);
     let answer = visit.accept("/campaigns/moves/cancel").await;
     assert_eq!(answer.status(), 409, "it has ended");
+    let upload = visit.get("/upload").await;
+    for field in ["sighted_within", "after_others"] {
+        assert!(upload.contains(&format!("name=\"{field}\"")), "{field}");
+    }
     for path in ["/", "/campaigns/moves", "/dead"] {
         let page = visit.get(path).await;
         assert!(!page.contains("no user now"), "{path}: {page}");

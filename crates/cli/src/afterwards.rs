@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use repilot_dashboard::{
-    Aftermath, Progress, Refused, RollbackPlan, RolledBack, VerificationReport, Verify,
+    Aftermath, Progress, Refused, RollbackMeant, RollbackPlan, RolledBack, VerificationReport,
+    Verify,
 };
 use repilot_domain::{Actor, JobQuery, TenantName};
 use repilot_ledger::{Campaign, Ledger};
@@ -153,9 +154,13 @@ impl Afterwards {
     async fn rolled_back(
         self,
         name: String,
-        plan_sha256: Option<String>,
+        meant: RollbackMeant,
         progress: Progress,
     ) -> anyhow::Result<RolledBack> {
+        let RollbackMeant {
+            plan_sha256,
+            sighted_within,
+        } = meant;
         // What was shown was listed a moment ago: its inventory is gone on with while it is fresh.
         let freshness = match plan_sha256 {
             Some(_) => Freshness::Setting,
@@ -176,7 +181,7 @@ impl Afterwards {
             &JobQuery::default(),
             name,
             back,
-            (made.listed_at, None),
+            (made.listed_at, sighted_within),
         )
         .await?;
         Ok(RolledBack {
@@ -226,11 +231,11 @@ impl Aftermath for Afterwards {
     fn roll_back(
         &self,
         campaign: String,
-        plan_sha256: Option<String>,
+        meant: RollbackMeant,
         by: Actor,
         progress: Progress,
     ) -> BoxFuture<'static, Result<RolledBack, Refused>> {
         let own = self.acting_for(by);
-        apart(own.rolled_back(campaign, plan_sha256, progress)).boxed()
+        apart(own.rolled_back(campaign, meant, progress)).boxed()
     }
 }

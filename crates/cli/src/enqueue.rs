@@ -67,12 +67,16 @@ pub(crate) async fn enqueue(
         let job = |planned: &PlannedDevice| NewJob {
             device: made.inventory.devices()[planned.index].clone(),
             line: planned.line,
-            task: task(planned, action),
+            task: Task {
+                after_others: made.known.after_others,
+                ..task(planned, action)
+            },
         };
         let jobs: Vec<NewJob> = chunk.iter().map(job).collect();
         let enqueued = ledger.enqueue(opened.id, &jobs, app.now()).await?;
         total.added += enqueued.added;
         total.present += enqueued.present;
+        total.waiting += enqueued.waiting;
         // Another campaign came first, after the plan was made.
         let busy: Vec<Refusal> = enqueued.busy.iter().map(BusyDevice::refusal).collect();
         if !busy.is_empty() {
@@ -106,8 +110,7 @@ fn task(planned: &PlannedDevice, action: Action) -> Task {
         action,
         new_user: user.user_principal_name.clone(),
         new_user_name: user.display_name.clone(),
-        rolls_back: None,
-        look_first: false,
+        ..Task::default()
     }
 }
 

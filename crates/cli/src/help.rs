@@ -129,6 +129,7 @@ Examples:
   repilot campaign list
   repilot campaign pause spring --reason 'change freeze'
   repilot campaign resume spring                also past its canary
+  repilot campaign resume spring --run          and drain it here
   repilot campaign set spring --rate 2/s --no-deadline
   repilot campaign cancel spring
   repilot campaign skip spring tag:VIP          set these jobs aside";

@@ -90,6 +90,14 @@ pub(crate) fn described(plan: &Plan) -> String {
         );
         counted(*count, "busy", &what);
     }
+    for (campaign, count) in &summary.waiting_by_campaign {
+        let wait = if *count == 1 { "waits" } else { "wait" };
+        let what = format!(
+            "{wait} for the end of an open job in campaign {}",
+            plain(campaign)
+        );
+        counted(*count, "after others", &what);
+    }
     counted(summary.merged, "merged", "rows name a device again");
     counted(
         summary.left_out_by_condition,

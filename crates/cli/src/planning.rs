@@ -169,6 +169,7 @@ pub(crate) async fn plan(
     let selection = &target.selection;
     let mut known = promised(ledger, selection.action, making.campaign_id()).await?;
     known.busy = busy;
+    known.after_others = arguments.after_others;
     let users_lookup = look_users_up(app, ledger, target, &inventory, &mut known, now, making);
     let users_lookup = users_lookup.await?;
     let rejects = arguments.rejects.as_deref();

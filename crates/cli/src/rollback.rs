@@ -109,6 +109,7 @@ fn of_job(
             new_user_name: name.to_owned(),
             rolls_back: Some(job.id),
             look_first: false,
+            after_others: false,
         },
     })
 }

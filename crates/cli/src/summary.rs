@@ -4,17 +4,16 @@ use repilot_domain::{Action, CampaignStatus, CanaryPhase, DeadReason, Timestamp,
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
-use crate::output::{lasting, moment, plain};
+use crate::output::{lasting, moment, plain, plural};
 use crate::without_user::alarm;
 use crate::{control_args, progress};
 
 /// How many jobs stand between two steps, if any does.
 fn between(jobs: i64) -> Option<String> {
-    let jobs = match jobs {
-        0 => return None,
-        1 => "1 job".to_owned(),
-        jobs => format!("{jobs} jobs"),
-    };
+    if jobs == 0 {
+        return None;
+    }
+    let jobs = plural(jobs, "job", "jobs");
     Some(format!(
         "  between    {jobs} between two steps: unassigned, and not yet assigned to the new user"
     ))
@@ -61,8 +60,8 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
             .map(|(reason, count)| format!("{reason} {count}"))
             .collect();
         lines.push(format!(
-            "  refused    {} rows of its lists: {}",
-            counts.refused(),
+            "  refused    {} of its lists: {}",
+            plural(counts.refused(), "row", "rows"),
             reasons.join(", ")
         ));
     }
@@ -96,9 +95,9 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
     if let Some(started) = campaign.started_at {
         let until = campaign.ended_at.unwrap_or(now);
         lines.push(format!(
-            "  time       {}, {} calls, {} × 429",
+            "  time       {}, {}, {} × 429",
             lasting(until.since(started)),
-            counts.calls,
+            plural(counts.calls, "call", "calls"),
             counts.throttled
         ));
     }

@@ -58,6 +58,7 @@ impl Given {
 
 impl Planner {
     async fn planned(&self, given: Given) -> anyhow::Result<(Target, Made)> {
+        let controls = controls(&given.deed);
         let name = tenants::choose(&self.app.settings, Some(&given.tenant))?;
         let tenant = tenants::build(&self.app.settings, &self.app.clock, &name)?;
         let selection = Selection {
@@ -81,7 +82,7 @@ impl Planner {
             target.fits(known)?;
         }
         // A new campaign is held back as the settings say.
-        let meant = ControlArguments::default().meant(&self.app, known.as_ref())?;
+        let meant = controls.meant(&self.app, known.as_ref())?;
         let making = Making {
             every_refusal: false,
             campaign: known.as_ref(),
@@ -89,6 +90,7 @@ impl Planner {
         };
         let arguments = SelectionArguments {
             action: given.deed.action,
+            after_others: given.deed.after_others,
             ..SelectionArguments::default()
         };
         let made = planning::plan(&self.app, &self.ledger, &target, &arguments, making).await?;
@@ -110,6 +112,7 @@ impl Planner {
 
     async fn enqueued(self, given: Given, fingerprint: String) -> anyhow::Result<u64> {
         let campaign = given.campaign.clone();
+        let controls = controls(&given.deed);
         let (target, made) = self.planned(given).await?;
         if made.devices_sha256 != fingerprint {
             return Err(Failure::error(
@@ -119,10 +122,18 @@ impl Planner {
         }
         let known = self.ledger.campaign(&campaign).await?;
         // A new campaign is held back as the settings say.
-        let meant = ControlArguments::default().meant(&self.app, known.as_ref())?;
+        let meant = controls.meant(&self.app, known.as_ref())?;
         let enqueued =
             enqueue::enqueue(&self.app, &self.ledger, &target, &made, &campaign, &meant).await?;
         Ok(enqueued.added)
+    }
+}
+
+/// What an upload says of how the campaign is held back.
+fn controls(deed: &Deed) -> ControlArguments {
+    ControlArguments {
+        sighted_within: deed.sighted_within,
+        ..ControlArguments::default()
     }
 }
 

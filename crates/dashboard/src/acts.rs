@@ -4,7 +4,7 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
-use repilot_domain::{CanaryPhase, Verification};
+use repilot_domain::{CanaryPhase, Timestamp, Verification};
 use repilot_ledger::Campaign;
 use serde::Deserialize;
 
@@ -160,11 +160,21 @@ pub(crate) async fn resume(
     Act { visitor, .. }: Act<Nothing>,
 ) -> Result<Redirect, Refusal> {
     let campaign = campaign(&app, &name).await?;
+    if let Some(deadline) = campaign.passed_deadline(app.now()) {
+        return Err(Refusal::Conflict(past(deadline)));
+    }
     let by = visitor.actor();
     if !app.ledger.resume(campaign.id, &by, app.now()).await? {
         return Err(Refusal::Conflict("the campaign is not paused".to_owned()));
     }
     back(&app, &name, Done::Resumed).await
+}
+
+/// Why a campaign cannot be resumed whose deadline has passed.
+pub(crate) fn past(deadline: Timestamp) -> String {
+    format!(
+        "its deadline {deadline} has passed, and would pause it again at once: set a later one, or none, under \"When and how fast\", then resume it"
+    )
 }
 
 pub(crate) async fn ask_cancel(

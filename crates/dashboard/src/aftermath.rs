@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Actor, TenantName, Timestamp};
+use repilot_domain::{Actor, SightedWithin, TenantName, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -56,6 +56,16 @@ pub struct RollbackPlan {
     pub text: String,
     /// What is asked before it is done.
     pub question: String,
+}
+
+/// Which rollback is meant, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RollbackMeant {
+    /// That of this plan; whatever it is by now where none is named.
+    pub plan_sha256: Option<String>,
+    /// Longest age of the knowledge of who has a device before its call; that of the settings where none
+    /// is given.
+    pub sighted_within: Option<SightedWithin>,
 }
 
 /// What a rollback did.
@@ -108,7 +118,7 @@ pub trait Aftermath: Send + Sync + 'static {
     fn roll_back(
         &self,
         campaign: String,
-        plan_sha256: Option<String>,
+        meant: RollbackMeant,
         by: Actor,
         progress: Progress,
     ) -> BoxFuture<'static, Result<RolledBack, Refused>>;

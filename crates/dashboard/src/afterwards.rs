@@ -15,13 +15,14 @@ use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
 use crate::acts::{Nothing, Question, Yes, back, campaign};
-use crate::aftermath::{Aftermath, Verify};
+use crate::aftermath::{Aftermath, RollbackMeant, Verify};
 use crate::app::App;
 use crate::errands::{Awaited, Errand, Errands, Kind, Outcome};
 use crate::error::Refusal;
 use crate::lists::Refused;
 use crate::pages::Done;
 use crate::parts::devices;
+use crate::uploads::within;
 
 /// Graph shows effects late: what succeeded later is not judged, unless somebody says otherwise.
 pub(crate) const AFTER: Duration = Duration::from_mins(15);
@@ -75,12 +76,12 @@ pub(crate) fn begin_to_roll_back(
     app: &App,
     visitor: &Visitor,
     campaign: &Campaign,
-    plan_sha256: Option<String>,
+    meant: RollbackMeant,
 ) -> Result<Awaited, Refusal> {
     let aftermath = aftermath(app, &campaign.tenant)?;
     let errand = Errand::new(Kind::RollBack, &visitor.name, app.now());
     let (name, progress) = (campaign.name.clone(), errand.progress.clone());
-    let work = aftermath.roll_back(name, plan_sha256, visitor.actor(), progress);
+    let work = aftermath.roll_back(name, meant, visitor.actor(), progress);
     let work = work.map(|done| done.map(Outcome::RolledBack)).boxed();
     Errands::begin(app, campaign.id, errand, work)
 }
@@ -155,6 +156,9 @@ pub(crate) async fn ask_rollback(
         @else if let Some(plan) = &plan {
             pre.plan tabindex="0" aria-label="The plan" { (plan.text) }
             p.lead { strong { (plan.question) } }
+            label for="sighted_within" { "Ask who has a device" }
+            input #sighted_within name="sighted_within" maxlength="100" placeholder="2min" autocomplete="off" aria-describedby="sighted_within-hint";
+            p.hint #sighted_within-hint { "At most so long before its call: 2min, 30s, 0s (a look right before each) or never; empty: as the settings say." }
             p.hint { "It becomes campaign " (plan.campaign) ". Each device is looked at before it is called; one that has a new user by then is left alone." }
         } @else {
             p { "Each device that the campaign changed goes back to who had it before, unless somebody new has it since." }
@@ -203,6 +207,8 @@ pub(crate) async fn plan_rollback(
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     plan_sha256: String,
+    #[serde(default)]
+    sighted_within: String,
 }
 
 pub(crate) async fn roll_back(
@@ -211,6 +217,10 @@ pub(crate) async fn roll_back(
     Act { visitor, form }: Act<Shown>,
 ) -> Result<Redirect, Refusal> {
     let campaign = campaign(&app, &name).await?;
-    begin_to_roll_back(&app, &visitor, &campaign, Some(form.plan_sha256))?;
+    let meant = RollbackMeant {
+        plan_sha256: Some(form.plan_sha256),
+        sighted_within: within(&form.sighted_within)?,
+    };
+    begin_to_roll_back(&app, &visitor, &campaign, meant)?;
     back(&app, &name, Done::Begun).await
 }

@@ -33,7 +33,9 @@ pub use access::{
     OidcOptions, OidcSetupError, ProviderCheck, Secret, SigningAlgorithm, check_provider,
     hash_password,
 };
-pub use aftermath::{Aftermath, Progress, RollbackPlan, RolledBack, VerificationReport, Verify};
+pub use aftermath::{
+    Aftermath, Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
+};
 pub use app::Hands;
 pub use error::ServeError;
 pub use lists::{Deed, ListPlan, Lists, Refused, UploadedList};

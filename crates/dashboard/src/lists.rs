@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Action, Actor, Reading, Repairs, TenantName};
+use repilot_domain::{Action, Actor, Reading, Repairs, SightedWithin, TenantName};
 use tempfile::NamedTempFile;
 
 /// A device list that somebody uploaded, and what is to become of it.
@@ -31,6 +31,11 @@ pub struct Deed {
     pub user_column: Option<String>,
     /// Whether the tenant's directory is asked for them; unless it is said, where the app may.
     pub check_users: Option<bool>,
+    /// Whether a device with an open job in another campaign waits for its end, instead of being refused.
+    pub after_others: bool,
+    /// Longest age of the knowledge of who has a device before its call; that of the settings, or of the
+    /// campaign, where it is left out.
+    pub sighted_within: Option<SightedWithin>,
     /// What is overlooked between a serial of the list and a device's.
     pub repairs: Repairs,
     /// How the list is read, where its content does not say it.

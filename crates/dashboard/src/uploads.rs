@@ -9,7 +9,10 @@ use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use repilot_domain::{Action, HiddenRows, Reading, Repair, TenantName, Timestamp, UnknownWord};
+use repilot_domain::{
+    Action, ControlError, HiddenRows, Reading, Repair, SightedWithin, TenantName, Timestamp,
+    UnknownWord,
+};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
@@ -130,6 +133,10 @@ pub(crate) async fn page(
                 label for="user_column" { "Column of the new users" }
                 input #user_column name="user_column" maxlength="100" placeholder="New user" autocomplete="off";
                 p.hint { "Only to assign, and only where its header could mean whoever has the device now: columns such as New user or Assign to are known." }
+                label for="sighted_within" { "Ask who has a device" }
+                input #sighted_within name="sighted_within" maxlength="100" placeholder="2min" autocomplete="off" aria-describedby="sighted_within-hint";
+                p.hint #sighted_within-hint { "At most so long before its call: 2min, 30s, 0s (a look right before each) or never; empty: as the settings, or the campaign, say." }
+                label { input type="checkbox" name="after_others" value="true"; " A device with an open job in another campaign waits for its end, instead of being refused" }
                 label { input type="checkbox" name="check_users" value="true" checked; " Look new users up in the directory where the app may, and refuse whom it does not know" }
                 fieldset.stack {
                     legend { "Where a serial of the list is nearly that of exactly one device, overlook" }
@@ -275,6 +282,11 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                 deed.repairs = deed.repairs.with(repair);
             }
             // A box that is not ticked is not sent.
+            "sighted_within" => {
+                let said = field.text().await.map_err(unclear)?;
+                deed.sighted_within = within(&said)?;
+            }
+            "after_others" => deed.after_others = true,
             "check_users" => deed.check_users = None,
             "list" => {
                 let called = field.file_name().unwrap_or_default().to_owned();
@@ -293,6 +305,18 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
         }
     }
     Err(Refusal::Unclear("no list was given".to_owned()))
+}
+
+/// A field that says how long before a call it must be known who has its device; an empty one says nothing.
+pub(crate) fn within(said: &str) -> Result<Option<SightedWithin>, Refusal> {
+    let said = said.trim();
+    if said.is_empty() {
+        return Ok(None);
+    }
+    let parsed = said.parse();
+    parsed
+        .map(Some)
+        .map_err(|error: ControlError| Refusal::Unclear(error.to_string()))
 }
 
 /// Takes a field that says how the list is to be read; an empty one says nothing.

@@ -137,6 +137,15 @@ pub struct CampaignCounts {
     pub throttled: i64,
 }
 
+impl Campaign {
+    /// Its deadline, where that has passed: resumed, it would be paused again at once.
+    #[must_use]
+    pub fn passed_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        let deadline = self.controls.schedule.deadline;
+        deadline.filter(|deadline| *deadline <= now)
+    }
+}
+
 impl CampaignCounts {
     /// Jobs that are not terminal.
     #[must_use]

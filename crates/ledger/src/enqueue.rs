@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaign::{must_take_jobs, take_ids};
+use crate::campaigns::after_others::AFTER_ANOTHER;
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::{Dialect, tell};
 use crate::error::QueryContext as _;
@@ -41,6 +42,8 @@ pub struct Enqueued {
     pub added: u64,
     /// Devices that the campaign had already.
     pub present: u64,
+    /// New jobs that wait for another campaign's job of their device.
+    pub waiting: u64,
     /// Devices with an open job in another campaign of the tenant: they got none.
     pub busy: Vec<BusyDevice>,
 }
@@ -113,8 +116,9 @@ impl Ledger {
         self.commit(transaction, "begin a list").await
     }
 
-    /// Adds a chunk of jobs to a campaign, in one transaction. A device has at most one open job in a
-    /// tenant: those that another campaign has yet to do are left out, and said.
+    /// Adds a chunk of jobs to a campaign, in one transaction. A device has at most one job in a tenant
+    /// that may be called: those that another campaign has yet to do are left out, and said, or wait for
+    /// its end where their task says so.
     pub async fn enqueue(
         &self,
         campaign: CampaignId,
@@ -130,6 +134,7 @@ impl Ledger {
         }
         let busy: Vec<BusyDevice> = jobs
             .iter()
+            .filter(|job| !job.task.after_others)
             .filter_map(|job| {
                 Some(BusyDevice {
                     line: job.line,
@@ -138,10 +143,13 @@ impl Ledger {
                 })
             })
             .collect();
-        let jobs: Vec<&NewJob> = jobs
+        let waits = |job: &NewJob| elsewhere.contains_key(job.device.id.as_str());
+        let jobs: Vec<(&NewJob, bool)> = jobs
             .iter()
-            .filter(|job| !elsewhere.contains_key(job.device.id.as_str()))
+            .map(|job| (job, waits(job)))
+            .filter(|(job, waits)| job.task.after_others || !waits)
             .collect();
+        let waiting = jobs.iter().filter(|(_, waits)| *waits).count() as u64;
         let jobs = jobs.as_slice();
         let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
         let first = take_ids(&mut transaction, "job", count).await?;
@@ -156,7 +164,8 @@ impl Ledger {
         .execute(&mut *transaction)
         .await
         .doing("make jobs due")?;
-        insert_keys(&mut transaction, campaign, jobs, first).await?;
+        let new: Vec<&NewJob> = jobs.iter().map(|(job, _)| *job).collect();
+        insert_keys(&mut transaction, campaign, &new, first).await?;
         let mut deltas = Deltas::default();
         deltas.add(
             campaign,
@@ -170,6 +179,7 @@ impl Ledger {
         Ok(Enqueued {
             added,
             present: all - added,
+            waiting: waiting.min(added),
             busy,
         })
     }
@@ -244,12 +254,13 @@ impl Ledger {
     }
 }
 
-/// Makes the rows of new jobs, the first of which has this number, as far as the campaign does not have
+/// Makes the rows of new jobs, each with whether it waits for another campaign's, the first of which has
+/// this number, as far as the campaign does not have
 /// their devices already; how many it made.
 async fn insert_rows(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    jobs: &[&NewJob],
+    jobs: &[(&NewJob, bool)],
     first: i64,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
@@ -269,7 +280,7 @@ async fn insert_rows(
                     CAST(value->>5 AS TEXT),
                     CAST(value->>6 AS TEXT),
                     CAST(value->>7 AS BIGINT),
-                    $3,
+                    CAST(value->>13 AS BIGINT),
                     $3,
                     CAST(value->>8 AS TEXT),
                     CAST(value->>9 AS TEXT),
@@ -283,8 +294,9 @@ async fn insert_rows(
              ON CONFLICT DO NOTHING",
         Dialect::of(connection).each()
     );
-    let rows = batch(jobs.iter().zip(first..).map(|(job, id)| {
+    let rows = batch(jobs.iter().zip(first..).map(|((job, waits), id)| {
         let (device, task) = (&job.device, &job.task);
+        let due = if *waits { AFTER_ANOTHER } else { now };
         (
             id,
             device.id.as_str(),
@@ -298,7 +310,9 @@ async fn insert_rows(
             &task.new_user,
             &task.new_user_name,
             task.rolls_back.map(|job| job.0),
-            i64::from(task.look_first),
+            // What another job did meanwhile is seen before the first call.
+            i64::from(task.look_first || *waits),
+            due.as_millis(),
         )
     }))?;
     let added = sqlx::query(AssertSqlSafe(sql))

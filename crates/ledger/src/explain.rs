@@ -21,6 +21,8 @@ pub enum Blocker {
     InFlight,
     /// Its worker's lease ran out; it is about to be rescued.
     LostWorker,
+    /// Another campaign's open job of its device goes first.
+    OtherCampaign,
     /// Its campaign is paused.
     Paused,
     /// No process attends its campaign.
@@ -43,6 +45,8 @@ pub enum Blocker {
     Gate,
     /// Graph cannot be reached: nothing leaves.
     Unreachable,
+    /// A listing of its tenant, which shows who has the device.
+    Listing,
     /// The tenant's budget: others go first.
     Budget,
 }
@@ -74,6 +78,15 @@ impl Explanation {
         }
     }
 
+    /// Of a due job whose device a listing that is under way is to show.
+    pub(crate) fn listing() -> Self {
+        Self::new(
+            Blocker::Listing,
+            "it waits for the listing of its tenant, which shows who has each device now",
+            "the listing's end, or 30 s: then devices are looked at one by one",
+        )
+    }
+
     fn at(mut self, instant: Timestamp) -> Self {
         self.expected_at = Some(instant);
         self
@@ -94,7 +107,7 @@ pub fn explain(
     match job.state {
         JobState::Succeeded | JobState::Cancelled | JobState::Skipped => Explanation::new(
             Blocker::Over,
-            with_stand(format!("it is {}", job.state), job),
+            with_stand(over(job.state).to_owned(), job),
             "nothing; it is over",
         ),
         JobState::Dead => Explanation::new(
@@ -123,12 +136,43 @@ pub fn explain(
     }
 }
 
+/// What a job that is over came to.
+const fn over(state: JobState) -> &'static str {
+    match state {
+        JobState::Succeeded => "it has succeeded",
+        JobState::Cancelled => "it was cancelled",
+        JobState::Skipped => "it was set aside",
+        JobState::Pending | JobState::Queued | JobState::Running | JobState::Dead => {
+            "it is not over"
+        }
+    }
+}
+
 /// Says of a job between two steps where its device was left.
 fn with_stand(because: String, job: &Job) -> String {
     match job.stands.as_str() {
         "" => because,
         stands => format!("{because}; its device is {stands}"),
     }
+}
+
+/// Of a job that waits for another campaign's job of its device; the campaign's name is empty once that
+/// job has ended.
+fn after(other: &str) -> Explanation {
+    if other.is_empty() {
+        return Explanation::new(
+            Blocker::OtherCampaign,
+            "another campaign's job of its device has just ended",
+            "a worker, in a moment",
+        );
+    }
+    Explanation::new(
+        Blocker::OtherCampaign,
+        format!("it waits for campaign {other}'s job of this device"),
+        format!(
+            "the end of that job, however it ends: `repilot status {other}`; then the device is looked at first"
+        ),
+    )
 }
 
 fn waiting(
@@ -138,6 +182,9 @@ fn waiting(
     ahead: Ahead,
     now: Timestamp,
 ) -> Explanation {
+    if let Some(other) = &job.waits_for {
+        return after(other);
+    }
     if campaign.status == CampaignStatus::Paused {
         return Explanation::new(
             Blocker::Paused,

@@ -13,6 +13,7 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
+use crate::campaigns::after_others::waits_for;
 use crate::campaigns::without_user::HAS_NO_USER;
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
@@ -50,6 +51,9 @@ pub struct Job {
     pub stepped_at: Option<Timestamp>,
     /// Of a job between two steps: where it stands, in words; empty elsewhere.
     pub stands: String,
+    /// Campaign whose open job of the device it waits for; empty once that has ended, and none of a job
+    /// that waits for no other.
+    pub waits_for: Option<String>,
     /// Whether its device has no user now, because the job stopped, or just is, between its two steps.
     pub without_user: bool,
     /// The job that this one takes back, or whose device it assigns.
@@ -134,7 +138,9 @@ fn columns(dialect: Dialect) -> String {
              SELECT COUNT(*) FROM job_rows AS stopped
              WHERE stopped.id = jobs.id AND {HAS_NO_USER}
          ) ELSE 0 END,
-         {sighting}"
+         {waits_for},
+         {sighting}",
+        waits_for = waits_for()
     )
 }
 
@@ -173,6 +179,7 @@ struct JobRow {
     verification: String,
     verified_at: Option<Timestamp>,
     without_user: i64,
+    waits_for: Option<String>,
     sighting: Option<Inner<SightingRow>>,
 }
 
@@ -288,6 +295,7 @@ impl Job {
             steps_done: row.steps_done,
             stepped_at: row.stepped_at,
             stands: stands.unwrap_or_default(),
+            waits_for: row.waits_for,
             without_user: row.without_user != 0,
             rolls_back: row.rolls_back,
             line: row.line,

@@ -15,6 +15,8 @@ pub struct Task {
     pub rolls_back: Option<JobId>,
     /// Look at the device before its first call: it is left alone where somebody else came first.
     pub look_first: bool,
+    /// Wait for the end of another campaign's open job of the device, instead of being refused.
+    pub after_others: bool,
 }
 
 impl Default for Task {
@@ -26,6 +28,7 @@ impl Default for Task {
             new_user_name: String::new(),
             rolls_back: None,
             look_first: false,
+            after_others: false,
         }
     }
 }

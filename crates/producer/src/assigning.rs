@@ -40,6 +40,8 @@ pub struct Foreknowledge {
     pub promised: HashMap<String, Promised>,
     /// Devices with an open job in another campaign, by their ids, and that campaign's name.
     pub busy: HashMap<String, String>,
+    /// Whether such a device waits for that job's end, instead of being refused.
+    pub after_others: bool,
 }
 
 /// Who is assigned to whom, by the lists as a whole.
@@ -178,6 +180,11 @@ impl<'a> Assigning<'a> {
     pub(crate) fn busy(&self, device: &Device) -> Option<&'a str> {
         let campaign = self.known?.busy.get(device.id.as_str())?;
         Some(campaign)
+    }
+
+    /// Whether devices with an open job in another campaign wait for its end.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.known.is_some_and(|known| known.after_others)
     }
 
     fn promised(&self, device: &Device) -> Option<&'a Promised> {

@@ -157,6 +157,23 @@ const HASHES: [&str; 3] = ["hardwarehash", "hardwareidentifier", "devicehardware
 /// What administrators may call the columns that would do.
 pub(crate) const COLUMNS_THAT_DO: &str = "`Serial number`, `Device Serial Number`, `serialNumber`, `id`, `managedDeviceId`, `azureActiveDirectoryDeviceId` or `Device name`";
 
+/// The header that cells of data lack: the first column that holds digits and is no user's is the serial
+/// number's. `None` where the cells may well be headers.
+pub(crate) fn header_lacking(cells: &[String]) -> Option<String> {
+    let is_user = |cell: &String| cell.contains('@');
+    let is_key = |cell: &String| !is_user(cell) && cell.chars().any(|c| c.is_ascii_digit());
+    let user = cells.iter().position(is_user)?;
+    let device = cells.iter().position(is_key)?;
+    let names: Vec<String> = (0..cells.len())
+        .map(|column| match column {
+            column if column == device => "Serial number".to_owned(),
+            column if column == user => "New user".to_owned(),
+            column => format!("Column {}", column + 1),
+        })
+        .collect();
+    Some(names.join(","))
+}
+
 impl Columns {
     /// The columns of a header; `None` where none of them names devices. A column that was asked for
     /// is the only one that does; where its header says nothing of its kind, it holds serials.

@@ -133,6 +133,8 @@ pub enum ListError {
         found: String,
         /// Those that would do.
         known: &'static str,
+        /// The header that the list lacks, where its first line is no header but data.
+        header: Option<String>,
     },
     /// A row that is too long, or a quote that never ends.
     #[error("the device list {name} breaks off near {place}")]
@@ -247,6 +249,10 @@ impl ListError {
             Self::NoSuchColumn { .. } => {
                 "--column takes a header of the list, as it stands there".to_owned()
             }
+            Self::UnknownColumns {
+                header: Some(header),
+                ..
+            } => format!("its first line looks like data: add the line `{header}` above it"),
             Self::UnknownColumns { known, .. } => format!(
                 "--column HEADER says which one it is, whatever it is called; known by themselves are {known} and many others"
             ),

@@ -3,7 +3,7 @@
 use repilot_domain::Reading;
 
 use crate::ListError;
-use crate::columns::{COLUMNS_THAT_DO, Columns, shown};
+use crate::columns::{COLUMNS_THAT_DO, Columns, header_lacking, shown};
 use crate::rows::Broken;
 use crate::workbook::{HEADER_WITHIN, Sheets};
 
@@ -109,6 +109,7 @@ pub(crate) fn recognise(name: &str, start: &str, reading: &Reading) -> Result<Fo
             name: name.to_owned(),
             found: shown(&widest),
             known: COLUMNS_THAT_DO,
+            header: header_lacking(&widest),
         });
     }
     Ok(Format::Plain)

@@ -178,6 +178,8 @@ pub struct PlanSummary {
     pub refused_by_reason: BTreeMap<RefusalReason, u64>,
     /// Devices that are refused as busy, by the campaign that has an open job for them.
     pub busy_by_campaign: BTreeMap<String, u64>,
+    /// Planned devices whose jobs wait for another campaign's open job, by that campaign.
+    pub waiting_by_campaign: BTreeMap<String, u64>,
     /// Users to whom devices are assigned.
     pub new_users: u64,
     /// Rows that say who is to be assigned, where nobody is.

@@ -306,12 +306,19 @@ impl<'a> Planner<'a> {
         }
         let new_user = self.assigning.new_user(index, device, said)?;
         if let Some(campaign) = self.assigning.busy(device) {
+            let waits = self.assigning.waits_for_others();
             if self.busy.insert(index) {
-                let counts = &mut self.summary.busy_by_campaign;
+                let counts = if waits {
+                    &mut self.summary.waiting_by_campaign
+                } else {
+                    &mut self.summary.busy_by_campaign
+                };
                 *counts.entry(campaign.to_owned()).or_default() += 1;
             }
-            let detail = format!("the device has an open job in campaign {campaign}");
-            return Err((RefusalReason::Busy, device.serial.clone(), detail));
+            if !waits {
+                let detail = format!("the device has an open job in campaign {campaign}");
+                return Err((RefusalReason::Busy, device.serial.clone(), detail));
+            }
         }
         let first_line = self.first_lines[index];
         if first_line != 0 {

@@ -147,6 +147,11 @@ impl Keeper {
             }
             self.due.rescue.done(now);
         }
+        let released = ledger.release_after_others(now);
+        let released = ledger.answered("let jobs go on that waited for others", released);
+        if released.await? > 0 {
+            tracing::info!("jobs go on that waited for another campaign's");
+        }
         if self.due.alarm.is_due(now, ALARM_EVERY) {
             self.raise_alarm(now).await?;
             self.due.alarm.done(now);

@@ -42,6 +42,9 @@ pub(crate) enum CampaignCommand {
     Resume {
         /// Campaign
         name: String,
+        /// Then drain it at once, as `run` does
+        #[arg(long)]
+        run: bool,
     },
     /// Take back what has not been called yet, for good
     Cancel {

@@ -87,6 +87,10 @@ pub(crate) struct SelectionArguments {
     /// Assign devices although no device of the tenant shows a user: nobody can see who loses one
     #[arg(long)]
     pub(crate) blind: bool,
+    /// Let a device with an open job in another campaign wait for that job's end, instead of refusing it;
+    /// it is then looked at, and left alone where somebody else has it
+    #[arg(long)]
+    pub(crate) after_others: bool,
     /// List the inventory anew, however fresh it is
     #[arg(long)]
     pub(crate) refresh: bool,

@@ -5,11 +5,14 @@ use repilot_ledger::{Campaign, JobSelection, Ledger};
 
 use crate::app::{self, App};
 use crate::args::{CampaignCommand, StatusArguments};
+use crate::commands::run::finish;
 use crate::commands::{jobs, status};
-use crate::control_args::Meant;
+use crate::control_args::{self, Meant};
+use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{ask, moment, print, print_json, say};
+use crate::output::{ask, moment, plural, print, print_json, say};
+use crate::{notify, tenants};
 
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
@@ -27,7 +30,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
         CampaignCommand::Pause { name, .. }
         | CampaignCommand::Set { name, .. }
-        | CampaignCommand::Resume { name }
+        | CampaignCommand::Resume { name, .. }
         | CampaignCommand::Cancel { name, .. }
         | CampaignCommand::Skip { name, .. } => name,
     };
@@ -49,25 +52,35 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
             let meant = controls.meant(app, Some(&campaign))?;
             set(app, &ledger, &campaign, &meant).await?
         }
-        CampaignCommand::Resume { .. } => {
+        CampaignCommand::Resume { run, .. } => {
             may_resume(&campaign, app.now())?;
-            if ledger.resume(campaign.id, by, app.now()).await? {
+            let resumed = ledger.resume(campaign.id, by, app.now()).await?;
+            if *run {
+                return drain_it(app, &ledger, &campaign, resumed).await;
+            }
+            if resumed {
                 let drain = app.how_to_drain(&campaign)?;
-                format!(
-                    "campaign {name} may go on; to drain it: {drain}, or the `run` that began it"
-                )
+                if is_attended(&ledger, &campaign, app.now()).await? {
+                    format!("campaign {name} may go on; a worker is up, and goes on with it")
+                } else {
+                    format!("campaign {name} may go on; to drain it: {drain}")
+                }
             } else {
                 format!("campaign {name} is not paused; nothing changed")
             }
         }
         CampaignCommand::Cancel { search, yes, .. } if !search.is_empty() => {
             match act(app, &ledger, &campaign, JobAct::Cancel, search, *yes).await? {
-                Some(jobs) => format!("{jobs} jobs of campaign {name} will not be called"),
+                Some(jobs) => format!(
+                    "{} of campaign {name} will not be called",
+                    plural(jobs, "job", "jobs")
+                ),
                 None => return Ok(Exit::Error),
             }
         }
         CampaignCommand::Skip { search, yes, .. } => {
             match act(app, &ledger, &campaign, JobAct::Skip, search, *yes).await? {
+                Some(1) => format!("1 job of campaign {name} is set aside"),
                 Some(jobs) => format!("{jobs} jobs of campaign {name} are set aside"),
                 None => return Ok(Exit::Error),
             }
@@ -83,13 +96,19 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                     ),
                 ));
             }
-            let question = format!("Cancel {open} jobs of campaign {name} for good?");
+            let question = format!(
+                "Cancel {} of campaign {name} for good?",
+                plural(open, "job", "jobs")
+            );
             if !yes && !ask(&question)? {
                 say("nothing changed");
                 return Ok(Exit::Error);
             }
             let cancelled = ledger.cancel(campaign.id, by, app.now()).await?;
-            format!("campaign {name} is cancelled: {cancelled} jobs will not be called")
+            format!(
+                "campaign {name} is cancelled: {} will not be called",
+                plural(cancelled, "job", "jobs")
+            )
         }
     };
     if app.json {
@@ -98,6 +117,50 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         print(&done);
     }
     Ok(Exit::Done)
+}
+
+/// Whether a worker that is up attends to a campaign. It promises so to every open campaign of its tenants,
+/// and a campaign that was paused may have an old promise.
+async fn is_attended(ledger: &Ledger, campaign: &Campaign, now: Timestamp) -> anyhow::Result<bool> {
+    let beats = ledger.workers(now.before(status::HEARD_WITHIN)).await?;
+    let known = app::campaign(ledger, &campaign.name).await?;
+    Ok(!beats.is_empty() && known.attended_until > now)
+}
+
+/// Drains a campaign that goes on, as `run` does.
+async fn drain_it(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    resumed: bool,
+) -> anyhow::Result<Exit> {
+    let name = &campaign.name;
+    if campaign.has_ended() {
+        say(&format!(
+            "campaign {name} has ended already; nothing was called"
+        ));
+        return finish(app, campaign, Drained::Ended);
+    }
+    let tenant = tenants::choose(&app.settings, Some(&campaign.tenant))?;
+    let tenant = tenants::build(&app.settings, &app.clock, &tenant)?;
+    let found = app::campaign(ledger, name).await?;
+    say(&format!(
+        "campaign {name} {}: {} of {} left",
+        if resumed { "goes on" } else { "was not paused" },
+        found.counts.open(),
+        found.counts.total
+    ));
+    for (label, words) in control_args::in_words(&found.controls) {
+        say(&format!("  {label:<9}  {words}"));
+    }
+    let notifier = notify::start(app, ledger).await;
+    let drained = drain::campaign(app, ledger, tenant, found).await;
+    if let Some(notifier) = notifier {
+        notifier.end().await;
+    }
+    let (found, drained) = drained?;
+    ledger.close().await;
+    finish(app, &found, drained)
 }
 
 /// Does something to those jobs that fit and have not been called yet, if that is what is meant; to
@@ -118,7 +181,10 @@ async fn act(
         JobAct::Skip => "Set aside",
         JobAct::Cancel | JobAct::Requeue | JobAct::Discard | JobAct::Restore => "Cancel",
     };
-    let question = format!("{what} {jobs} jobs of campaign {name} for good?");
+    let question = format!(
+        "{what} {} of campaign {name} for good?",
+        plural(jobs, "job", "jobs")
+    );
     if jobs > 0 && !yes && !ask(&question)? {
         say("nothing changed");
         return Ok(None);

@@ -10,10 +10,10 @@ use crate::commands::dashboard;
 use crate::control_args::Meant;
 use crate::drain::{self, Drained};
 use crate::exit::Exit;
-use crate::output::{print, print_json, say};
+use crate::output::{plural, print, print_json, say};
 use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
-use crate::{deed, enqueue, logging, notify, plan_text, progress, summary};
+use crate::{deed, enqueue, logging, notify, plan_text, progress, summary, tenants};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
@@ -156,7 +156,8 @@ async fn begin(
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
         say(&format!(
-            "  campaign {name} exists; {waiting} devices of its earlier lists are still to be done, and are done as well"
+            "  campaign {name} exists; {} of its earlier lists are left, and are done as well",
+            plural(waiting, "device", "devices")
         ));
     }
     let question = deed::question(&plan.summary, waiting, &target.tenant.name);
@@ -171,8 +172,8 @@ async fn begin(
         String::new()
     };
     say(&format!(
-        "campaign {name}: {} jobs enqueued{present}",
-        enqueued.added
+        "campaign {name}: {} enqueued{present}",
+        plural(enqueued.added, "job", "jobs")
     ));
     Ok(Some(app::campaign(ledger, name).await?))
 }
@@ -190,17 +191,21 @@ pub(crate) fn finish(app: &App, campaign: &Campaign, drained: Drained) -> anyhow
         Drained::Ended => Ok(Exit::Done),
         Drained::Paused => {
             let (command, name) = (app.command()?, app::quoted(&campaign.name));
+            // The simulated Graph of a rehearsal is gone with it.
+            let resume = if campaign.tenant.as_str() == tenants::SIMULATED {
+                format!("{command} campaign resume {name}, and run the same command again")
+            } else {
+                format!("{command} campaign resume {name} --run")
+            };
             say(&match campaign.pause_cause {
                 Some(PauseCause::Canary) => format!(
-                    "{}: {command} campaign resume {name} goes on with the rest, then run the same command again; {command} campaign cancel {name} ends it",
+                    "{}: {resume} goes on with the rest; {command} campaign cancel {name} ends it",
                     campaign.status_reason
                 ),
                 Some(PauseCause::Deadline) => format!(
-                    "campaign paused: {command} campaign set {name} --deadline MOMENT gives it more time, then {command} campaign resume {name}, and run the same command again"
+                    "campaign paused: {command} campaign set {name} --deadline MOMENT gives it more time, then {resume}"
                 ),
-                _ => format!(
-                    "campaign paused: mend the cause above, then {command} campaign resume {name}, and run the same command again"
-                ),
+                _ => format!("campaign paused: mend the cause above, then {resume}"),
             });
             Ok(Exit::Paused)
         }

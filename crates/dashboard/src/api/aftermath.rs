@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use repilot_domain::SightedWithin;
 use repilot_ledger::Campaign;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ use super::caller::Operator;
 use super::campaigns::{campaign, changed};
 use super::problem::Problem;
 use super::take::{MaybeBody, Path};
-use crate::aftermath::{RollbackPlan, VerificationReport, Verify};
+use crate::aftermath::{RollbackMeant, RollbackPlan, VerificationReport, Verify};
 use crate::afterwards::{AFTER, begin_to_plan, begin_to_roll_back, begin_to_verify};
 use crate::app::App;
 use crate::errands::{Awaited, Outcome};
@@ -97,6 +98,10 @@ pub(super) async fn plan_rollback(
 pub(crate) struct Which {
     /// Precisely that of this plan; whatever it is by now where it is left out.
     plan_sha256: Option<String>,
+    /// Longest age of the knowledge of who has a device before its call: `2min`, `0s` (a look right before
+    /// each call) or `never`; that of the settings where it is left out.
+    #[schema(value_type = Option<String>, example = "2min")]
+    sighted_within: Option<SightedWithin>,
 }
 
 /// Make a campaign that gives each device back to who had it before
@@ -120,8 +125,15 @@ pub(super) async fn roll_back(
     MaybeBody(which): MaybeBody<Option<Which>>,
 ) -> Result<Json<Campaign>, Problem> {
     let campaign = campaign(&app, &name).await?;
-    let plan = which.unwrap_or_default().plan_sha256;
-    let begun = begin_to_roll_back(&app, operator.visitor(), &campaign, plan)?;
+    let Which {
+        plan_sha256,
+        sighted_within,
+    } = which.unwrap_or_default();
+    let meant = RollbackMeant {
+        plan_sha256,
+        sighted_within,
+    };
+    let begun = begin_to_roll_back(&app, operator.visitor(), &campaign, meant)?;
     match ended(begun).await? {
         Outcome::RolledBack(done) => changed(&app, &done.campaign).await,
         other => Err(unexpected(&other)),

@@ -102,7 +102,7 @@ pub(super) async fn pause(
     params(("name" = String, Path, description = "The campaign's name")),
     responses(
         (status = 200, body = Campaign, description = "It may go on"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is not paused"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "It is not paused, or its deadline has passed"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -111,7 +111,13 @@ pub(super) async fn resume(
     Path(name): Path<String>,
     operator: Operator,
 ) -> Result<Json<Campaign>, Problem> {
-    let id = campaign(&app, &name).await?.id;
+    let found = campaign(&app, &name).await?;
+    if let Some(deadline) = found.passed_deadline(app.now()) {
+        return Err(Problem::conflict(format!(
+            "The deadline {deadline} of campaign `{name}` has passed. Set a later one, or null, by PATCH, then resume it."
+        )));
+    }
+    let id = found.id;
     if !app.ledger.resume(id, &operator.actor(), app.now()).await? {
         return Err(Problem::conflict(format!(
             "Campaign `{name}` is not paused."

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use futures::StreamExt as _;
-use repilot_domain::{Action, HiddenRows, Reading, Repairs, TenantName};
+use repilot_domain::{Action, HiddenRows, Reading, Repairs, SightedWithin, TenantName};
 use repilot_ledger::Campaign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +53,13 @@ pub(crate) struct Meant {
     /// has some is refused.
     #[param(value_type = Option<String>, example = "skip")]
     hidden_rows: Option<HiddenRows>,
+    /// Let a device with an open job in another campaign wait for that job's end, instead of refusing it.
+    #[serde(default)]
+    after_others: bool,
+    /// Longest age of the knowledge of who has a device before its call: `2min`, `0s` (a look right before
+    /// each call) or `never`; left out, that of the settings or of the campaign.
+    #[param(value_type = Option<String>, example = "2min")]
+    sighted_within: Option<SightedWithin>,
     /// Make the plan, and enqueue nothing.
     #[serde(default)]
     dry_run: bool,
@@ -105,6 +112,8 @@ pub(super) async fn enqueue(
             .or(action_of.filter(|action| action.needs_user())),
         user_column: meant.user_column,
         check_users: meant.check_users,
+        after_others: meant.after_others,
+        sighted_within: meant.sighted_within,
         repairs: meant.repair,
         reading: Reading {
             column: meant.column,

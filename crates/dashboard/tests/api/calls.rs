@@ -1,10 +1,12 @@
 //! What programs read and do.
 
-use repilot_domain::Role;
+use std::time::Duration;
+
+use repilot_domain::{CampaignStatus, Change, Clock as _, ControlChanges, Role, SystemClock};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::csrf;
+use crate::harness::{actor, csrf};
 use crate::support::{Program, ten_devices};
 
 fn ids(page: &Value) -> Vec<i64> {
@@ -186,6 +188,51 @@ async fn where_no_graph_can_be_asked_it_says_so() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("rehearsal"), "{path}: {detail}");
     }
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_is_refused_and_so_is_resuming_past_it() {
+    let bench = ten_devices().await;
+    let program = Program::new(&bench, Role::Operator).await;
+    let now = SystemClock.now();
+    let (past, before) = (
+        now.before(Duration::from_mins(1)),
+        now.before(Duration::from_mins(2)),
+    );
+    let body = json!({ "controls": { "deadline": past.as_millis() } }).to_string();
+    let path = "/api/v1/campaigns/spring";
+    let answer = program.call(Method::PATCH, path, Some(&body)).await;
+    let status = answer.status();
+    let said = answer.text().await.unwrap();
+    assert!(status.is_client_error(), "{status} {said}");
+    // One that has passed since.
+    let id = bench.ledger.campaign("spring").await.unwrap().unwrap().id;
+    let changes = ControlChanges {
+        deadline: Change::Set(past),
+        ..ControlChanges::default()
+    };
+    let (ledger, by) = (&bench.ledger, actor());
+    let changed = ledger.change_controls(id, &changes, &by, before).await;
+    changed.unwrap();
+    assert!(ledger.pause(id, "freeze", &by, before).await.unwrap());
+    let (status, problem) = program
+        .post("/api/v1/campaigns/spring/resume", &Value::Null)
+        .await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem.to_string().contains("has passed"), "{problem}");
+    let mut browser = bench.browser();
+    let link = bench.link.clone().unwrap();
+    let (_, rest) = link.split_once("/sign-in").unwrap();
+    browser.get(&format!("/sign-in{rest}")).await;
+    let page = browser.get("/campaigns/spring").await.text().await.unwrap();
+    let token = csrf(&page);
+    let answer = browser
+        .post("/campaigns/spring/resume", &[("csrf", &token)])
+        .await;
+    assert_eq!(answer.status(), 409);
+    assert!(answer.text().await.unwrap().contains("has passed"));
+    let spring = ledger.campaign("spring").await.unwrap().unwrap();
+    assert_eq!(spring.status, CampaignStatus::Paused);
 }
 
 #[tokio::test]

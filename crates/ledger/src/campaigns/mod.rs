@@ -1,5 +1,6 @@
 //! What happens to campaigns as a whole.
 
+pub(crate) mod after_others;
 mod sign_in;
 pub(crate) mod without_user;
 

@@ -502,6 +502,7 @@ fn task(job: &Job, next: NextUser) -> Option<Task> {
         new_user_name: name.to_owned(),
         rolls_back: Some(job.id),
         look_first: true,
+        after_others: false,
     })
 }
 

@@ -8,6 +8,7 @@ mod database;
 
 mod access;
 mod acts;
+mod after_others;
 mod aftermath;
 mod ahead;
 mod audit;

@@ -7,7 +7,8 @@ use repilot_domain::{
     WorkerId,
 };
 use repilot_ledger::{
-    ClaimedJob, DispatchRoom, GroupCommit, Job, JobSelection, Seen, Sighting, SightingNeed, Verdict,
+    Blocker, ClaimedJob, DispatchRoom, GroupCommit, Job, JobSelection, Seen, Sighting,
+    SightingNeed, Verdict,
 };
 
 use crate::bench::{
@@ -98,6 +99,28 @@ fn seen(job: &ClaimedJob, user: &str, seen_at: Timestamp) -> Seen {
         is_expected: false,
         is_found: false,
     }
+}
+
+async fn a_job_that_waits_for_a_listing_says_so(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
+    let why = async || {
+        let report = bench.ledger.job_report(JobId(1), bench.now()).await;
+        report.unwrap().unwrap().explanation.blocked_by
+    };
+    // Its device was never seen, and nobody lists.
+    bench.pass(180).await;
+    assert_eq!(why().await, Blocker::Budget);
+    let until = bench.now().after(Duration::from_secs(45));
+    let (ledger, tenant) = (&bench.ledger, tenant());
+    let claimed = ledger.claim_listing(&tenant, "w1", bench.now(), until);
+    assert!(claimed.await.unwrap());
+    assert_eq!(why().await, Blocker::Listing);
+    // Once it has shown the device, the job has its turn.
+    bench.list(&[device(0), device(1)]).await;
+    assert_eq!(why().await, Blocker::Budget);
+    // Nor does one wait for a listing that its lister left.
+    bench.pass(180).await;
+    assert_eq!(why().await, Blocker::Budget);
 }
 
 async fn a_listing_shows_which_devices_changed_hands(database: Database) {
@@ -399,6 +422,7 @@ async fn one_process_at_a_time_lists_a_tenant(database: Database) {
 }
 
 on_every_database! {
+    a_job_that_waits_for_a_listing_says_so,
     a_listing_shows_which_devices_changed_hands,
     a_later_listing_takes_back_what_an_earlier_one_showed,
     a_device_that_is_being_called_is_not_taken_for_changed,

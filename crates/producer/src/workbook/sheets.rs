@@ -7,7 +7,7 @@ use repilot_domain::Reading;
 use super::{Kind, SheetRow, Workbook, WorkbookError};
 use crate::ListError;
 use crate::cell::Cell;
-use crate::columns::{COLUMNS_THAT_DO, Columns, shown};
+use crate::columns::{COLUMNS_THAT_DO, Columns, header_lacking, shown};
 
 /// Rows in which a header is looked for.
 pub(crate) const HEADER_WITHIN: usize = 20;
@@ -154,6 +154,7 @@ impl Sheets {
                     name: name.to_owned(),
                     found: shown(&found),
                     known: COLUMNS_THAT_DO,
+                    header: header_lacking(&found),
                 })
             }
             (_, Some(sheet)) if sheets.read.is_empty() => Err(ListError::HiddenSheet {

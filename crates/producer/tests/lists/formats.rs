@@ -248,3 +248,19 @@ fn an_answer_of_graphs_that_is_no_list_is_told_as_such() {
     let text = r#"{"devices":{"list":[{"serialNumber":"PF1"}]}}"#;
     assert_eq!(keys(text.as_bytes()), ["Nameless"]);
 }
+
+#[test]
+fn data_without_a_header_is_told_which_line_it_lacks() {
+    let rows = b"RE-00000,new0@contoso.example\r\nRE-00001,new1@contoso.example\r\n";
+    let error = list(rows).unwrap_err();
+    assert!(
+        matches!(error, ListError::UnknownColumns { .. }),
+        "{error:?}"
+    );
+    let hint = error.hint();
+    assert!(hint.contains("`Serial number,New user`"), "{hint}");
+    // What may well be headers is no data.
+    let headers = b"Site,Owner\r\nBerlin,new0@contoso.example\r\n";
+    let hint = list(headers).unwrap_err().hint();
+    assert!(hint.contains("--column"), "{hint}");
+}
