@@ -58,16 +58,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
             if *run {
                 return drain_it(app, &ledger, &campaign, resumed).await;
             }
-            if resumed {
-                let drain = app.how_to_drain(&campaign)?;
-                if is_attended(&ledger, &campaign, app.now()).await? {
-                    format!("campaign {name} may go on; a worker is up, and goes on with it")
-                } else {
-                    format!("campaign {name} may go on; to drain it: {drain}")
-                }
-            } else {
-                format!("campaign {name} is not paused; nothing changed")
-            }
+            said_of(app, &ledger, &campaign, resumed).await?
         }
         CampaignCommand::Cancel { search, yes, .. } if !search.is_empty() => {
             match act(app, &ledger, &campaign, JobAct::Cancel, search, *yes).await? {
@@ -117,6 +108,28 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         print(&done);
     }
     Ok(Exit::Done)
+}
+
+/// What is said of a campaign that was to go on: who moves it, or how.
+async fn said_of(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    resumed: bool,
+) -> anyhow::Result<String> {
+    let name = &campaign.name;
+    if !resumed {
+        return Ok(format!("campaign {name} is not paused; nothing changed"));
+    }
+    if is_attended(ledger, campaign, app.now()).await? {
+        return Ok(format!(
+            "campaign {name} may go on; a worker is up, and goes on with it"
+        ));
+    }
+    let drain = app.how_to_drain(campaign)?;
+    Ok(format!(
+        "campaign {name} may go on; to drain it: {drain}, or the `run` that began it"
+    ))
 }
 
 /// Whether a worker that is up attends to a campaign. It promises so to every open campaign of its tenants,
