@@ -16,6 +16,7 @@ async fn enqueuing_the_same_devices_again_adds_nothing(database: Database) {
             again,
             Enqueued {
                 added: 0,
+                waiting: 0,
                 busy: Vec::new(),
                 present: size as u64
             }
