@@ -212,8 +212,8 @@ async fn a_deadline_that_has_passed_is_refused_and_so_is_resuming_past_it() {
         ..ControlChanges::default()
     };
     let (ledger, by) = (&bench.ledger, actor());
-    let changed = ledger.change_controls(id, &changes, &by, before).await;
-    changed.unwrap();
+    let set = ledger.change_controls(id, &changes, &by, before).await;
+    set.unwrap();
     assert!(ledger.pause(id, "freeze", &by, before).await.unwrap());
     let (status, problem) = program
         .post("/api/v1/campaigns/spring/resume", &Value::Null)
