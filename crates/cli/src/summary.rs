@@ -8,6 +8,13 @@ use crate::output::{lasting, moment, plain, plural};
 use crate::without_user::alarm;
 use crate::{control_args, progress};
 
+/// Says how many devices may have been called without anybody's knowing.
+fn uncertain(jobs: i64) -> Option<String> {
+    (jobs > 0).then(|| {
+        format!("  uncertain  {jobs}: nobody knows what came of their calls; a worker looks first")
+    })
+}
+
 /// How many jobs stand between two steps, if any does.
 fn between(jobs: i64) -> Option<String> {
     if jobs == 0 {
@@ -48,6 +55,7 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
         lines.push(format!("  left       {}", counts.open()));
     }
     lines.extend(between(counts.between_steps));
+    lines.extend(uncertain(counts.uncertain));
     for (label, count) in [("cancelled", counts.cancelled), ("skipped", counts.skipped)] {
         if count > 0 {
             lines.push(format!("  {label:9}  {count}"));

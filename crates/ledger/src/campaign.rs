@@ -16,7 +16,7 @@ use crate::campaigns::without_user::between_steps;
 use crate::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::error::QueryContext as _;
 use crate::rows::Columns;
-use crate::{Ledger, LedgerError, audit, controls};
+use crate::{Ledger, LedgerError, audit, controls, in_doubt};
 
 /// The time at which no lease has run out.
 const ALL_ARE_ALIVE: Timestamp = Timestamp::from_millis(0);
@@ -125,6 +125,9 @@ pub struct CampaignCounts {
     pub without_user: i64,
     /// Those of these that are still to be done in the campaign itself, before all others.
     pub without_user_open: i64,
+    /// Open jobs whose calls may have taken effect unseen: their devices are looked at first, also
+    /// where the campaign was paused or cancelled meanwhile.
+    pub uncertain: i64,
     /// Dead letters by reason.
     pub dead_by_reason: BTreeMap<String, i64>,
     /// Rows of the list that the plan refused, by reason.
@@ -460,6 +463,9 @@ async fn counts(
         counts.between_steps = between.jobs;
         counts.without_user = between.without_user;
         counts.without_user_open = between.without_user_open;
+    }
+    for (id, jobs) in in_doubt::count(connection, campaign).await? {
+        counts.entry(id).or_default().uncertain = jobs;
     }
     Ok(counts)
 }

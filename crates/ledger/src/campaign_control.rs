@@ -10,6 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::counters::{Deltas, end_if_done};
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::in_doubt::IN_DOUBT;
 use crate::places::Renewed;
 use crate::rows::{Columns, batch, gathered, storable};
 use crate::{Campaign, Ledger, LedgerError, audit, breaker, locks, places, rescue};
@@ -33,6 +34,21 @@ impl Campaign {
     #[must_use]
     pub fn waits_for_sign_in(&self) -> bool {
         self.status == CampaignStatus::Paused && self.pause_cause == Some(PauseCause::SignIn)
+    }
+
+    /// Whether its jobs in doubt are looked at although it is paused: not where the tenant refuses
+    /// everything, or nobody is signed in.
+    #[must_use]
+    pub const fn looks_while_paused(&self) -> bool {
+        match self.pause_cause {
+            Some(
+                PauseCause::Person
+                | PauseCause::Canary
+                | PauseCause::Breaker
+                | PauseCause::Deadline,
+            ) => true,
+            None | Some(PauseCause::Tenant | PauseCause::SignIn) => false,
+        }
     }
 
     /// Whether the `run` that began it may try again by itself: only the tenant stopped it. What a
@@ -213,6 +229,10 @@ impl Ledger {
 
     /// Cancels a campaign: what has not been called yet never will be. How many jobs that is.
     ///
+    /// Jobs in doubt stay open until a worker has looked at their devices: what was done succeeds, and
+    /// the others are cancelled then. [`CampaignCounts::uncertain`](crate::CampaignCounts::uncertain)
+    /// says how many those are.
+    ///
     /// The campaign is cancelled at once; its jobs follow in transactions that keep nobody waiting.
     /// Should the process end between them, the next rescue ends it. One that has ended stays as it
     /// is.
@@ -247,6 +267,8 @@ impl Ledger {
             )
             .await?;
         }
+        // From here on no more of it gets on the wire than is looked at.
+        recall_queued(&mut transaction, campaign).await?;
         let mut cancelled = cancel_returned(&mut transaction, campaign, by, now).await?;
         self.commit(transaction, "cancel a campaign").await?;
         let mut chunk = cancelled;
@@ -322,7 +344,8 @@ pub(crate) async fn recall_queued(
     deltas.write(connection).await
 }
 
-/// What comes back to a cancelled campaign is cancelled with it: a retry, or a rescued job.
+/// What comes back to a cancelled campaign is cancelled with it: a retry, or a job whose device was looked
+/// at. What is in doubt waits for that.
 pub(crate) async fn cancel_returned(
     connection: &mut AnyConnection,
     campaign: CampaignId,
@@ -347,8 +370,7 @@ pub(crate) async fn cancel_chunk(
     by: &Actor,
     now: Timestamp,
 ) -> Result<u64, LedgerError> {
-    recall_queued(connection, campaign).await?;
-    let due = due(connection, campaign, CANCEL_CHUNK).await?;
+    let due = certain(connection, campaign, CANCEL_CHUNK).await?;
     cancel_jobs(connection, campaign, &due, now).await?;
     let cancelled = due.len() as u64;
     let mut deltas = Deltas::default();
@@ -358,8 +380,8 @@ pub(crate) async fn cancel_chunk(
     Ok(cancelled)
 }
 
-/// Some of a campaign's due jobs.
-async fn due(
+/// Some of a campaign's due jobs that are not in doubt.
+async fn certain(
     connection: &mut AnyConnection,
     campaign: CampaignId,
     limit: i64,
@@ -369,6 +391,11 @@ async fn due(
          FROM (
              SELECT id FROM due_jobs
              WHERE campaign_id = $1
+               AND id NOT IN (
+                   SELECT job_rows.id FROM job_rows
+                   WHERE job_rows.campaign_id = $1
+                     AND {IN_DOUBT}
+               )
              ORDER BY not_before, id
              LIMIT $2
          ) AS due",

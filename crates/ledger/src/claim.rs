@@ -13,6 +13,7 @@ use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
 use crate::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::rows::{Inner, gathered, numbers_of};
+use crate::verdict::LOOKED_AT;
 use crate::{ClaimKey, LedgerError, Sighting, places};
 
 /// What a worker needs to know of a job that it has claimed.
@@ -40,13 +41,15 @@ pub struct ClaimedJob {
     pub uncertain: bool,
     /// A call of it was lost, and may still arrive; not so where it only looks first.
     pub lost: bool,
+    /// Its device was looked at since its last call, and was as before.
+    pub looked_at: bool,
     /// Until when the claim holds.
     pub lease_until: Timestamp,
 }
 
-/// How much is not known of a job: nothing, whether somebody came first, what its last calls did.
+/// How much is not known of a job: nothing, or what the row says; and more where a call was lost.
 const CERTAIN: i64 = 0;
-const LOST: i64 = 2;
+const LOST: i64 = 10;
 
 /// A job that is claimed, and what there is to know of one that is not plainly to be called.
 struct Claimed {
@@ -121,6 +124,7 @@ impl Claimed {
             attempts: 0,
             uncertain: false,
             lost: false,
+            looked_at: false,
             lease_until,
         };
         let Some(further) = self.further else {
@@ -146,7 +150,8 @@ impl Claimed {
             new_user_name,
             attempts,
             uncertain: doubt != CERTAIN,
-            lost: doubt == LOST,
+            lost: doubt > LOST,
+            looked_at: doubt % LOST == LOOKED_AT,
             ..plain
         }
     }
@@ -168,10 +173,10 @@ fn further(dialect: Dialect) -> String {
         "jobs.user_principal_name,
          jobs.attempts,
          CASE
-             WHEN jobs.uncertain = 1 AND EXISTS (
+             WHEN jobs.uncertain > 0 AND EXISTS (
                  SELECT 1 FROM attempts
                  WHERE attempts.job_id = jobs.id AND attempts.outcome IN ('ambiguous', 'lost')
-             ) THEN 2
+             ) THEN jobs.uncertain + {LOST}
              ELSE jobs.uncertain
          END,
          jobs.action, jobs.steps_done,

@@ -14,7 +14,7 @@ use crate::dialect::{Dialect, tell};
 use crate::due_floor::{Floors, Place, START};
 use crate::error::QueryContext as _;
 use crate::places::{Due, Hand};
-use crate::ready::{DISPATCHABLE, READY, Ready};
+use crate::ready::{READY, Ready, dispatchable};
 use crate::rows::gathered;
 use crate::{ClaimKey, DispatchToken, Ledger, LedgerError, SightingRule, locks, places};
 
@@ -30,6 +30,9 @@ pub struct Dispatched {
     pub rate: Option<Rate>,
     /// How its device is to be seen before it is called; none where nothing is asked.
     pub sighting: Option<SightingRule>,
+    /// Whether its device is looked at and nothing is called: its campaign was paused or cancelled while
+    /// a call of it may have taken effect.
+    pub looks_only: bool,
 }
 
 /// The same in little room. What older programs send has no token.
@@ -49,6 +52,8 @@ struct OnTheWire {
     rate: Option<Rate>,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     sighting: Option<SightingRule>,
+    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
+    looks_only: bool,
 }
 
 impl From<OnTheWire> for Dispatched {
@@ -63,6 +68,7 @@ impl From<OnTheWire> for Dispatched {
             until: sent.until,
             rate: sent.rate,
             sighting: sent.sighting,
+            looks_only: sent.looks_only,
         }
     }
 }
@@ -74,6 +80,7 @@ impl From<Dispatched> for OnTheWire {
             until,
             rate,
             sighting,
+            looks_only,
         } = dispatched;
         Self {
             job: key.job,
@@ -83,6 +90,7 @@ impl From<Dispatched> for OnTheWire {
             until,
             rate,
             sighting,
+            looks_only,
         }
     }
 }
@@ -173,7 +181,7 @@ impl Round<'_> {
         tenant: &TenantName,
         room: &DispatchRoom,
     ) -> Result<(), LedgerError> {
-        let rows = locks::campaign_rows_where(connection, READY, DISPATCHABLE, |query| {
+        let rows = locks::campaign_rows_where(connection, READY, &dispatchable(), |query| {
             query.bind(tenant.as_str()).bind(self.now.as_millis())
         })
         .await?;
@@ -186,7 +194,10 @@ impl Round<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         if room.sighted_only {
             let now = self.now;
-            campaigns.retain(|campaign| !campaign.sighting.is_some_and(|rule| rule.is_stale(now)));
+            campaigns.retain(|campaign| {
+                let is_stale = campaign.sighting.is_some_and(|rule| rule.is_stale(now));
+                campaign.looks_only || !is_stale
+            });
             if campaigns.is_empty() {
                 return Ok(());
             }
@@ -249,7 +260,9 @@ impl Round<'_> {
         if due.is_empty() {
             return Ok(());
         }
-        start_campaign(connection, campaign.id, self.now).await?;
+        if !campaign.looks_only {
+            start_campaign(connection, campaign.id, self.now).await?;
+        }
         let event = JobEvent::Dispatch;
         self.deltas
             .moved(campaign.id, JobState::Pending, event, due.len() as u64)?;
@@ -265,6 +278,7 @@ impl Round<'_> {
             until: campaign.until,
             rate: campaign.rate,
             sighting: campaign.sighting,
+            looks_only: campaign.looks_only,
         });
         self.dispatched.extend(queued);
         Ok(())

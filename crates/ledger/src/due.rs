@@ -6,28 +6,29 @@ use repilot_domain::{CampaignId, TenantName, Timestamp};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::error::QueryContext as _;
-use crate::ready::{DISPATCHABLE, READY, Ready};
+use crate::in_doubt::IN_DOUBT;
+use crate::ready::{READY, Ready, dispatchable, has_work};
 use crate::rows::Columns;
 use crate::{Ledger, LedgerError};
 
 impl Ledger {
-    /// Tenants with an open, attended and active campaign that may run now.
+    /// Tenants with an open and attended campaign that may run now, or has jobs in doubt.
     pub async fn tenants_with_work(&self, now: Timestamp) -> Result<Vec<TenantName>, LedgerError> {
         let mut reader = self.reader().await?;
-        let rows = sqlx::query(
+        let sql = format!(
             "SELECT DISTINCT tenant FROM campaigns
-             WHERE ended_at IS NULL
-               AND status = 'active'
-               AND attended_until > $1
-               AND runs_from <= $1
-               AND runs_until > $1
-               AND canary_phase <> 'choosing'
+             WHERE tenant <> $1
+               AND {}
              ORDER BY tenant",
-        )
-        .bind(now.as_millis())
-        .fetch_all(&mut *reader)
-        .await
-        .doing("look for work")?;
+            has_work()
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            // No tenant has this name.
+            .bind("")
+            .bind(now.as_millis())
+            .fetch_all(&mut *reader)
+            .await
+            .doing("look for work")?;
         rows.iter()
             .map(|row| Columns::of("campaigns", row).word("tenant"))
             .collect()
@@ -59,14 +60,17 @@ impl Ledger {
             .collect()
     }
 
-    /// When the next pending job of an attended, active campaign of the tenant is due.
+    /// When the next pending job of an attended campaign of the tenant is due that may go out.
     pub async fn next_due(
         &self,
         tenant: &TenantName,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, LedgerError> {
         let mut reader = self.reader().await?;
-        let sql = format!("SELECT {READY} FROM campaigns WHERE {DISPATCHABLE} ORDER BY id");
+        let sql = format!(
+            "SELECT {READY} FROM campaigns WHERE {} ORDER BY id",
+            dispatchable()
+        );
         let campaigns = sqlx::query(AssertSqlSafe(sql))
             .bind(tenant.as_str())
             .bind(now.as_millis())
@@ -76,7 +80,14 @@ impl Ledger {
         let mut earliest: Option<i64> = None;
         for campaign in &campaigns {
             let campaign = Ready::read(campaign)?;
-            let sql = if campaign.canary_is_running {
+            let in_doubt;
+            let sql = if campaign.looks_only {
+                in_doubt = format!(
+                    "SELECT MIN(job_rows.not_before) AS due FROM job_rows
+                     WHERE job_rows.campaign_id = $1 AND {IN_DOUBT}"
+                );
+                &in_doubt
+            } else if campaign.canary_is_running {
                 "SELECT MIN(due_jobs.not_before) AS due
                  FROM canary_jobs
                  CROSS JOIN due_jobs
@@ -86,7 +97,7 @@ impl Ledger {
             } else {
                 "SELECT MIN(not_before) AS due FROM due_jobs WHERE campaign_id = $1"
             };
-            let row = sqlx::query(sql)
+            let row = sqlx::query(AssertSqlSafe(sql.to_owned()))
                 .bind(campaign.id.0)
                 .fetch_one(&mut *reader)
                 .await

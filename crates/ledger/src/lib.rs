@@ -33,6 +33,7 @@ mod explain;
 mod file;
 mod group_commit;
 mod halts;
+mod in_doubt;
 mod integrity;
 mod inventory;
 mod job;

@@ -118,6 +118,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "devices without user",
         include_str!("../../../migrations/0029_devices_without_user.sql"),
     ),
+    (
+        31,
+        "jobs in doubt",
+        include_str!("../../../migrations/0031_jobs_in_doubt.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

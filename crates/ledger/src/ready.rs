@@ -1,30 +1,48 @@
 //! Campaigns that may go on, and where their due jobs are.
 
-use repilot_domain::{Action, CampaignId, CanaryPhase, Rate, Timestamp};
+use std::borrow::Cow;
+
+use repilot_domain::{Action, CampaignId, CampaignStatus, CanaryPhase, Rate, Timestamp};
 use sqlx::any::AnyRow;
 
+use crate::in_doubt::{IN_DOUBT, is_to_be_looked_at};
 use crate::inventory::rule;
 use crate::rows::Columns;
 use crate::{LedgerError, SightingRule, controls};
 
-/// The campaigns of a tenant that may go on; takes the tenant and the time.
-pub(crate) const DISPATCHABLE: &str = "tenant = $1
+/// That a campaign is attended, and may go on or has jobs in doubt; takes the time as its second
+/// parameter.
+pub(crate) fn has_work() -> String {
+    format!(
+        "attended_until > $2
            AND ended_at IS NULL
-           AND status = 'active'
-           AND attended_until > $2
-           AND runs_from <= $2
-           AND runs_until > $2
-           AND canary_phase <> 'choosing'";
+           AND (
+               status = 'active'
+               AND runs_from <= $2
+               AND runs_until > $2
+               AND canary_phase <> 'choosing'
+               OR {}
+           )",
+        is_to_be_looked_at()
+    )
+}
+
+/// The campaigns of a tenant of which something may go out; takes the tenant and the time.
+pub(crate) fn dispatchable() -> String {
+    format!("tenant = $1 AND {}", has_work())
+}
 
 /// What is read of those.
 pub(crate) const READY: &str =
-    "id, action, priority, canary_phase, rate, runs_until, sighted_within,
+    "id, action, status, priority, canary_phase, rate, runs_until, sighted_within,
      sighted_at, is_blind";
 
 /// A campaign that may go on.
 pub(crate) struct Ready {
     pub(crate) id: CampaignId,
     pub(crate) priority: i64,
+    /// It was paused or cancelled: its jobs in doubt are looked at, and nothing is called.
+    pub(crate) looks_only: bool,
     pub(crate) canary_is_running: bool,
     /// Its jobs may stand between two steps.
     pub(crate) has_steps: bool,
@@ -41,13 +59,25 @@ impl Ready {
         let columns = Columns::of("campaigns", row);
         let action: Action = columns.word("action")?;
         let phase: CanaryPhase = columns.word("canary_phase")?;
+        let status: CampaignStatus = columns.word("status")?;
+        let looks_only = status != CampaignStatus::Active;
+        // A look has neither a ceiling nor an hour.
+        let (rate, until) = if looks_only {
+            (None, None)
+        } else {
+            (
+                columns.word_if_any("rate")?,
+                controls::runs_until(&columns)?,
+            )
+        };
         Ok(Self {
             id: CampaignId(columns.get("id")?),
             priority: columns.get("priority")?,
+            looks_only,
             canary_is_running: phase == CanaryPhase::Running,
             has_steps: action.steps().len() > 1,
-            rate: columns.word_if_any("rate")?,
-            until: controls::runs_until(&columns)?,
+            rate,
+            until,
             sighting: rule(&columns)?,
             room: usize::MAX,
         })
@@ -55,13 +85,20 @@ impl Ready {
 
     /// Whether its due jobs go out in the order in which they are due.
     pub(crate) const fn takes_the_first(&self) -> bool {
-        !self.canary_is_running && !self.has_steps
+        !self.looks_only && !self.canary_is_running && !self.has_steps
     }
 
     /// Reads its due jobs, each with the number of its next dispatch and when it is due; takes the
     /// campaign, the time and how many. PostgreSQL takes the first in hand without: see
     /// [`places::take_the_first`](crate::places::take_the_first).
-    pub(crate) const fn due(&self) -> &'static str {
+    pub(crate) fn due(&self) -> Cow<'static, str> {
+        if self.looks_only {
+            return Cow::Owned(due_in_doubt());
+        }
+        Cow::Borrowed(self.due_to_be_called())
+    }
+
+    const fn due_to_be_called(&self) -> &'static str {
         if self.canary_is_running {
             return "SELECT due_jobs.id, due_jobs.dispatch + 1 AS dispatch, due_jobs.not_before
                  FROM canary_jobs
@@ -82,6 +119,24 @@ impl Ready {
          ORDER BY not_before, id
          LIMIT $3"
     }
+}
+
+/// Those in doubt alone.
+fn due_in_doubt() -> String {
+    format!(
+        "SELECT due_jobs.id, due_jobs.dispatch + 1 AS dispatch, due_jobs.not_before
+         -- In this order: they are few, and those that are due many.
+         FROM job_rows
+         CROSS JOIN due_jobs
+         WHERE job_rows.campaign_id = $1
+           AND {IN_DOUBT}
+           AND due_jobs.campaign_id = $1
+           AND due_jobs.not_before = job_rows.not_before
+           AND due_jobs.id = job_rows.id
+           AND due_jobs.not_before <= $2
+         ORDER BY due_jobs.not_before, due_jobs.id
+         LIMIT $3"
+    )
 }
 
 /// First those that stand between two steps: their devices have no user meanwhile.
@@ -148,5 +203,28 @@ mod tests {
             others.contains("PRIMARY KEY (campaign_id=? AND not_before<?)"),
             "{plan:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn jobs_in_doubt_are_not_looked_for_among_all_of_their_campaign() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let location = LedgerLocation::parse(path.to_str().unwrap()).unwrap();
+        let ledger = Ledger::open(&location).await.unwrap();
+        let mut reader = ledger.reader().await.unwrap();
+        for (sql, parameters) in [(due_in_doubt(), 3), (dispatchable(), 2)] {
+            let sql = match parameters {
+                2 => format!("SELECT id FROM campaigns WHERE {sql}"),
+                _ => sql,
+            };
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            let query = (0..parameters).fold(query, |query, _| query.bind(1));
+            let rows = query.fetch_all(&mut *reader).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let expected = "SEARCH job_rows USING INDEX jobs_in_doubt (campaign_id=?)";
+            let finds = |line: &String| line.replace("COVERING ", "") == expected;
+            assert!(plan.iter().any(finds), "{plan:?}");
+        }
     }
 }

@@ -15,6 +15,9 @@ pub enum WaitReason {
     Uncertain,
     /// The tenant refuses as a whole: returned unspent.
     Returned,
+    /// A call may have taken effect, its device was looked at since and was as before, and its next call
+    /// could not follow.
+    LookedAt,
 }
 
 impl WaitReason {
@@ -26,6 +29,7 @@ impl WaitReason {
             Self::Backoff => "backoff",
             Self::Uncertain => "uncertain",
             Self::Returned => "returned",
+            Self::LookedAt => "looked-at",
         }
     }
 }
@@ -81,6 +85,10 @@ pub struct Settlement {
     pub attempts: Vec<NewAttempt>,
 }
 
+/// What stands in `uncertain` of a job whose device was looked at since its last call: a lost call may
+/// still arrive.
+pub(crate) const LOOKED_AT: i64 = 2;
+
 /// The columns that a verdict writes.
 pub(crate) struct Written<'a> {
     pub(crate) spent: i64,
@@ -124,7 +132,10 @@ impl Verdict {
                 ..
             } => Written {
                 spent: i64::from(*spent),
-                uncertain: i64::from(*uncertain),
+                uncertain: match reason {
+                    WaitReason::LookedAt if *uncertain => LOOKED_AT,
+                    _ => i64::from(*uncertain),
+                },
                 not_before: not_before.as_millis(),
                 reason: reason.as_str(),
                 message,

@@ -145,6 +145,7 @@ impl Handler {
             seen_at: None,
             claimed,
             between_steps: false,
+            looks_only: false,
         };
         let (decision, slot) = loop {
             let worked = self.work(&mut turn, &mut job, leave, &mut attempts).await?;
@@ -196,7 +197,7 @@ impl Handler {
 
     /// Keeps that a step is done before the next is called: whoever comes after a crash goes on
     /// there. Whether the job is still this worker's.
-    async fn advance(
+    pub(crate) async fn advance(
         &self,
         job: &mut ClaimedJob,
         progress: Progress,
@@ -209,7 +210,7 @@ impl Handler {
         };
         job.progress = progress;
         job.attempts = 0;
-        (job.uncertain, job.lost) = (false, false);
+        (job.uncertain, job.lost, job.looked_at) = (false, false, false);
         self.commit.advance(advance).await
     }
 
@@ -282,7 +283,14 @@ impl Handler {
         let is_stopped = is_late || is_closed || is_unseen || self.has_stopped(turn, job);
         if !leave.is_valid() || is_stopped {
             leave.settle(Answer::NotSent);
-            return (untried(job), None);
+            // What was looked at in this turn need not be looked at again for having been stopped.
+            let is_looked_at = job.uncertain && turn.seen_at.is_some();
+            let decision = if is_looked_at {
+                looked_at()
+            } else {
+                untried(job)
+            };
+            return (decision, None);
         }
         let client = &lanes.tenant.client;
         let call = match step {
@@ -331,13 +339,16 @@ impl Handler {
         }
     }
 
-    /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on.
+    /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on, and
+    /// so does what is only looked at because it has.
     fn has_stopped(&self, turn: Turn<'_>, job: &ClaimedJob) -> bool {
-        !turn.between_steps && self.commit.has_stopped(job.key.campaign, turn.claimed)
+        !turn.between_steps
+            && !turn.looks_only
+            && self.commit.has_stopped(job.key.campaign, turn.claimed)
     }
 
     /// Looks at a device, and keeps who has it; `None` where somebody else has the job by now.
-    async fn look(
+    pub(crate) async fn look(
         &self,
         turn: &mut Turn<'_>,
         job: &mut ClaimedJob,
@@ -443,7 +454,7 @@ impl Handler {
 
 /// What a call that ended in a dead letter holds until that is settled: so no more are called after
 /// the one that stops their campaign than were under way with it.
-struct Slot<'a> {
+pub(crate) struct Slot<'a> {
     _call: Option<SemaphorePermit<'a>>,
     leave: Option<(Leave, Answer)>,
 }
@@ -457,7 +468,7 @@ impl Slot<'_> {
 }
 
 /// Whether a decision takes the job on to a further step.
-fn stepped(decision: &Decision, progress: Progress) -> Stepped {
+pub(crate) fn stepped(decision: &Decision, progress: Progress) -> Stepped {
     match decision {
         Decision::Succeed => progress.succeeded(),
         Decision::Complete | Decision::Act | Decision::Retry { .. } | Decision::Bury { .. } => {
@@ -466,13 +477,26 @@ fn stepped(decision: &Decision, progress: Progress) -> Stepped {
     }
 }
 
+/// Nothing was called after a look that found the device as before: the job goes back, and says so.
+pub(crate) const fn looked_at() -> Decision {
+    Decision::Retry {
+        delay: Duration::ZERO,
+        spent: false,
+        uncertain: true,
+        reason: WaitReason::LookedAt,
+        pause: None,
+    }
+}
+
 /// Nothing was called: the job goes back as it came.
-fn untried(job: &ClaimedJob) -> Decision {
+pub(crate) fn untried(job: &ClaimedJob) -> Decision {
     Decision::Retry {
         delay: AGAIN_AFTER,
         spent: false,
         uncertain: job.uncertain,
-        reason: if job.uncertain {
+        reason: if job.looked_at {
+            WaitReason::LookedAt
+        } else if job.uncertain {
             WaitReason::Uncertain
         } else {
             WaitReason::Throttled

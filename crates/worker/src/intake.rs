@@ -32,6 +32,20 @@ struct Admitted {
 impl Handler {
     /// Has the jobs of a delivery claimed as there is leave for them, and called.
     pub(crate) async fn handle(self: Arc<Self>, mut delivery: Delivery) {
+        let to_look_at: Vec<_> = delivery.jobs.extract_if(.., |job| job.looks_only).collect();
+        if !to_look_at.is_empty()
+            && let Some(places) = delivery.places.split(to_look_at.len())
+        {
+            let looks = Delivery {
+                tenant: delivery.tenant.clone(),
+                jobs: to_look_at,
+                places,
+            };
+            tokio::spawn(Arc::clone(&self).take_to_look_at(looks));
+        }
+        if delivery.jobs.is_empty() {
+            return;
+        }
         if delivery.jobs.len() > 1 {
             // A ceiling is waited for by itself: it holds up nobody else's jobs.
             for job in delivery.jobs.extract_if(.., |job| job.rate.is_some()) {
@@ -124,6 +138,7 @@ impl Handler {
             seen_at: None,
             claimed: self.commit.moment(),
             between_steps: false,
+            looks_only: false,
         };
         let leaves = self.permits(turn, jobs.len(), patience).await;
         let leaves = self.while_held(&lanes, leaves, self.clock.now())?;
@@ -138,7 +153,7 @@ impl Handler {
         })
     }
 
-    async fn put_back(&self, jobs: &[Dispatched]) {
+    pub(crate) async fn put_back(&self, jobs: &[Dispatched]) {
         if jobs.is_empty() {
             return;
         }

@@ -51,6 +51,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) claimed: Moment,
     /// Its device stands between two steps, and is waited for whatever happens.
     pub(crate) between_steps: bool,
+    /// Its device is looked at although its campaign has stopped, and nothing is called.
+    pub(crate) looks_only: bool,
 }
 
 impl Handler {

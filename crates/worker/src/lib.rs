@@ -15,6 +15,7 @@ mod lanes;
 mod lease;
 mod leave;
 mod lister;
+mod looks;
 #[cfg(test)]
 mod model;
 mod outage;

@@ -96,10 +96,18 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
                 return Ok(Exit::Error);
             }
             let cancelled = ledger.cancel(campaign.id, by, app.now()).await?;
-            format!(
+            let after = app::campaign(&ledger, name).await?;
+            let will_not = format!(
                 "campaign {name} is cancelled: {} will not be called",
                 plural(cancelled, "job", "jobs")
-            )
+            );
+            match after.counts.uncertain {
+                0 => will_not,
+                uncertain => format!(
+                    "{will_not}; {uncertain} are uncertain, since nobody knows what came of their calls: \
+                     a worker looks at their devices and calls nothing; start one with `repilot worker`"
+                ),
+            }
         }
     };
     if app.json {

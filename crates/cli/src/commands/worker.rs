@@ -97,7 +97,11 @@ fn moves(campaign: &Campaign, tenants: &dyn TenantDirectory) -> bool {
         // One whose enqueue was broken off is done with when its jobs are.
         CampaignStatus::Active => campaign.counts.open() > 0 || !campaign.is_incomplete(),
         // One that waits for a sign-in goes on by itself after that.
-        CampaignStatus::Paused => campaign.counts.running > 0 || campaign.waits_for_sign_in(),
+        CampaignStatus::Paused => {
+            campaign.counts.running > 0
+                || campaign.waits_for_sign_in()
+                || campaign.counts.uncertain > 0 && campaign.looks_while_paused()
+        }
         CampaignStatus::Cancelled => true,
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn jobs(numbers: impl IntoIterator<Item = i64>) -> Vec<Dispatched> {
     let numbers = numbers.into_iter();
     let jobs = numbers.map(|number| Dispatched {
         sighting: None,
+        looks_only: false,
         key: ClaimKey {
             job: JobId(number),
             dispatch: 1,

@@ -80,6 +80,7 @@ impl Decision {
                 WaitReason::Backoff => AttemptOutcome::Retried,
                 WaitReason::Uncertain => AttemptOutcome::Ambiguous,
                 WaitReason::Returned => AttemptOutcome::Returned,
+                WaitReason::LookedAt => AttemptOutcome::Retried,
             },
         }
     }

@@ -30,7 +30,7 @@ pub fn precaution<'a>(
     goes_on: bool,
     now: Timestamp,
 ) -> Precaution<'a> {
-    if job.uncertain {
+    if job.uncertain && !is_cleared(job, rule, now) {
         return Precaution::Look;
     }
     let Some(rule) = rule else {
@@ -62,6 +62,16 @@ pub fn precaution<'a>(
     } else {
         Precaution::Judge(sighting)
     }
+}
+
+/// Whether an uncertain job was looked at since its last call, not longer ago than its campaign allows: what
+/// was seen then is good for its call as for any other.
+fn is_cleared(job: &ClaimedJob, rule: Option<&SightingRule>, now: Timestamp) -> bool {
+    let seen_at = job.sighting.as_ref().map(|sighting| sighting.seen_at);
+    let is_fresh = rule
+        .zip(seen_at)
+        .is_some_and(|(rule, at)| rule.is_fresh(at, now));
+    job.looked_at && job.progress.done() == 0 && is_fresh
 }
 
 /// What the ledger keeps of who has a job's device, given what was decided by it.
@@ -134,6 +144,7 @@ mod tests {
             attempts: 0,
             uncertain: false,
             lost: false,
+            looked_at: false,
             lease_until: NOW,
         }
     }
@@ -193,6 +204,35 @@ mod tests {
         assert_eq!(said(&between, Some(rule(NOW))), "look");
         let goes_on = precaution(&between, Some(&rule(NOW)), None, true, NOW);
         assert_eq!(goes_on, Precaution::Nothing);
+    }
+
+    #[test]
+    fn an_uncertain_job_that_was_looked_at_is_not_looked_at_again_too_soon() {
+        let looked_at = |user, seconds| ClaimedJob {
+            uncertain: true,
+            lost: true,
+            looked_at: true,
+            ..job(Some((user, ago(seconds))))
+        };
+        let never = SightingRule {
+            within_ms: 0,
+            ..rule(NOW)
+        };
+        assert_eq!(said(&looked_at("old@b", 119), Some(rule(NOW))), "nothing");
+        assert_eq!(said(&looked_at("new@b", 119), Some(rule(NOW))), "judge");
+        assert_eq!(said(&looked_at("old@b", 121), Some(rule(NOW))), "look");
+        assert_eq!(said(&looked_at("old@b", 1), Some(never)), "look");
+        assert_eq!(said(&looked_at("old@b", 1), None), "look");
+        let not_since = ClaimedJob {
+            looked_at: false,
+            ..looked_at("old@b", 1)
+        };
+        assert_eq!(said(&not_since, Some(rule(NOW))), "look");
+        let between = ClaimedJob {
+            progress: Progress::new(Action::Reassign, 1),
+            ..looked_at("old@b", 1)
+        };
+        assert_eq!(said(&between, Some(rule(NOW))), "look");
     }
 
     #[test]
