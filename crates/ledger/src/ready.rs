@@ -10,6 +10,15 @@ use crate::inventory::rule;
 use crate::rows::Columns;
 use crate::{LedgerError, SightingRule, controls};
 
+/// The campaigns of a tenant whose devices may be called; takes the tenant and the time.
+pub(crate) const CALLABLE: &str = "tenant = $1
+           AND ended_at IS NULL
+           AND status = 'active'
+           AND attended_until > $2
+           AND runs_from <= $2
+           AND runs_until > $2
+           AND canary_phase <> 'choosing'";
+
 /// That a campaign is attended, and may go on or has jobs in doubt; takes the time as its second
 /// parameter.
 pub(crate) fn has_work() -> String {

@@ -18,7 +18,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::ready::DISPATCHABLE;
+use crate::ready::CALLABLE;
 use crate::rows::{Columns, batch, gathered};
 use crate::{ClaimKey, Ledger, LedgerError, Listing, locks, places};
 
@@ -165,7 +165,7 @@ impl Ledger {
         let mut reader = self.reader().await?;
         let sql = format!(
             "SELECT id, sighted_within, sighted_at, is_blind, rate FROM campaigns
-             WHERE {DISPATCHABLE}
+             WHERE {CALLABLE}
                AND sighted_within NOT IN ('never', '0s')
              ORDER BY id"
         );

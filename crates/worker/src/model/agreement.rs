@@ -68,7 +68,7 @@ impl System {
             assert_eq!(campaign.has_ended(), model.has_ended(number));
             let status = match model.campaigns[number] {
                 Status::Active => "active",
-                Status::Paused => "paused",
+                Status::Paused | Status::Refused => "paused",
                 Status::Cancelled => "cancelled",
             };
             assert_eq!(campaign.status.as_str(), status);

@@ -43,6 +43,7 @@ impl Model {
         let (late_words, late) = one_of(late.collect(), 24, 1, all);
         let (words, said) = one_of(said, said_weight, 1, all);
         let (calls, unsaid) = one_of(unsaid, 32, 1, all);
+        let withheld = unsaid.clone();
         let calls_under_way = 0..self.under_way.len();
         let overlooked = calls_under_way.clone();
         let overlooked = overlooked.filter(|call| self.under_way[*call].is_overlooked);
@@ -50,6 +51,7 @@ impl Model {
         let (arrivals, arrival) = one_of(calls_under_way.collect(), 2, 1, 1);
         prop_oneof![
             calls => (unsaid, answer()).prop_map(|(hand, answer)| Event::Call(hand, answer)),
+            1 => withheld.prop_map(Event::Withhold),
             words => said.prop_map(Event::Say),
             late_words => late.prop_map(Event::Say),
             3 => Just(Event::SayAgain),
@@ -95,8 +97,10 @@ impl Model {
         let to_reopen = self.places(|place| self.is_to_be_reopened(place));
         let reopened = to_reopen.into_iter().map(|place| self.jobs[place].campaign);
         let (reopenings, reopened) = one_of(reopened.collect(), 24, 1, self.campaigns.len());
-        let paused = (0..self.campaigns.len())
-            .filter(|campaign| self.campaigns[*campaign] == Status::Paused);
+        let is_paused = |campaign: &usize| {
+            matches!(self.campaigns[*campaign], Status::Paused | Status::Refused)
+        };
+        let paused = (0..self.campaigns.len()).filter(is_paused);
         let (resumptions, paused) = one_of(paused.collect(), 16, 1, self.campaigns.len());
         // It ends most of what could come after it.
         let end = if self.now > 100_000 {

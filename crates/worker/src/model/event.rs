@@ -54,6 +54,8 @@ pub(super) enum Event {
     /// The next call for what is claimed: an act, or a look where it is uncertain or was not seen for
     /// too long.
     Call(usize, Answer),
+    /// What is claimed is given back without a further call: its lane has closed.
+    Withhold(usize),
     /// A call that was under way takes effect.
     Arrive(usize),
     /// What came of it is told to the ledger.
@@ -88,5 +90,7 @@ pub(super) enum Event {
 pub(super) enum Status {
     Active,
     Paused,
+    /// By the tenant, which refuses everything.
+    Refused,
     Cancelled,
 }

@@ -36,6 +36,10 @@ pub(super) struct Job {
     pub(super) state: JobState,
     pub(super) steps: usize,
     pub(super) uncertain: bool,
+    /// Its device was looked at since its last call, and was as before.
+    pub(super) is_looked_at: bool,
+    /// It was sent to be looked at alone.
+    pub(super) looks_only: bool,
     pub(super) spent: u32,
     pub(super) verification: Option<Verification>,
     pub(super) dispatch: i64,
@@ -77,6 +81,10 @@ pub(super) struct Hand {
     pub(super) spent: u32,
     pub(super) uncertain: bool,
     pub(super) was_lost: bool,
+    /// It was looked at before it was claimed, since its last call.
+    pub(super) was_looked_at: bool,
+    /// Nothing may be called.
+    pub(super) looks_only: bool,
     /// It may act although it is uncertain.
     pub(super) has_looked: bool,
     /// It is in the turn in which its first step was done.
@@ -105,6 +113,8 @@ pub(super) enum Said {
         uncertain: bool,
         pause: bool,
     },
+    /// A look found the device as before, and the call may not follow.
+    LookedAt,
     Dead {
         uncertain: bool,
         is_taken: bool,
@@ -132,6 +142,8 @@ impl Job {
             state: JobState::Pending,
             steps: 0,
             uncertain: false,
+            is_looked_at: false,
+            looks_only: false,
             spent: 0,
             verification: None,
             dispatch: 0,
@@ -160,6 +172,12 @@ impl Job {
             Some((user, at)) if at > NEVER => user,
             _ => self.previous,
         }
+    }
+
+    /// Whether nobody knows what came of its last call, and nobody has looked since.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let is_unknown = self.uncertain && self.was_lost && !self.is_looked_at;
+        self.state == JobState::Pending && is_unknown
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -123,9 +123,10 @@ impl Model {
             .for_each(change);
     }
 
-    pub(super) fn pause(&mut self, campaign: usize) {
+    /// Stops a campaign that is active: a person pauses it, or its tenant refuses it.
+    pub(super) fn stop(&mut self, campaign: usize, status: Status) {
         if self.campaigns[campaign] == Status::Active && !self.has_ended(campaign) {
-            self.campaigns[campaign] = Status::Paused;
+            self.campaigns[campaign] = status;
             self.each(campaign, JobState::Queued, |job| {
                 job.state = JobState::Pending;
             });
@@ -136,7 +137,7 @@ impl Model {
         if !self.has_ended(campaign) {
             self.campaigns[campaign] = Status::Cancelled;
             self.each(campaign, JobState::Queued, |job| {
-                job.state = JobState::Cancelled;
+                job.state = JobState::Pending;
             });
             self.cancel_returned();
         }
@@ -144,7 +145,8 @@ impl Model {
 
     pub(super) fn cancel_returned(&mut self) {
         for job in &mut self.jobs {
-            if self.campaigns[job.campaign] == Status::Cancelled && job.state == JobState::Pending {
+            let is_cancelled = self.campaigns[job.campaign] == Status::Cancelled;
+            if is_cancelled && job.state == JobState::Pending && !job.is_in_doubt() {
                 job.state = JobState::Cancelled;
             }
         }
@@ -153,7 +155,13 @@ impl Model {
     fn dispatch(&mut self, worker: usize) {
         let holder = (worker, self.generations[worker]);
         for job in &mut self.jobs {
-            if self.campaigns[job.campaign] == Status::Active && job.state == JobState::Pending {
+            let looks_only = match self.campaigns[job.campaign] {
+                Status::Active => false,
+                Status::Paused | Status::Cancelled if job.is_in_doubt() => true,
+                Status::Paused | Status::Refused | Status::Cancelled => continue,
+            };
+            if job.state == JobState::Pending {
+                job.looks_only = looks_only;
                 job.state = JobState::Queued;
                 job.dispatch += 1;
                 job.rule = self.sighted[job.campaign];
@@ -170,7 +178,7 @@ impl Model {
                 JobState::Running => {
                     job.state = JobState::Pending;
                     (job.uncertain, job.was_lost) = (true, true);
-                    job.was_called = true;
+                    (job.was_called, job.is_looked_at) = (true, false);
                 }
                 _ => {}
             }
@@ -322,6 +330,7 @@ impl Model {
                 let job = &mut self.jobs[place];
                 (job.state, job.spent) = (JobState::Pending, 0);
                 (job.uncertain, job.verification) = (true, None);
+                job.is_looked_at = false;
                 job.seen.get_or_insert((User::Nobody, NEVER));
                 job.round += 1;
             }
@@ -340,15 +349,16 @@ impl Model {
                 }
             }
             Event::Call(hand, answer) => self.call(hand, answer),
+            Event::Withhold(hand) => self.withhold(hand),
             Event::Arrive(call) => self.arrive(call),
             Event::Say(hand) => self.say(hand),
             Event::SayAgain | Event::EnqueueAgain => {}
             Event::Renew(worker) => self.renew(worker),
             Event::Crash(worker) => self.crash(worker),
             Event::Rescue => self.rescue(),
-            Event::Pause(campaign) => self.pause(campaign),
+            Event::Pause(campaign) => self.stop(campaign, Status::Paused),
             Event::Resume(campaign) => {
-                if self.campaigns[campaign] == Status::Paused {
+                if matches!(self.campaigns[campaign], Status::Paused | Status::Refused) {
                     self.campaigns[campaign] = Status::Active;
                 }
             }

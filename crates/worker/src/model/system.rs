@@ -1,6 +1,6 @@
 //! The same events, done to a ledger by what workers are made of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use repilot_domain::{
 use repilot_graph::GraphError;
 use repilot_ledger::{
     Advance, ClaimKey, ClaimedJob, DispatchToken, GroupCommit, Job, JobSelection, Ledger,
-    LedgerLocation, NewAttempt, NewJob, Page, Settlement, Sighting, SightingRule,
+    LedgerLocation, NewAttempt, NewJob, Page, Settlement, Sighting, SightingRule, WaitReason,
 };
 use tokio::runtime::Runtime;
 
@@ -21,6 +21,7 @@ use super::campaigns::{self, by, tenant};
 use super::event::{Answer, Event};
 use super::reference::{ATTEMPTS, Model, WORKERS};
 use super::world::{World, name_of};
+use crate::handler::looked_at;
 use crate::lease::{LEASE, Lease};
 use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
 use crate::settlement::settlement;
@@ -49,6 +50,7 @@ struct Hand {
     has_looked: bool,
     goes_on: bool,
     rule: SightingRule,
+    looks_only: bool,
     looked_at: Option<Timestamp>,
     decision: Option<Decision>,
     attempts: Vec<NewAttempt>,
@@ -69,6 +71,8 @@ pub(super) struct System {
     wire: HashMap<JobId, ClaimKey>,
     /// What the newest dispatch of each job said of its sighting.
     rules: HashMap<JobId, SightingRule>,
+    /// The jobs whose newest dispatch is to be looked at alone.
+    looks_only: HashSet<JobId>,
     chance: StdRng,
     last_said: Option<(GroupCommit, Settlement)>,
     pub(super) runtime: Arc<Runtime>,
@@ -110,6 +114,7 @@ impl System {
             hands: Vec::new(),
             wire: HashMap::new(),
             rules: HashMap::new(),
+            looks_only: HashSet::new(),
             chance: StdRng::seed_from_u64(7),
             last_said: None,
         };
@@ -176,6 +181,7 @@ impl System {
                 has_looked: false,
                 goes_on: false,
                 rule: self.rules[&job.key.job],
+                looks_only: self.looks_only.contains(&job.key.job),
                 looked_at: None,
                 decision: None,
                 attempts: Vec::new(),
@@ -216,7 +222,9 @@ impl System {
         };
         hand.job.expected_user = Some(expected.clone());
         let job = &hand.job;
-        let before = if job.uncertain && hand.has_looked {
+        let before = if hand.looks_only {
+            Precaution::Look
+        } else if job.uncertain && hand.has_looked {
             Precaution::Nothing
         } else {
             precaution(job, Some(&hand.rule), hand.looked_at, hand.goes_on, now)
@@ -274,11 +282,49 @@ impl System {
             outcome: decision.outcome(),
             ..NewAttempt::lost(attempted, now, now, "")
         });
-        if decision == Decision::Act {
-            hand.has_looked = true;
-        } else {
-            hand.decision = Some(decision);
+        match decision {
+            Decision::Act if hand.looks_only => hand.decision = Some(looked_at()),
+            Decision::Act => hand.has_looked = true,
+            Decision::Retry {
+                delay,
+                spent,
+                uncertain,
+                reason,
+                pause: Some(_),
+            } if hand.looks_only => {
+                hand.decision = Some(Decision::Retry {
+                    delay,
+                    spent,
+                    uncertain,
+                    reason,
+                    pause: None,
+                });
+            }
+            decision => hand.decision = Some(decision),
         }
+    }
+
+    /// What a handler does where the lane closes before its call.
+    fn withhold(&mut self, place: usize) {
+        let Some(hand) = self.hands.get_mut(place) else {
+            return;
+        };
+        if hand.decision.is_some() || hand.goes_on || hand.looks_only {
+            return;
+        }
+        let job = &hand.job;
+        let (uncertain, looked) = (job.uncertain, hand.has_looked || job.looked_at);
+        hand.decision = Some(if uncertain && looked {
+            looked_at()
+        } else {
+            Decision::Retry {
+                delay: Duration::ZERO,
+                spent: false,
+                uncertain,
+                reason: WaitReason::Throttled,
+                pause: None,
+            }
+        });
     }
 
     async fn say(&mut self, place: usize) {
@@ -302,9 +348,22 @@ impl System {
             };
             (job.progress, job.attempts, job.uncertain) = (progress, 0, false);
             (job.lost, hand.has_looked) = (false, false);
-            hand.goes_on = true;
-            if !commit.advance(advance).await.unwrap() {
-                self.hands.remove(place);
+            (job.looked_at, hand.goes_on) = (false, true);
+            let is_taken = commit.advance(advance).await.unwrap();
+            if is_taken && !hand.looks_only {
+                return;
+            }
+            let hand = self.hands.remove(place);
+            if is_taken {
+                let goes_back = Decision::Retry {
+                    delay: Duration::ZERO,
+                    spent: false,
+                    uncertain: false,
+                    reason: WaitReason::Throttled,
+                    pause: None,
+                };
+                let said = settlement(&hand.job, goes_back, Vec::new(), now);
+                assert!(commit.settle(said).await.unwrap(), "its claim holds");
             }
             return;
         }
@@ -348,6 +407,11 @@ impl System {
                 for sent in dispatched.await.unwrap() {
                     self.wire.insert(sent.key.job, sent.key);
                     self.rules.insert(sent.key.job, sent.sighting.unwrap());
+                    if sent.looks_only {
+                        self.looks_only.insert(sent.key.job);
+                    } else {
+                        self.looks_only.remove(&sent.key.job);
+                    }
                 }
             }
             Event::Claim { worker, job, stale } => self.claim(worker, job, stale).await,
@@ -356,6 +420,7 @@ impl System {
                 self.processes[0].commit.recall(vec![queued]).await.unwrap();
             }
             Event::Call(hand, answer) => self.call(hand, answer).await,
+            Event::Withhold(hand) => self.withhold(hand),
             Event::Arrive(call) => self.world.arrive(call),
             Event::Say(hand) => self.say(hand).await,
             Event::SayAgain => {

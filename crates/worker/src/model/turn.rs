@@ -2,7 +2,7 @@
 
 use repilot_domain::{JobState, Step};
 
-use super::event::{Answer, User};
+use super::event::{Answer, Status, User};
 use super::job::{Hand, NEVER, Said, UnderWay, left_by};
 use super::reference::{ATTEMPTS, LEASE, Model, WITHIN};
 
@@ -38,6 +38,8 @@ impl Model {
             spent: job.spent,
             uncertain: job.uncertain,
             was_lost: job.uncertain && job.was_lost,
+            was_looked_at: job.uncertain && job.is_looked_at,
+            looks_only: job.looks_only,
             has_looked: false,
             goes_on: false,
             seen: job.seen,
@@ -134,7 +136,38 @@ impl Model {
         };
         let hand = &mut self.hands[place];
         hand.has_called |= !looks && answer != Answer::Throttled;
-        hand.said = said;
+        hand.said = match said {
+            None if hand.looks_only => Some(Said::LookedAt),
+            // It has stopped already.
+            Some(Said::Again {
+                spent, uncertain, ..
+            }) if hand.looks_only => Some(Said::Again {
+                spent,
+                uncertain,
+                pause: false,
+            }),
+            said => said,
+        };
+    }
+
+    /// A claimed job goes back as it came, or as a look has found it.
+    pub(super) fn withhold(&mut self, place: usize) {
+        let Some(hand) = self.hands.get_mut(place) else {
+            return;
+        };
+        if hand.said.is_some() || hand.goes_on || hand.looks_only {
+            return;
+        }
+        let is_looked_at = hand.uncertain && (hand.has_looked || hand.was_looked_at);
+        hand.said = Some(if is_looked_at {
+            Said::LookedAt
+        } else {
+            Said::Again {
+                spent: false,
+                uncertain: hand.uncertain,
+                pause: false,
+            }
+        });
     }
 
     /// What precedes a call.
@@ -143,12 +176,29 @@ impl Model {
         let is_fresh = |at: i64| at > NEVER && self.now - at <= WITHIN;
         let look_unless = |known: bool| if known { Before::Nothing } else { Before::Look };
         match (hand.seen, hand.looked_at) {
-            _ if hand.uncertain => look_unless(hand.has_looked),
+            _ if hand.looks_only => Before::Look,
+            _ if hand.uncertain && hand.has_looked => Before::Nothing,
+            (Some((_, at)), _) if hand.uncertain => {
+                let is_cleared = hand.was_looked_at && hand.steps == 0 && is_fresh(at);
+                if is_cleared {
+                    self.known(hand)
+                } else {
+                    Before::Look
+                }
+            }
+            _ if hand.uncertain => Before::Look,
             (_, Some(at)) => look_unless(is_fresh(at)),
             _ if hand.steps > 0 && !hand.goes_on => Before::Look,
             (None, None) => look_unless(is_fresh(job.rule.0)),
             (Some((_, at)), None) if !is_fresh(at) => Before::Look,
-            (Some((user, _)), None) if !hand.goes_on && user != job.expected() => {
+            _ => self.known(hand),
+        }
+    }
+
+    /// What precedes a call by what is known of its device by itself.
+    fn known(&self, hand: &Hand) -> Before {
+        match hand.seen {
+            Some((user, _)) if !hand.goes_on && user != self.jobs[hand.job].expected() => {
                 Before::Judge(user)
             }
             _ => Before::Nothing,
@@ -262,9 +312,17 @@ impl Model {
         let goes_on = matches!(said, Said::StepDone) && hand.steps + 1 < job.action.steps().len();
         if holds && goes_on {
             (job.steps, job.spent, job.uncertain) = (hand.steps + 1, 0, false);
+            job.is_looked_at = false;
+            if hand.looks_only {
+                job.state = JobState::Pending;
+                self.hands.remove(place);
+                self.cancel_returned();
+                return;
+            }
             let hand = &mut self.hands[place];
             (hand.steps, hand.spent, hand.uncertain) = (job.steps, 0, false);
             (hand.was_lost, hand.has_looked, hand.said) = (false, false, None);
+            hand.was_looked_at = false;
             job.was_called |= std::mem::take(&mut hand.has_called);
             hand.goes_on = true;
             return;
@@ -274,7 +332,13 @@ impl Model {
             return;
         }
         job.was_called |= hand.has_called;
+        job.is_looked_at = false;
         match said {
+            Said::LookedAt => {
+                job.state = JobState::Pending;
+                (job.uncertain, job.is_looked_at) = (true, true);
+                self.cancel_returned();
+            }
             Said::StepDone | Said::AllDone => {
                 job.state = JobState::Succeeded;
                 (job.steps, job.uncertain) = (0, false);
@@ -293,7 +357,7 @@ impl Model {
                 (job.uncertain, job.was_lost) = (true, true);
                 let campaign = job.campaign;
                 if pause {
-                    self.pause(campaign);
+                    self.stop(campaign, Status::Refused);
                 }
                 self.cancel_returned();
             }
@@ -307,7 +371,7 @@ impl Model {
                 job.spent += u32::from(spent);
                 let campaign = job.campaign;
                 if pause {
-                    self.pause(campaign);
+                    self.stop(campaign, Status::Refused);
                 }
                 self.cancel_returned();
             }
