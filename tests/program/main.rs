@@ -14,6 +14,7 @@ mod crashes;
 mod dead_letters;
 #[cfg(unix)]
 mod identity_providers;
+mod in_doubt;
 mod inventory;
 #[cfg(unix)]
 mod ledgers;

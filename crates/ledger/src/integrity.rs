@@ -115,8 +115,27 @@ async fn damage(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerErr
             damage.push(format!("{different} rows of {table} are not what jobs say"));
         }
     }
+    let open_twice = number(connection, OPEN_TWICE).await?;
+    if open_twice > 0 {
+        damage.push(format!(
+            "{open_twice} devices have more than one open job in their tenant"
+        ));
+    }
     Ok(damage)
 }
+
+/// Devices with more than one open job in their tenant, whatever the campaigns: two would change each
+/// other's devices.
+const OPEN_TWICE: &str = "SELECT COUNT(*) FROM (
+         SELECT job_rows.device_id
+         FROM campaigns
+         CROSS JOIN job_rows
+         WHERE campaigns.ended_at IS NULL
+           AND job_rows.campaign_id = campaigns.id
+           AND job_rows.state = 'pending'
+         GROUP BY campaigns.tenant, job_rows.device_id
+         HAVING COUNT(*) > 1
+     ) AS open_twice";
 
 /// A table of places, what is in it, and what it must be.
 const PLACES: [(&str, &str, &str); 3] = [

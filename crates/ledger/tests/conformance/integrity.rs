@@ -49,6 +49,18 @@ async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
     assert_eq!(bench.spring().await.status_reason, "no\u{fffd} consent");
 }
 
+async fn a_check_finds_a_device_with_two_open_jobs(database: Database) {
+    let bench = Bench::with_jobs(database, 2).await;
+    bench.dispatch("w1", 1).await;
+    assert!(bench.ledger.check().await.unwrap().is_sound());
+    bench
+        .execute("UPDATE job_rows SET device_id = (SELECT MIN(device_id) FROM job_rows)")
+        .await;
+    let found = bench.ledger.check().await.unwrap();
+    let expected = ["1 devices have more than one open job in their tenant"];
+    assert_eq!(found.damage, expected);
+}
+
 async fn a_check_finds_a_job_that_is_not_where_its_row_says(database: Database) {
     let bench = Bench::with_jobs(database, 12).await;
     let commit = bench.commit_as("w1");
@@ -85,6 +97,7 @@ async fn a_check_finds_a_job_that_is_not_where_its_row_says(database: Database) 
 }
 
 on_every_database! {
+    a_check_finds_a_device_with_two_open_jobs,
     a_check_finds_a_job_that_is_not_where_its_row_says,
     a_check_finds_a_counter_that_does_not_say_what_the_jobs_say,
     an_answer_with_a_nul_in_it_is_kept_like_any_other,

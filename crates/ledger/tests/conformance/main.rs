@@ -23,6 +23,7 @@ mod copies;
 mod dead;
 mod enqueue;
 mod file;
+mod in_doubt;
 mod integrity;
 mod leases;
 mod listings;
