@@ -65,7 +65,7 @@ async fn a_campaign_that_is_cancelled_after_a_worker_was_lost_has_the_sum_of_its
         "{cancelled:?}"
     );
     let acts = bench.counters().acts;
-    run(&bench, &["worker", "--until-empty"], 5).await;
+    run(&bench, &["worker", "--until-empty"], 4).await;
 
     let after = counts(&bench).await;
     assert_eq!(
