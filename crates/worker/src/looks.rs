@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use repilot_domain::Stepped;
 use repilot_ledger::{
     ClaimKey, ClaimedJob, Dispatched, GroupCommitError, SightingRule, WaitReason,
 };
@@ -17,7 +18,6 @@ use crate::handler::{Handler, looked_at, stepped, untried};
 use crate::lanes::TenantLanes;
 use crate::leave::Turn;
 use crate::settlement::settlement;
-use repilot_domain::Stepped;
 
 /// Time after which a device is looked at again that the tenant refused to show: nothing else holds the
 /// looks of a campaign back that has stopped already.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repilot_domain::{AttemptOutcome, AttemptStep, JobState};
+use repilot_domain::{AttemptOutcome, AttemptStep, JobState, Timestamp};
 use repilot_ledger::{ClaimedJob, Dispatched, NewAttempt, Settlement, Verdict, WaitReason};
 
 use crate::bench::{Bench, Database, LEASE, START, alice, as_worker, attempt, succeeded};
@@ -104,7 +104,7 @@ async fn a_paused_campaign_has_what_is_in_doubt_looked_at_once(database: Databas
         .ledger
         .next_due(&crate::bench::tenant(), bench.now())
         .await;
-    assert_eq!(due.unwrap().map(|due| due.as_millis()), Some(0));
+    assert_eq!(due.unwrap().map(Timestamp::as_millis), Some(0));
 
     let sent = bench.dispatch("w", 10).await;
     assert_eq!(of_looks(&sent), [true]);

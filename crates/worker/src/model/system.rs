@@ -56,6 +56,32 @@ struct Hand {
     attempts: Vec<NewAttempt>,
 }
 
+impl Hand {
+    /// Notes what was decided: what is looked at alone goes back, and pauses nothing.
+    fn decided(&mut self, decision: Decision) {
+        match decision {
+            Decision::Act if self.looks_only => self.decision = Some(looked_at()),
+            Decision::Act => self.has_looked = true,
+            Decision::Retry {
+                delay,
+                spent,
+                uncertain,
+                reason,
+                pause: Some(_),
+            } if self.looks_only => {
+                self.decision = Some(Decision::Retry {
+                    delay,
+                    spent,
+                    uncertain,
+                    reason,
+                    pause: None,
+                });
+            }
+            decision => self.decision = Some(decision),
+        }
+    }
+}
+
 pub(super) struct System {
     pub(super) ledger: Ledger,
     _folder: tempfile::TempDir,
@@ -282,26 +308,7 @@ impl System {
             outcome: decision.outcome(),
             ..NewAttempt::lost(attempted, now, now, "")
         });
-        match decision {
-            Decision::Act if hand.looks_only => hand.decision = Some(looked_at()),
-            Decision::Act => hand.has_looked = true,
-            Decision::Retry {
-                delay,
-                spent,
-                uncertain,
-                reason,
-                pause: Some(_),
-            } if hand.looks_only => {
-                hand.decision = Some(Decision::Retry {
-                    delay,
-                    spent,
-                    uncertain,
-                    reason,
-                    pause: None,
-                });
-            }
-            decision => hand.decision = Some(decision),
-        }
+        hand.decided(decision);
     }
 
     /// What a handler does where the lane closes before its call.

@@ -77,10 +77,9 @@ impl Decision {
             Self::Bury { .. } => AttemptOutcome::Buried,
             Self::Retry { reason, .. } => match reason {
                 WaitReason::Throttled => AttemptOutcome::Throttled,
-                WaitReason::Backoff => AttemptOutcome::Retried,
+                WaitReason::Backoff | WaitReason::LookedAt => AttemptOutcome::Retried,
                 WaitReason::Uncertain => AttemptOutcome::Ambiguous,
                 WaitReason::Returned => AttemptOutcome::Returned,
-                WaitReason::LookedAt => AttemptOutcome::Retried,
             },
         }
     }
