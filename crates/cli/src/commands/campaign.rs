@@ -14,6 +14,21 @@ use crate::failure::Failure;
 use crate::output::{ask, moment, plural, print, print_json, say};
 use crate::{notify, tenants};
 
+/// What a cancel came to, with the jobs whose calls nobody knows the outcome of.
+fn cancelled_in_words(name: &str, cancelled: u64, uncertain: i64) -> String {
+    let will_not = format!(
+        "campaign {name} is cancelled: {} will not be called",
+        plural(cancelled, "job", "jobs")
+    );
+    match uncertain {
+        0 => will_not,
+        uncertain => format!(
+            "{will_not}; {uncertain} are uncertain, since nobody knows what came of their calls: \
+             a worker looks at their devices and calls nothing; start one with `repilot worker`"
+        ),
+    }
+}
+
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     let name = match command {
@@ -97,17 +112,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
             }
             let cancelled = ledger.cancel(campaign.id, by, app.now()).await?;
             let after = app::campaign(&ledger, name).await?;
-            let will_not = format!(
-                "campaign {name} is cancelled: {} will not be called",
-                plural(cancelled, "job", "jobs")
-            );
-            match after.counts.uncertain {
-                0 => will_not,
-                uncertain => format!(
-                    "{will_not}; {uncertain} are uncertain, since nobody knows what came of their calls: \
-                     a worker looks at their devices and calls nothing; start one with `repilot worker`"
-                ),
-            }
+            cancelled_in_words(name, cancelled, after.counts.uncertain)
         }
     };
     if app.json {
