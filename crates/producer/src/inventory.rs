@@ -225,13 +225,18 @@ impl Inventory {
             found.extend_from_slice(self.twins.by_exponent(text));
         }
         found.extend(self.twins.by_digits(text, kept));
+        if !kept.dates {
+            found.extend(self.twins.by_date(text));
+        }
         found.retain(|index| self.devices[*index].serial.trim() != text);
         found
     }
 
-    /// Devices whose serial, such as `7E10`, a spreadsheet takes for these digits.
-    pub(crate) fn by_exponent(&self, digits: &str) -> &[usize] {
-        self.twins.by_exponent(digits)
+    /// Devices whose serial, such as `7E10` or `11-21-2015`, a spreadsheet takes for this number.
+    pub(crate) fn taken_for(&self, digits: &str) -> Vec<usize> {
+        let mut found = self.twins.by_exponent(digits).to_vec();
+        found.extend(self.twins.by_date(digits));
+        found
     }
 }
 

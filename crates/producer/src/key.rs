@@ -88,6 +88,8 @@ pub enum Malformed {
     TooManyDigits,
     /// A number whose format shows it in a way that cannot be told for certain.
     Format,
+    /// A number in a workbook of which is not read how its numbers are shown.
+    FormatUnread,
     /// Number signs that a spreadsheet shows where a column is too narrow.
     Narrow,
     /// A reference to a text that the workbook does not have.
@@ -144,6 +146,9 @@ impl Malformed {
             Self::Format => {
                 "this is a number, and what its format shows cannot be told for certain: format the column as text and enter the serial again"
             }
+            Self::FormatUnread => {
+                "this is a number, and how it is shown is not read of a workbook of this kind: save it as an Excel workbook (.xlsx), or format the column as text and enter the serial again"
+            }
             Self::Narrow => {
                 "a spreadsheet shows number signs where a column is too narrow: make it wider and export the list again"
             }
@@ -172,6 +177,7 @@ impl Malformed {
                 | Self::Exponent
                 | Self::TooManyDigits
                 | Self::Format
+                | Self::FormatUnread
         )
     }
 
@@ -201,6 +207,7 @@ impl Malformed {
             | Self::Exponent
             | Self::TooManyDigits
             | Self::Format
+            | Self::FormatUnread
             | Self::Narrow
             | Self::NoText
             | Self::Merged

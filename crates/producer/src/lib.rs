@@ -7,6 +7,7 @@ mod assigning;
 mod cell;
 mod columns;
 mod condition;
+mod dates;
 mod encoding;
 mod error;
 mod fingerprint;

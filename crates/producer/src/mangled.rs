@@ -4,6 +4,7 @@
 //! vendor may use such a text as a serial, so this is asked only of texts that the inventory does
 //! not know.
 
+use crate::dates::month;
 use crate::key::Malformed;
 
 /// What a text looks like, where it looks like the work of a spreadsheet.
@@ -57,18 +58,8 @@ const BOOLEANS: [&str; 10] = [
     "WAAR",
 ];
 
-/// The beginnings of months' names in English, German, French, Spanish, Italian, Dutch and
-/// Portuguese, folded.
-const MONTHS: [&str; 34] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mär",
-    "mrz", "mai", "okt", "dez", "janv", "fév", "avr", "juin", "juil", "aoû", "déc", "ene", "abr",
-    "ago", "dic", "gen", "mag", "giu", "lug", "set", "ott",
-];
-
 fn is_month(word: &str) -> bool {
-    let word = word.to_lowercase();
-    let letters = word.chars().count();
-    (3..=9).contains(&letters) && MONTHS.iter().any(|month| word.starts_with(month))
+    month(word).is_some()
 }
 
 /// A day, a month and perhaps a year in any order that spreadsheets write, with a time or not.

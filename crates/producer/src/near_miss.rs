@@ -30,8 +30,14 @@ pub(crate) fn near_miss(inventory: &Inventory, key: &Key, by: Option<By>) -> Opt
     if !matches!(by, None | Some(By::Serial)) {
         return None;
     }
-    if let [index, ..] = inventory.by_exponent(&key.text) {
-        let serial = &inventory.device(*index).serial;
+    let digits = key.digits.as_deref().unwrap_or(&key.text);
+    let taken = inventory.taken_for(digits);
+    if !taken.is_empty() {
+        let serials: Vec<&str> = taken
+            .iter()
+            .map(|index| inventory.device(*index).serial.as_str())
+            .collect();
+        let serial = listed(&serials);
         return Some(NearMiss {
             detail: format!(
                 "the inventory has {serial}, which a spreadsheet takes for this number: format the column as text where the list comes from"

@@ -12,11 +12,16 @@ use crate::resolver::{Refusal, Resolver};
 const NAMED: usize = 3;
 
 impl Resolver<'_> {
-    /// The devices that a number may mean: by what it shows, or by its digits with zeros before them.
+    /// The devices that a number may mean: by what it shows, by its digits with zeros before them, or
+    /// as a serial that a spreadsheet makes this number of.
     pub(crate) fn fitting(&self, key: &Key, digits: &str) -> Vec<(usize, By)> {
         let mut fitting = self.named_by(key);
         if matches!(self.by.or(key.by), None | Some(By::Serial)) {
-            for index in self.inventory.with_zeros(digits) {
+            let with_zeros = self.inventory.with_zeros(digits);
+            for index in with_zeros
+                .into_iter()
+                .chain(self.inventory.taken_for(digits))
+            {
                 if !fitting.iter().any(|(known, _)| *known == index) {
                     fitting.push((index, By::Serial));
                 }
@@ -50,7 +55,7 @@ impl Resolver<'_> {
         serials.truncate(NAMED);
         let named = serials.join(" and ");
         let detail = format!(
-            "this is a number and not text, so zeros before it may be lost: the inventory has {named}. Format the column as text and enter the serial again"
+            "this is a number and not text, and a spreadsheet makes it of several serials: the inventory has {named}. Format the column as text and enter the serial again"
         );
         Some((RefusalReason::Uncertain, serials.join(" or "), detail))
     }
@@ -83,7 +88,7 @@ impl Resolver<'_> {
             if let Some((index, _)) = by_zeros {
                 let serial = &self.inventory.device(*index).serial;
                 let why = format!(
-                    "this is a number and not text, and may mean {serial}, whose zeros a spreadsheet takes away"
+                    "this is a number and not text, and may mean {serial}, of which a spreadsheet makes it"
                 );
                 uncertain.get_or_insert((key.text.clone(), why));
             } else if !named.is_empty() {

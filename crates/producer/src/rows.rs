@@ -178,7 +178,7 @@ impl Rows {
                 if let Err((why, shown)) = &row.keys
                     && why.is_uncertain()
                 {
-                    cells[By::Serial as usize].clone_from(shown);
+                    cells[By::Serial as usize] = as_refused(*why, shown);
                 }
                 if action.needs_user() {
                     cells.push(row.new_user.clone().unwrap_or_default());
@@ -189,12 +189,13 @@ impl Rows {
         let (Some(columns), Body::Workbook(workbook)) = (columns, &self.body) else {
             return vec![match &row.keys {
                 Ok(keys) => keys.first().map(|key| key.text.clone()).unwrap_or_default(),
-                Err((_, shown)) => shown.clone(),
+                Err((why, shown)) => as_refused(*why, shown),
             }];
         };
         let kept = workbook.cells.iter().map(|cell| match cell {
             // No more of a hash than is kept of it elsewhere.
             Cell::Unreadable(Malformed::TooLong, _) => Cow::Borrowed(""),
+            Cell::Unreadable(why, shown) => Cow::Owned(as_refused(*why, shown)),
             cell => Cow::Borrowed(cell.shown()),
         });
         columns.kept(kept)
@@ -229,6 +230,16 @@ impl Rows {
                 Ok(row)
             }
         }
+    }
+}
+
+/// What a cell that cannot be read for certain is written as among refused rows: what is a number or
+/// a date there would be text, and name a device, when it is read again.
+fn as_refused(why: Malformed, shown: &str) -> String {
+    if why.is_number() {
+        format!("{shown} (not text)")
+    } else {
+        shown.to_owned()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Serials that a spreadsheet makes one number of: 12345 and 0012345, 70000000000 and 7E10, and numbers
-//! that differ only behind their first 15 digits.
+//! Serials that a spreadsheet makes one number of: 12345 and 0012345, 70000000000 and 7E10, 42329 and
+//! 11-21-2015, and numbers that differ only behind their first 15 digits.
 //!
 //! A CSV that came through a spreadsheet does not show what was lost. Where the inventory has both, the
 //! row may mean either, unless the list itself shows that it kept such serials as they were.
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use repilot_domain::By;
 
 use crate::Key;
+use crate::dates::{Dates, is_iso_date};
 
 /// Digits that every spreadsheet keeps.
 const DIGITS_KEPT: usize = 15;
@@ -30,6 +31,8 @@ pub(crate) struct Kept {
     pub(crate) zeros: bool,
     /// E-notation.
     pub(crate) exponents: bool,
+    /// Dates as `2024-01-02`, which whatever reads dates takes for one.
+    pub(crate) dates: bool,
     /// More than 15 digits, of numbers up to [`EXACT_MAX`].
     digits: bool,
     /// Every digit of every number.
@@ -43,6 +46,7 @@ impl Kept {
         if expanded(text).is_some() && !text.contains('+') {
             self.exponents = true;
         }
+        self.dates |= is_iso_date(text);
         if !is_digits(text) {
             return;
         }
@@ -62,6 +66,8 @@ pub(crate) struct Twins {
     by_exponent: HashMap<String, Vec<usize>>,
     /// Serials of more digits than are kept, by how many they are and the first of them.
     long: HashMap<(usize, String), Vec<(usize, u128)>>,
+    /// Serials that are dates.
+    dates: Dates,
 }
 
 impl Twins {
@@ -69,6 +75,7 @@ impl Twins {
         if let Some(digits) = expanded(serial) {
             self.by_exponent.entry(digits).or_default().push(index);
         }
+        self.dates.push(serial, index);
         if let Some((place, number)) = long(serial) {
             self.long.entry(place).or_default().push((index, number));
         }
@@ -78,6 +85,11 @@ impl Twins {
     pub(crate) fn by_exponent(&self, digits: &str) -> &[usize] {
         let found = self.by_exponent.get(digits.trim_start_matches('0'));
         found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Devices whose serial, taken for a date such as `11-21-2015`, becomes this number.
+    pub(crate) fn by_date(&self, digits: &str) -> Vec<usize> {
+        self.dates.by_number(digits)
     }
 
     /// Devices whose serial, if it lost digits, may be this one.
@@ -188,6 +200,8 @@ mod tests {
         assert!(!kept(&["12345", "0", "PF01"]).zeros);
         assert!(kept(&["7E10"]).exponents);
         assert!(!kept(&["7.0E+10", "9E+28", "E10"]).exponents);
+        assert!(kept(&["2024-01-02"]).dates);
+        assert!(!kept(&["11-21-2015", "2024-13-02", "14-JAN"]).dates);
         let short = kept(&["1234567890123456"]);
         assert!(short.digits && !short.all_digits);
         assert!(kept(&["1234567890123461"]).digits);

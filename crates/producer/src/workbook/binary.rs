@@ -1,15 +1,16 @@
-//! Binary workbooks: Excel's own (`.xls`) and its packed one (`.xlsb`).
+//! Excel's old workbooks (`.xls`).
 //!
-//! The library that reads them says which numbers are dates, and of no other what its format shows;
-//! nor does it say which rows are hidden. It may panic on a file that is damaged in a way which it
-//! did not expect: that is an error like any other here.
+//! The library that reads them says of some numbers that they are dates, and of no other what its
+//! format shows, so a number there names no device; nor does it say which rows are hidden. It may
+//! panic on a file that is damaged in a way which it did not expect: that is an error like any other
+//! here.
 
 use std::fs::File;
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use calamine::{Data, Range, Reader as _, SheetType, SheetVisible, Xls, XlsError, Xlsb};
+use calamine::{Data, Range, Reader as _, SheetType, SheetVisible, Xls, XlsError};
 
 use super::shared_texts::text_cell;
 use super::{COLUMNS_MAX, SheetInfo, SheetRow, WorkbookError};
@@ -17,42 +18,26 @@ use crate::cell::Cell;
 use crate::key::Malformed;
 use crate::number_format::{moment, shortened, whole};
 
-/// The largest workbook of these kinds that is read: it is held whole.
+/// The largest workbook of this kind that is read: it is held whole.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// An open workbook.
-pub(crate) enum Binary {
-    Xls(Xls<BufReader<File>>),
-    Xlsb(Xlsb<BufReader<File>>),
-}
+pub(crate) struct Binary(Xls<BufReader<File>>);
 
 impl Binary {
-    pub(crate) fn open_xls(path: &Path) -> Result<Self, WorkbookError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, WorkbookError> {
         let file = bounded(path)?;
         match catch_unwind(AssertUnwindSafe(|| Xls::new(file))) {
-            Ok(Ok(workbook)) => Ok(Self::Xls(workbook)),
+            Ok(Ok(workbook)) => Ok(Self(workbook)),
             Ok(Err(XlsError::Password)) => Err(WorkbookError::Password),
             Ok(Err(error)) => Err(WorkbookError::Binary(error.to_string())),
             Err(_panic) => Err(WorkbookError::Damaged("its records make no sense")),
         }
     }
 
-    pub(crate) fn open_xlsb(path: &Path) -> Result<Self, WorkbookError> {
-        let file = bounded(path)?;
-        match catch_unwind(AssertUnwindSafe(|| Xlsb::new(file))) {
-            Ok(Ok(workbook)) => Ok(Self::Xlsb(workbook)),
-            Ok(Err(error)) => Err(WorkbookError::Binary(error.to_string())),
-            Err(_panic) => Err(WorkbookError::Damaged("its records make no sense")),
-        }
-    }
-
     pub(crate) fn sheets(&self) -> Vec<SheetInfo> {
-        let sheets = match self {
-            Self::Xls(workbook) => workbook.sheets_metadata(),
-            Self::Xlsb(workbook) => workbook.sheets_metadata(),
-        };
+        let sheets = self.0.sheets_metadata().iter();
         sheets
-            .iter()
             .filter(|sheet| sheet.typ == SheetType::WorkSheet)
             .map(|sheet| SheetInfo {
                 name: sheet.name.clone(),
@@ -64,17 +49,10 @@ impl Binary {
     pub(crate) fn rows(&mut self, index: usize) -> Result<BinaryRows, WorkbookError> {
         let sheets = self.sheets();
         let sheet = sheets.get(index).ok_or(WorkbookError::NoSheet)?;
-        let read = catch_unwind(AssertUnwindSafe(|| match self {
-            Self::Xls(workbook) => workbook
-                .worksheet_range(&sheet.name)
-                .map_err(|error| error.to_string()),
-            Self::Xlsb(workbook) => workbook
-                .worksheet_range(&sheet.name)
-                .map_err(|error| error.to_string()),
-        }));
+        let read = catch_unwind(AssertUnwindSafe(|| self.0.worksheet_range(&sheet.name)));
         match read {
             Ok(Ok(range)) => Ok(BinaryRows { range, next: 0 }),
-            Ok(Err(error)) => Err(WorkbookError::Binary(error)),
+            Ok(Err(error)) => Err(WorkbookError::Binary(error.to_string())),
             Err(_panic) => Err(WorkbookError::Damaged("its records make no sense")),
         }
     }
@@ -115,9 +93,9 @@ impl BinaryRows {
 }
 
 fn cell(value: &Data) -> Cell {
-    let number = |value: f64| match whole(value) {
-        Ok(digits) => Cell::digits(digits),
-        Err(why) => Cell::Unreadable(why, shortened(&value.to_string())),
+    let number = |value: f64| {
+        let why = whole(value).err().unwrap_or(Malformed::FormatUnread);
+        Cell::Unreadable(why, shortened(&value.to_string()))
     };
     match value {
         Data::Empty => Cell::Empty,

@@ -8,6 +8,7 @@ mod ods;
 mod package;
 mod shared_texts;
 mod sheets;
+mod xlsb;
 mod xlsx;
 mod xml;
 
@@ -19,6 +20,7 @@ use binary::{Binary, BinaryRows};
 use ods::{Ods, OdsRows};
 pub(crate) use package::{Package, UNPACKED_MAX_BYTES};
 pub(crate) use sheets::{Body, HEADER_WITHIN, ReadRows, Sheets, bare_cell, unreadable};
+use xlsb::{Xlsb, XlsbRows};
 use xlsx::{Xlsx, XlsxRows};
 
 /// The last column that spreadsheets have.
@@ -61,7 +63,7 @@ impl Kind {
 
     /// Whether the file's rows tell whether they are hidden.
     pub(crate) const fn shows_hidden_rows(self) -> bool {
-        matches!(self, Self::Xlsx | Self::Ods)
+        matches!(self, Self::Xlsx | Self::Xlsb | Self::Ods)
     }
 }
 
@@ -108,6 +110,7 @@ pub(crate) struct SheetRow {
 /// An open workbook.
 pub(crate) enum Workbook {
     Xlsx(Xlsx),
+    Xlsb(Xlsb),
     Ods(Ods),
     Binary(Binary),
 }
@@ -117,12 +120,8 @@ impl Workbook {
         Ok(match kind {
             Kind::Xlsx => Self::Xlsx(Xlsx::open(Package::open(path)?)?),
             Kind::Ods => Self::Ods(Ods::open(Package::open(path)?)?),
-            Kind::Xls => Self::Binary(Binary::open_xls(path)?),
-            Kind::Xlsb => {
-                // Refuses one that unpacks to more than it should.
-                Package::open(path)?;
-                Self::Binary(Binary::open_xlsb(path)?)
-            }
+            Kind::Xls => Self::Binary(Binary::open(path)?),
+            Kind::Xlsb => Self::Xlsb(Xlsb::open(Package::open(path)?)?),
         })
     }
 
@@ -130,6 +129,7 @@ impl Workbook {
     pub(crate) fn sheets(&self) -> Vec<SheetInfo> {
         match self {
             Self::Xlsx(workbook) => workbook.sheets(),
+            Self::Xlsb(workbook) => workbook.sheets(),
             Self::Ods(workbook) => workbook.sheets(),
             Self::Binary(workbook) => workbook.sheets(),
         }
@@ -139,6 +139,7 @@ impl Workbook {
     pub(crate) fn rows(&mut self, index: usize) -> Result<SheetRows, WorkbookError> {
         Ok(match self {
             Self::Xlsx(workbook) => SheetRows::Xlsx(Box::new(workbook.rows(index)?)),
+            Self::Xlsb(workbook) => SheetRows::Xlsb(Box::new(workbook.rows(index)?)),
             Self::Ods(workbook) => SheetRows::Ods(Box::new(workbook.rows(index)?)),
             Self::Binary(workbook) => SheetRows::Binary(workbook.rows(index)?),
         })
@@ -148,6 +149,7 @@ impl Workbook {
 /// The rows of a sheet, one by one, blank ones and title lines among them.
 pub(crate) enum SheetRows {
     Xlsx(Box<XlsxRows>),
+    Xlsb(Box<XlsbRows>),
     Ods(Box<OdsRows>),
     Binary(BinaryRows),
 }
@@ -156,6 +158,7 @@ impl SheetRows {
     pub(crate) fn next_row(&mut self) -> Result<Option<SheetRow>, WorkbookError> {
         match self {
             Self::Xlsx(rows) => rows.next_row(),
+            Self::Xlsb(rows) => rows.next_row(),
             Self::Ods(rows) => rows.next_row(),
             Self::Binary(rows) => Ok(rows.next_row()),
         }

@@ -71,7 +71,7 @@ impl SharedTexts {
         Ok(texts)
     }
 
-    fn push(&mut self, text: &str) -> Result<(), WorkbookError> {
+    pub(super) fn push(&mut self, text: &str) -> Result<(), WorkbookError> {
         let long = text.len() > TEXT_MAX_BYTES;
         if long {
             self.bytes.push_str(&beginning(text));

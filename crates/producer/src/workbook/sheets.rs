@@ -200,7 +200,7 @@ impl Sheets {
         }
         if !self.kind.shows_hidden_rows() {
             hints.push(format!(
-                "{name}: which rows are hidden or filtered cannot be seen in this kind of file, and all are read; nor how its numbers are shown: saved as .xlsx, both can"
+                "{name}: which rows are hidden or filtered is not read of this kind of file, and all are read; nor how its numbers are shown, and rows with one are refused: saved as .xlsx, both are"
             ));
         }
         hints
@@ -214,7 +214,7 @@ pub(crate) fn unreadable(name: &str, error: WorkbookError) -> ListError {
         WorkbookError::Password => ListError::Password { name },
         WorkbookError::TooLarge => ListError::Binary {
             name,
-            looks_like: "a workbook that is too large, of more than 512 MB unpacked, or of 64 MB as .xls or .xlsb",
+            looks_like: "a workbook that is too large, of more than 512 MB unpacked, or of 64 MB as .xls",
         },
         WorkbookError::Read(source) if source.kind() == std::io::ErrorKind::NotFound => {
             ListError::Read { name, source }

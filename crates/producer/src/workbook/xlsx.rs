@@ -26,7 +26,7 @@ pub(crate) struct Xlsx {
 
 /// Cells of a sheet that show nothing of their own.
 #[derive(Debug, Default)]
-struct Covered {
+pub(super) struct Covered {
     /// Merged cells as [first row, last row, first column, last column] from 0, by their first row.
     areas: Vec<[u32; 4]>,
     /// How many of them have begun.
@@ -49,7 +49,7 @@ const FORMULA_MAX_BYTES: usize = 60;
 
 impl Xlsx {
     pub(crate) fn open(package: Package) -> Result<Self, WorkbookError> {
-        let main = main_part(&package)?;
+        let main = main_part(&package, "xl/workbook.xml")?;
         let folder = main.rsplit_once('/').map_or("", |(folder, _)| folder);
         let targets = relations(&package, &main)?;
         let target = |kind: &str| {
@@ -106,20 +106,17 @@ impl Xlsx {
     }
 }
 
-/// Where the workbook's own part is.
-fn main_part(package: &Package) -> Result<String, WorkbookError> {
+/// Where the workbook's own part is; where nothing says so, in the usual place.
+pub(super) fn main_part(package: &Package, usual: &str) -> Result<String, WorkbookError> {
     let targets = relations(package, "")?;
     let mut all = targets.values();
     let named = all.find(|(kind, _)| kind == "officeDocument");
-    let part = named.map_or_else(
-        || "xl/workbook.xml".to_owned(),
-        |(_, target)| resolved("", target),
-    );
+    let part = named.map_or_else(|| usual.to_owned(), |(_, target)| resolved("", target));
     Ok(part)
 }
 
 /// The parts that a part refers to, by their ids: what kind each is, and where.
-fn relations(
+pub(super) fn relations(
     package: &Package,
     part: &str,
 ) -> Result<HashMap<String, (String, String)>, WorkbookError> {
@@ -147,7 +144,7 @@ fn relations(
 }
 
 /// A target as a part's name.
-fn resolved(folder: &str, target: &str) -> String {
+pub(super) fn resolved(folder: &str, target: &str) -> String {
     if target.starts_with('/') {
         return target.to_owned();
     }
@@ -259,11 +256,7 @@ fn merged(xml: &mut Xml) -> Result<Covered, WorkbookError> {
             Err(error) => return Err(error),
         }
     }
-    covered.sort_unstable();
-    Ok(Covered {
-        areas: covered,
-        ..Covered::default()
-    })
+    Ok(Covered::of(covered))
 }
 
 /// An area such as `A2:B5`, as [first row, last row, first column, last column] from 0.
@@ -294,8 +287,17 @@ fn position(reference: &str) -> Option<(u32, u32)> {
 }
 
 impl Covered {
+    /// Of merged cells in any order.
+    pub(super) fn of(mut areas: Vec<[u32; 4]>) -> Self {
+        areas.sort_unstable();
+        Self {
+            areas,
+            ..Self::default()
+        }
+    }
+
     /// Marks the cells of a row that show nothing of their own; rows come in order.
-    fn mark(&mut self, row: u32, cells: &mut Vec<Cell>) -> Result<(), WorkbookError> {
+    pub(super) fn mark(&mut self, row: u32, cells: &mut Vec<Cell>) -> Result<(), WorkbookError> {
         let ahead = &self.areas[self.begun..];
         let starting = ahead.iter().take_while(|[first, ..]| *first <= row).count();
         self.active.extend_from_slice(&ahead[..starting]);
@@ -512,13 +514,23 @@ impl Raw {
             "e" => Cell::Unreadable(Malformed::ErrorValue, value.to_owned()),
             "d" => Cell::Unreadable(Malformed::Date, value.to_owned()),
             "" | "n" if value.trim().is_empty() => Cell::Empty,
-            "" | "n" => match formats.get(self.style) {
-                Some(format) => format.cell(value, dates_from_1904),
-                // A workbook without styles has one format.
-                None if formats.is_empty() => NumberFormat::General.cell(value, dates_from_1904),
-                None => NumberFormat::Other(Malformed::Format).cell(value, dates_from_1904),
-            },
+            "" | "n" => number_cell(formats, self.style, value, dates_from_1904),
             _ => Cell::Unreadable(Malformed::Format, value.to_owned()),
         }
+    }
+}
+
+/// A cell that holds a number, by the format that it refers to.
+pub(super) fn number_cell(
+    formats: &[NumberFormat],
+    style: usize,
+    written: &str,
+    dates_from_1904: bool,
+) -> Cell {
+    match formats.get(style) {
+        Some(format) => format.cell(written, dates_from_1904),
+        // A workbook without styles has one format.
+        None if formats.is_empty() => NumberFormat::General.cell(written, dates_from_1904),
+        None => NumberFormat::Other(Malformed::Format).cell(written, dates_from_1904),
     }
 }

@@ -8,6 +8,7 @@
 mod formats;
 mod near;
 mod oracle;
+mod packed;
 mod plans;
 mod rejects;
 mod sheets;

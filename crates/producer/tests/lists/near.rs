@@ -186,6 +186,9 @@ fn digits_of_a_text_file_are_refused_where_they_may_be_left_of_another_serial() 
         "70000000000",
         "12345678901234567",
         "12345678901234570",
+        "11-21-2015",
+        "42329",
+        "2024-01-02",
     ]
     .into_iter()
     .enumerate()
@@ -197,6 +200,7 @@ fn digits_of_a_text_file_are_refused_where_they_may_be_left_of_another_serial() 
         ("70000000000", "7E10"),
         ("12345678901234570", "12345678901234567"),
         ("1234567890123460", "1234567890123456"),
+        ("42329", "11-21-2015"),
     ] {
         for text in [format!("{key}\n"), format!("Serial number,Note\n{key},x\n")] {
             let (serials, summary) = planned_of(&inventory, &text, "");

@@ -75,7 +75,7 @@ fn refused_rows_are_read_again_as_they_were() {
 
 #[test]
 fn a_refused_number_means_no_device_when_it_is_read_again() {
-    let fleet_of_two = ["12345", "0012345"];
+    let fleet_of_all = ["12345", "0012345", "2024-01-02", "1234567890123460", "7E10"];
     let sheets = [
         Sheet::of(
             "A",
@@ -87,6 +87,8 @@ fn a_refused_number_means_no_device_when_it_is_read_again() {
                 vec![text("Model"), text("Serial number")],
                 vec![text("x"), number("45293", "yyyy-mm-dd")],
                 vec![text("y"), raw(r#"<c r="{r}"><f>A1</f></c>"#)],
+                vec![text("z"), number("1234567890123460", "0")],
+                vec![text("z"), number("7E10", "0.00E+00")],
             ],
         ),
     ];
@@ -97,16 +99,23 @@ fn a_refused_number_means_no_device_when_it_is_read_again() {
     let book = DeviceList::spool_as(workbook_of(&sheets).as_slice(), "book", &reading).unwrap();
     let selection = of(vec![book]);
     for as_workbook in [true, false] {
-        let written = rejects(&selection, &fleet_of_two, as_workbook);
+        let written = rejects(&selection, &fleet_of_all, as_workbook);
         let again = list(&written).unwrap();
-        let shown = ["12345 or 0012345", "0012345 or 12345", "2024-01-02", "=A1"];
+        let shown = [
+            "12345 or 0012345",
+            "0012345 or 12345",
+            "2024-01-02 (not text)",
+            "=A1",
+            "1234567890123460 (not text)",
+            "7E10 (not text)",
+        ];
         let read: Vec<String> = cells(&again)
             .iter()
             .map(|cell| cell.trim_start_matches('\'').to_owned())
             .collect();
         assert_eq!(read, shown, "{as_workbook}");
-        let (serials, summary) = planned(&fleet(&fleet_of_two), &of(vec![again])).unwrap();
+        let (serials, summary) = planned(&fleet(&fleet_of_all), &of(vec![again])).unwrap();
         assert!(serials.is_empty(), "{serials:?}");
-        assert_eq!(summary.refused, 4);
+        assert_eq!(summary.refused, 6);
     }
 }
