@@ -156,19 +156,22 @@ def by_node(folder, library):
 def tools(folder):
     """Each with its name, its version, how it converts, and the ways it has."""
     every = [(a, b) for a in ("csv", "xlsx") for b in ("csv", "xlsx")]
+    # Other kinds of workbook, which each of these writes.
+    office = every + [(a, b) for a in ("csv", "xlsx") for b in ("xls", "ods")]
+    packed = office + [("csv", "xlsb"), ("xlsx", "xlsb")]
     node = json.loads((folder / "package.json").read_text())["dependencies"]
     python = importlib.metadata.version
     libreoffice = run("soffice", "--version").split()[1]
     gnumeric = subprocess.run(["ssconvert", "--version"], capture_output=True, text=True)
     gnumeric = (gnumeric.stdout + gnumeric.stderr).split("'")[1]
     return [
-        ("LibreOffice", libreoffice, by_libreoffice(folder), every),
-        ("Gnumeric", gnumeric, by_gnumeric, every),
+        ("LibreOffice", libreoffice, by_libreoffice(folder), office),
+        ("Gnumeric", gnumeric, by_gnumeric, office),
         ("openpyxl", python("openpyxl"), by_openpyxl, every[1:]),
         ("XlsxWriter", python("xlsxwriter"), by_xlsxwriter, [("csv", "xlsx")]),
         ("pandas", python("pandas"), by_pandas, every),
         ("exceljs", node["exceljs"], by_node(folder, "exceljs"), every),
-        ("SheetJS", node["xlsx"], by_node(folder, "sheetjs"), every),
+        ("SheetJS", node["xlsx"], by_node(folder, "sheetjs"), packed),
     ]
 
 
@@ -228,7 +231,9 @@ def near(detail):
     for part, word in [
         ("took its zeros away", "zeros lost"),
         ("several that are near", "several near"),
+        ("takes for this number", "near by its number"),
         ("number with decimals", "decimals"),
+        ("is not read of a workbook of this kind", "number in .xls"),
     ]:
         if part in detail:
             return word

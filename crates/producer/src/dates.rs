@@ -199,8 +199,8 @@ mod tests {
             // 21 March in 2024 and in 2026.
             ("45372", vec![2, 3]),
             ("46102", vec![2, 3]),
-            // March 2021.
-            ("44256", vec![3]),
+            // 1 March 2021, of which `21-MAR` may be the month.
+            ("44256", vec![2, 3]),
             ("0", vec![]),
             ("99999999999999999999", vec![]),
         ] {

@@ -31,8 +31,9 @@ pub(crate) fn near_miss(inventory: &Inventory, key: &Key, by: Option<By>) -> Opt
         return None;
     }
     let digits = key.digits.as_deref().unwrap_or(&key.text);
-    let taken = inventory.taken_for(digits);
+    let mut taken = inventory.taken_for(digits);
     if !taken.is_empty() {
+        taken.extend(inventory.alike(&key.text, Repairs::NONE.with(Repair::Zeros)));
         let serials: Vec<&str> = taken
             .iter()
             .map(|index| inventory.device(*index).serial.as_str())

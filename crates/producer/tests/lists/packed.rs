@@ -224,12 +224,12 @@ fn a_packed_workbook_means_what_it_shows() {
 }
 
 #[test]
-fn a_million_blank_rows_and_a_record_without_end_are_passed_over() {
+fn very_many_blank_rows_and_a_record_without_end_are_passed_over() {
     let mut rows = vec![
         [row(1, false), cell(7, 0, 0, &shared(1))].concat(),
         [row(2, false), cell(7, 0, 0, &shared(2))].concat(),
     ];
-    rows.extend((3..=1_048_576).map(|number| row(number, false)));
+    rows.extend((3..=200_000).map(|number| row(number, false)));
     let found = list(&packed(&rows, &[])).unwrap();
     assert_eq!(
         planned(&fleet(&FLEET), &of(vec![found])).unwrap().0,
