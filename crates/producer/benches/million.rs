@@ -8,6 +8,7 @@
 //! turns, and prints it beside.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a benchmark that cannot go on fails, and its table is what it is for"

@@ -57,7 +57,7 @@ fn cell(kind: u32, column: u32, style: u32, value: &[u8]) -> Vec<u8> {
     record(kind, &[&head, value].concat())
 }
 
-/// A cell behind the one before it, as SheetJS writes them.
+/// A cell behind the one before it, as `SheetJS` writes them.
 fn short(kind: u32, style: u32, value: &[u8]) -> Vec<u8> {
     record(kind, &[&style.to_le_bytes(), value].concat())
 }
