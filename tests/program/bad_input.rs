@@ -87,7 +87,10 @@ async fn strict_refuses_the_whole_list_for_one_bad_row() {
     )
     .await;
     let ran = bench.run(&["run", "--yes", "mixed.txt"]).await.expect(0);
-    assert!(ran.stdout.contains("refused    1 rows"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("refused    1 row of its lists"),
+        "{ran:?}"
+    );
     let campaigns = bench.run(&["campaign", "list", "--json"]).await.json();
     let name = campaigns[0]["name"].as_str().unwrap();
     let refused = bench.run(&["refused", name, "--json"]).await.expect(0);

@@ -62,7 +62,7 @@ async fn jobs_are_searched_for_page_by_page_and_set_aside_by_what_they_have_in_c
         .await
         .expect(0);
     assert!(
-        skipped.stdout.contains("1 jobs of campaign c"),
+        skipped.stdout.contains("1 job of campaign c"),
         "{skipped:?}"
     );
     bench.run(&["worker", "--until-empty"]).await.expect(0);

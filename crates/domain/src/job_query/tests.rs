@@ -82,7 +82,7 @@ fn what_cannot_be_understood_names_what_would_have_been() {
     assert_eq!(
         complaint("stat:dead"),
         "`stat:` is no qualifier; known are state, reason, tag, model, user, serial, campaign, \
-         verification, device, job. A text with a colon goes in quotes"
+         verification, without, device, job. A text with a colon goes in quotes"
     );
     assert_eq!(
         complaint("state:gone"),
