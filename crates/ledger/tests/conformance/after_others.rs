@@ -56,6 +56,7 @@ async fn a_job_waits_until_the_other_of_its_device_ends(database: Database) {
     let bench = Bench::with_jobs(database, 2).await;
     let commit = bench.commit_as("w1");
     let (autumn, enqueued) = bench.behind("autumn", 0..3).await;
+    assert!(bench.ledger.check().await.unwrap().is_sound());
     assert_eq!(
         (enqueued.added, enqueued.waiting, enqueued.busy.len()),
         (3, 2, 0)

@@ -3,7 +3,7 @@
 use repilot_domain::AttemptOutcome;
 use repilot_ledger::{Miscount, Verdict};
 
-use crate::bench::{Bench, Database, START, attempt, dead, retry, succeeded};
+use crate::bench::{Bench, Database, START, alice, attempt, campaign, dead, retry, succeeded};
 
 async fn a_check_finds_a_counter_that_does_not_say_what_the_jobs_say(database: Database) {
     let bench = Bench::with_jobs(database, 3).await;
@@ -51,10 +51,17 @@ async fn an_answer_with_a_nul_in_it_is_kept_like_any_other(database: Database) {
 
 async fn a_check_finds_a_device_with_two_open_jobs(database: Database) {
     let bench = Bench::with_jobs(database, 2).await;
+    let (autumn, by) = (campaign("autumn"), alice());
+    let opened = bench.ledger.open_campaign(&autumn, &by, START).await;
+    let autumn = opened.unwrap().id;
+    bench.enqueue_into(autumn, 2).await;
     bench.dispatch("w1", 1).await;
     assert!(bench.ledger.check().await.unwrap().is_sound());
     bench
-        .execute("UPDATE job_rows SET device_id = (SELECT MIN(device_id) FROM job_rows)")
+        .execute(
+            "UPDATE job_rows SET device_id = (SELECT MIN(device_id) FROM job_rows)
+             WHERE line = 3",
+        )
         .await;
     let found = bench.ledger.check().await.unwrap();
     let expected = ["1 devices have more than one open job in their tenant"];
