@@ -25,7 +25,7 @@ async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload(
         .until("document.querySelector('.notice.good')?.textContent.includes('5 devices enqueued')")
         .await;
     browser
-        .until("document.body.innerText.includes('No worker is moving this campaign on')")
+        .until("document.body.innerText.includes('No worker is running: nothing moves')")
         .await;
 
     // What workers do shows by itself, on the very page that is open.

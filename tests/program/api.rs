@@ -9,14 +9,14 @@ use tokio::process::Child;
 use crate::PROGRAM;
 
 /// A dashboard, and a program that may act by it.
-struct Caller {
+pub(crate) struct Caller {
     url: String,
     token: String,
     _dashboard: Child,
 }
 
 impl Caller {
-    async fn over(bench: &Bench) -> Self {
+    pub(crate) async fn over(bench: &Bench) -> Self {
         let mut dashboard = bench.start(&["dashboard", "--listen", "127.0.0.1:0", "--json"]);
         let mut lines = BufReader::new(dashboard.stdout.take().unwrap()).lines();
         let mut text = String::new();
@@ -34,6 +34,17 @@ impl Caller {
             token: token["token"].as_str().unwrap().to_owned(),
             _dashboard: dashboard,
         }
+    }
+
+    /// What is read at a path.
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        let answer = e2e::http()
+            .get(format!("{}/api/v1/{path}", self.url))
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
     async fn post(&self, path: &str, kind: &str, body: String) -> (u16, Value) {

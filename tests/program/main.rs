@@ -33,6 +33,7 @@ mod shared;
 mod shared_controls;
 mod sightings;
 mod sign_in;
+mod standing;
 #[cfg(unix)]
 mod strangers;
 mod tenants;

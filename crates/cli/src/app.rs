@@ -10,6 +10,7 @@ use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 use crate::actor;
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::output;
 use crate::settings::{Loaded, Places, Settings, folders, load};
 use crate::sign_ins;
 use crate::tenants;
@@ -37,6 +38,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
+        output::go_by(global.utc);
         let mut flags = Vec::new();
         if let Some(ledger) = &global.ledger {
             flags.push(("ledger.url", ledger.clone()));

@@ -16,6 +16,7 @@ use crate::app::{self, App};
 use crate::output::say;
 use crate::profile;
 use crate::progress::CampaignBar;
+use crate::standings::Around;
 
 /// How often the view looks at the ledger.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -147,14 +148,19 @@ async fn watch(
     let mut told = false;
     loop {
         let looked = async {
-            let campaign = ledger.campaign(name).await?;
-            Ok::<_, LedgerError>((campaign, ledger.lane_states().await?))
+            let Some(campaign) = ledger.campaign(name).await? else {
+                return Ok(None);
+            };
+            let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
+            Ok::<_, LedgerError>(Some((campaign, around)))
         };
-        let (campaign, lanes) = match ledger.answered("look at a campaign", looked).await {
-            Ok((Some(campaign), lanes)) => (campaign, lanes),
-            Ok((None, _)) => app::campaign(ledger, name)
-                .await
-                .map(|found| (found, Vec::new()))?,
+        let (campaign, around) = match ledger.answered("look at a campaign", looked).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let campaign = app::campaign(ledger, name).await?;
+                let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
+                (campaign, around)
+            }
             // The worker tries again by itself, and so does whoever watches it.
             Err(error) if error.is_passing() => {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -162,10 +168,11 @@ async fn watch(
             }
             Err(error) => return Err(error.into()),
         };
-        let lane = lanes
+        let lane = around
+            .lanes
             .iter()
             .find(|lane| lane.tenant == campaign.tenant && lane.kind == LaneKind::Writes);
-        bar.show(&campaign, lane, app.now());
+        bar.show(&campaign, &around.of(&campaign), lane, around.now);
         if campaign.has_ended() {
             return Ok(Drained::Ended);
         }

@@ -35,6 +35,7 @@ mod report;
 mod rollback;
 mod settings;
 mod sign_ins;
+mod standings;
 mod summary;
 mod target;
 mod tenants;

@@ -1,9 +1,10 @@
 //! stdout is data, stderr is talk. Nothing else in the program prints.
 
 use std::io::{BufRead, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use repilot_domain::{Timestamp, WithCauses};
+use repilot_domain::{Timestamp, WithCauses, Zone};
 use serde::Serialize;
 
 use crate::failure::{Failure, hint};
@@ -176,11 +177,23 @@ pub(crate) fn rendered(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// An instant for people: to the second, UTC.
+/// By whose clocks this process shows times; UTC until it is told.
+static ZONE: OnceLock<Zone> = OnceLock::new();
+
+/// Has this process show times in UTC, or else by the clocks of this machine's zone.
+pub(crate) fn go_by(utc: bool) {
+    let zone = if utc { Zone::default() } else { Zone::here() };
+    let _set_before = ZONE.set(zone);
+}
+
+/// By whose clocks this process shows times.
+pub(crate) fn zone() -> &'static Zone {
+    ZONE.get_or_init(Zone::default)
+}
+
+/// An instant for people: to the second, by the clocks of [`zone`].
 pub(crate) fn moment(instant: Timestamp) -> String {
-    let text = instant.to_string();
-    let (seconds, _) = text.split_once('.').unwrap_or((&text, ""));
-    format!("{}Z", seconds.replace('T', " "))
+    zone().sortable(instant)
 }
 
 /// A duration for people: `1 h 02 min`, `3 min 20 s`, `12 s`.
@@ -222,11 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_utc_to_the_second() {
-        assert_eq!(
-            moment(Timestamp::from_millis(1_772_352_930_250)),
-            "2026-03-01 08:15:30Z"
-        );
+    fn moments_are_to_the_second_by_the_clocks_of_a_zone() {
+        let at = Timestamp::from_millis(1_772_352_930_250);
+        let shown = |zone: &str| zone.parse::<Zone>().unwrap().sortable(at);
+        assert_eq!(shown("UTC"), "2026-03-01 08:15:30Z");
+        assert_eq!(shown("Europe/Berlin"), "2026-03-01 09:15:30 CET");
+        assert_eq!(shown("+05:30"), "2026-03-01 13:45:30 +05:30");
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use repilot_domain::{CanaryPhase, ScheduleState, Timestamp};
+use repilot_domain::Timestamp;
+use repilot_domain::standing::{Standing, State};
 use repilot_ledger::{Campaign, Gate, LaneState};
 
-use crate::output::{self, lasting};
+use crate::output::{self, plain, zone};
 
 /// How often a spinner turns.
 const SPIN_EVERY: Duration = Duration::from_millis(120);
@@ -82,15 +83,22 @@ pub(crate) struct CampaignBar(ProgressBar);
 impl CampaignBar {
     pub(crate) fn start(campaign: &Campaign) -> Self {
         let total = campaign.counts.total.unsigned_abs();
-        Self(bar(total, "{bar:30} {pos}/{len}  {msg}"))
+        // The words have what the terminal has left of its width: a line that is too long tears.
+        Self(bar(total, "{bar:20} {pos}/{len}  {wide_msg}"))
     }
 
-    pub(crate) fn show(&self, campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) {
+    pub(crate) fn show(
+        &self,
+        campaign: &Campaign,
+        standing: &Standing,
+        lane: Option<&LaneState>,
+        now: Timestamp,
+    ) {
         let counts = &campaign.counts;
         self.0.set_length(counts.total.unsigned_abs());
         self.0
             .set_position((counts.total - counts.open()).unsigned_abs());
-        self.0.set_message(words(campaign, lane, now));
+        self.0.set_message(words(campaign, standing, lane, now));
     }
 
     pub(crate) fn note(&self, text: &str) {
@@ -107,92 +115,51 @@ impl CampaignBar {
 }
 
 /// What stands beside the bar.
-fn words(campaign: &Campaign, lane: Option<&LaneState>, now: Timestamp) -> String {
+fn words(
+    campaign: &Campaign,
+    standing: &Standing,
+    lane: Option<&LaneState>,
+    now: Timestamp,
+) -> String {
     let counts = &campaign.counts;
     let mut parts = Vec::new();
+    if !standing.state.moves() {
+        parts.push(plain(&standing.in_words()));
+    } else if standing.state != State::Running {
+        parts.push(standing.says.clone());
+    }
     if counts.dead > 0 {
         parts.push(format!("{} dead", counts.dead));
     }
-    if let Some(held) = held_back(campaign, now) {
-        parts.push(held);
-        return parts.join(" · ");
+    if standing.state.moves() {
+        parts.extend(
+            standing
+                .over_in_words(zone(), now)
+                .map(|over| format!("over {over}")),
+        );
+        parts.extend(standing.because.iter().map(|because| plain(because)));
+        parts.extend(campaign.controls.rate.map(|rate| format!("{rate} at most")));
+        parts.extend(lane.map(|lane| throttle(lane, now)));
     }
-    if campaign.canary_phase == CanaryPhase::Running {
-        parts.push("canary".to_owned());
-    }
-    let Some(lane) = lane else {
-        parts.push("waiting: another worker is calling this tenant, or none has begun".to_owned());
-        return parts.join(" · ");
-    };
-    parts.push(format!("{:.1}/s", lane.rate_per_second));
-    parts.extend(outlook(campaign, lane, now));
-    parts.extend(campaign.controls.rate.map(|rate| format!("{rate} at most")));
-    parts.push(throttle(lane, now));
     if counts.throttled > 0 {
         parts.push(format!("{} × 429", counts.throttled));
     }
     parts.join(" · ")
 }
 
-/// Why nothing of a campaign goes out just now, where it is its schedule or its list that keeps it.
-pub(crate) fn held_back(campaign: &Campaign, now: Timestamp) -> Option<String> {
-    let opens = |moment: Timestamp, what: &str| {
-        let wait = lasting(moment.since(now));
-        format!("{what} {} (in {wait})", output::moment(moment))
-    };
-    match campaign.controls.schedule.standing(now) {
-        ScheduleState::Open(_) if campaign.canary_phase == CanaryPhase::Choosing => {
-            Some("its canary is chosen when its list is all in".to_owned())
-        }
-        ScheduleState::Open(_) => None,
-        ScheduleState::NotBefore(begin) => Some(opens(begin, "begins")),
-        ScheduleState::Closed(Some(next)) => Some(opens(next, "window closed, opens")),
-        ScheduleState::Closed(None) => Some("window closed until its deadline".to_owned()),
-        ScheduleState::Over(deadline) => Some(format!(
-            "its deadline {} has passed",
-            output::moment(deadline)
-        )),
-    }
-}
-
-/// When the rest is done, in a few words; nothing where a person is waited for in between.
-fn outlook(campaign: &Campaign, lane: &LaneState, now: Timestamp) -> Option<String> {
-    let waits_for_a_person =
-        campaign.canary_phase == CanaryPhase::Running && campaign.controls.canary_auto.is_none();
-    let work = work_left(campaign, lane).filter(|_| !waits_for_a_person)?;
-    let schedule = &campaign.controls.schedule;
-    Some(match schedule.done_after(now, work) {
-        Some(done) if done.since(now) <= work => format!("about {} left", lasting(work)),
-        Some(done) => format!("done about {}", output::moment(done)),
-        None => "not done by its deadline".to_owned(),
-    })
-}
-
-/// How long the rest takes at what the lane grants, and the campaign's own ceiling.
-fn work_left(campaign: &Campaign, lane: &LaneState) -> Option<Duration> {
-    let open = campaign.counts.open();
-    let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
-    let free = (limit - lane.used as f64).max(0.0);
-    let waiting = (open as f64 - free).max(0.0);
-    let windows = waiting / limit.max(1.0);
-    let seconds = windows * lane.window_ms as f64 / 1_000.0;
-    let by_rate = campaign
-        .controls
-        .rate
-        .map(|rate| rate.time_for(open.unsigned_abs()));
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|_| open > 0)
-        .map(|by_lane| by_lane.max(by_rate.unwrap_or_default()))
-}
-
-/// The lane in a few words.
 /// Largest part of a reason that a line on the terminal has room for; `repilot job` has all of it.
 const REASON_MAX_CHARS: usize = 100;
 
+/// The lane in a few words.
 pub(crate) fn throttle(lane: &LaneState, now: Timestamp) -> String {
-    let limit = lane.learnt_limit.unwrap_or(lane.configured_limit as f64);
-    let budget = format!("{}/{limit:.0} per {} s", lane.used, lane.window_ms / 1_000);
+    let limit = lane.granted();
+    let window = lane.window_ms / 1_000;
+    // More than is granted may be used: what was learnt since is less.
+    let budget = if lane.used as f64 >= limit.floor() {
+        format!("all {limit:.0} per {window} s used")
+    } else {
+        format!("{}/{limit:.0} per {window} s", lane.used)
+    };
     match lane.gate {
         Gate::Open => format!("open, {budget}"),
         Gate::Reopening => format!("reopening, {budget}"),

@@ -1,12 +1,13 @@
 //! What a campaign came to.
 
-use repilot_domain::{Action, CampaignStatus, CanaryPhase, DeadReason, Timestamp, Verification};
+use repilot_domain::standing::Standing;
+use repilot_domain::{Action, DeadReason, Timestamp, Verification};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
-use crate::output::{lasting, moment, plain, plural};
+use crate::output::{lasting, moment, plain, plural, zone};
 use crate::without_user::alarm;
-use crate::{control_args, progress};
+use crate::{control_args, standings};
 
 /// Says how many devices may have been called without anybody's knowing.
 fn uncertain(jobs: i64) -> Option<String> {
@@ -27,23 +28,26 @@ fn between(jobs: i64) -> Option<String> {
 }
 
 /// A campaign in words, with what to do next; `command` is how the person calls the program.
-pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> String {
+pub(crate) fn described(
+    campaign: &Campaign,
+    standing: &Standing,
+    command: &str,
+    now: Timestamp,
+) -> String {
     let counts = &campaign.counts;
-    let state = match campaign.status {
-        CampaignStatus::Cancelled => "was cancelled".to_owned(),
-        _ if campaign.has_ended() => "ended".to_owned(),
-        CampaignStatus::Paused => format!("is paused: {}", plain(&campaign.status_reason)),
-        CampaignStatus::Active if campaign.is_incomplete() => {
-            "is incomplete: its enqueue was broken off; run the same command again".to_owned()
-        }
-        CampaignStatus::Active => match progress::held_back(campaign, now) {
-            Some(held) => format!("waits: {held}"),
-            None if campaign.canary_phase == CanaryPhase::Running => "runs its canary".to_owned(),
-            None => "has not ended yet".to_owned(),
-        },
-    };
     let mut lines = alarm(campaign, command);
-    lines.push(format!("Campaign {} {state}", campaign.name));
+    lines.push(format!(
+        "Campaign {}: {}",
+        campaign.name,
+        plain(&standing.in_words())
+    ));
+    for act in &standing.acts {
+        let words = act.words();
+        lines.push(match standings::to_type(*act, campaign, command) {
+            Some(typed) => format!("  do         {typed}  ({words})"),
+            None => format!("  do         {words}"),
+        });
+    }
     if campaign.action != Action::Unassign {
         lines.push(format!("  action     {}", campaign.action));
     }
@@ -53,6 +57,16 @@ pub(crate) fn described(campaign: &Campaign, command: &str, now: Timestamp) -> S
     ));
     if counts.open() > 0 {
         lines.push(format!("  left       {}", counts.open()));
+    }
+    if let Some(rate) = standing.rate_per_second {
+        lines.push(format!("  rate       {rate:.1}/s"));
+    }
+    let own = &campaign.controls.schedule.zone;
+    let zone = if own.is_utc() { zone() } else { own };
+    if !standing.state.is_over()
+        && let Some(over) = standing.over_in_words(zone, now)
+    {
+        lines.push(format!("  over       {over}"));
     }
     lines.extend(between(counts.between_steps));
     lines.extend(uncertain(counts.uncertain));

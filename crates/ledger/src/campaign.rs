@@ -62,6 +62,14 @@ pub struct Campaign {
     pub status_reason: String,
     /// What paused it, where that is known.
     pub pause_cause: Option<PauseCause>,
+    /// Who paused or cancelled it, as the audit names them; empty where nobody did, or nobody knows.
+    pub stopped_by: String,
+    /// When it was paused or cancelled.
+    pub stopped_at: Option<Timestamp>,
+    /// Who passed its canary; empty where nobody did, as where it went on by itself.
+    pub canary_by: String,
+    /// When somebody passed its canary.
+    pub canary_at: Option<Timestamp>,
     /// What holds it back.
     pub controls: Controls,
     /// Where it stands with its canary.
@@ -254,6 +262,10 @@ impl Campaign {
             status: columns.word("status")?,
             status_reason: columns.get("status_reason")?,
             pause_cause: columns.word_if_any("pause_cause")?,
+            stopped_by: columns.get("stopped_by")?,
+            stopped_at: columns.time_if_any("stopped_at")?,
+            canary_by: columns.get("canary_by")?,
+            canary_at: columns.time_if_any("canary_at")?,
             controls: controls::read(&columns)?,
             canary_phase: columns.word("canary_phase")?,
             lists,
@@ -370,6 +382,37 @@ impl Ledger {
         let mut lists = lists(&mut reader, Some(id)).await?;
         let (counts, lists) = (counts.remove(&id), lists.remove(&id));
         Campaign::read(&row, counts.unwrap_or_default(), lists.unwrap_or_default()).map(Some)
+    }
+
+    /// Campaigns of a tenant that have not ended, newest first; as [`Ledger::campaign_at`] has
+    /// them.
+    pub async fn open_campaigns(
+        &self,
+        tenant: &TenantName,
+        now: Timestamp,
+    ) -> Result<Vec<Campaign>, LedgerError> {
+        let mut reader = self.reader().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM campaigns
+             WHERE tenant = $1 AND ended_at IS NULL
+             ORDER BY id DESC",
+        )
+        .bind(tenant.as_str())
+        .fetch_all(&mut *reader)
+        .await
+        .doing("read the open campaigns of a tenant")?;
+        let mut campaigns = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id = CampaignId(Columns::of("campaigns", row).get("id")?);
+            let counts = counts(&mut reader, Some(id), now).await?.remove(&id);
+            let lists = lists(&mut reader, Some(id)).await?.remove(&id);
+            campaigns.push(Campaign::read(
+                row,
+                counts.unwrap_or_default(),
+                lists.unwrap_or_default(),
+            )?);
+        }
+        Ok(campaigns)
     }
 
     /// Every campaign, newest first; as [`Ledger::campaign`] has it.

@@ -195,6 +195,9 @@ impl Ledger {
         let done = sqlx::query(
             "UPDATE campaigns
              SET status = 'active', status_reason = '', pause_cause = '',
+                 stopped_by = '', stopped_at = NULL,
+                 canary_by = CASE WHEN canary_phase = 'waiting' THEN $3 ELSE canary_by END,
+                 canary_at = CASE WHEN canary_phase = 'waiting' THEN $4 ELSE canary_at END,
                  canary_phase = CASE WHEN canary_phase = 'waiting' THEN 'passed'
                                      ELSE canary_phase END
              WHERE id = $1
@@ -203,6 +206,8 @@ impl Ledger {
         )
         .bind(campaign.0)
         .bind(cause.map_or("", PauseCause::as_str))
+        .bind(&by.name)
+        .bind(now.as_millis())
         .execute(&mut *transaction)
         .await
         .doing("resume a campaign")?;
@@ -247,11 +252,13 @@ impl Ledger {
         let done = sqlx::query(
             "UPDATE campaigns
              SET status = 'cancelled', status_reason = 'cancelled by a person',
+                 stopped_by = $3, stopped_at = $2,
                  enqueued_at = COALESCE(enqueued_at, $2)
              WHERE id = $1 AND ended_at IS NULL",
         )
         .bind(campaign.0)
         .bind(now.as_millis())
+        .bind(&by.name)
         .execute(&mut *transaction)
         .await
         .doing("cancel a campaign")?;
@@ -293,7 +300,8 @@ pub(crate) async fn pause_within(
 ) -> Result<bool, LedgerError> {
     let done = sqlx::query(
         "UPDATE campaigns
-         SET status = 'paused', status_reason = $2, pause_cause = $3
+         SET status = 'paused', status_reason = $2, pause_cause = $3,
+             stopped_by = $4, stopped_at = $5
          WHERE id = $1
            AND ended_at IS NULL
            AND (status = 'active'
@@ -303,6 +311,8 @@ pub(crate) async fn pause_within(
     .bind(campaign.0)
     .bind(storable(reason))
     .bind(cause.as_str())
+    .bind(&by.name)
+    .bind(now.as_millis())
     .execute(&mut *connection)
     .await
     .doing("pause a campaign")?;

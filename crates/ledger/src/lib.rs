@@ -58,6 +58,7 @@ mod rows;
 mod search;
 mod session;
 mod settle;
+mod standings;
 mod tables;
 mod task;
 mod unknown_results;
@@ -104,6 +105,7 @@ pub use search::{
     JobsMeant, Seek,
 };
 pub use session::{Session, SignInWay};
+pub use standings::{HEARD_WITHIN, StandingCampaign, Surroundings, standings, worker_notices};
 pub use task::Task;
 pub use unknown_results::RefusedResult;
 pub use user::User;

@@ -123,6 +123,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "jobs in doubt",
         include_str!("../../../migrations/0031_jobs_in_doubt.sql"),
     ),
+    (
+        33,
+        "deeds",
+        include_str!("../../../migrations/0033_deeds.sql"),
+    ),
 ];
 
 /// The last migration that this program knows.

@@ -71,6 +71,10 @@ pub(crate) const TABLES: &[Table] = &[
             ("sighted_at", Number),
             ("is_blind", Number),
             ("without_user_told", Number),
+            ("stopped_by", Text),
+            ("stopped_at", Number),
+            ("canary_by", Text),
+            ("canary_at", Number),
         ],
     },
     Table {

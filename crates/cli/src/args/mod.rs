@@ -53,6 +53,9 @@ pub(crate) struct Global {
     /// Print data as JSON, on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Show times in UTC [default: the zone of the campaign, or of this machine]
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
 }
 
 #[derive(Debug, Subcommand)]

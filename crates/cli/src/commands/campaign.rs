@@ -12,7 +12,7 @@ use crate::drain::{self, Drained};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{ask, moment, plural, print, print_json, say};
-use crate::{notify, tenants};
+use crate::{notify, standings, tenants};
 
 /// What a cancel came to, with the jobs whose calls nobody knows the outcome of.
 fn cancelled_in_words(name: &str, cancelled: u64, uncertain: i64) -> String {
@@ -34,7 +34,7 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
     let name = match command {
         CampaignCommand::List => {
             if app.json {
-                print_json(&ledger.campaigns_at(app.now()).await?)?;
+                print_json(&status::campaigns(app, &ledger).await?)?;
                 return Ok(Exit::Done);
             }
             let all = StatusArguments {
@@ -116,7 +116,8 @@ pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<
         }
     };
     if app.json {
-        print_json(&app::campaign(&ledger, name).await?)?;
+        let campaign = app::campaign(&ledger, name).await?;
+        print_json(&standings::stood(app, &ledger, campaign).await?)?;
     } else {
         print(&done);
     }

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::CheckArguments;
-use crate::commands::status::HEARD_WITHIN;
 use crate::exit::Exit;
 use crate::failure::hint;
 use crate::output::{causes, plain, print, print_json};
@@ -141,7 +140,9 @@ fn zones(app: &App) -> Line {
 async fn zones_of_workers(app: &App) -> Option<Line> {
     // That it cannot be opened is said already.
     let ledger = app.open_ledger().await.ok()?;
-    let workers = ledger.workers(app.now().before(HEARD_WITHIN)).await;
+    let workers = ledger
+        .workers(app.now().before(repilot_ledger::HEARD_WITHIN))
+        .await;
     ledger.close().await;
     let differ = zone_database::disagreement(&workers.ok()?)?;
     let hint = "update the program or tzdata on the machines with the older one, and start their workers again";

@@ -74,7 +74,7 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
     }
     let (back, drained) = drain::campaign(app, &ledger, tenant, back).await?;
     ledger.close().await;
-    finish(app, &back, drained)
+    finish(app, &ledger, &back, drained).await
 }
 
 /// The campaign's name; once a way back has ended, the next has the next number, and so has one that

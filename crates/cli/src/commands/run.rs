@@ -13,7 +13,9 @@ use crate::exit::Exit;
 use crate::output::{plural, print, print_json, say};
 use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
-use crate::{deed, enqueue, logging, notify, plan_text, progress, summary, tenants};
+use crate::{
+    deed, enqueue, logging, notify, plan_text, progress, standings, summary, tenants,
+};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
@@ -60,10 +62,10 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
         say(&format!(
             "campaign {name} has ended already; nothing was called"
         ));
-        return finish(app, &campaign, Drained::Ended);
+        return finish(app, &ledger, &campaign, Drained::Ended).await;
     }
     if campaign.status == CampaignStatus::Paused {
-        return finish(app, &campaign, Drained::Paused);
+        return finish(app, &ledger, &campaign, Drained::Paused).await;
     }
     let drained = drain::campaign(app, &ledger, target.tenant.clone(), campaign).await;
     if let Some(notifier) = notifier {
@@ -74,7 +76,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     if let Some(simulator) = target.simulator {
         simulator.shutdown().await;
     }
-    finish(app, &campaign, drained)
+    finish(app, &ledger, &campaign, drained).await
 }
 
 /// The campaign's name. A rehearsal that has ended is rehearsed anew under the next number.
@@ -179,11 +181,22 @@ async fn begin(
 }
 
 /// Says how it ended, and gives the exit code for it.
-pub(crate) fn finish(app: &App, campaign: &Campaign, drained: Drained) -> anyhow::Result<Exit> {
+pub(crate) async fn finish(
+    app: &App,
+    ledger: &Ledger,
+    campaign: &Campaign,
+    drained: Drained,
+) -> anyhow::Result<Exit> {
+    let found = standings::stood(app, ledger, campaign.clone()).await?;
     if app.json {
-        print_json(campaign)?;
+        print_json(&found)?;
     } else {
-        print(&summary::described(campaign, &app.command()?, app.now()));
+        print(&summary::described(
+            campaign,
+            &found.standing,
+            &app.command()?,
+            app.now(),
+        ));
     }
     match drained {
         Drained::Ended if campaign.status == CampaignStatus::Cancelled => Ok(Exit::Paused),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use repilot_domain::{CampaignStatus, CanaryPhase, Timestamp};
-use repilot_ledger::{Campaign, LaneState, Ledger, WorkerRow};
+use repilot_domain::Timestamp;
+use repilot_domain::standing::{Grade, Notice};
+use repilot_ledger::{HEARD_WITHIN, LaneState, Ledger, StandingCampaign, WorkerRow};
 use serde::Serialize;
 
 use crate::app::{self, App};
@@ -11,23 +12,23 @@ use crate::args::StatusArguments;
 use crate::exit::Exit;
 use crate::output::{clear, cut, lasting, moment, plain, print, print_json, rendered, table};
 use crate::sign_ins::{self, Shown};
+use crate::standings::Around;
 use crate::without_user::alarm;
-use crate::{drain, progress, summary, zone_database};
+use crate::{drain, progress, standings, summary, zone_database};
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// A worker that was not heard of for so long is gone.
-pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(15);
-
-/// Characters of a pause's reason in the table; `status NAME` says all of it.
-const REASON_SHOWN: usize = 60;
+/// Characters of a campaign's state in the table; `status NAME` says all of it.
+const STATE_SHOWN: usize = 60;
 
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Status {
     now: Timestamp,
-    campaigns: Vec<Campaign>,
+    campaigns: Vec<StandingCampaign>,
+    /// What is wrong with the workers.
+    notices: Vec<Notice>,
     lanes: Vec<LaneState>,
     workers: Vec<WorkerRow>,
     /// Who is signed in on this machine.
@@ -56,13 +57,34 @@ pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Resul
     }
 }
 
+/// Every campaign, and how it stands.
+pub(crate) async fn campaigns(app: &App, ledger: &Ledger) -> anyhow::Result<Vec<StandingCampaign>> {
+    Ok(read(app, ledger, None).await?.campaigns)
+}
+
 async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<Status> {
-    let campaigns = match name {
-        Some(name) => vec![app::campaign_now(app, ledger, name).await?],
-        None => ledger.campaigns_at(app.now()).await?,
+    let (campaigns, around) = match name {
+        Some(name) => {
+            let campaign = app::campaign_now(app, ledger, name).await?;
+            let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
+            (vec![campaign], around)
+        }
+        None => {
+            let campaigns = ledger.campaigns_at(app.now()).await?;
+            (
+                campaigns.clone(),
+                Around::with(app, ledger, campaigns).await?,
+            )
+        }
     };
-    let now = app.now();
-    let mut lanes = ledger.lane_states().await?;
+    let standings = around.all(&campaigns);
+    let notices = around.notices();
+    let Around {
+        now,
+        mut lanes,
+        workers,
+        ..
+    } = around;
     if name.is_some() {
         lanes.retain(|lane| {
             campaigns
@@ -71,35 +93,46 @@ async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<
         });
     }
     Ok(Status {
-        campaigns,
+        campaigns: campaigns
+            .into_iter()
+            .zip(standings)
+            .map(|(campaign, standing)| StandingCampaign { campaign, standing })
+            .collect(),
+        notices,
         lanes,
         sign_ins: sign_ins::all().iter().map(Shown::of).collect(),
-        workers: ledger.workers(now.before(HEARD_WITHIN)).await?,
+        workers,
         now,
     })
 }
 
 fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
+    let command = app.command()?;
     let mut parts = Vec::new();
+    if !one {
+        // Devices that have no user now come before everything else.
+        let alarms: Vec<String> = status
+            .campaigns
+            .iter()
+            .flat_map(|found| alarm(&found.campaign, &command))
+            .collect();
+        if !alarms.is_empty() {
+            parts.push(alarms.join("\n"));
+        }
+    }
+    parts.extend(needs(status, &command, one));
     match status.campaigns.as_slice() {
         [] => parts.push("no campaigns yet; `repilot run LIST` makes one".to_owned()),
         [campaign] if one => {
-            parts.push(summary::described(campaign, &app.command()?, status.now));
+            let StandingCampaign { campaign, standing } = campaign;
+            parts.push(summary::described(campaign, standing, &command, status.now));
         }
         campaigns => {
-            let command = app.command()?;
-            let alarms: Vec<String> = campaigns
-                .iter()
-                .flat_map(|campaign| alarm(campaign, &command))
-                .collect();
-            if !alarms.is_empty() {
-                parts.push(alarms.join("\n"));
-            }
             let mut rows = table(&[
                 "CAMPAIGN", "TENANT", "STATE", "DONE", "DEAD", "LEFT", "429", "SINCE",
             ]);
             for campaign in campaigns {
-                rows.add_row(row(campaign, status));
+                rows.add_row(row(campaign));
             }
             parts.push(rendered(&rows));
         }
@@ -148,29 +181,46 @@ fn described(app: &App, status: &Status, one: bool) -> anyhow::Result<String> {
     Ok(parts.join("\n\n"))
 }
 
-fn row(campaign: &Campaign, status: &Status) -> [String; 8] {
+/// What needs somebody: campaigns that wait for a person, and what is wrong with the workers, the
+/// worst first; of a single campaign its own words say it.
+fn needs(status: &Status, command: &str, one: bool) -> Option<String> {
+    let mut lines: Vec<(Grade, String)> = Vec::new();
+    for notice in &status.notices {
+        lines.push((notice.grade, format!("  {}", plain(&notice.what))));
+    }
+    let pressing = status
+        .campaigns
+        .iter()
+        .filter(|found| found.standing.grade != Grade::Fine && !one);
+    for StandingCampaign { campaign, standing } in pressing {
+        let mut line = format!("  {}: {}", campaign.name, plain(&standing.in_words()));
+        let typed = standing
+            .acts
+            .iter()
+            .filter_map(|act| standings::to_type(*act, campaign, command));
+        for typed in typed {
+            line.push_str(&format!("\n      {typed}"));
+        }
+        lines.push((standing.grade, line));
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    lines.sort_by_key(|(grade, _)| std::cmp::Reverse(*grade));
+    let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    Some(format!("What needs you:\n{}", lines.join("\n")))
+}
+
+fn row(found: &StandingCampaign) -> [String; 8] {
+    let StandingCampaign { campaign, standing } = found;
     let counts = &campaign.counts;
-    let state = if campaign.status == CampaignStatus::Cancelled {
-        "cancelled".to_owned()
-    } else if campaign.pruned_at.is_some() {
-        "ended, forgotten".to_owned()
-    } else if campaign.has_ended() {
-        "ended".to_owned()
-    } else if campaign.status == CampaignStatus::Paused {
-        format!(
-            "paused: {}",
-            cut(&plain(&campaign.status_reason), REASON_SHOWN)
-        )
-    } else if campaign.is_incomplete() {
-        "enqueue incomplete: run the same command again".to_owned()
-    } else if let Some(held) = progress::held_back(campaign, status.now) {
-        held
-    } else if campaign.attended_until < status.now {
-        "waits for a worker".to_owned()
-    } else if campaign.canary_phase == CanaryPhase::Running {
-        "running: canary".to_owned()
+    let state = if campaign.pruned_at.is_some() {
+        format!("{}, forgotten", standing.says)
+    } else if standing.grade == Grade::Fine && !standing.state.is_over() {
+        cut(&plain(&standing.in_words()), STATE_SHOWN)
     } else {
-        "running".to_owned()
+        // Said in full above, or over.
+        plain(&standing.says)
     };
     [
         campaign.name.clone(),

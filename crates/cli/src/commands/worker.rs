@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use repilot_domain::{CampaignStatus, CanaryPhase};
-use repilot_ledger::{Campaign, Ledger};
+use repilot_ledger::{Campaign, Ledger, StandingCampaign};
 use repilot_worker::{Attendance, TenantDirectory};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::args::WorkerArguments;
 use crate::exit::Exit;
 use crate::live_tenants::LiveTenants;
 use crate::output::{print, print_json, say};
-use crate::{drain, notify, summary};
+use crate::{drain, notify, standings, summary};
 
 /// How often `--until-empty` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -111,22 +111,25 @@ async fn verdict(app: &App, ledger: &Ledger, before: &[Campaign]) -> anyhow::Res
     let mut after = Vec::with_capacity(before.len());
     for campaign in before {
         let asked = ledger.campaign(&campaign.name);
-        after.extend(ledger.answered("read a campaign", asked).await?);
+        if let Some(campaign) = ledger.answered("read a campaign", asked).await? {
+            after.push(standings::stood(app, ledger, campaign).await?);
+        }
     }
     if app.json {
         print_json(&after)?;
     } else {
         let command = app.command()?;
-        for campaign in &after {
-            print(&summary::described(campaign, &command, app.now()));
+        for StandingCampaign { campaign, standing } in &after {
+            print(&summary::described(campaign, standing, &command, app.now()));
         }
     }
     let left =
         |campaign: &Campaign| !campaign.has_ended() || campaign.status == CampaignStatus::Cancelled;
     let dead = |campaign: &Campaign| campaign.counts.dead > 0;
-    Ok(if after.iter().any(left) {
+    let mut after = after.iter().map(|found| &found.campaign);
+    Ok(if after.clone().any(left) {
         Exit::Paused
-    } else if after.iter().any(dead) {
+    } else if after.any(dead) {
         Exit::DeadLetters
     } else {
         Exit::Done

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use repilot_domain::SightedWithin;
-use repilot_ledger::Campaign;
+use repilot_ledger::StandingCampaign;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -113,7 +113,7 @@ pub(crate) struct Which {
     params(("name" = String, Path, description = "The campaign's name")),
     request_body(content = Option<Which>, description = "May be left out"),
     responses(
-        (status = 200, body = Campaign, description = "The campaign that does it"),
+        (status = 200, body = StandingCampaign, description = "The campaign that does it"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "There is nothing to take back, the plan no longer holds, something is under way, or the tenant cannot be asked from here"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
@@ -123,7 +123,7 @@ pub(super) async fn roll_back(
     Path(name): Path<String>,
     operator: Operator,
     MaybeBody(which): MaybeBody<Option<Which>>,
-) -> Result<Json<Campaign>, Problem> {
+) -> Result<Json<StandingCampaign>, Problem> {
     let campaign = campaign(&app, &name).await?;
     let Which {
         plan_sha256,

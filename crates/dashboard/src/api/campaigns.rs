@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use repilot_domain::CampaignId;
-use repilot_ledger::Campaign;
+use repilot_ledger::{Campaign, StandingCampaign};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -11,21 +11,22 @@ use super::caller::{Caller, Operator};
 use super::problem::Problem;
 use super::take::{MaybeBody, Path};
 use crate::app::App;
+use crate::live::Overview;
 
 /// Every campaign, newest first
 #[utoipa::path(
     get,
     path = "/campaigns",
     responses(
-        (status = 200, body = [Campaign]),
+        (status = 200, body = [StandingCampaign]),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(super) async fn list(
     State(app): State<App>,
     _: Caller,
-) -> Result<Json<Vec<Campaign>>, Problem> {
-    Ok(Json(app.hub.overview(&app).await?.campaigns.clone()))
+) -> Result<Json<Vec<StandingCampaign>>, Problem> {
+    Ok(Json(stood(&*app.hub.overview(&app).await?)))
 }
 
 /// One campaign
@@ -34,7 +35,7 @@ pub(super) async fn list(
     path = "/campaigns/{name}",
     params(("name" = String, Path, description = "The campaign's name")),
     responses(
-        (status = 200, body = Campaign),
+        (status = 200, body = StandingCampaign),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -42,8 +43,10 @@ pub(super) async fn one(
     State(app): State<App>,
     Path(name): Path<String>,
     _: Caller,
-) -> Result<Json<Campaign>, Problem> {
-    Ok(Json(campaign(&app, &name).await?))
+) -> Result<Json<StandingCampaign>, Problem> {
+    let campaign = campaign(&app, &name).await?;
+    let overview = app.hub.overview(&app).await?;
+    Ok(Json(overview.stood(campaign, app.options.version)))
 }
 
 /// Why it is paused.
@@ -65,7 +68,7 @@ const REASON_MAX_CHARS: usize = 200;
     params(("name" = String, Path, description = "The campaign's name")),
     request_body(content = Option<Why>, description = "May be left out"),
     responses(
-        (status = 200, body = Campaign, description = "It is paused"),
+        (status = 200, body = StandingCampaign, description = "It is paused"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "It is not active"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
@@ -75,7 +78,7 @@ pub(super) async fn pause(
     Path(name): Path<String>,
     operator: Operator,
     MaybeBody(why): MaybeBody<Option<Why>>,
-) -> Result<Json<Campaign>, Problem> {
+) -> Result<Json<StandingCampaign>, Problem> {
     let reason = why.unwrap_or_default().reason;
     if reason.chars().count() > REASON_MAX_CHARS {
         let detail = format!("`reason` has more than {REASON_MAX_CHARS} characters.");
@@ -101,7 +104,7 @@ pub(super) async fn pause(
     path = "/campaigns/{name}/resume",
     params(("name" = String, Path, description = "The campaign's name")),
     responses(
-        (status = 200, body = Campaign, description = "It may go on"),
+        (status = 200, body = StandingCampaign, description = "It may go on"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "It is not paused, or its deadline has passed"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
@@ -110,7 +113,7 @@ pub(super) async fn resume(
     State(app): State<App>,
     Path(name): Path<String>,
     operator: Operator,
-) -> Result<Json<Campaign>, Problem> {
+) -> Result<Json<StandingCampaign>, Problem> {
     let found = campaign(&app, &name).await?;
     if let Some(deadline) = found.passed_deadline(app.now()) {
         return Err(Problem::conflict(format!(
@@ -132,7 +135,7 @@ pub(super) async fn resume(
     path = "/campaigns/{name}/cancel",
     params(("name" = String, Path, description = "The campaign's name")),
     responses(
-        (status = 200, body = Campaign, description = "It is cancelled"),
+        (status = 200, body = StandingCampaign, description = "It is cancelled"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
@@ -141,7 +144,7 @@ pub(super) async fn cancel(
     State(app): State<App>,
     Path(name): Path<String>,
     operator: Operator,
-) -> Result<Json<Campaign>, Problem> {
+) -> Result<Json<StandingCampaign>, Problem> {
     let found = campaign(&app, &name).await?;
     if found.has_ended() {
         return Err(Problem::conflict(format!("Campaign `{name}` has ended.")));
@@ -150,6 +153,17 @@ pub(super) async fn cancel(
         .cancel(found.id, &operator.actor(), app.now())
         .await?;
     changed(&app, &name).await
+}
+
+/// Every campaign of an overview, and how it stands.
+pub(super) fn stood(overview: &Overview) -> Vec<StandingCampaign> {
+    let stands = |campaign: &Campaign| {
+        Some(StandingCampaign {
+            standing: overview.standing(campaign.id)?.clone(),
+            campaign: campaign.clone(),
+        })
+    };
+    overview.campaigns.iter().filter_map(stands).collect()
 }
 
 /// The campaign of that name.
@@ -170,7 +184,9 @@ pub(super) async fn id_if_any(
 }
 
 /// The campaign as it is after something was done to it.
-pub(super) async fn changed(app: &App, name: &str) -> Result<Json<Campaign>, Problem> {
+pub(super) async fn changed(app: &App, name: &str) -> Result<Json<StandingCampaign>, Problem> {
     app.hub.forget().await;
-    Ok(Json(campaign(app, name).await?))
+    let campaign = campaign(app, name).await?;
+    let overview = app.hub.overview(app).await?;
+    Ok(Json(overview.stood(campaign, app.options.version)))
 }

@@ -6,7 +6,7 @@ use repilot_domain::{
     Canary, Change, ControlChanges, ControlError, Controls, MaxFailures, Priority, Rate, Share,
     SightedWithin, Timestamp, Windows, Zone, moment_in,
 };
-use repilot_ledger::Campaign;
+use repilot_ledger::StandingCampaign;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -124,7 +124,7 @@ impl ControlsPatch {
     params(("name" = String, Path, description = "The campaign's name")),
     request_body = CampaignPatch,
     responses(
-        (status = 200, body = Campaign, description = "As it is now"),
+        (status = 200, body = StandingCampaign, description = "As it is now"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "It has ended"),
         (status = "default", body = Problem, content_type = "application/problem+json")
     )
@@ -134,7 +134,7 @@ pub(super) async fn patch(
     Path(name): Path<String>,
     operator: Operator,
     Body(patch): Body<CampaignPatch>,
-) -> Result<Json<Campaign>, Problem> {
+) -> Result<Json<StandingCampaign>, Problem> {
     let found = campaign(&app, &name).await?;
     if found.has_ended() {
         return Err(Problem::conflict(format!("Campaign `{name}` has ended.")));

@@ -10,6 +10,7 @@ use futures::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 
 use super::caller::Caller;
+use super::campaigns::stood;
 use super::problem::Problem;
 use crate::access::StreamRight;
 use crate::app::App;
@@ -77,8 +78,8 @@ pub(super) async fn stream(
 impl Sent {
     fn changed(&mut self, overview: &Overview) -> Vec<Event> {
         let mut events = Vec::new();
-        for campaign in &overview.campaigns {
-            self.note("campaign", &campaign.name, campaign, &mut events);
+        for found in stood(overview) {
+            self.note("campaign", &found.campaign.name, &found, &mut events);
         }
         for lane in &overview.lanes {
             let key = format!("{} {}", lane.tenant, lane.kind);

@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use repilot_domain::Timestamp;
-use repilot_ledger::{Campaign, LaneState, WorkerRow};
+use repilot_domain::standing::Notice;
+use repilot_ledger::{LaneState, StandingCampaign, WorkerRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
+use super::campaigns::stood;
 use super::problem::Problem;
 use crate::app::App;
 
@@ -17,7 +19,9 @@ pub(crate) struct Status {
     /// When it was read.
     now: Timestamp,
     /// Newest first.
-    campaigns: Vec<Campaign>,
+    campaigns: Vec<StandingCampaign>,
+    /// What is wrong with the workers.
+    notices: Vec<Notice>,
     /// What the lanes last said of themselves.
     lanes: Vec<LaneState>,
     /// Workers that were heard of in the last seconds.
@@ -37,7 +41,8 @@ pub(super) async fn status(State(app): State<App>, _: Caller) -> Result<Json<Sta
     let overview = app.hub.overview(&app).await?;
     Ok(Json(Status {
         now: overview.at,
-        campaigns: overview.campaigns.clone(),
+        campaigns: stood(&overview),
+        notices: overview.notices.clone(),
         lanes: overview.lanes.clone(),
         workers: overview.workers.clone(),
     }))

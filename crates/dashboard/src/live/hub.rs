@@ -60,6 +60,7 @@ impl Hub {
                 let over = open.map(|known| (known.id, known.counts.total - known.counts.open()));
                 overview.rates = known.pace.note(over.collect(), now);
                 overview.errands = app.errands.of_late(now);
+                overview.judge(app.options.version);
                 overview
             }
             (Err(error), Some((_, last))) => {

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use repilot_domain::{CampaignId, LaneKind, TenantName, Timestamp};
-use repilot_ledger::{Campaign, DeadGroup, LaneState, Ledger, LedgerError, WorkerRow};
+use repilot_domain::standing::{Notice, Standing};
+use repilot_domain::{CampaignId, Timestamp, Zone};
+use repilot_ledger::{
+    Campaign, DeadGroup, HEARD_WITHIN, LaneState, Ledger, LedgerError, StandingCampaign,
+    Surroundings, WorkerRow, standings, worker_notices,
+};
 
 use crate::errands::Errand;
-
-/// A worker that says nothing for so long is lost: it speaks every few seconds.
-pub(crate) const HEARD_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// What every page shows something of.
 #[derive(Debug, Clone)]
@@ -24,6 +25,10 @@ pub(crate) struct Overview {
     pub(crate) dead: Vec<DeadGroup>,
     /// Jobs a second that came to an end, of late.
     pub(crate) rates: HashMap<CampaignId, f64>,
+    /// How each campaign stands.
+    pub(crate) standings: HashMap<CampaignId, Standing>,
+    /// What is wrong with the workers.
+    pub(crate) notices: Vec<Notice>,
     /// What is under way for campaigns in this process, and what came of it of late.
     pub(crate) errands: HashMap<CampaignId, Errand>,
 }
@@ -44,6 +49,8 @@ impl Overview {
             workers,
             dead,
             rates: HashMap::new(),
+            standings: HashMap::new(),
+            notices: Vec::new(),
             errands: HashMap::new(),
         })
     }
@@ -56,11 +63,42 @@ impl Overview {
         self.campaigns.iter().find(|known| known.id == id)
     }
 
-    /// The lane on which a tenant's devices are changed, unless it is idle.
-    pub(crate) fn lane(&self, tenant: &TenantName) -> Option<&LaneState> {
-        self.lanes.iter().find(|lane| {
-            lane.tenant == *tenant && lane.kind == LaneKind::Writes && self.is_heard(lane)
-        })
+    /// Says how everything stands, once the rates are known; `version` is this program's.
+    pub(super) fn judge(&mut self, version: &str) {
+        let zone = Zone::here();
+        let around = Surroundings {
+            now: self.at,
+            zone: &zone,
+            version,
+            lanes: &self.lanes,
+            workers: &self.workers,
+            rates: &self.rates,
+        };
+        let found = standings(&self.campaigns, &self.campaigns, &around);
+        let ids = self.campaigns.iter().map(|campaign| campaign.id);
+        let by_id = ids.zip(found).collect();
+        self.notices = worker_notices(&around);
+        self.standings = by_id;
+    }
+
+    /// How a campaign stands, where it was there when this was read.
+    pub(crate) fn standing(&self, id: CampaignId) -> Option<&Standing> {
+        self.standings.get(&id)
+    }
+
+    /// How a campaign stands that may be younger than this.
+    pub(crate) fn stood(&self, campaign: Campaign, version: &str) -> StandingCampaign {
+        let zone = Zone::here();
+        let around = Surroundings {
+            now: self.at,
+            zone: &zone,
+            version,
+            lanes: &self.lanes,
+            workers: &self.workers,
+            rates: &self.rates,
+        };
+        let standing = standings([&campaign], &self.campaigns, &around).remove(0);
+        StandingCampaign { campaign, standing }
     }
 
     /// Whether somebody has spoken of a lane of late.

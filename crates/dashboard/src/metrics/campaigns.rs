@@ -94,6 +94,15 @@ pub(super) fn write(text: &mut Exposition, overview: &Overview) {
         };
         [(Some(("status", word)), 1.0)]
     });
+    let state = (
+        "repilot_campaign_state",
+        Kind::Gauge,
+        "1 for what a campaign is doing, as its standing says it: running, window, no-worker and so on.",
+    );
+    metric(text, overview, state, |campaign| {
+        let standing = overview.standing(campaign.id);
+        standing.map(|standing| (Some(("state", standing.state.as_str())), 1.0))
+    });
     let rate = (
         "repilot_campaign_jobs_per_second",
         Kind::Gauge,

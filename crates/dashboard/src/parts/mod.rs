@@ -11,7 +11,7 @@ mod when;
 pub(crate) use bar::{bar, done};
 pub(crate) use chart::chart;
 pub(crate) use form::{Form, chip};
-pub(crate) use number::{count, devices, lasting, per_second};
+pub(crate) use number::{count, devices, per_second};
 pub(crate) use segment::{decoded, encoded};
 pub(crate) use table::{empty, fact, wide};
 pub(crate) use when::{ago, clock, moment};

@@ -4,8 +4,7 @@ use maud::{Markup, html};
 use repilot_domain::{CampaignStatus, CanaryPhase, Shell};
 use repilot_ledger::{AuditFilter, AuditRow, Campaign, DeadGroup, Minutes};
 
-use super::campaigns::ending;
-use super::standing::{Standing, rate_in_words, troubles};
+use super::standing::{over, pill, rate, why};
 use super::view::{self, campaign as address};
 use super::{Eyes, Section, activity, dead, errand, holding, lanes};
 use crate::app::App;
@@ -69,11 +68,10 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
 }
 
 fn head(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    let standing = Standing::of(campaign, eyes.now);
     html! {
         p.crumbs { a href="/" { "Campaigns" } }
         div.titled {
-            h1 { (campaign.name) " " (chip(standing.look(), standing.word())) }
+            h1 { (campaign.name) " " (pill(campaign, eyes)) }
             (acts(campaign, eyes))
         }
     }
@@ -126,32 +124,26 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
 /// Is it going, how fast, when is it over, what is wrong, what to do.
 fn answers(campaign: &Campaign, eyes: &Eyes) -> Markup {
     let counts = &campaign.counts;
-    let overview = &eyes.overview;
     html! {
         div.card {
             (bar(counts))
             dl.facts {
-                (fact("Done", &html! { (done(counts)) }, &html! {
+                (fact("Settled", &html! { (done(counts)) }, &html! {
                     (count(counts.total - counts.open())) " of " (count(counts.total))
                 }))
-                (fact("Rate", &html! { (rate_in_words(campaign, overview)) }, &html! {
+                (fact("Rate", &html! { (rate(campaign, eyes)) }, &html! {
                     (count(counts.calls)) " calls, " (count(counts.throttled)) " × 429"
                 }))
                 @if let Some(ended) = campaign.ended_at {
                     (fact("Ended", &html! { (ago(ended)) }, &moment(ended)))
                 } @else {
-                    (fact("Over", &ending(campaign, eyes), &html! { (count(counts.open())) " to go" }))
+                    (fact("Over", &html! { (over(campaign, eyes)) }, &html! { (count(counts.open())) " to go" }))
                 }
-                (fact("Begun", &html! { (ago(campaign.created_at)) }, &html! {
+                (fact(if campaign.started_at.is_some() { "Begun" } else { "Enqueued" }, &html! { (ago(campaign.started_at.unwrap_or(campaign.created_at))) }, &html! {
                     (campaign.action) ", tenant " (campaign.tenant)
                 }))
             }
-            @for trouble in troubles(campaign, overview, eyes.now) {
-                div class={ "notice " (trouble.grade.look()) } {
-                    strong { (trouble.what) }
-                    span { (trouble.advice) }
-                }
-            }
+            (why(campaign, eyes))
         }
     }
 }
@@ -212,7 +204,7 @@ fn lane(campaign: &Campaign, eyes: &Eyes) -> Markup {
     let of_tenant = |lane: &&repilot_ledger::LaneState| lane.tenant == campaign.tenant;
     let lanes: Vec<_> = eyes.overview.lanes.iter().filter(of_tenant).collect();
     html! {
-        @if !lanes.is_empty() && Standing::of(campaign, eyes.now).is_open() {
+        @if !lanes.is_empty() && !campaign.has_ended() {
             h2 { "What tenant " (campaign.tenant) " grants" }
             (lanes::table(&lanes, eyes))
         }

@@ -1,27 +1,36 @@
-//! Every campaign: is it going, how fast, when is it over, what is wrong.
+//! Every campaign: what needs somebody first, then a line each.
+
+use std::cmp::Reverse;
 
 use maud::{Markup, html};
 use repilot_ledger::Campaign;
 
-use super::standing::{Standing, end, rate_in_words, troubles};
-use super::view;
-use super::{Eyes, Section};
-use crate::parts::{ago, bar, chip, clock, count, done, empty, fact};
+use super::standing::{over, pill, rate};
+use super::{Eyes, Section, needs, view};
+use crate::parts::{bar, clock, count, done, empty, wide};
 
 /// Campaigns that are over and shown at once; the rest is a page further.
-const OVER_SHOWN: usize = 30;
+const OVER_SHOWN: usize = 100;
 
 pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
-    let is_open = |campaign: &&Campaign| Standing::of(campaign, eyes.now).is_open();
     let campaigns = &eyes.overview.campaigns;
-    let (open, over): (Vec<_>, Vec<_>) = campaigns.iter().partition(is_open);
+    let is_open = |campaign: &&Campaign| {
+        let standing = eyes.overview.standing(campaign.id);
+        standing.is_none_or(|standing| !standing.state.is_over())
+    };
+    let (mut open, over): (Vec<_>, Vec<_>) = campaigns.iter().partition(is_open);
+    // What presses first; the newest of equals, as they come.
+    open.sort_by_key(|campaign| {
+        let standing = eyes.overview.standing(campaign.id);
+        Reverse(standing.map(|standing| standing.grade))
+    });
     let head = html! {
         div.titled {
             h1 { "Campaigns" }
             @if eyes.may_act() { a.button.primary href="/upload" { "Enqueue a list" } }
         }
     };
-    let open = html! {
+    let under_way = html! {
         @if campaigns.is_empty() {
             (empty("No campaign yet", &html! {
                 p { "A campaign does one thing to every device of a list." }
@@ -30,91 +39,83 @@ pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
             }))
         } @else if open.is_empty() {
             (empty("Nothing is under way", &html! { p { "All campaigns have ended." } }))
-        }
-        div.cards {
-            @for campaign in &open { (card(campaign, eyes)) }
+        } @else {
+            (table("Under way", &open, eyes))
         }
     };
-    let over = html! {
+    let ended = html! {
         @if !over.is_empty() {
-            h2 { "Ended" }
-            div.cards.small {
-                @for campaign in over.iter().take(OVER_SHOWN) { (small(campaign, eyes)) }
-            }
-            @if over.len() > OVER_SHOWN {
-                p.hint { "and " (over.len() - OVER_SHOWN) " older ones; " code { "repilot status" } " lists them all" }
+            details.ended {
+                summary { "Ended: " (count_of(&over)) }
+                (table("Ended", &over[..over.len().min(OVER_SHOWN)], eyes))
+                @if over.len() > OVER_SHOWN {
+                    p.hint { "and " (over.len() - OVER_SHOWN) " older ones; " code { "repilot status" } " lists them all" }
+                }
             }
         }
     };
     vec![
         Section::new("head", head),
-        Section::new("open", open),
-        Section::new("over", over),
+        Section::new("needs", needs::section(eyes)),
+        Section::new("open", under_way),
+        Section::new("over", ended),
     ]
 }
 
-/// One that is under way.
-fn card(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    let counts = &campaign.counts;
-    let overview = &eyes.overview;
-    let standing = Standing::of(campaign, eyes.now);
-    let worst = troubles(campaign, overview, eyes.now).into_iter().next();
-    html! {
-        article.card data-key=(campaign.id) {
-            div.titled {
-                h2 { a href=(view::campaign(&campaign.name)) { (campaign.name) } }
-                (chip(standing.look(), standing.word()))
+/// `1 campaign`, `20 campaigns`.
+fn count_of(campaigns: &[&Campaign]) -> String {
+    match campaigns.len() {
+        1 => "1 campaign".to_owned(),
+        many => format!("{many} campaigns"),
+    }
+}
+
+/// A line each, and their totals.
+fn table(name: &str, campaigns: &[&Campaign], eyes: &Eyes) -> Markup {
+    let sum = |of: fn(&Campaign) -> i64| campaigns.iter().map(|campaign| of(campaign)).sum::<i64>();
+    let table = html! {
+        table {
+            thead { tr {
+                th { "Campaign" } th { "State" } th { "Settled" } th.n { "Left" } th.n { "Dead" }
+                th.n { "Rate" } th { "Over" }
+            } }
+            tbody {
+                @for campaign in campaigns { (row(campaign, eyes)) }
             }
-            (bar(counts))
-            dl.facts {
-                (fact("Done", &html! { (done(counts)) }, &html! {
-                    (count(counts.total - counts.open())) " of " (count(counts.total))
-                }))
-                (fact("Rate", &html! { (rate_in_words(campaign, overview)) }, &html! {
-                    (count(counts.throttled)) " × 429"
-                }))
-                (fact("Over", &ending(campaign, eyes), &html! {
-                    (count(counts.open())) " to go"
-                }))
-                (fact("Dead letters", &html! { (count(counts.dead)) }, &html! {
-                    (campaign.tenant) ", begun " (ago(campaign.created_at))
-                }))
-            }
-            @if let Some(trouble) = worst {
-                div class={ "notice " (trouble.grade.look()) } {
-                    strong { (trouble.what) }
-                    span { (trouble.advice) }
-                }
+            @if campaigns.len() > 1 {
+                tfoot { tr {
+                    td { (count_of(campaigns)) }
+                    td {}
+                    td { (count(sum(|campaign| campaign.counts.total - campaign.counts.open()))) " of " (count(sum(|campaign| campaign.counts.total))) }
+                    td.n { (count(sum(|campaign| campaign.counts.open()))) }
+                    td.n { (count(sum(|campaign| campaign.counts.dead))) }
+                    td {}
+                    td {}
+                } }
             }
         }
-    }
+    };
+    wide(name, &table)
 }
 
-/// When it is over.
-pub(super) fn ending(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    html! {
-        @if let Some((left, at)) = end(campaign, &eyes.overview, eyes.now) {
-            span title={ "at what the tenant grants, at " (at) } { "in " (left) }
-        } @else { "–" }
-    }
-}
-
-/// One that is over.
-fn small(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn row(campaign: &Campaign, eyes: &Eyes) -> Markup {
     let counts = &campaign.counts;
-    let standing = Standing::of(campaign, eyes.now);
     html! {
-        article.card data-key=(campaign.id) {
-            div.titled {
-                h3 { a href=(view::campaign(&campaign.name)) { (campaign.name) } }
-                (chip(standing.look(), standing.word()))
+        tr data-key=(campaign.id) {
+            td {
+                a href=(view::campaign(&campaign.name)) { (campaign.name) }
+                div.soft { (campaign.tenant) }
             }
-            (bar(counts))
-            p.soft {
-                (count(counts.succeeded)) " of " (count(counts.total)) " succeeded"
-                @if counts.dead > 0 { " · " strong { (count(counts.dead)) " dead" } }
-                @if counts.cancelled > 0 { " · " (count(counts.cancelled)) " cancelled" }
-                @if let Some(ended) = campaign.ended_at { " · " (clock(ended)) }
+            td { (pill(campaign, eyes)) }
+            td {
+                (bar(counts))
+                div.soft { (done(counts)) ", " (count(counts.total - counts.open())) " of " (count(counts.total)) }
+            }
+            td.n { (count(counts.open())) }
+            td.n { (count(counts.dead)) }
+            td.n { (rate(campaign, eyes)) }
+            td {
+                @if let Some(ended) = campaign.ended_at { (clock(ended)) } @else { (over(campaign, eyes)) }
             }
         }
     }

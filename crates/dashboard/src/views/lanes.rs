@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 use repilot_ledger::{Gate, LaneState};
 
-use super::standing::granted;
 use super::{Eyes, Section};
 use crate::parts::{ago, chip, count, empty, per_second, wide};
 
@@ -39,7 +38,7 @@ pub(super) fn table(lanes: &[&LaneState], eyes: &Eyes) -> Markup {
 
 fn row(lane: &LaneState, eyes: &Eyes) -> Markup {
     let heard = eyes.overview.is_heard(lane);
-    let limit = granted(lane);
+    let limit = lane.granted();
     let learnt = lane.learnt_limit.is_some();
     html! {
         tr data-key={ (lane.tenant) (lane.kind) } {
@@ -47,7 +46,7 @@ fn row(lane: &LaneState, eyes: &Eyes) -> Markup {
             td { (lane.kind) }
             td { (gate(lane, heard)) }
             td.n {
-                @if heard { (count(lane.used)) " of " }
+                @if heard && lane.used as f64 >= limit.floor() { "all used of " } @else if heard { (count(lane.used)) " of " }
                 (format!("{limit:.0}")) " per " (lane.window_ms / 1_000) " s"
                 div.soft { @if learnt { "learnt; set are " (count(lane.configured_limit)) } @else { "as set" } }
             }

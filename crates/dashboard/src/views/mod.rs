@@ -11,6 +11,7 @@ mod holding;
 mod job;
 mod jobs;
 mod lanes;
+mod needs;
 mod standing;
 mod view;
 mod without_user;

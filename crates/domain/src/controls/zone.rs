@@ -112,6 +112,18 @@ impl Zone {
         }
     }
 
+    /// Whether it is UTC, as it is where nobody named another.
+    #[must_use]
+    pub fn is_utc(&self) -> bool {
+        self.name == "UTC"
+    }
+
+    /// The zone that this machine is in; UTC where it does not say.
+    #[must_use]
+    pub fn here() -> Self {
+        "local".parse().unwrap_or_default()
+    }
+
     /// What clocks there show.
     pub(super) fn local(&self, at: Timestamp) -> Option<civil::DateTime> {
         let instant = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
@@ -132,11 +144,35 @@ impl Zone {
         let year = if same_year { "" } else { " %Y" };
         let seconds = if zoned.second() == 0 { "" } else { ":%S" };
         let date = format!("%a %-d %b{year} %H:%M{seconds}");
-        let zone = match self.rules.iana_name() {
-            Some(_) => zoned.strftime("%Z").to_string(),
-            None => self.name.clone(),
+        format!(
+            "{} {}",
+            zoned.strftime(&date),
+            self.abbreviated(zoned.strftime("%Z"))
+        )
+    }
+
+    /// An instant by the clocks there to the second, so that texts sort as instants do within a zone:
+    /// `2026-03-01 09:15:30 CET`, and `2026-03-01 08:15:30Z` in UTC.
+    #[must_use]
+    pub fn sortable(&self, at: Timestamp) -> String {
+        let Ok(instant) = jiff::Timestamp::from_millisecond(at.as_millis()) else {
+            return at.to_string();
         };
-        format!("{} {zone}", zoned.strftime(&date))
+        let zoned = instant.to_zoned_datetime(self.rules.clone());
+        let shown = zoned.strftime("%Y-%m-%d %H:%M:%S");
+        if self.name == "UTC" {
+            format!("{shown}Z")
+        } else {
+            format!("{shown} {}", self.abbreviated(zoned.strftime("%Z")))
+        }
+    }
+
+    /// What its clocks are called: as they say themselves, where it has a name.
+    fn abbreviated(&self, abbreviation: impl fmt::Display) -> String {
+        match self.rules.iana_name() {
+            Some(_) => abbreviation.to_string(),
+            None => self.name.clone(),
+        }
     }
 }
 

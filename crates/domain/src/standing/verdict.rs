@@ -63,11 +63,7 @@ struct Case<'c, 'a> {
 
 pub(super) fn of(campaign: &Subject<'_>, around: &Situation<'_>) -> Standing {
     let own = &campaign.controls.schedule.zone;
-    let zone = if *own == Zone::default() {
-        around.zone
-    } else {
-        own
-    };
+    let zone = if own.is_utc() { around.zone } else { own };
     let case = Case {
         campaign,
         around,

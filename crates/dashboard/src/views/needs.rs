@@ -1,0 +1,61 @@
+//! What needs somebody, on top of the first page.
+
+use maud::{Markup, html};
+use repilot_domain::standing::{Grade, Standing};
+use repilot_ledger::Campaign;
+
+use super::standing::{acts, look};
+use super::{Eyes, view};
+use crate::pages::capitalised;
+use crate::parts::chip;
+
+/// Campaigns that are shown at once; the table below has them all.
+const SHOWN: usize = 10;
+
+/// Campaigns that wait for somebody, the worst first and the newest of equals.
+fn pressing(eyes: &Eyes) -> Vec<(&Campaign, &Standing)> {
+    let overview = &eyes.overview;
+    let mut found: Vec<_> = overview
+        .campaigns
+        .iter()
+        .filter_map(|campaign| Some((campaign, overview.standing(campaign.id)?)))
+        .filter(|(_, standing)| standing.grade != Grade::Fine)
+        .collect();
+    found.sort_by_key(|(_, standing)| std::cmp::Reverse(standing.grade));
+    found
+}
+
+/// What needs somebody; nothing where all is well.
+pub(super) fn section(eyes: &Eyes) -> Markup {
+    let found = pressing(eyes);
+    html! {
+        @if !found.is_empty() {
+            h2 { "What needs you" }
+            div.cards {
+                @for (campaign, standing) in found.iter().take(SHOWN) {
+                    article.notice.(grade(standing.grade)) data-key=(campaign.id) {
+                        div.titled {
+                            h3 { a href=(view::campaign(&campaign.name)) { (campaign.name) } }
+                            (chip(look(standing), &standing.says))
+                        }
+                        @if !standing.because.is_empty() {
+                            p { (capitalised(&standing.because.join("; "))) }
+                        }
+                        (acts(campaign, standing, eyes))
+                    }
+                }
+            }
+            @if found.len() > SHOWN {
+                p.hint { "and " (found.len() - SHOWN) " more, in the table below" }
+            }
+        }
+    }
+}
+
+const fn grade(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Fine => "good",
+        Grade::Ask => "warn",
+        Grade::Alarm => "bad",
+    }
+}
