@@ -309,7 +309,7 @@ async fn a_cancelled_campaign_is_no_success_and_is_not_begun_again() {
         .await
         .expect(0);
     let ran = ended(running).await.expect(4);
-    assert!(ran.stdout.contains("was cancelled"), "{ran:?}");
+    assert!(ran.stdout.contains("cancelled by "), "{ran:?}");
     let again = bench
         .run(&["run", "--yes", "devices.txt", "--campaign", "c"])
         .await
