@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Exit {
-    match commands::run(arguments).await {
+    match Box::pin(commands::run(arguments)).await {
         Ok(exit) => exit,
         Err(error) => {
             output::complain(&error);

@@ -27,14 +27,8 @@ fn between(jobs: i64) -> Option<String> {
     ))
 }
 
-/// A campaign in words, with what to do next; `command` is how the person calls the program.
-pub(crate) fn described(
-    campaign: &Campaign,
-    standing: &Standing,
-    command: &str,
-    now: Timestamp,
-) -> String {
-    let counts = &campaign.counts;
+/// What comes first: devices that have no user now, how it stands, and what to do.
+fn head(campaign: &Campaign, standing: &Standing, command: &str) -> Vec<String> {
     let mut lines = alarm(campaign, command);
     lines.push(format!(
         "Campaign {}: {}",
@@ -48,16 +42,12 @@ pub(crate) fn described(
             None => format!("  do         {words}"),
         });
     }
-    if campaign.action != Action::Unassign {
-        lines.push(format!("  action     {}", campaign.action));
-    }
-    lines.push(format!(
-        "  succeeded  {} of {}",
-        counts.succeeded, counts.total
-    ));
-    if counts.open() > 0 {
-        lines.push(format!("  left       {}", counts.open()));
-    }
+    lines
+}
+
+/// How fast it goes, and when it is over, where somebody can say.
+fn pace(campaign: &Campaign, standing: &Standing, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(rate) = standing.rate_per_second {
         lines.push(format!("  rate       {rate:.1}/s"));
     }
@@ -68,6 +58,29 @@ pub(crate) fn described(
     {
         lines.push(format!("  over       {over}"));
     }
+    lines
+}
+
+/// A campaign in words, with what to do next; `command` is how the person calls the program.
+pub(crate) fn described(
+    campaign: &Campaign,
+    standing: &Standing,
+    command: &str,
+    now: Timestamp,
+) -> String {
+    let counts = &campaign.counts;
+    let mut lines = head(campaign, standing, command);
+    if campaign.action != Action::Unassign {
+        lines.push(format!("  action     {}", campaign.action));
+    }
+    lines.push(format!(
+        "  succeeded  {} of {}",
+        counts.succeeded, counts.total
+    ));
+    if counts.open() > 0 {
+        lines.push(format!("  left       {}", counts.open()));
+    }
+    lines.extend(pace(campaign, standing, now));
     lines.extend(between(counts.between_steps));
     lines.extend(uncertain(counts.uncertain));
     for (label, count) in [("cancelled", counts.cancelled), ("skipped", counts.skipped)] {

@@ -43,7 +43,7 @@ pub(crate) async fn run(
         let back = app::campaign(ledger, back).await?;
         say(&format!("campaign {}: {devices}", back.name));
         let (back, drained) = drain::campaign(app, ledger, tenant, back).await?;
-        return finish(app, &back, drained);
+        return finish(app, ledger, &back, drained).await;
     }
     if app.json {
         print_json(&given)?;

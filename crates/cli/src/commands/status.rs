@@ -63,19 +63,14 @@ pub(crate) async fn campaigns(app: &App, ledger: &Ledger) -> anyhow::Result<Vec<
 }
 
 async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<Status> {
-    let (campaigns, around) = match name {
-        Some(name) => {
-            let campaign = app::campaign_now(app, ledger, name).await?;
-            let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
-            (vec![campaign], around)
-        }
-        None => {
-            let campaigns = ledger.campaigns_at(app.now()).await?;
-            (
-                campaigns.clone(),
-                Around::with(app, ledger, campaigns).await?,
-            )
-        }
+    let (campaigns, around) = if let Some(name) = name {
+        let campaign = app::campaign_now(app, ledger, name).await?;
+        let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
+        (vec![campaign], around)
+    } else {
+        let campaigns = ledger.campaigns_at(app.now()).await?;
+        let open = campaigns.clone();
+        (campaigns, Around::with(app, ledger, open).await?)
     };
     let standings = around.all(&campaigns);
     let notices = around.notices();
@@ -199,7 +194,8 @@ fn needs(status: &Status, command: &str, one: bool) -> Option<String> {
             .iter()
             .filter_map(|act| standings::to_type(*act, campaign, command));
         for typed in typed {
-            line.push_str(&format!("\n      {typed}"));
+            line.push_str("\n      ");
+            line.push_str(&typed);
         }
         lines.push((standing.grade, line));
     }
