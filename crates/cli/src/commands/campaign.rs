@@ -1,7 +1,7 @@
 //! `campaign`: listed, paused, resumed, cancelled.
 
 use repilot_domain::{JobAct, JobCondition, JobState, Timestamp};
-use repilot_ledger::{Campaign, JobSelection, Ledger};
+use repilot_ledger::{Campaign, HEARD_WITHIN, JobSelection, Ledger};
 
 use crate::app::{self, App};
 use crate::args::{CampaignCommand, StatusArguments};
@@ -149,7 +149,7 @@ async fn said_of(
 /// Whether a worker that is up attends to a campaign. It promises so to every open campaign of its tenants,
 /// and a campaign that was paused may have an old promise.
 async fn is_attended(ledger: &Ledger, campaign: &Campaign, now: Timestamp) -> anyhow::Result<bool> {
-    let beats = ledger.workers(now.before(status::HEARD_WITHIN)).await?;
+    let beats = ledger.workers(now.before(HEARD_WITHIN)).await?;
     let known = app::campaign(ledger, &campaign.name).await?;
     Ok(!beats.is_empty() && known.attended_until > now)
 }
@@ -166,7 +166,7 @@ async fn drain_it(
         say(&format!(
             "campaign {name} has ended already; nothing was called"
         ));
-        return finish(app, campaign, Drained::Ended);
+        return finish(app, ledger, campaign, Drained::Ended).await;
     }
     let tenant = tenants::choose(&app.settings, Some(&campaign.tenant))?;
     let tenant = tenants::build(&app.settings, &app.clock, &tenant)?;
@@ -186,8 +186,9 @@ async fn drain_it(
         notifier.end().await;
     }
     let (found, drained) = drained?;
+    let exit = finish(app, ledger, &found, drained).await;
     ledger.close().await;
-    finish(app, &found, drained)
+    exit
 }
 
 /// Does something to those jobs that fit and have not been called yet, if that is what is meant; to

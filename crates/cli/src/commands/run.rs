@@ -13,9 +13,7 @@ use crate::exit::Exit;
 use crate::output::{plural, print, print_json, say};
 use crate::planning::{self, Making, agreed};
 use crate::target::{self, Target};
-use crate::{
-    deed, enqueue, logging, notify, plan_text, progress, standings, summary, tenants,
-};
+use crate::{deed, enqueue, logging, notify, plan_text, progress, standings, summary, tenants};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
