@@ -73,8 +73,9 @@ pub(crate) async fn run(app: &App, arguments: &RollbackArguments) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let (back, drained) = drain::campaign(app, &ledger, tenant, back).await?;
+    let exit = finish(app, &ledger, &back, drained).await;
     ledger.close().await;
-    finish(app, &ledger, &back, drained).await
+    exit
 }
 
 /// The campaign's name; once a way back has ended, the next has the next number, and so has one that

@@ -70,11 +70,12 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
         notifier.end().await;
     }
     let (campaign, drained) = drained?;
+    let exit = finish(app, &ledger, &campaign, drained).await;
     ledger.close().await;
     if let Some(simulator) = target.simulator {
         simulator.shutdown().await;
     }
-    finish(app, &ledger, &campaign, drained).await
+    exit
 }
 
 /// The campaign's name. A rehearsal that has ended is rehearsed anew under the next number.
