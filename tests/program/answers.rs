@@ -275,7 +275,7 @@ async fn a_long_reason_is_cut_in_the_table_and_whole_on_its_own() {
     let table = bench.run(&["status"]).await.expect(0).stdout;
     let row = table
         .lines()
-        .find(|line| line.contains("paused: "))
+        .find(|line| line.trim_start().starts_with("c "))
         .unwrap();
     assert!(row.contains('…') && row.chars().count() < 200, "{table}");
     let whole = bench.run(&["status", "c"]).await.expect(0).stdout;
