@@ -51,10 +51,16 @@ async fn what_is_read_is_what_the_ledger_says() {
     let program = Program::new(&bench, Role::Viewer).await;
     let campaign = bench.ledger.campaign("spring").await.unwrap().unwrap();
     let said = serde_json::to_value(&campaign).unwrap();
-    assert_eq!(program.get("/api/v1/campaigns/spring").await, said);
-    assert_eq!(program.get("/api/v1/campaigns").await, json!([said]));
+    // Besides its facts, a campaign says how it stands, in the same words everywhere.
+    let mut one = program.get("/api/v1/campaigns/spring").await;
+    let listed = program.get("/api/v1/campaigns").await;
+    assert_eq!(listed, json!([one]));
     let status = program.get("/api/v1/status").await;
-    assert_eq!(status["campaigns"], json!([said]));
+    assert_eq!(status["campaigns"], listed);
+    let standing = one.as_object_mut().unwrap().remove("standing").unwrap();
+    assert_eq!(one, said);
+    assert_eq!(standing["state"], "no-worker");
+    assert_eq!(standing["acts"], json!(["start-worker"]));
     let job = program.get("/api/v1/jobs/3").await;
     let known = bench
         .ledger
