@@ -6,13 +6,15 @@ use repilot_domain::{Timestamp, WithCauses};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row as _, Transaction};
 
-use crate::dialect::Dialect;
-use crate::doubt::Marks;
-use crate::due_floor::Floors;
 use crate::error::{self, QueryContext as _};
-use crate::pools::{self, Pools};
-use crate::writing::Writing;
-use crate::{LedgerError, LedgerLocation, file, migrations};
+use crate::jobs::due_cursor::Floors;
+use crate::storage::commit_marks::Marks;
+use crate::storage::dialect::Dialect;
+use crate::storage::file;
+use crate::storage::migrations;
+use crate::storage::pools::{self, Pools};
+use crate::storage::transaction::Writing;
+use crate::{LedgerError, LedgerLocation};
 
 /// A ledger; cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,114 +1,45 @@
 //! The ledger is the truth: every campaign, every device's job, every attempt. The only SQL.
 //!
-//! One SQL text serves `SQLite` and PostgreSQL; what differs is in `dialect`, and who may change
-//! what at once in `locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
+//! One SQL text serves `SQLite` and PostgreSQL; what differs is in `storage::dialect`, and who may
+//! change what at once in `storage::locks`. What workers claim and settle is committed in groups by [`GroupCommit`].
 
-mod advance;
-mod ahead;
-mod api_token;
-mod attempt;
+mod access;
 mod audit;
-mod audit_chain;
-mod breaker;
-mod call_times;
-mod campaign;
-mod campaign_control;
 mod campaigns;
-mod canary;
-mod claim;
-mod claim_key;
-mod claimed;
-mod controls;
-mod copy;
-mod counters;
-mod dead;
-mod dialect;
-mod dispatch;
-mod doubt;
-mod due;
-mod due_floor;
+mod drain;
 mod enqueue;
 mod error;
-mod explain;
-mod file;
-mod group_commit;
-mod halts;
-mod in_doubt;
-mod integrity;
+mod inspect;
 mod inventory;
-mod job;
-mod job_report;
-mod key_runs;
-mod lane;
+mod jobs;
 mod ledger;
-mod location;
-mod locks;
-mod migrations;
-mod minutes;
-mod notify_cursor;
-mod places;
-mod pools;
-mod prune;
-mod rate;
-mod ready;
-mod record;
-mod refusal;
-mod rescue;
-mod rows;
+mod maintenance;
 mod search;
-mod session;
-mod settle;
-mod standings;
-mod tables;
-mod task;
-mod unknown_results;
-mod user;
-mod verdict;
-mod verify;
-mod worker;
-mod writing;
+mod storage;
+mod workers;
 
-pub use advance::Advance;
-pub use ahead::Ahead;
-pub use api_token::{ApiToken, NewApiToken};
-pub use attempt::{Attempt, NewAttempt};
-pub use audit::{AuditFilter, AuditRow};
-pub use audit_chain::{Chain, ChainBreak};
-pub use call_times::CallTimes;
-pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
-pub use campaigns::{FollowUp, NextUser, TriedAgain};
-pub use claim::ClaimedJob;
-pub use claim_key::{ClaimKey, DispatchToken};
-pub use copy::Copied;
-pub use dead::{DeadGroup, DeadSelection, FoundWithOthers};
-pub use dispatch::{DispatchRoom, Dispatched};
-pub use enqueue::{BUSY, BusyDevice, Enqueued, NewJob, NewList};
-pub use error::LedgerError;
-pub use explain::{Blocker, Explanation, explain};
-pub use group_commit::{GroupCommit, GroupCommitError, Unsettled};
-pub use halts::Moment;
-pub use integrity::{Integrity, Miscount};
-pub use inventory::{Listing, ListingCost, Seen, Sighting, SightingNeed, SightingRule};
-pub use job::{Job, Page};
-pub use job_report::JobReport;
-pub use lane::{Gate, LaneHold, LaneState, RecentCall};
-pub use ledger::Ledger;
-pub use location::{LedgerLocation, PostgresUrl};
-pub use minutes::{Minute, MinuteCounts, Minutes};
-pub use notify_cursor::NotifyCursor;
-pub use prune::{Forgettable, Forgotten};
-pub use rate::RatedCampaign;
-pub use refusal::{RecordedRefusal, Refusal};
-pub use rescue::Rescued;
-pub use search::{
-    ActedOn, FoundJobs, JobCount, JobCursor, JobCursorError, JobSearch, JobSelection, JobSort,
-    JobsMeant, Seek,
+pub use access::{ApiToken, NewApiToken, Session, SignInWay, User};
+pub use audit::{AuditFilter, AuditRow, Chain, ChainBreak, NotifyCursor};
+pub use campaigns::{
+    Campaign, CampaignCounts, CampaignList, FollowUp, HEARD_WITHIN, NewCampaign, NextUser,
+    OpenedCampaign, RatedCampaign, StandingCampaign, Surroundings, TriedAgain, standings,
+    worker_notices,
 };
-pub use session::{Session, SignInWay};
-pub use standings::{HEARD_WITHIN, StandingCampaign, Surroundings, standings, worker_notices};
-pub use task::Task;
-pub use unknown_results::RefusedResult;
-pub use user::User;
-pub use verdict::{Pause, Settlement, Verdict, WaitReason};
-pub use verify::Verifiable;
-pub use worker::WorkerRow;
+pub use drain::group_commit::{GroupCommit, GroupCommitError, Unsettled};
+pub use drain::{Advance, ClaimedJob, DispatchRoom, Dispatched, Moment, RefusedResult, Rescued};
+pub use enqueue::{BUSY, BusyDevice, Enqueued, NewJob, NewList, RecordedRefusal, Refusal, Task};
+pub use error::LedgerError;
+pub use inspect::{Ahead, Blocker, Explanation, JobReport, explain};
+pub use inventory::{Listing, ListingCost, Seen, Sighting, SightingNeed, SightingRule, Verifiable};
+pub use jobs::{
+    Attempt, CallTimes, ClaimKey, DispatchToken, Job, Minute, MinuteCounts, Minutes, NewAttempt,
+    Page, Pause, Settlement, Verdict, WaitReason,
+};
+pub use ledger::Ledger;
+pub use maintenance::{Copied, Forgettable, Forgotten, Integrity, Miscount};
+pub use search::{
+    ActedOn, DeadGroup, DeadSelection, FoundJobs, FoundWithOthers, JobCount, JobCursor,
+    JobCursorError, JobSearch, JobSelection, JobSort, JobsMeant, Seek,
+};
+pub use storage::{LedgerLocation, PostgresUrl};
+pub use workers::{Gate, LaneHold, LaneState, RecentCall, WorkerRow};

@@ -19,8 +19,10 @@ use repilot_domain::{CampaignId, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, gathered};
-use crate::{Ledger, LedgerError, locks, places};
+use crate::jobs::state_tables;
+use crate::storage::locks;
+use crate::storage::rows::{Columns, gathered};
+use crate::{Ledger, LedgerError};
 
 /// When a job is due that waits for another campaign's: the last second of the year 9999.
 pub(crate) const AFTER_ANOTHER: Timestamp = Timestamp::from_millis(253_402_300_799_000);
@@ -71,16 +73,16 @@ impl Ledger {
             transaction.take_back().await;
             return Ok(0);
         }
-        places::leave_due(&mut transaction, campaign, &free).await?;
+        state_tables::leave_due(&mut transaction, campaign, &free).await?;
         let sql = format!(
             "UPDATE job_rows SET not_before = $2 WHERE id {}",
             self.dialect().is_named()
         );
-        places::change(&mut transaction, &sql, &free, "let jobs go on", |query| {
+        state_tables::change(&mut transaction, &sql, &free, "let jobs go on", |query| {
             query.bind(now.as_millis())
         })
         .await?;
-        places::become_due(&mut transaction, &free).await?;
+        state_tables::become_due(&mut transaction, &free).await?;
         self.commit(transaction, "let jobs go on").await?;
         Ok(free.len() as u64)
     }
@@ -91,7 +93,7 @@ async fn free(
     connection: &mut AnyConnection,
     campaign: CampaignId,
 ) -> Result<Vec<i64>, LedgerError> {
-    let dialect = crate::dialect::Dialect::of(connection);
+    let dialect = crate::storage::dialect::Dialect::of(connection);
     let sql = format!(
         "SELECT {gathered} FROM (
              SELECT own.id

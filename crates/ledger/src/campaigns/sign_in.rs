@@ -3,9 +3,10 @@
 use repilot_domain::{Actor, CampaignId, PauseCause, TenantName, Timestamp};
 use sqlx::Row as _;
 
-use crate::campaign_control::pause_within;
+use crate::campaigns::lifecycle::pause_within;
 use crate::error::QueryContext as _;
-use crate::{Ledger, LedgerError, locks};
+use crate::storage::locks;
+use crate::{Ledger, LedgerError};
 
 impl Ledger {
     /// Pauses every active campaign of a tenant whose sign-in is lost, and says which they are.

@@ -22,10 +22,10 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
-use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::{Columns, gathered};
 use crate::search::JobSelection;
+use crate::storage::dialect::Dialect;
+use crate::storage::rows::{Columns, gathered};
 use crate::{
     BUSY, BusyDevice, Campaign, Job, Ledger, LedgerError, Listing, NewCampaign, NewJob, NewList,
     Refusal, Task, audit,

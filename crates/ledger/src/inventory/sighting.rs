@@ -16,11 +16,13 @@ use repilot_domain::{CampaignId, Device, JobId, TenantName, Timestamp, is_fresh,
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::dialect::Dialect;
+use crate::drain::dispatchable::CALLABLE;
 use crate::error::QueryContext as _;
-use crate::ready::CALLABLE;
-use crate::rows::{Columns, batch, gathered};
-use crate::{ClaimKey, Ledger, LedgerError, Listing, locks, places};
+use crate::jobs::state_tables;
+use crate::storage::dialect::Dialect;
+use crate::storage::locks;
+use crate::storage::rows::{Columns, batch, gathered};
+use crate::{ClaimKey, Ledger, LedgerError, Listing};
 
 /// Jobs looked through at once for devices that a listing does not show.
 const CHUNK: i64 = 5_000;
@@ -506,7 +508,7 @@ pub(crate) async fn keep_seen(
         return Ok(Vec::new());
     }
     let named = seen.iter().map(|seen| seen.key);
-    let mut held = places::held_keys(connection, worker, named).await?;
+    let mut held = state_tables::held_keys(connection, worker, named).await?;
     // Once only, should it have been said twice.
     let seen: Vec<&Seen> = seen
         .iter()
@@ -572,6 +574,6 @@ pub(crate) async fn keep_seen(
         .execute(connection)
         .await
         .doing("keep who was seen")?;
-    places::all_of(kept.rows_affected(), seen.len())?;
+    state_tables::all_of(kept.rows_affected(), seen.len())?;
     Ok(seen.iter().map(|seen| seen.key).collect())
 }

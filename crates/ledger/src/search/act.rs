@@ -19,14 +19,17 @@ use utoipa::ToSchema;
 use super::count::{Counting, JobsMeant, way};
 use super::fill::Walker;
 use super::resolve::resolve;
+use crate::campaigns::breaker;
 use crate::campaigns::without_user::judge_anew;
-use crate::counters::{Deltas, end_if_done};
-use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::job::IS_ELSEWHERE;
-use crate::places::Renewed;
-use crate::rows::{Columns, gathered};
-use crate::{Ledger, LedgerError, audit, breaker, inventory, locks, places};
+use crate::jobs::counters::{Deltas, end_if_done};
+use crate::jobs::job::IS_ELSEWHERE;
+use crate::jobs::state_tables;
+use crate::jobs::state_tables::Renewed;
+use crate::storage::dialect::Dialect;
+use crate::storage::locks;
+use crate::storage::rows::{Columns, gathered};
+use crate::{Ledger, LedgerError, audit, inventory};
 
 /// Jobs that one transaction changes: over in some tens of milliseconds.
 const CHUNK: usize = 2_000;
@@ -309,7 +312,7 @@ async fn update(
     );
     let numbers: Vec<i64> = jobs.iter().map(|(id, ..)| *id).collect();
     let now = order.now.as_millis();
-    places::change(connection, &sql, &numbers, "act on jobs", |query| {
+    state_tables::change(connection, &sql, &numbers, "act on jobs", |query| {
         query.bind(now)
     })
     .await?;
@@ -320,9 +323,9 @@ async fn update(
             let accepted: Vec<i64> = accepted.map(|(id, ..)| *id).collect();
             inventory::go_round_again(connection, &numbers, &accepted).await?;
             judge_anew(connection, &numbers).await?;
-            places::become_due(connection, &numbers).await
+            state_tables::become_due(connection, &numbers).await
         }
-        JobAct::Restore => places::become_dead(connection, &numbers).await,
+        JobAct::Restore => state_tables::become_dead(connection, &numbers).await,
         JobAct::Discard | JobAct::Cancel | JobAct::Skip => Ok(()),
     }
 }
@@ -338,20 +341,21 @@ async fn leave_places(connection: &mut AnyConnection, jobs: &[Meant]) -> Result<
         let dialect = Dialect::of(connection);
         let named = format!("id {}", dialect.is_named());
         let queued = dialect.numbers(queued);
-        let queued = places::in_hand(connection, &named, Renewed::Too, |query| query.bind(queued));
+        let queued =
+            state_tables::in_hand(connection, &named, Renewed::Too, |query| query.bind(queued));
         let queued = queued.await?;
-        places::give_back(connection, &queued).await?;
+        state_tables::give_back(connection, &queued).await?;
     }
     let mut due: BTreeMap<CampaignId, Vec<i64>> = BTreeMap::new();
     for (id, campaign, ..) in in_state(JobState::Pending).chain(in_state(JobState::Queued)) {
         due.entry(CampaignId(*campaign)).or_default().push(*id);
     }
     for (campaign, jobs) in due {
-        places::leave_due(connection, campaign, &jobs).await?;
+        state_tables::leave_due(connection, campaign, &jobs).await?;
     }
     let dead = in_state(JobState::Dead)
         .map(|(id, campaign, _, reason)| (*id, CampaignId(*campaign), reason.as_str()));
-    places::leave_dead(connection, dead).await
+    state_tables::leave_dead(connection, dead).await
 }
 
 /// A campaign that has jobs to be done again has not ended. Where it had, its breaker counts anew, and

@@ -10,8 +10,8 @@ use super::sql::{Values, list};
 use super::test::{Carried, all_hold, number};
 use super::walk::{Key, Stretch};
 use crate::LedgerError;
-use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
+use crate::storage::dialect::Dialect;
 
 /// All jobs that an index leads to and that fit, sorted ascending, unless they are too many.
 pub(super) async fn gather(

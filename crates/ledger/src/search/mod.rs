@@ -9,9 +9,9 @@
 mod act;
 mod count;
 mod cursor;
+mod dead_letters;
 mod fill;
 mod gather;
-mod keys;
 mod page;
 mod plan;
 mod resolve;
@@ -22,9 +22,8 @@ mod walk;
 pub use act::{ActedOn, JobSelection};
 pub use count::{JobCount, JobsMeant};
 pub use cursor::{JobCursor, JobCursorError};
+pub use dead_letters::{DeadGroup, DeadSelection, FoundWithOthers};
 pub use page::{FoundJobs, JobSearch, JobSort, Seek};
-
-pub(crate) use keys::insert as insert_keys;
 
 /// Rows that one page looks at, at most: some 5 ms.
 const LOOKED_AT: u64 = 9_000;

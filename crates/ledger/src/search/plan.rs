@@ -9,7 +9,7 @@ use super::sql::list;
 use super::test::{Term, Test, column};
 use crate::LedgerError;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::storage::rows::Columns;
 
 /// More walks beside each other than this are slower than one through everything.
 const WALKS: usize = 32;

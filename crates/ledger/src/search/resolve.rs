@@ -7,7 +7,7 @@ use super::sql::{Values, list};
 use super::test::{Term, Test, number};
 use crate::LedgerError;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::storage::rows::Columns;
 
 /// A query, with what the ledger knows of the words in it.
 #[derive(Debug)]

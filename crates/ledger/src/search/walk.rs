@@ -10,9 +10,9 @@ use super::plan::Walk;
 use super::sql::Values;
 use super::test::{Carried, Term, all_hold, columns};
 use crate::LedgerError;
-use crate::dialect::Dialect;
 use crate::error::QueryContext as _;
-use crate::rows::Columns;
+use crate::storage::dialect::Dialect;
+use crate::storage::rows::Columns;
 
 /// What jobs are sorted by; what does not sort them is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]

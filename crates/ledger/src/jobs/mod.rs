@@ -1,0 +1,19 @@
+//! Jobs and their attempts: rows, states, counters.
+
+pub(crate) mod attempt;
+pub(crate) mod attempt_rows;
+pub(crate) mod call_times;
+pub(crate) mod claim_key;
+pub(crate) mod counters;
+pub(crate) mod due_cursor;
+pub(crate) mod job;
+pub(crate) mod minutes;
+pub(crate) mod settlement;
+pub(crate) mod state_tables;
+
+pub use attempt::{Attempt, NewAttempt};
+pub use call_times::CallTimes;
+pub use claim_key::{ClaimKey, DispatchToken};
+pub use job::{Job, Page};
+pub use minutes::{Minute, MinuteCounts, Minutes};
+pub use settlement::{Pause, Settlement, Verdict, WaitReason};
