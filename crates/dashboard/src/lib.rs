@@ -3,41 +3,31 @@
 //! comes in as [`Options`].
 
 mod access;
-mod acts;
-mod aftermath;
-mod afterwards;
+mod actions;
 mod api;
-mod app;
-mod assets;
-mod bulk;
-mod controls;
-mod errands;
+mod background_tasks;
 mod error;
-mod guard;
-mod lists;
+mod links;
 mod live;
 mod metrics;
 mod options;
 mod pages;
 mod parts;
-mod people;
-mod routes;
+mod pending_uploads;
 mod serve;
-mod server;
-mod tls;
-mod uploads;
+mod state;
+mod tenant_services;
 mod views;
-mod without_user;
 
 pub use access::{
     OidcOptions, OidcSetupError, ProviderCheck, Secret, SigningAlgorithm, check_provider,
     hash_password,
 };
-pub use aftermath::{
-    Aftermath, Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
-};
-pub use app::Hands;
 pub use error::ServeError;
-pub use lists::{Deed, ListPlan, Lists, Refused, UploadedList};
 pub use options::{Options, TlsFiles};
-pub use server::Dashboard;
+pub use serve::Dashboard;
+pub use state::Hands;
+pub use tenant_services::{
+    Aftermath, Deed, ListPlan, Lists, Progress, Refused, RollbackMeant, RollbackPlan, RolledBack,
+    UploadedList, VerificationReport, Verify,
+};

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::secret::same;
 use super::visitor::Visitor;
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 
 /// A form that an operator sent from a page of this dashboard. Whatever changes anything takes one
 /// of these: there is no way round its checks.

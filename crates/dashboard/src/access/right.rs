@@ -10,8 +10,8 @@ use axum::http::request::Parts;
 use repilot_domain::Role;
 
 use super::visitor::{Visitor, peer};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 
 /// Time between two looks at whether somebody still may look on.
 const RECHECK: Duration = Duration::from_secs(5);

@@ -20,9 +20,9 @@ use super::cookies::Cookie;
 use super::password;
 use super::secret::{Secret, same};
 use super::visitor::{Visitor, actor, peer};
-use crate::app::App;
 use crate::error::Refusal;
 use crate::pages;
+use crate::state::App;
 
 /// How long a sign-in form may lie open.
 const FORM_LASTS: Duration = Duration::from_hours(1);

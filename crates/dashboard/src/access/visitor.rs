@@ -11,8 +11,8 @@ use repilot_ledger::{LedgerError, SignInWay};
 use super::address::Origin;
 use super::cookies::Cookie;
 use super::secret::Secret;
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 
 /// Who sent a request.
 #[derive(Debug, Clone)]

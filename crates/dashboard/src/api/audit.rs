@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::campaigns::id_if_any;
 use super::problem::Problem;
 use super::take::{Query, limit};
-use crate::app::App;
+use crate::state::App;
 
 /// Which rows.
 #[derive(Debug, Deserialize, IntoParams)]

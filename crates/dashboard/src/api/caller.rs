@@ -7,8 +7,8 @@ use repilot_domain::Actor;
 
 use super::problem::Problem;
 use crate::access::{Visitor, is_of_this_site, is_signed};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 
 /// Who may look.
 pub(crate) struct Caller;

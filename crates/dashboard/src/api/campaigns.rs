@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use super::caller::{Caller, Operator};
 use super::problem::Problem;
 use super::take::{MaybeBody, Path};
-use crate::app::App;
 use crate::live::Overview;
+use crate::state::App;
 
 /// Every campaign, newest first
 #[utoipa::path(
@@ -26,7 +26,7 @@ pub(super) async fn list(
     State(app): State<App>,
     _: Caller,
 ) -> Result<Json<Vec<StandingCampaign>>, Problem> {
-    Ok(Json(stood(&*app.hub.overview(&app).await?)))
+    Ok(Json(stood(&*app.overview().await?)))
 }
 
 /// One campaign
@@ -45,7 +45,7 @@ pub(super) async fn one(
     _: Caller,
 ) -> Result<Json<StandingCampaign>, Problem> {
     let campaign = campaign(&app, &name).await?;
-    let overview = app.hub.overview(&app).await?;
+    let overview = app.overview().await?;
     Ok(Json(overview.stood(campaign, app.options.version)))
 }
 
@@ -185,8 +185,8 @@ pub(super) async fn id_if_any(
 
 /// The campaign as it is after something was done to it.
 pub(super) async fn changed(app: &App, name: &str) -> Result<Json<StandingCampaign>, Problem> {
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     let campaign = campaign(app, name).await?;
-    let overview = app.hub.overview(app).await?;
+    let overview = app.overview().await?;
     Ok(Json(overview.stood(campaign, app.options.version)))
 }

@@ -14,7 +14,7 @@ use super::caller::Operator;
 use super::campaigns::{campaign, changed};
 use super::problem::Problem;
 use super::take::{Body, Path};
-use crate::app::App;
+use crate::state::App;
 
 /// Changes of a campaign: a merge patch (RFC 7396).
 #[derive(Deserialize, ToSchema)]

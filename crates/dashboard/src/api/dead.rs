@@ -6,7 +6,7 @@ use repilot_ledger::DeadGroup;
 
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::app::App;
+use crate::state::App;
 
 /// Dead letters by campaign and reason, with what to do about them
 ///
@@ -23,5 +23,5 @@ pub(super) async fn groups(
     State(app): State<App>,
     _: Caller,
 ) -> Result<Json<Vec<DeadGroup>>, Problem> {
-    Ok(Json(app.hub.overview(&app).await?.dead.clone()))
+    Ok(Json(app.overview().await?.dead.clone()))
 }

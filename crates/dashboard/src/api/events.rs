@@ -13,8 +13,8 @@ use super::caller::Caller;
 use super::campaigns::stood;
 use super::problem::Problem;
 use crate::access::StreamRight;
-use crate::app::App;
 use crate::live::Overview;
+use crate::state::App;
 
 /// Between two looks; however many listen, the ledger is read once for all of them.
 const TICK: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ pub(super) async fn stream(
             tokio::time::sleep(TICK).await;
         }
         sent.is_first = false;
-        let events = match sent.app.hub.overview(&sent.app).await {
+        let events = match sent.app.overview().await {
             Ok(overview) => sent.changed(&overview),
             // What cannot be read now is read at the next tick.
             Err(_) => Vec::new(),

@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::campaigns::id_if_any;
 use super::problem::Problem;
 use super::take::{Path, Query, limit};
-use crate::app::App;
+use crate::state::App;
 
 /// Which jobs.
 #[derive(Debug, Deserialize, IntoParams)]

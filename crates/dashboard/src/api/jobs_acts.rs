@@ -12,8 +12,8 @@ use super::campaigns::id_if_any;
 use super::jobs::query;
 use super::problem::Problem;
 use super::take::{Body, Path};
-use crate::app::App;
 use crate::parts::devices;
+use crate::state::App;
 
 /// Which jobs are meant.
 #[derive(Deserialize, ToSchema)]
@@ -103,7 +103,7 @@ pub(super) async fn act(
     }
     let by = operator.actor();
     let acted_on = app.ledger.act(act, &selection, &by, app.now()).await?;
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     Ok(Json(acted_on))
 }
 

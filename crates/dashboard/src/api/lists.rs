@@ -16,9 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::Operator;
 use super::problem::Problem;
 use super::take::{Path, Repeatable};
-use crate::app::App;
-use crate::lists::{Deed, ListPlan, Lists};
-use crate::uploads::{LIST_MAX_BYTES, lists, uploaded};
+use crate::actions::upload::{LIST_MAX_BYTES, lists, uploaded};
+use crate::state::App;
+use crate::tenant_services::plan_list::{Deed, ListPlan, Lists};
 
 /// What becomes of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -138,7 +138,7 @@ pub(super) async fn enqueue(
         let by = operator.actor();
         Some(lists.enqueue(&list, &fingerprint, by).await?)
     };
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     Ok(Json(Listed {
         plan,
         plan_sha256: fingerprint,

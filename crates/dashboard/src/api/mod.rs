@@ -2,7 +2,6 @@
 //! operators do. Its description (`OpenAPI` 3.1) is made of the same functions that answer, so that
 //! neither can be without the other.
 
-mod aftermath;
 mod audit;
 mod caller;
 mod campaigns;
@@ -16,6 +15,7 @@ mod lists;
 mod overview;
 mod problem;
 mod take;
+mod verify_and_rollback;
 mod without_user;
 
 use axum::Router;
@@ -27,7 +27,7 @@ use utoipa_axum::routes;
 
 pub(crate) use problem::Problem;
 
-use crate::app::App;
+use crate::state::App;
 
 /// Where the API is.
 pub(crate) const ROOT: &str = "/api/v1";
@@ -63,9 +63,9 @@ fn described() -> (Router<App>, OpenApi) {
         .routes(routes!(campaigns::pause))
         .routes(routes!(campaigns::resume))
         .routes(routes!(campaigns::cancel))
-        .routes(routes!(aftermath::verify))
-        .routes(routes!(aftermath::plan_rollback))
-        .routes(routes!(aftermath::roll_back))
+        .routes(routes!(verify_and_rollback::verify))
+        .routes(routes!(verify_and_rollback::plan_rollback))
+        .routes(routes!(verify_and_rollback::roll_back))
         .routes(routes!(without_user::give_back))
         .routes(routes!(without_user::assign_again))
         .routes(routes!(lists::enqueue))

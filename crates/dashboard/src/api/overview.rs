@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::campaigns::stood;
 use super::problem::Problem;
-use crate::app::App;
+use crate::state::App;
 
 /// Campaigns, lanes and workers, as they stand.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +38,7 @@ pub(crate) struct Status {
     )
 )]
 pub(super) async fn status(State(app): State<App>, _: Caller) -> Result<Json<Status>, Problem> {
-    let overview = app.hub.overview(&app).await?;
+    let overview = app.overview().await?;
     Ok(Json(Status {
         now: overview.at,
         campaigns: stood(&overview),
@@ -61,7 +61,7 @@ pub(super) async fn lanes(
     State(app): State<App>,
     _: Caller,
 ) -> Result<Json<Vec<LaneState>>, Problem> {
-    Ok(Json(app.hub.overview(&app).await?.lanes.clone()))
+    Ok(Json(app.overview().await?.lanes.clone()))
 }
 
 /// Workers that were heard of in the last seconds
@@ -77,5 +77,5 @@ pub(super) async fn workers(
     State(app): State<App>,
     _: Caller,
 ) -> Result<Json<Vec<WorkerRow>>, Problem> {
-    Ok(Json(app.hub.overview(&app).await?.workers.clone()))
+    Ok(Json(app.overview().await?.workers.clone()))
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Refusal;
-use crate::lists::Refused;
 use crate::pages::capitalised;
+use crate::tenant_services::plan_list::Refused;
 
 /// What was refused, and why (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::state::App;
 
 /// A part of the address.
 pub(crate) struct Path<T>(pub(crate) T);

@@ -8,9 +8,9 @@ use super::caller::Operator;
 use super::campaigns::campaign;
 use super::problem::Problem;
 use super::take::Path;
-use crate::app::App;
+use crate::actions::without_user::impossible;
 use crate::pages::capitalised;
-use crate::without_user::impossible;
+use crate::state::App;
 
 /// Give devices without a user back to the users who had them
 ///
@@ -40,7 +40,7 @@ pub(super) async fn give_back(
     if given.campaign.is_none() {
         return Err(Problem::conflict(said(&given)));
     }
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     Ok(Json(given))
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn assign_again(
     if tried.requeued == 0 && tried.follow_up.campaign.is_none() {
         return Err(Problem::conflict(said(&tried.follow_up)));
     }
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     Ok(Json(tried))
 }
 

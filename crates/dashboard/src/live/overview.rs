@@ -9,7 +9,7 @@ use repilot_ledger::{
     Surroundings, WorkerRow, standings, worker_notices,
 };
 
-use crate::errands::Errand;
+use crate::background_tasks::Errand;
 
 /// What every page shows something of.
 #[derive(Debug, Clone)]

@@ -9,12 +9,13 @@ use axum::http::Uri;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 
-use super::hub::{Rendered, for_visitor};
+use super::hub::{for_visitor, watch};
+use super::streams::Rendered;
 use crate::access::{StreamRight, Visitor};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 use crate::views::View;
 
 /// After so long a page asks anew, and proves again who looks.
@@ -38,7 +39,7 @@ struct Changed<'a> {
 
 /// What was sent already, and what there is to send.
 struct Sent {
-    receiver: watch::Receiver<Rendered>,
+    receiver: Receiver<Rendered>,
     sections: HashMap<&'static str, String>,
     form_token: String,
 }
@@ -53,7 +54,7 @@ pub(crate) async fn stream(
     let uri: Uri = at.parse().map_err(|_not_one| missing())?;
     let view = View::of(uri.path(), uri.query().unwrap_or_default()).ok_or_else(missing)?;
     let sent = Sent {
-        receiver: app.hub.watch(&app, view, visitor.role),
+        receiver: watch(&app, view, visitor.role),
         sections: HashMap::new(),
         form_token: visitor.form_token.unwrap_or_default(),
     };

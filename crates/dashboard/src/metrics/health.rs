@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use repilot_domain::WithCauses;
 
-use crate::app::App;
+use crate::state::App;
 
 /// A ledger that takes longer does not answer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -19,8 +19,8 @@ pub(crate) use health::{live, ready};
 
 use crate::access::Visitor;
 use crate::api::Problem;
-use crate::app::App;
 use crate::error::Refusal;
+use crate::state::App;
 use exposition::{Exposition, Kind};
 
 /// Prometheus's text format, version 0.0.4.
@@ -35,7 +35,7 @@ pub(crate) async fn serve(State(app): State<App>, mut parts: Parts) -> Result<Re
             return Err(refused.into());
         }
     }
-    let overview = app.hub.overview(&app).await;
+    let overview = app.overview().await;
     let now = app.now();
     let mut text = Exposition::default();
     text.metric(

@@ -3,8 +3,8 @@
 
 use maud::{Markup, html};
 
+use crate::links::value;
 use crate::parts::devices;
-use crate::views::value;
 
 /// What was just done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::done::Done;
 use crate::access::Visitor;
-use crate::assets;
+use crate::serve::assets;
 use crate::views::{Section, View};
 
 /// Which part of the dashboard a page belongs to.

@@ -2,6 +2,7 @@
 
 mod bar;
 mod chart;
+mod figures;
 mod form;
 mod number;
 mod segment;
@@ -10,6 +11,7 @@ mod when;
 
 pub(crate) use bar::{bar, done};
 pub(crate) use chart::chart;
+pub(crate) use figures::unchanged;
 pub(crate) use form::{Form, chip};
 pub(crate) use number::{count, devices, per_second};
 pub(crate) use segment::{decoded, encoded};

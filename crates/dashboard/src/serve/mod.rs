@@ -1,7 +1,11 @@
-//! Serving: what strangers' connections may cost.
+//! Serving: the server, its routes and guard, TLS, and what strangers' connections may cost.
 
+pub(crate) mod assets;
 mod connections;
 mod files;
+mod guard;
+mod routes;
+mod server;
+mod tls;
 
-pub(crate) use connections::{Bounded, Connections};
-pub(crate) use files::{report_refused_connection, room_for_connections};
+pub use server::Dashboard;

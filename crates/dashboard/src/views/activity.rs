@@ -4,11 +4,11 @@ use maud::{Markup, html};
 use repilot_ledger::{AuditFilter, AuditRow};
 use serde_json::Value;
 
-use super::view;
 use super::{Eyes, Section};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::links;
 use crate::parts::{empty, moment, wide};
+use crate::state::App;
 
 /// Rows a page.
 const SHOWN: u32 = 50;
@@ -65,7 +65,7 @@ pub(super) fn table(rows: &[AuditRow], with_campaign: bool) -> Markup {
                         td { (row.actor) div.soft { (row.origin) } }
                         td.keep { (row.event.as_str().replace('-', " ")) }
                         @if with_campaign {
-                            td { @if let Some(name) = &row.campaign { a href=(view::campaign(name)) { (name) } } }
+                            td { @if let Some(name) = &row.campaign { a href=(links::campaign(name)) { (name) } } }
                         }
                         td.text { (in_words(&row.detail)) }
                     }

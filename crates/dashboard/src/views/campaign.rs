@@ -4,13 +4,13 @@ use maud::{Markup, html};
 use repilot_domain::{CampaignStatus, CanaryPhase, Shell};
 use repilot_ledger::{AuditFilter, AuditRow, Campaign, DeadGroup, Minutes};
 
-use super::standing::{over, pill, rate, why};
-use super::view::{self, campaign as address};
-use super::{Eyes, Section, activity, dead, errand, holding, lanes};
-use crate::app::App;
+use super::summary::{over, pill, rate, why};
+use super::{Eyes, Section, activity, background_task, dead, hold_reasons, lanes};
 use crate::error::Refusal;
+use crate::links;
 use crate::live::Overview;
 use crate::parts::{Form, ago, bar, chart, chip, count, done, fact, moment, wide};
+use crate::state::App;
 
 /// Columns of the chart.
 const POINTS: u32 = 120;
@@ -56,12 +56,12 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
     vec![
         Section::new("head", head(campaign, eyes)),
         Section::new("answers", answers(campaign, eyes)),
-        Section::new("errand", errand::section(campaign, eyes)),
+        Section::new("errand", background_task::section(campaign, eyes)),
         Section::new("states", states(campaign)),
         Section::new("chart", over_time(&details.minutes)),
         Section::new("dead", letters(campaign, eyes)),
         Section::new("lane", lane(campaign, eyes)),
-        Section::new("holding", holding::table(campaign)),
+        Section::new("holding", hold_reasons::table(campaign)),
         Section::new("lists", lists(campaign)),
         Section::new("steps", steps(&details.steps)),
     ]
@@ -85,7 +85,7 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
     let is_cancelled = campaign.status == CampaignStatus::Cancelled;
     // Of what was forgotten nobody knows any more who had what.
     let has_done_something = campaign.counts.calls > 0 && campaign.pruned_at.is_none();
-    let here = address(&campaign.name);
+    let here = links::campaign(&campaign.name);
     let to = |act: &str| format!("{here}/{act}");
     let form = |act: &str, says: &str, look: &str| {
         let form = Form {
@@ -164,7 +164,7 @@ fn states(campaign: &Campaign) -> Markup {
         h2.unseen { "Jobs by state" }
         ul.states {
             @for (state, jobs) in all {
-                li { a class=(state) href=(view::jobs(&campaign.name, &format!("state:{state}"))) {
+                li { a class=(state) href=(links::jobs(&campaign.name, &format!("state:{state}"))) {
                     b { (count(jobs)) } span { (state) }
                 } }
             }
@@ -191,13 +191,6 @@ fn letters(campaign: &Campaign, eyes: &Eyes) -> Markup {
             (dead::table(&groups, false, eyes))
         }
     }
-}
-
-/// Where a bulk act on all that match is asked for.
-pub(super) fn bulk(act: &str, campaign: &Campaign, query: &str) -> String {
-    let pairs = [("campaign", campaign.name.as_str()), ("q", query)];
-    let encoded = serde_html_form::to_string(pairs).unwrap_or_default();
-    format!("/jobs/{act}?{encoded}")
 }
 
 fn lane(campaign: &Campaign, eyes: &Eyes) -> Markup {

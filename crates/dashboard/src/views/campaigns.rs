@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 use repilot_ledger::Campaign;
 
-use super::standing::{over, pill, rate};
-use super::{Eyes, Section, needs, view};
+use super::summary::{over, pill, rate};
+use super::{Eyes, Section, needs};
+use crate::links;
 use crate::parts::{bar, clock, count, done, empty, wide};
 
 /// Campaigns that are over and shown at once; the rest is a page further.
@@ -103,7 +104,7 @@ fn row(campaign: &Campaign, eyes: &Eyes) -> Markup {
     html! {
         tr data-key=(campaign.id) {
             td {
-                a href=(view::campaign(&campaign.name)) { (campaign.name) }
+                a href=(links::campaign(&campaign.name)) { (campaign.name) }
                 div.soft { (campaign.tenant) }
             }
             td { (pill(campaign, eyes)) }

@@ -2,11 +2,10 @@
 
 use maud::{Markup, html};
 use repilot_domain::CampaignStatus;
-use repilot_ledger::DeadGroup;
+use repilot_ledger::{Campaign, DeadGroup};
 
-use super::campaign::bulk;
-use super::view;
 use super::{Eyes, Section};
+use crate::links;
 use crate::parts::{count, devices, empty, wide};
 
 pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
@@ -39,13 +38,13 @@ pub(super) fn table(groups: &[&DeadGroup], with_campaign: bool, eyes: &Eyes) -> 
 
 fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
     let query = format!("state:dead reason:{}", group.reason);
-    let each = view::jobs(&group.campaign, &query);
+    let each = links::jobs(&group.campaign, &query);
     let campaign = eyes.overview.campaign(&group.campaign);
     let steerable = campaign.filter(|found| found.status != CampaignStatus::Cancelled);
     html! {
         tr data-key={ (group.campaign) (group.reason) } {
             @if with_campaign {
-                td { a href=(view::campaign(&group.campaign)) { (group.campaign) } }
+                td { a href=(links::campaign(&group.campaign)) { (group.campaign) } }
             }
             td.text {
                 a href=(each) { (group.reason) }
@@ -71,4 +70,11 @@ fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
             }
         }
     }
+}
+
+/// Where a bulk act on all that match is asked for.
+pub(super) fn bulk(act: &str, campaign: &Campaign, query: &str) -> String {
+    let pairs = [("campaign", campaign.name.as_str()), ("q", query)];
+    let encoded = serde_html_form::to_string(pairs).unwrap_or_default();
+    format!("/jobs/{act}?{encoded}")
 }

@@ -4,12 +4,12 @@ use maud::{Markup, html};
 use repilot_domain::{JobId, JobState, LaneKind};
 use repilot_ledger::{Ahead, Attempt, Explanation, Job, explain};
 
-use super::view;
 use super::{Eyes, Section};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::links;
 use crate::live::Overview;
 use crate::parts::{Form, ago, chip, count, fact, moment};
+use crate::state::App;
 
 /// What is read beyond the overview.
 pub(crate) struct Details {
@@ -66,7 +66,7 @@ fn head(details: &Details, eyes: &Eyes) -> Markup {
     };
     html! {
         p.crumbs {
-            a href="/" { "Campaigns" } " / " a href=(view::campaign(&details.campaign)) { (details.campaign) }
+            a href="/" { "Campaigns" } " / " a href=(links::campaign(&details.campaign)) { (details.campaign) }
         }
         div.titled {
             h1 { (job.serial) " " (chip(job.state.as_str(), job.state.as_str())) }

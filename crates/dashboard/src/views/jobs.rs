@@ -2,141 +2,17 @@
 
 use maud::{Markup, html};
 use repilot_domain::{JobAct, JobQuery, JobState};
-use repilot_ledger::{FoundJobs, Job, JobCount, JobCursor, JobSearch, JobSort, LedgerError, Seek};
+use repilot_ledger::{FoundJobs, Job, JobCount, JobCursor, JobSearch, LedgerError, Seek};
 
-use super::view::{self, value};
 use super::{Eyes, Section};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::links::{self, JobsAt, Place, Sort};
 use crate::live::Overview;
 use crate::parts::{ago, chip, count, empty, moment, wide};
+use crate::state::App;
 
 /// Rows a page.
 const SHOWN: u32 = 50;
-
-/// Which jobs are shown, and where the page is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct JobsAt {
-    /// Within this campaign.
-    pub(crate) campaign: Option<String>,
-    /// As it was typed.
-    pub(crate) query: String,
-    pub(crate) sort: Sort,
-    pub(crate) descending: bool,
-    pub(crate) place: Place,
-}
-
-/// What the table is sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Sort {
-    #[default]
-    Job,
-    Serial,
-    Finished,
-}
-
-/// Where the page is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Place {
-    #[default]
-    Start,
-    After(String),
-    Before(String),
-}
-
-impl Sort {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Job => "job",
-            Self::Serial => "serial",
-            Self::Finished => "finished",
-        }
-    }
-
-    const fn as_ledger(self) -> JobSort {
-        match self {
-            Self::Job => JobSort::Job,
-            Self::Serial => JobSort::Serial,
-            Self::Finished => JobSort::Finished,
-        }
-    }
-}
-
-impl JobsAt {
-    /// What a query of an address says.
-    pub(crate) fn of(query: &str) -> Self {
-        let text = |name: &str| value(query, name).filter(|text| !text.is_empty());
-        Self {
-            campaign: text("campaign"),
-            query: text("q").unwrap_or_default(),
-            sort: match text("sort").as_deref() {
-                Some("serial") => Sort::Serial,
-                Some("finished") => Sort::Finished,
-                _ => Sort::Job,
-            },
-            descending: text("order").as_deref() == Some("down"),
-            place: match (text("after"), text("before")) {
-                (Some(cursor), _) => Place::After(cursor),
-                (None, Some(cursor)) => Place::Before(cursor),
-                (None, None) => Place::Start,
-            },
-        }
-    }
-
-    pub(crate) fn address(&self) -> String {
-        let mut pairs = Vec::new();
-        if let Some(campaign) = &self.campaign {
-            pairs.push(("campaign", campaign.as_str()));
-        }
-        if !self.query.is_empty() {
-            pairs.push(("q", &self.query));
-        }
-        if self.sort != Sort::Job {
-            pairs.push(("sort", self.sort.word()));
-        }
-        if self.descending {
-            pairs.push(("order", "down"));
-        }
-        match &self.place {
-            Place::Start => {}
-            Place::After(cursor) => pairs.push(("after", cursor)),
-            Place::Before(cursor) => pairs.push(("before", cursor)),
-        }
-        let query = serde_html_form::to_string(pairs).unwrap_or_default();
-        match query.as_str() {
-            "" => "/jobs".to_owned(),
-            query => format!("/jobs?{query}"),
-        }
-    }
-
-    fn at(&self, place: Place) -> String {
-        let moved = Self {
-            place,
-            ..self.clone()
-        };
-        moved.address()
-    }
-
-    fn asking(&self, query: &str) -> String {
-        let asking = Self {
-            query: query.to_owned(),
-            place: Place::Start,
-            ..self.clone()
-        };
-        asking.address()
-    }
-
-    /// Sorted by something, and by the same again the other way round.
-    fn sorted(&self, sort: Sort) -> String {
-        let sorted = Self {
-            sort,
-            descending: self.sort == sort && !self.descending,
-            place: Place::Start,
-            ..self.clone()
-        };
-        sorted.address()
-    }
-}
 
 /// What is read beyond the overview.
 pub(crate) struct Details {
@@ -195,7 +71,7 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
 fn head(at: &JobsAt) -> Markup {
     html! {
         @if let Some(campaign) = &at.campaign {
-            p.crumbs { a href="/" { "Campaigns" } " / " a href=(view::campaign(campaign)) { (campaign) } }
+            p.crumbs { a href="/" { "Campaigns" } " / " a href=(links::campaign(campaign)) { (campaign) } }
         }
         h1 { "Jobs" }
         form.search role="search" method="get" action="/jobs" {
@@ -348,7 +224,7 @@ fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
             td.keep { a href={ "/jobs/" (job.id) } { (job.serial) } }
             td { (chip(job.state.as_str(), job.state.as_str())) }
             @if at.campaign.is_none() {
-                td { @if let Some(campaign) = campaign { a href=(view::campaign(&campaign.name)) { (campaign.name) } } }
+                td { @if let Some(campaign) = campaign { a href=(links::campaign(&campaign.name)) { (campaign.name) } } }
             }
             @let said = job.said();
             td.why { (job.reason) @if !said.is_empty() { div.soft { (said) } } }
@@ -375,33 +251,5 @@ fn pages(found: &FoundJobs, at: &JobsAt) -> Markup {
                 span.hint { "Looked at " (count(i64::try_from(found.looked_at).unwrap_or(i64::MAX))) " jobs so far; it goes on from here." }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_page_of_every_search_has_an_address() {
-        let at = JobsAt {
-            campaign: Some("spring & co".to_owned()),
-            query: "state:dead tag:\"A B\"".to_owned(),
-            sort: Sort::Finished,
-            descending: true,
-            place: Place::After("12".to_owned()),
-        };
-        let address = at.address();
-        let (_, query) = address.split_once('?').unwrap();
-        assert_eq!(JobsAt::of(query), at);
-        assert_eq!(JobsAt::default().address(), "/jobs");
-    }
-
-    #[test]
-    fn a_column_that_sorts_already_turns_round() {
-        let at = JobsAt::default();
-        let first = JobsAt::of(at.sorted(Sort::Serial).split_once('?').unwrap().1);
-        assert!(!first.descending);
-        assert!(JobsAt::of(first.sorted(Sort::Serial).split_once('?').unwrap().1).descending);
     }
 }

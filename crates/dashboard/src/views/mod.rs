@@ -2,18 +2,18 @@
 //! that a page looks the same when it is opened and when it is live.
 
 mod activity;
+mod address;
+mod background_task;
 mod banner;
 mod campaign;
 mod campaigns;
 mod dead;
-mod errand;
-mod holding;
+mod hold_reasons;
 mod job;
 mod jobs;
 mod lanes;
 mod needs;
-mod standing;
-mod view;
+mod summary;
 mod without_user;
 mod workers;
 
@@ -25,12 +25,12 @@ use maud::Markup;
 use repilot_domain::{Role, Timestamp};
 
 use crate::access::Visitor;
-use crate::app::App;
 use crate::error::Refusal;
 use crate::live::Overview;
 use crate::pages;
+use crate::state::App;
 
-pub(crate) use view::{View, campaign as campaign_address, jobs_found as jobs_address, value};
+pub(crate) use address::View;
 
 /// Who looks, when, and at what.
 pub(crate) struct Eyes {
@@ -118,7 +118,7 @@ pub(crate) async fn show(
     let missing = || Refusal::Missing("page at this address".to_owned());
     let query = uri.query().unwrap_or_default();
     let view = View::of(uri.path(), query).ok_or_else(missing)?;
-    let overview = app.hub.overview(&app).await?;
+    let overview = app.overview().await?;
     let read = read(&app, &view, &overview).await?;
     let eyes = Eyes {
         role: visitor.role,

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use repilot_domain::standing::{Grade, Standing};
 use repilot_ledger::Campaign;
 
-use super::standing::{acts, look};
-use super::{Eyes, view};
+use super::Eyes;
+use super::summary::{acts, look};
+use crate::links;
 use crate::pages::capitalised;
 use crate::parts::chip;
 
@@ -35,7 +36,7 @@ pub(super) fn section(eyes: &Eyes) -> Markup {
                 @for (campaign, standing) in found.iter().take(SHOWN) {
                     article.notice.(grade(standing.grade)) data-key=(campaign.id) {
                         div.titled {
-                            h3 { a href=(view::campaign(&campaign.name)) { (campaign.name) } }
+                            h3 { a href=(links::campaign(&campaign.name)) { (campaign.name) } }
                             (chip(look(standing), &standing.says))
                         }
                         @if !standing.because.is_empty() {

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use repilot_domain::CampaignStatus;
 use repilot_ledger::Campaign;
 
-use super::view;
 use super::{Eyes, Section};
+use crate::links;
 
 /// The alarms of all campaigns.
 pub(super) fn all(eyes: &Eyes) -> Section {
@@ -25,7 +25,7 @@ fn alarm(campaign: &Campaign, with_name: bool, eyes: &Eyes) -> Markup {
     let Some(words) = counts.without_user_in_words() else {
         return html! {};
     };
-    let here = view::campaign(&campaign.name);
+    let here = links::campaign(&campaign.name);
     let (left, open) = (counts.left_without_user(), counts.without_user_open);
     html! {
         div.notice.bad role="status" data-key={ "without-user-" (campaign.id) } {
@@ -44,7 +44,7 @@ fn alarm(campaign: &Campaign, with_name: bool, eyes: &Eyes) -> Markup {
                 }
             }
             div.acts {
-                a href=(view::jobs(&campaign.name, "without:user")) { "Which" }
+                a href=(links::jobs(&campaign.name, "without:user")) { "Which" }
                 @if left > 0 && eyes.may_act() {
                     a.button.primary href={ (here) "/give-back" } { "Give back…" }
                     a.button href={ (here) "/assign-again" } { "Try again…" }

@@ -23,9 +23,9 @@ use crate::access::cookies::Cookie;
 use crate::access::secret::{Secret, same};
 use crate::access::sign_in::{self, Next, onward};
 use crate::access::visitor::{actor, peer};
-use crate::app::App;
 use crate::error::Refusal;
 use crate::pages;
+use crate::state::App;
 
 /// How long somebody may take to sign in at the provider.
 const LASTS: Duration = Duration::from_mins(15);

@@ -1,70 +1,29 @@
 //! A list by upload: the same plan and the same question as on the command line.
 
-use std::collections::HashMap;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use repilot_domain::{
-    Action, ControlError, HiddenRows, Reading, Repair, SightedWithin, TenantName, Timestamp,
-    UnknownWord,
+    Action, ControlError, HiddenRows, Reading, Repair, SightedWithin, TenantName, UnknownWord,
 };
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-use crate::access::{Act, Secret, Visitor, is_of_this_site, is_signed};
-use crate::app::App;
+use crate::access::{Act, Visitor, is_of_this_site, is_signed};
 use crate::error::Refusal;
-use crate::lists::{Deed, Lists, Refused, UploadedList};
+use crate::links;
 use crate::pages::{self, Done, Here};
 use crate::parts::{devices, encoded};
-use crate::views::campaign_address;
+use crate::pending_uploads::Waiting;
+use crate::state::App;
+use crate::tenant_services::plan_list::{Deed, Lists, Refused, UploadedList};
 
 /// A list with hardware hashes of 100,000 devices has 450 MB.
 pub(crate) const LIST_MAX_BYTES: usize = 1_000_000_000;
-
-/// How long a plan waits for its answer.
-const WAITS: Duration = Duration::from_mins(30);
-
-/// Plans that wait at once; each keeps its list on the disk.
-const WAITING_MOST: usize = 16;
-
-/// Plans that wait for their answer.
-#[derive(Default)]
-pub(crate) struct Uploads(Mutex<HashMap<String, Arc<Waiting>>>);
-
-struct Waiting {
-    list: UploadedList,
-    fingerprint: String,
-    since: Timestamp,
-}
-
-impl Uploads {
-    fn keep(&self, waiting: Waiting) -> String {
-        let id = Secret::new(rand::random()).reveal().to_owned();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = waiting.since;
-        all.retain(|_, kept| now.since(kept.since) < WAITS);
-        if all.len() >= WAITING_MOST {
-            let oldest = all.iter().min_by_key(|(_, kept)| kept.since);
-            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
-                all.remove(&oldest);
-            }
-        }
-        all.insert(id.clone(), Arc::new(waiting));
-        id
-    }
-
-    /// Takes one away: what is answered once is answered.
-    fn take(&self, id: &str) -> Option<Arc<Waiting>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(id)
-    }
-}
 
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
@@ -102,7 +61,7 @@ pub(crate) async fn page(
     visitor: Visitor,
 ) -> Result<Markup, Refusal> {
     let tenants = lists(&app, &visitor)?.tenants();
-    let known = app.hub.overview(&app).await?;
+    let known = app.overview().await?;
     let known = known.campaign(&campaign);
     let of_campaign = known.map(|known| known.tenant.clone());
     let action_of = known.map(|known| known.action);
@@ -378,7 +337,7 @@ pub(crate) async fn enqueue(
         list, fingerprint, ..
     } = &*waiting;
     let added = lists.enqueue(list, fingerprint, visitor.actor()).await?;
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     let done = Done::Enqueued(i64::try_from(added).unwrap_or(i64::MAX));
-    Ok(Redirect::to(&done.at(&campaign_address(&list.campaign))))
+    Ok(Redirect::to(&done.at(&links::campaign(&list.campaign))))
 }

@@ -2,10 +2,10 @@
 
 use repilot_domain::JobId;
 
-use super::jobs::JobsAt;
+use crate::links::{self, JobsAt, value};
 use crate::live::Overview;
 use crate::pages::Here;
-use crate::parts::{decoded, encoded};
+use crate::parts::decoded;
 
 /// What a page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl View {
     pub(crate) fn address(&self) -> String {
         match self {
             Self::Campaigns => "/".to_owned(),
-            Self::Campaign(name) => campaign(name),
+            Self::Campaign(name) => links::campaign(name),
             Self::Jobs(at) => at.address(),
             Self::Job(id) => format!("/jobs/{id}"),
             Self::Lanes => "/lanes".to_owned(),
@@ -97,34 +97,6 @@ impl View {
             Self::Activity(_) => overview.at.as_millis().unsigned_abs(),
         }
     }
-}
-
-/// A campaign's address.
-pub(crate) fn campaign(name: &str) -> String {
-    format!("/campaigns/{}", encoded(name))
-}
-
-/// Where the jobs of a campaign are that a query finds.
-pub(crate) fn jobs(campaign: &str, query: &str) -> String {
-    let pairs = [("campaign", campaign), ("q", query)];
-    let encoded = serde_html_form::to_string(pairs).unwrap_or_default();
-    format!("/jobs?{encoded}")
-}
-
-/// Where the jobs of all campaigns are that a query finds.
-pub(crate) fn jobs_found(query: &str) -> String {
-    let at = JobsAt {
-        query: query.to_owned(),
-        ..JobsAt::default()
-    };
-    at.address()
-}
-
-/// A value of a query.
-pub(crate) fn value(query: &str, name: &str) -> Option<String> {
-    url::form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
 }
 
 #[cfg(test)]

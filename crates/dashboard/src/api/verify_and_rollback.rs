@@ -14,10 +14,14 @@ use super::caller::Operator;
 use super::campaigns::{campaign, changed};
 use super::problem::Problem;
 use super::take::{MaybeBody, Path};
-use crate::aftermath::{RollbackMeant, RollbackPlan, VerificationReport, Verify};
-use crate::afterwards::{AFTER, begin_to_plan, begin_to_roll_back, begin_to_verify};
-use crate::app::App;
-use crate::errands::{Awaited, Outcome};
+use crate::actions::verify_and_rollback::{
+    AFTER, begin_to_plan, begin_to_roll_back, begin_to_verify,
+};
+use crate::background_tasks::{Awaited, Outcome};
+use crate::state::App;
+use crate::tenant_services::verify_and_rollback::{
+    RollbackMeant, RollbackPlan, VerificationReport, Verify,
+};
 
 /// How a campaign is verified.
 #[derive(Default, Deserialize, ToSchema)]

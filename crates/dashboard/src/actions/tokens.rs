@@ -10,10 +10,10 @@ use repilot_ledger::{ApiToken, NewApiToken, User};
 use serde::Deserialize;
 
 use crate::access::{Act, Secret, Visitor};
-use crate::app::App;
 use crate::error::Refusal;
 use crate::pages::{self, Here};
 use crate::parts::{Form, ago, empty, moment, wide};
+use crate::state::App;
 
 /// How long a token may be good, in days; the middle one is offered first.
 const DAYS: [u64; 4] = [7, 30, 90, 365];

@@ -6,7 +6,7 @@ use repilot_domain::standing::{Act, Grade, Standing, State, Who};
 use repilot_ledger::Campaign;
 
 use super::Eyes;
-use super::view::{self, campaign as address};
+use crate::links;
 use crate::pages::capitalised;
 use crate::parts::{Form, chip, devices, encoded, per_second};
 
@@ -82,7 +82,7 @@ const fn notice(standing: &Standing) -> &'static str {
 
 /// What somebody can do: buttons for what this page can do, words for the rest.
 pub(super) fn acts(campaign: &Campaign, standing: &Standing, eyes: &Eyes) -> Markup {
-    let here = address(&campaign.name);
+    let here = links::campaign(&campaign.name);
     html! {
         @if standing.who == Who::Nobody {
             span.soft { "Nobody need do anything." }
@@ -121,11 +121,11 @@ fn button(act: Act, campaign: &Campaign, here: &str, eyes: &Eyes) -> Markup {
             form.button(act.words(), "primary")
         }
         Act::PassCanary => link(format!("{here}/canary"), "primary"),
-        Act::LookAtCanary => link(view::jobs(&campaign.name, ""), ""),
+        Act::LookAtCanary => link(links::jobs(&campaign.name, ""), ""),
         Act::Cancel => link(format!("{here}/cancel"), "danger"),
         Act::SetDeadline | Act::ChangeControls => link(format!("{here}/controls"), ""),
         Act::EnqueueAgain => link(format!("/upload?campaign={}", encoded(&campaign.name)), ""),
-        Act::LookAtDead => link(view::jobs(&campaign.name, "state:dead"), ""),
+        Act::LookAtDead => link(links::jobs(&campaign.name, "state:dead"), ""),
         Act::StartWorker => html! {
             span { (act.words()) ": " code { "repilot worker" } " with the settings of " (campaign.tenant) }
         },

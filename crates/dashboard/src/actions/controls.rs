@@ -11,12 +11,12 @@ use repilot_ledger::{Campaign, LedgerError};
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
-use crate::acts::campaign;
-use crate::app::App;
+use crate::actions::campaign::campaign;
 use crate::error::Refusal;
+use crate::links;
 use crate::pages::{self, Done, Here};
 use crate::parts::Form;
-use crate::views::campaign_address;
+use crate::state::App;
 
 /// What the form says, as people write it; an empty field means none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -139,13 +139,13 @@ pub(crate) async fn save(
         Err(LedgerError::Control(why)) => return Ok(unclear(&why)),
         Err(error) => return Err(error.into()),
     }
-    app.hub.forget().await;
-    let address = Done::Controlled.at(&campaign_address(&name));
+    app.overview_cache.forget().await;
+    let address = Done::Controlled.at(&links::campaign(&name));
     Ok(Redirect::to(&address).into_response())
 }
 
 fn form(visitor: &Visitor, campaign: &Campaign, fields: &Fields, wrong: Option<&str>) -> Markup {
-    let address = campaign_address(&campaign.name);
+    let address = links::campaign(&campaign.name);
     let action = format!("{address}/controls");
     let token = visitor.form_token.clone().unwrap_or_default();
     let hidden = Form {

@@ -33,17 +33,17 @@ impl Asset {
 }
 
 pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    let text = include_str!("../assets/style.css");
+    let text = include_str!("../../assets/style.css");
     Asset::new("style", "css", "text/css; charset=utf-8", text)
 });
 
 pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    let text = include_str!("../assets/live.js");
+    let text = include_str!("../../assets/live.js");
     Asset::new("live", "js", "text/javascript; charset=utf-8", text)
 });
 
 pub(crate) static ICON: LazyLock<Asset> = LazyLock::new(|| {
-    let text = include_str!("../assets/icon.svg");
+    let text = include_str!("../../assets/icon.svg");
     Asset::new("icon", "svg", "image/svg+xml", text)
 });
 

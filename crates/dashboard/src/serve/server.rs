@@ -11,11 +11,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::connections::{Bounded, Connections};
+use super::files::{report_refused_connection, room_for_connections};
+use super::{routes, tls};
 use crate::access::Provider;
-use crate::app::{App, Door};
 use crate::options::Options;
-use crate::serve::{Bounded, Connections, report_refused_connection, room_for_connections};
-use crate::{Hands, ServeError, routes, tls};
+use crate::state::{App, Door};
+use crate::{Hands, ServeError};
 
 /// How long answers that are under way may take once it is to end.
 const GRACE: Duration = Duration::from_secs(5);

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use repilot_domain::{CampaignId, Timestamp};
 use tokio::sync::oneshot;
 
-use crate::aftermath::{Progress, RollbackPlan, RolledBack, VerificationReport};
-use crate::app::App;
-use crate::error::Refusal;
-use crate::lists::Refused;
+use crate::tenant_services::plan_list::Refused;
+use crate::tenant_services::verify_and_rollback::{
+    Progress, RollbackPlan, RolledBack, VerificationReport,
+};
 
 /// What came of an errand is shown for so long.
 const SHOWN: Duration = Duration::from_hours(1);
@@ -106,41 +105,26 @@ impl Errands {
         }
     }
 
-    /// Begins one; it goes on when nobody waits for it any more.
-    pub(crate) fn begin(
-        app: &App,
-        campaign: CampaignId,
-        errand: Errand,
-        work: BoxFuture<'static, Result<Outcome, Refused>>,
-    ) -> Result<Awaited, Refusal> {
-        {
-            let mut all = app.errands.lock();
-            let under_way = all.get(&campaign).filter(|known| known.ended.is_none());
-            if let Some(known) = under_way {
-                return Err(Refusal::Conflict(format!(
-                    "a {} of this campaign is under way, begun by {}",
-                    known.kind.noun(),
-                    known.by
-                )));
-            }
-            all.insert(campaign, errand);
+    /// Keeps one that begins; the one that is under way already, if there is one.
+    pub(crate) fn start(&self, campaign: CampaignId, errand: Errand) -> Result<(), Box<Errand>> {
+        let mut all = self.lock();
+        let under_way = all.get(&campaign).filter(|known| known.ended.is_none());
+        if let Some(known) = under_way {
+            return Err(Box::new(known.clone()));
         }
-        let (done, awaited) = oneshot::channel();
-        let app = app.clone();
-        tokio::spawn(async move {
-            // Whatever becomes of the work, the campaign is free for another.
-            let outcome = tokio::spawn(work).await.unwrap_or_else(|error| {
-                Err(Refused {
-                    why: error.to_string(),
-                    advice: "The dashboard's log says more.".to_owned(),
-                })
-            });
-            if let Some(errand) = app.errands.lock().get_mut(&campaign) {
-                errand.ended = Some((app.now(), outcome.clone()));
-            }
-            app.hub.forget().await;
-            let _nobody_waits = done.send(outcome);
-        });
-        Ok(awaited)
+        all.insert(campaign, errand);
+        Ok(())
+    }
+
+    /// Keeps what came of one.
+    pub(crate) fn end(
+        &self,
+        campaign: CampaignId,
+        at: Timestamp,
+        outcome: Result<Outcome, Refused>,
+    ) {
+        if let Some(errand) = self.lock().get_mut(&campaign) {
+            errand.ended = Some((at, outcome));
+        }
     }
 }

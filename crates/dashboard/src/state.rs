@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use repilot_domain::{Clock, Timestamp};
-use repilot_ledger::Ledger;
+use repilot_ledger::{Ledger, LedgerError};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{KnownTokens, Limiter, OneTimeLink, Provider};
-use crate::aftermath::Aftermath;
-use crate::errands::Errands;
-use crate::lists::Lists;
-use crate::live::Hub;
+use crate::background_tasks::Errands;
+use crate::live::{Overview, OverviewCache, Streams};
 use crate::options::Options;
-use crate::uploads::Uploads;
+use crate::pending_uploads::Uploads;
+use crate::tenant_services::plan_list::Lists;
+use crate::tenant_services::verify_and_rollback::Aftermath;
 
 /// Who does what takes settings and tenants, which a dashboard does not know; none where nobody can.
 #[derive(Clone, Default)]
@@ -53,8 +53,10 @@ pub(crate) struct Shared {
     /// Verifies campaigns and rolls them back, where that can be done.
     pub(crate) aftermath: Option<Arc<dyn Aftermath>>,
     pub(crate) errands: Errands,
-    /// What all who look share.
-    pub(crate) hub: Hub,
+    /// What every page shows something of.
+    pub(crate) overview_cache: OverviewCache,
+    /// Views that somebody looks at.
+    pub(crate) streams: Streams,
     /// Ends what would not end by itself.
     pub(crate) stop: CancellationToken,
 }
@@ -80,9 +82,17 @@ impl App {
             uploads: Uploads::default(),
             aftermath: hands.aftermath,
             errands: Errands::default(),
-            hub: Hub::default(),
+            overview_cache: OverviewCache::default(),
+            streams: Streams::default(),
             stop,
         }))
+    }
+
+    /// What every page shows something of, read anew once it is a second old.
+    pub(crate) async fn overview(&self) -> Result<Arc<Overview>, LedgerError> {
+        let (ledger, version) = (&self.ledger, self.options.version);
+        let cache = &self.overview_cache;
+        cache.read(ledger, &self.errands, version, self.now()).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

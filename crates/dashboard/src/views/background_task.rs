@@ -5,10 +5,10 @@ use repilot_domain::Verification;
 use repilot_ledger::Campaign;
 
 use super::Eyes;
-use super::view::{campaign as address, jobs};
-use crate::acts::unchanged;
-use crate::errands::{Errand, Kind, Outcome};
+use crate::background_tasks::{Errand, Kind, Outcome};
+use crate::links;
 use crate::pages::capitalised;
+use crate::parts::unchanged;
 use crate::parts::{ago, count, devices, moment};
 
 pub(super) fn section(campaign: &Campaign, eyes: &Eyes) -> Markup {
@@ -61,7 +61,7 @@ fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> 
                 span {
                     "Nothing is done yet. "
                     @if eyes.may_act() {
-                        a href={ (address(&campaign.name)) "/rollback" } { "Look at the plan" }
+                        a href={ (links::campaign(&campaign.name)) "/rollback" } { "Look at the plan" }
                     }
                 }
             }
@@ -69,7 +69,7 @@ fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> 
         Outcome::RolledBack(done) => html! {
             div.notice.good role="status" {
                 strong { "Rolled back by a campaign of " (devices(done.jobs)) }
-                span { a href=(address(&done.campaign)) { (done.campaign) } " was enqueued " (when) "; a worker does it." }
+                span { a href=(links::campaign(&done.campaign)) { (done.campaign) } " was enqueued " (when) "; a worker does it." }
             }
         },
     }
@@ -96,8 +96,8 @@ fn verified(campaign: &Campaign, eyes: &Eyes) -> Markup {
             }
             @if again > 0 && eyes.may_act() {
                 div.acts {
-                    a.button href={ (address(&campaign.name)) "/reopen" } { "Send " (devices(again)) " round again…" }
-                    a.button href=(jobs(&campaign.name, "state:succeeded")) { "Their jobs" }
+                    a.button href={ (links::campaign(&campaign.name)) "/reopen" } { "Send " (devices(again)) " round again…" }
+                    a.button href=(links::jobs(&campaign.name, "state:succeeded")) { "Their jobs" }
                 }
             }
         }

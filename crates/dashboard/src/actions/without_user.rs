@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use repilot_ledger::{FollowUp, NextUser, TriedAgain};
 
 use crate::access::{Act, Visitor};
-use crate::acts::{Nothing, Question, Yes, back, campaign};
-use crate::app::App;
+use crate::actions::campaign::{Nothing, Question, Yes, back, campaign};
 use crate::error::Refusal;
+use crate::links;
 use crate::pages::Done;
 use crate::parts::devices;
-use crate::views::campaign_address;
+use crate::state::App;
 
 pub(crate) async fn ask_give_back(
     State(app): State<App>,
@@ -57,9 +57,9 @@ pub(crate) async fn give_back(
     let Some(made) = &given.campaign else {
         return Err(Refusal::Conflict(impossible(&given)));
     };
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     let done = Done::Enqueued(i64::try_from(given.jobs).unwrap_or(i64::MAX));
-    Ok(Redirect::to(&done.at(&campaign_address(made))))
+    Ok(Redirect::to(&done.at(&links::campaign(made))))
 }
 
 pub(crate) async fn ask_assign(
@@ -105,9 +105,9 @@ pub(crate) async fn assign(
     if requeued == 0
         && let Some(made) = &follow_up.campaign
     {
-        app.hub.forget().await;
+        app.overview_cache.forget().await;
         let done = Done::Enqueued(i64::try_from(follow_up.jobs).unwrap_or(i64::MAX));
-        return Ok(Redirect::to(&done.at(&campaign_address(made))));
+        return Ok(Redirect::to(&done.at(&links::campaign(made))));
     }
     if requeued == 0 {
         return Err(Refusal::Conflict(impossible(&follow_up)));

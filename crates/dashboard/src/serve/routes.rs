@@ -5,12 +5,18 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use crate::app::App;
+use crate::actions::campaign;
+use crate::actions::controls;
+use crate::actions::jobs;
+use crate::actions::tokens;
+use crate::actions::upload;
+use crate::actions::verify_and_rollback;
+use crate::actions::without_user;
 use crate::error::Refusal;
-use crate::{
-    access, acts, afterwards, api, assets, bulk, controls, guard, live, metrics, people, uploads,
-    views, without_user,
-};
+use crate::serve::assets;
+use crate::serve::guard;
+use crate::state::App;
+use crate::{access, api, live, metrics, views};
 
 /// Largest size of the sign-in form, which anybody may send.
 const SIGN_IN_MAX_BYTES: usize = 16 * 1_024;
@@ -22,29 +28,29 @@ pub(crate) fn all(app: App) -> Router {
         .route("/campaigns/{name}", get(views::show))
         .route(
             "/campaigns/{name}/pause",
-            get(acts::ask_pause).post(acts::pause),
+            get(campaign::ask_pause).post(campaign::pause),
         )
-        .route("/campaigns/{name}/resume", post(acts::resume))
-        .route("/campaigns/{name}/canary", get(acts::ask_pass))
+        .route("/campaigns/{name}/resume", post(campaign::resume))
+        .route("/campaigns/{name}/canary", get(campaign::ask_pass))
         .route(
             "/campaigns/{name}/verify",
-            get(afterwards::ask_verify).post(afterwards::verify),
+            get(verify_and_rollback::ask_verify).post(verify_and_rollback::verify),
         )
         .route(
             "/campaigns/{name}/reopen",
-            get(acts::ask_reopen).post(acts::reopen),
+            get(campaign::ask_reopen).post(campaign::reopen),
         )
         .route(
             "/campaigns/{name}/rollback",
-            get(afterwards::ask_rollback).post(afterwards::roll_back),
+            get(verify_and_rollback::ask_rollback).post(verify_and_rollback::roll_back),
         )
         .route(
             "/campaigns/{name}/rollback/plan",
-            post(afterwards::plan_rollback),
+            post(verify_and_rollback::plan_rollback),
         )
         .route(
             "/campaigns/{name}/cancel",
-            get(acts::ask_cancel).post(acts::cancel),
+            get(campaign::ask_cancel).post(campaign::cancel),
         )
         .route(
             "/campaigns/{name}/give-back",
@@ -59,22 +65,22 @@ pub(crate) fn all(app: App) -> Router {
             get(controls::page).post(controls::save),
         )
         .route("/jobs", get(views::show))
-        .route("/jobs/{id}", get(bulk::ask).post(bulk::act))
-        .route("/find", get(bulk::find))
+        .route("/jobs/{id}", get(jobs::ask).post(jobs::act))
+        .route("/find", get(jobs::find))
         .route("/dead", get(views::show))
         .route("/lanes", get(views::show))
         .route("/workers", get(views::show))
         .route("/activity", get(views::show))
-        .route("/access", get(people::page))
-        .route("/access/tokens", post(people::make_token))
-        .route("/access/tokens/revoke", post(people::revoke_token))
+        .route("/access", get(tokens::page))
+        .route("/access/tokens", post(tokens::make_token))
+        .route("/access/tokens/revoke", post(tokens::revoke_token))
         .route(
             "/upload",
-            get(uploads::page)
-                .post(uploads::plan)
-                .layer(DefaultBodyLimit::max(uploads::LIST_MAX_BYTES)),
+            get(upload::page)
+                .post(upload::plan)
+                .layer(DefaultBodyLimit::max(upload::LIST_MAX_BYTES)),
         )
-        .route("/upload/{id}", post(uploads::enqueue))
+        .route("/upload/{id}", post(upload::enqueue))
         .route("/live", get(live::stream))
         .route(
             "/sign-in",

@@ -8,21 +8,23 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use maud::{Markup, html};
-use repilot_domain::TenantName;
+use repilot_domain::{CampaignId, TenantName};
 use repilot_ledger::Campaign;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use crate::access::{Act, Visitor};
-use crate::acts::{Nothing, Question, Yes, back, campaign};
-use crate::aftermath::{Aftermath, RollbackMeant, Verify};
-use crate::app::App;
-use crate::errands::{Awaited, Errand, Errands, Kind, Outcome};
+use crate::actions::campaign::{Nothing, Question, Yes, back, campaign};
+use crate::actions::upload::within;
+use crate::background_tasks::{Awaited, Errand, Kind, Outcome};
 use crate::error::Refusal;
-use crate::lists::Refused;
 use crate::pages::Done;
 use crate::parts::devices;
-use crate::uploads::within;
+use crate::state::App;
+use crate::tenant_services::plan_list::Refused;
+use crate::tenant_services::verify_and_rollback::{Aftermath, RollbackMeant, Verify};
 
 /// Graph shows effects late: what succeeded later is not judged, unless somebody says otherwise.
 pub(crate) const AFTER: Duration = Duration::from_mins(15);
@@ -43,6 +45,37 @@ pub(crate) fn aftermath(app: &App, tenant: &TenantName) -> Result<Arc<dyn Afterm
     }
 }
 
+/// Begins a task of a campaign; it goes on when nobody waits for it any more.
+fn begin(
+    app: &App,
+    campaign: CampaignId,
+    errand: Errand,
+    work: BoxFuture<'static, Result<Outcome, Refused>>,
+) -> Result<Awaited, Refusal> {
+    if let Err(known) = app.errands.start(campaign, errand) {
+        return Err(Refusal::Conflict(format!(
+            "a {} of this campaign is under way, begun by {}",
+            known.kind.noun(),
+            known.by
+        )));
+    }
+    let (done, awaited) = oneshot::channel();
+    let app = app.clone();
+    tokio::spawn(async move {
+        // Whatever becomes of the work, the campaign is free for another.
+        let outcome = tokio::spawn(work).await.unwrap_or_else(|error| {
+            Err(Refused {
+                why: error.to_string(),
+                advice: "The dashboard's log says more.".to_owned(),
+            })
+        });
+        app.errands.end(campaign, app.now(), outcome.clone());
+        app.overview_cache.forget().await;
+        let _nobody_waits = done.send(outcome);
+    });
+    Ok(awaited)
+}
+
 /// Begins to verify a campaign.
 pub(crate) fn begin_to_verify(
     app: &App,
@@ -55,7 +88,7 @@ pub(crate) fn begin_to_verify(
     let progress = errand.progress.clone();
     let work = aftermath.verify(campaign.name.clone(), verify, visitor.actor(), progress);
     let work = work.map(|done| done.map(Outcome::Verified)).boxed();
-    Errands::begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, errand, work)
 }
 
 /// Begins to make the plan of a rollback.
@@ -68,7 +101,7 @@ pub(crate) fn begin_to_plan(
     let errand = Errand::new(Kind::PlanRollback, &visitor.name, app.now());
     let work = aftermath.plan_rollback(campaign.name.clone(), errand.progress.clone());
     let work = work.map(|done| done.map(Outcome::Planned)).boxed();
-    Errands::begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, errand, work)
 }
 
 /// Begins to roll a campaign back.
@@ -83,7 +116,7 @@ pub(crate) fn begin_to_roll_back(
     let (name, progress) = (campaign.name.clone(), errand.progress.clone());
     let work = aftermath.roll_back(name, meant, visitor.actor(), progress);
     let work = work.map(|done| done.map(Outcome::RolledBack)).boxed();
-    Errands::begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, errand, work)
 }
 
 /// Why it cannot be done from here, and what to do.

@@ -10,11 +10,12 @@ use repilot_ledger::{FoundWithOthers, JobSelection, JobsMeant};
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::links;
 use crate::pages::{self, Done, Here};
 use crate::parts::devices;
-use crate::views::{self, View, jobs_address};
+use crate::state::App;
+use crate::views::{self, View};
 
 /// As many jobs as a person picks: a page of them, and not a list of everything.
 const PICKED_MOST: usize = 1_000;
@@ -79,7 +80,7 @@ impl Meant {
         match (self.campaign.as_str(), app_jobs) {
             ("", [one]) => format!("/jobs/{one}"),
             ("", _) => "/jobs".to_owned(),
-            (campaign, _) => views::campaign_address(campaign),
+            (campaign, _) => links::campaign(campaign),
         }
     }
 }
@@ -189,7 +190,7 @@ pub(crate) async fn act(
     };
     let by = visitor.actor();
     let acted = app.ledger.act(act, &selection, &by, app.now()).await?;
-    app.hub.forget().await;
+    app.overview_cache.forget().await;
     let jobs = i64::try_from(acted.jobs).unwrap_or(i64::MAX);
     let done = match act {
         JobAct::Requeue => Done::Requeued(jobs),
@@ -236,7 +237,7 @@ pub(crate) async fn find(
     Query(Sought { q }): Query<Sought>,
     _: Visitor,
 ) -> Result<Redirect, Refusal> {
-    let all = Redirect::to(&jobs_address(&q));
+    let all = Redirect::to(&links::jobs_found(&q));
     let Ok(query) = q.parse::<JobQuery>() else {
         return Ok(all);
     };

@@ -4,16 +4,16 @@
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
-use repilot_domain::{CanaryPhase, Timestamp, Verification};
+use repilot_domain::{CanaryPhase, Timestamp};
 use repilot_ledger::Campaign;
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
-use crate::app::App;
 use crate::error::Refusal;
+use crate::links;
 use crate::pages::{self, Done, Here};
-use crate::parts::{Form, devices};
-use crate::views::campaign_address;
+use crate::parts::{Form, devices, unchanged};
+use crate::state::App;
 
 pub(crate) async fn campaign(app: &App, name: &str) -> Result<Campaign, Refusal> {
     let found = app.ledger.campaign_at(name, app.now()).await?;
@@ -45,7 +45,7 @@ impl Question<'_> {
         if !visitor.is_operator() {
             return Err(Refusal::Role);
         }
-        let address = campaign_address(&self.campaign.name);
+        let address = links::campaign(&self.campaign.name);
         let token = visitor.form_token.clone().unwrap_or_default();
         let body = html! {
             p.crumbs { a href=(address) { (self.campaign.name) } }
@@ -221,14 +221,6 @@ pub(crate) async fn cancel(
     .await
 }
 
-/// How many devices a verification found as if nothing had been done.
-pub(crate) fn unchanged(campaign: &Campaign) -> i64 {
-    let counts = &campaign.counts.verification;
-    let may = |found: &&Verification| found.may_be_done_again();
-    let of = |found: &Verification| counts.get(found.as_str());
-    Verification::ALL.iter().filter(may).filter_map(of).sum()
-}
-
 pub(crate) async fn ask_reopen(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -267,6 +259,6 @@ pub(crate) async fn reopen(
 
 /// To the campaign's page, which shows what was done.
 pub(crate) async fn back(app: &App, name: &str, done: Done) -> Result<Redirect, Refusal> {
-    app.hub.forget().await;
-    Ok(Redirect::to(&done.at(&campaign_address(name))))
+    app.overview_cache.forget().await;
+    Ok(Redirect::to(&done.at(&links::campaign(name))))
 }

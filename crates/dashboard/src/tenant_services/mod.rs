@@ -1,0 +1,9 @@
+//! What needs a tenant, and is handed in by the program: planning lists, verifying, rolling back.
+
+pub(crate) mod plan_list;
+pub(crate) mod verify_and_rollback;
+
+pub use plan_list::{Deed, ListPlan, Lists, Refused, UploadedList};
+pub use verify_and_rollback::{
+    Aftermath, Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
+};
