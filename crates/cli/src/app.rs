@@ -9,11 +9,11 @@ use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 
 use crate::actor;
 use crate::args::Global;
-use crate::failure::Failure;
-use crate::output;
 use crate::settings::{Loaded, Places, Settings, folders, load};
-use crate::sign_ins;
-use crate::tenants;
+use crate::tenant::sign_ins;
+use crate::tenant::tenants;
+use crate::terminal::failure::Failure;
+use crate::terminal::output;
 
 /// The file of a rehearsal's ledger, beside the real one.
 const SIMULATION_FILE: &str = "simulation.db";

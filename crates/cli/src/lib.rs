@@ -1,47 +1,20 @@
 //! The program: one module a subcommand; settings become objects here and nowhere else.
 
 mod actor;
-mod afterwards;
 mod app;
 mod args;
-mod browser;
+mod campaign;
 mod commands;
-mod control_args;
-mod credentials;
-mod dashboard_options;
-mod deed;
-mod directory;
+mod dashboard_services;
 #[cfg(test)]
 mod documentation;
 mod drain;
-mod enqueue;
-mod exit;
-mod failure;
 mod help;
-mod inventory;
-mod least_time;
-mod live_tenants;
-mod logging;
-mod notify;
-mod output;
-mod plan_file;
-mod plan_text;
-mod planning;
-mod private;
-mod profile;
-mod progress;
-mod reading;
+mod plan;
 mod report;
-mod rollback;
 mod settings;
-mod sign_ins;
-mod standings;
-mod summary;
-mod target;
-mod tenants;
-mod uploads;
-mod verification;
-mod without_user;
+mod tenant;
+mod terminal;
 mod zone_database;
 
 use std::process::ExitCode;
@@ -49,7 +22,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::Arguments;
-use crate::exit::Exit;
+use crate::terminal::exit::Exit;
+use crate::terminal::output;
 
 /// A job is many small allocations, most of them given back on another thread.
 #[global_allocator]

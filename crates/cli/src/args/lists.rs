@@ -7,7 +7,7 @@ use repilot_domain::{Action, By, HiddenRows, Reading, Repairs, TenantName};
 use repilot_producer::Condition;
 
 use super::ExportFormat;
-use crate::control_args::ControlArguments;
+use crate::campaign::control_args::ControlArguments;
 
 /// How lists are read, where their content does not say it.
 #[derive(Debug, Default, Args)]

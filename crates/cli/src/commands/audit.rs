@@ -2,12 +2,12 @@
 
 use repilot_ledger::{AuditFilter, AuditRow, Chain, Ledger, LedgerLocation};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::app::{self, App};
 use crate::args::{AuditCommand, AuditListArguments};
-use crate::exit::Exit;
-use crate::output::{moment, plain, print, print_json, rendered, say, table};
+use crate::terminal::audit_detail::in_words;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{moment, plain, print, print_json, rendered, say, table};
 
 /// Rows that people see when they do not say how many.
 const SHOWN: u32 = 50;
@@ -62,26 +62,6 @@ fn cells(row: &AuditRow) -> Vec<String> {
         row.event.to_string(),
         plain(&in_words(&row.detail)),
     ]
-}
-
-/// A row's detail for people: `jobs 12, reason not-found`.
-pub(crate) fn in_words(detail: &Value) -> String {
-    let Value::Object(fields) = detail else {
-        return detail.to_string();
-    };
-    let said: Vec<String> = fields
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| match value {
-            // Enough of a fingerprint to know it by.
-            Value::String(text) if name == "sha256" => {
-                format!("{name} {}", text.chars().take(12).collect::<String>())
-            }
-            Value::String(text) => format!("{name} {text}"),
-            value => format!("{name} {value}"),
-        })
-        .collect();
-    said.join(", ")
 }
 
 #[derive(Serialize)]

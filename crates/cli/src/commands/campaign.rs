@@ -4,15 +4,17 @@ use repilot_domain::{JobAct, JobCondition, JobState, Timestamp};
 use repilot_ledger::{Campaign, HEARD_WITHIN, JobSelection, Ledger};
 
 use crate::app::{self, App};
-use crate::args::{CampaignCommand, StatusArguments};
-use crate::commands::run::finish;
-use crate::commands::{jobs, status};
-use crate::control_args::{self, Meant};
+use crate::args::CampaignCommand;
+use crate::campaign::control_args::{self, Meant};
+use crate::campaign::job_list;
+use crate::campaign::outcome::finish;
+use crate::campaign::standings;
+use crate::drain::notify;
 use crate::drain::{self, Drained};
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{ask, moment, plural, print, print_json, say};
-use crate::{notify, standings, tenants};
+use crate::tenant::tenants;
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{ask, moment, plural, print, print_json, say};
 
 /// What a cancel came to, with the jobs whose calls nobody knows the outcome of.
 fn cancelled_in_words(name: &str, cancelled: u64, uncertain: i64) -> String {
@@ -32,17 +34,8 @@ fn cancelled_in_words(name: &str, cancelled: u64, uncertain: i64) -> String {
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     let name = match command {
-        CampaignCommand::List => {
-            if app.json {
-                print_json(&status::campaigns(app, &ledger).await?)?;
-                return Ok(Exit::Done);
-            }
-            let all = StatusArguments {
-                campaign: None,
-                watch: false,
-            };
-            return status::run(app, &all).await;
-        }
+        // `status` lists them.
+        CampaignCommand::List => return Ok(Exit::Done),
         CampaignCommand::Pause { name, .. }
         | CampaignCommand::Set { name, .. }
         | CampaignCommand::Resume { name, .. }
@@ -202,7 +195,7 @@ async fn act(
     yes: bool,
 ) -> anyhow::Result<Option<u64>> {
     let states = JobState::sources_of(act.event());
-    let query = jobs::query(search)?.and(JobCondition::State(states));
+    let query = job_list::query(search)?.and(JobCondition::State(states));
     let meant = ledger.jobs_meant(Some(campaign.id), &query).await?;
     let (jobs, name) = (meant.jobs, &campaign.name);
     let what = match act {

@@ -11,13 +11,18 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::CheckArguments;
-use crate::exit::Exit;
-use crate::failure::hint;
-use crate::output::{causes, plain, print, print_json};
-use crate::reading::{self, said};
+use crate::dashboard_services::options;
+use crate::drain::notify;
+use crate::drain::profile;
 use crate::settings::CredentialKind;
-use crate::sign_ins::{self, Shown};
-use crate::{credentials, dashboard_options, notify, profile, tenants, zone_database};
+use crate::tenant::credentials;
+use crate::tenant::read_retry::{self, said};
+use crate::tenant::sign_ins::{self, Shown};
+use crate::tenant::tenants;
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::hint;
+use crate::terminal::output::{causes, plain, print, print_json};
+use crate::zone_database;
 
 /// A line of the check.
 #[derive(Debug, Serialize)]
@@ -155,7 +160,7 @@ async fn provider(app: &App, lines: &mut Vec<Line>) {
         return;
     }
     let name = "dashboard sign-in";
-    let options = match dashboard_options::options(app, None) {
+    let options = match options::options(app, None) {
         Ok(options) => options,
         Err(error) => return lines.push(failed(name, &error)),
     };
@@ -279,8 +284,8 @@ async fn tenant(app: &App, name: &TenantName, lines: &mut Vec<Line>) {
                 GraphError::Throttled { .. } | GraphError::Transient { .. } => {
                     "Graph is busy; try again in a minute"
                 }
-                GraphError::Foreign(_) => reading::NOT_GRAPH,
-                GraphError::NoCollection(_) => reading::NO_COLLECTION,
+                GraphError::Foreign(_) => read_retry::NOT_GRAPH,
+                GraphError::NoCollection(_) => read_retry::NO_COLLECTION,
                 GraphError::NotFound
                 | GraphError::Rejected
                 | GraphError::Ambiguous { .. }

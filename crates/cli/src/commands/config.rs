@@ -1,9 +1,9 @@
 //! `config`: the settings in force, and the manual.
 
 use crate::app::App;
-use crate::exit::Exit;
-use crate::output::{print, print_json, say};
 use crate::settings::DEFAULTS;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{print, print_json, say};
 
 /// Every setting with its default and its comment.
 pub(crate) fn default() -> Exit {

@@ -9,11 +9,11 @@ use crate::args::{
     DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, JobOrder, JobsArguments,
     RequeueArguments,
 };
-use crate::commands::{give_back, jobs};
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{ask, plain, plural, print, print_json, rendered, say, table};
-use crate::without_user::alarm;
+use crate::campaign::without_user::alarm;
+use crate::campaign::{give_back, job_list};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{ask, plain, plural, print, print_json, rendered, say, table};
 
 /// What `--json` prints of a change.
 #[derive(Serialize)]
@@ -156,7 +156,7 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyh
     let (campaign, search) = named(ledger, arguments.campaign.as_ref(), &arguments.search).await?;
     if !search.is_empty() {
         let each = each_of(arguments, campaign.as_ref(), &search);
-        return jobs::run_expecting(app, &each, "dead letter").await;
+        return job_list::show(app, &each, "dead letter").await;
     }
     let mut groups = ledger.dead_groups().await?;
     groups.retain(|group| {
@@ -268,7 +268,7 @@ async fn meant(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow:
         campaign: campaign.as_ref().map(|campaign| campaign.id),
         reason: arguments.reason,
         job: arguments.job.map(JobId),
-        query: jobs::query(&search)?,
+        query: job_list::query(&search)?,
     };
     Ok(Letters {
         campaign,

@@ -4,10 +4,12 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::EnqueueArguments;
-use crate::exit::Exit;
-use crate::output::{print, print_json};
-use crate::planning::{self, Making, Plan};
-use crate::{plan_text, target};
+use crate::plan::made::{Making, Plan};
+use crate::plan::make;
+use crate::plan::target;
+use crate::plan::text;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{print, print_json};
 
 /// What was enqueued, as `--json` prints it.
 #[derive(Serialize)]
@@ -33,17 +35,18 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
         controls: &meant.controls,
     };
     let selection = &arguments.selection;
-    let made = planning::plan(app, &ledger, &target, selection, making).await?;
+    let made = make::plan(app, &ledger, &target, selection, making).await?;
     let plan = &made.plan;
     if !app.json {
-        plan_text::show(plan);
+        text::show(plan);
     }
-    planning::accept(app, plan, selection)?;
-    let question = planning::question(plan, &target.tenant.name);
-    if !arguments.yes && !planning::agreed(&question)? {
+    make::accept(app, plan, selection)?;
+    let question = make::question(plan, &target.tenant.name);
+    if !arguments.yes && !make::agreed(&question)? {
         return Ok(Exit::Error);
     }
-    let enqueued = crate::enqueue::enqueue(app, &ledger, &target, &made, name, &meant).await?;
+    let enqueued =
+        crate::campaign::enqueue::enqueue(app, &ledger, &target, &made, name, &meant).await?;
     ledger.close().await;
     if app.json {
         print_json(&Report {

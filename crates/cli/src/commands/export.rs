@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::{ExportArguments, ExportFormat};
-use crate::exit::Exit;
-use crate::output::{JsonArray, reader_has_gone};
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{JsonArray, reader_has_gone};
 
 /// Jobs read at once: a campaign of any size takes no more memory than this.
 const PAGE: u32 = 5_000;

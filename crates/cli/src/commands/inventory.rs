@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::{ExportFormat, InventoryCommand, InventoryFilter};
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::inventory::{self, Freshness};
-use crate::output::{moment, plain, print, print_json, reader_has_gone, rendered, say, table};
-use crate::tenants;
+use crate::tenant::inventory::{self, Freshness};
+use crate::tenant::tenants;
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{
+    moment, plain, print, print_json, reader_has_gone, rendered, say, table,
+};
 
 /// As many devices as a person looks at in a terminal.
 const SHOWN: usize = 100;

@@ -5,9 +5,9 @@ use repilot_ledger::{Job, JobReport};
 
 use crate::app::App;
 use crate::args::JobArguments;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{lasting, moment, plain, print, print_json};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{lasting, moment, plain, print, print_json};
 
 pub(crate) async fn run(app: &App, arguments: &JobArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::LedgerCommand;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{plain, print, print_json, rendered, say, table};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{plain, print, print_json, rendered, say, table};
 
 pub(crate) async fn run(app: &App, command: &LedgerCommand) -> anyhow::Result<Exit> {
     match command {

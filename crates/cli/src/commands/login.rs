@@ -12,12 +12,14 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::LoginArguments;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{moment, print, print_json, say};
+use crate::drain;
 use crate::settings::{CredentialKind, Settings, TenantSettings};
-use crate::sign_ins::{self, Shown};
-use crate::{browser, drain, tenants};
+use crate::tenant::sign_ins::{self, Shown};
+use crate::tenant::tenants;
+use crate::terminal::browser;
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{moment, print, print_json, say};
 
 /// What `--json` prints.
 #[derive(Serialize)]

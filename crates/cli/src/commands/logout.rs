@@ -4,10 +4,10 @@ use repilot_domain::TenantName;
 
 use crate::app::App;
 use crate::args::LogoutArguments;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{moment, print, print_json};
-use crate::sign_ins::{self, Shown};
+use crate::tenant::sign_ins::{self, Shown};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{moment, print, print_json};
 
 pub(crate) async fn run(app: &App, arguments: &LogoutArguments) -> anyhow::Result<Exit> {
     let store = sign_ins::store()?;

@@ -1,14 +1,13 @@
 //! One module a subcommand.
 
-pub(crate) mod audit;
+mod audit;
 mod campaign;
 mod check;
 mod config;
-pub(crate) mod dashboard;
+mod dashboard;
 mod dead;
 mod enqueue;
 mod export;
-mod give_back;
 mod inventory;
 mod job;
 mod jobs;
@@ -20,7 +19,7 @@ mod plan;
 mod prune;
 mod refused;
 mod report;
-pub(crate) mod rollback;
+mod rollback;
 mod run;
 mod simulate;
 mod status;
@@ -33,9 +32,9 @@ use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::app::App;
-use crate::args::{Arguments, Command};
-use crate::exit::Exit;
-use crate::logging;
+use crate::args::{Arguments, CampaignCommand, Command};
+use crate::terminal::exit::Exit;
+use crate::terminal::logging;
 
 /// Runs what the command line asks for.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
@@ -79,6 +78,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Rollback(arguments) => rollback::run(&app, &arguments).await,
         Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
+        Command::Campaign(CampaignCommand::List) => status::list(&app).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,
         Command::Simulate(arguments) => simulate::run(&app, &arguments).await,

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::NotifyCommand;
-use crate::exit::Exit;
-use crate::failure::{Failure, hint};
-use crate::notify;
-use crate::output::{causes, plain, print, print_json};
+use crate::drain::notify;
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::{Failure, hint};
+use crate::terminal::output::{causes, plain, print, print_json};
 
 /// What became of a message.
 #[derive(Serialize)]

@@ -2,10 +2,12 @@
 
 use crate::app::App;
 use crate::args::PlanArguments;
-use crate::exit::Exit;
-use crate::output::{print, print_json};
-use crate::planning::{self, Making};
-use crate::{plan_text, target};
+use crate::plan::made::Making;
+use crate::plan::make;
+use crate::plan::target;
+use crate::plan::text;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{print, print_json};
 
 pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Result<Exit> {
     let selection = &arguments.selection;
@@ -17,13 +19,13 @@ pub(crate) async fn run(app: &mut App, arguments: &PlanArguments) -> anyhow::Res
         campaign: None,
         controls: &meant.controls,
     };
-    let made = planning::plan(app, &ledger, &target, selection, making).await?;
+    let made = make::plan(app, &ledger, &target, selection, making).await?;
     ledger.close().await;
     if app.json {
         print_json(&made.plan)?;
     } else {
-        print(&plan_text::described(&made.plan));
+        print(&text::described(&made.plan));
     }
-    planning::accept(app, &made.plan, selection)?;
+    make::accept(app, &made.plan, selection)?;
     Ok(Exit::Done)
 }

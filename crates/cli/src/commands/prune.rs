@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::PruneArguments;
-use crate::exit::Exit;
-use crate::output::{ask, moment, plain, print, print_json, rendered, say, table};
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{ask, moment, plain, print, print_json, rendered, say, table};
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -2,8 +2,8 @@
 
 use crate::app::{self, App};
 use crate::args::RefusedArguments;
-use crate::exit::Exit;
-use crate::output::{plain, print, print_json, rendered, table};
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{plain, print, print_json, rendered, table};
 
 pub(crate) async fn run(app: &App, arguments: &RefusedArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;

@@ -4,11 +4,11 @@ use std::io::{BufWriter, Write};
 
 use crate::app::{self, App};
 use crate::args::ReportArguments;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{reader_has_gone, say};
-use crate::private;
 use crate::report::{self, Html, Markdown, Page};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{reader_has_gone, say};
+use crate::terminal::private;
 
 pub(crate) async fn run(app: &App, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;

@@ -1,19 +1,26 @@
 //! `run`: plan, ask, enqueue, drain; again, to resume.
 
-use repilot_domain::{CampaignStatus, PauseCause};
+use repilot_domain::CampaignStatus;
 use repilot_ledger::{Campaign, Ledger};
 use repilot_producer::campaign_name;
 
 use crate::app::{self, App};
 use crate::args::RunArguments;
-use crate::commands::dashboard;
-use crate::control_args::Meant;
+use crate::campaign::control_args::Meant;
+use crate::campaign::enqueue;
+use crate::campaign::outcome::finish;
+use crate::dashboard_services::serve;
+use crate::drain::notify;
+use crate::drain::progress;
 use crate::drain::{self, Drained};
-use crate::exit::Exit;
-use crate::output::{plural, print, print_json, say};
-use crate::planning::{self, Making, agreed};
-use crate::target::{self, Target};
-use crate::{deed, enqueue, logging, notify, plan_text, progress, standings, summary, tenants};
+use crate::plan::made::Making;
+use crate::plan::make::{self, agreed};
+use crate::plan::question;
+use crate::plan::target::{self, Target};
+use crate::plan::text;
+use crate::terminal::exit::Exit;
+use crate::terminal::logging;
+use crate::terminal::output::{plural, say};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;
@@ -21,7 +28,7 @@ pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Resu
     logging::start(&app.settings.log, log_file.as_deref())?;
     let ledger = app.open_ledger().await?;
     let _dashboard = if arguments.dashboard {
-        Some(dashboard::beside(app, &ledger).await?)
+        Some(serve::beside(app, &ledger).await?)
     } else {
         None
     };
@@ -150,10 +157,10 @@ async fn begin(
         controls: &meant.controls,
     };
     let selection = &arguments.selection;
-    let made = planning::plan(app, ledger, target, selection, making).await?;
+    let made = make::plan(app, ledger, target, selection, making).await?;
     let plan = &made.plan;
-    plan_text::show(plan);
-    planning::accept(app, plan, selection)?;
+    text::show(plan);
+    make::accept(app, plan, selection)?;
     let waiting = known.map_or(0, |known| known.counts.open());
     if waiting > 0 {
         say(&format!(
@@ -161,7 +168,7 @@ async fn begin(
             plural(waiting, "device", "devices")
         ));
     }
-    let question = deed::question(&plan.summary, waiting, &target.tenant.name);
+    let question = question::question(&plan.summary, waiting, &target.tenant.name);
     let may_ask = !arguments.yes && !arguments.simulation.simulate;
     if may_ask && !agreed(&question)? {
         return Ok(None);
@@ -177,55 +184,4 @@ async fn begin(
         plural(enqueued.added, "job", "jobs")
     ));
     Ok(Some(app::campaign(ledger, name).await?))
-}
-
-/// Says how it ended, and gives the exit code for it.
-pub(crate) async fn finish(
-    app: &App,
-    ledger: &Ledger,
-    campaign: &Campaign,
-    drained: Drained,
-) -> anyhow::Result<Exit> {
-    let found = standings::stood(app, ledger, campaign.clone()).await?;
-    if app.json {
-        print_json(&found)?;
-    } else {
-        print(&summary::described(
-            campaign,
-            &found.standing,
-            &app.command()?,
-            app.now(),
-        ));
-    }
-    match drained {
-        Drained::Ended if campaign.status == CampaignStatus::Cancelled => Ok(Exit::Paused),
-        Drained::Ended if campaign.counts.dead > 0 => Ok(Exit::DeadLetters),
-        Drained::Ended => Ok(Exit::Done),
-        Drained::Paused => {
-            let (command, name) = (app.command()?, app::quoted(&campaign.name));
-            // The simulated Graph of a rehearsal is gone with it.
-            let resume = if campaign.tenant.as_str() == tenants::SIMULATED {
-                format!("{command} campaign resume {name}, and run the same command again")
-            } else {
-                format!("{command} campaign resume {name} --run")
-            };
-            say(&match campaign.pause_cause {
-                Some(PauseCause::Canary) => format!(
-                    "{}: {resume} goes on with the rest; {command} campaign cancel {name} ends it",
-                    campaign.status_reason
-                ),
-                Some(PauseCause::Deadline) => format!(
-                    "campaign paused: {command} campaign set {name} --deadline MOMENT gives it more time, then {resume}"
-                ),
-                _ => format!("campaign paused: mend the cause above, then {resume}"),
-            });
-            Ok(Exit::Paused)
-        }
-        Drained::Stopped => {
-            say(
-                "stopped; run the same command again to resume: devices that are done are not called again",
-            );
-            Ok(Exit::Paused)
-        }
-    }
 }

@@ -7,9 +7,10 @@ use repilot_graph_sim::{Fleet, Scenario, Simulator};
 use crate::app::App;
 use crate::args::SimulateArguments;
 use crate::drain;
-use crate::exit::Exit;
-use crate::output::{print, print_json, say};
-use crate::target;
+use crate::plan::lists::open_list;
+use crate::plan::target;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{print, print_json, say};
 
 pub(crate) async fn run(app: &App, arguments: &SimulateArguments) -> anyhow::Result<Exit> {
     if arguments.show_scenario {
@@ -18,9 +19,7 @@ pub(crate) async fn run(app: &App, arguments: &SimulateArguments) -> anyhow::Res
     }
     let scenario = target::scenario(arguments.scenario.as_deref(), || Ok(Scenario::default()))?;
     let fleet = match &arguments.list {
-        Some(path) => {
-            target::fleet_of(&[target::open_list(path, &Reading::default())?], &scenario)?
-        }
+        Some(path) => target::fleet_of(&[open_list(path, &Reading::default())?], &scenario)?,
         None => Fleet::generated(arguments.devices, scenario.seed),
     };
     let token = scenario.tokens.first().cloned().unwrap_or_default();

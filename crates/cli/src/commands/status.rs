@@ -9,12 +9,17 @@ use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::StatusArguments;
-use crate::exit::Exit;
-use crate::output::{clear, cut, lasting, moment, plain, print, print_json, rendered, table};
-use crate::sign_ins::{self, Shown};
-use crate::standings::Around;
-use crate::without_user::alarm;
-use crate::{drain, progress, standings, summary, zone_database};
+use crate::campaign::standings;
+use crate::campaign::standings::Around;
+use crate::campaign::summary;
+use crate::campaign::without_user::alarm;
+use crate::drain::progress;
+use crate::tenant::sign_ins::{self, Shown};
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{
+    clear, cut, lasting, moment, plain, print, print_json, rendered, table,
+};
+use crate::{drain, zone_database};
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -57,9 +62,18 @@ pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Resul
     }
 }
 
-/// Every campaign, and how it stands.
-pub(crate) async fn campaigns(app: &App, ledger: &Ledger) -> anyhow::Result<Vec<StandingCampaign>> {
-    Ok(read(app, ledger, None).await?.campaigns)
+/// `campaign list`: every campaign, and how it stands.
+pub(crate) async fn list(app: &App) -> anyhow::Result<Exit> {
+    if app.json {
+        let ledger = app.open_ledger_to_look().await?;
+        print_json(&read(app, &ledger, None).await?.campaigns)?;
+        return Ok(Exit::Done);
+    }
+    let all = StatusArguments {
+        campaign: None,
+        watch: false,
+    };
+    run(app, &all).await
 }
 
 async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<Status> {

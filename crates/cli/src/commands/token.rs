@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::TokenCommand;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{moment, print, print_json, rendered, say, table};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{moment, print, print_json, rendered, say, table};
 
 /// What `--json` prints of a new token.
 #[derive(Serialize)]

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::App;
 use crate::args::UserCommand;
-use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::output::{moment, print, print_json, rendered, table};
+use crate::terminal::exit::Exit;
+use crate::terminal::failure::Failure;
+use crate::terminal::output::{moment, print, print_json, rendered, table};
 
 /// Shorter ones are guessed.
 const PASSWORD_MIN_CHARS: usize = 12;

@@ -8,10 +8,10 @@ use repilot_ledger::{Campaign, Ledger, Verifiable};
 
 use crate::app::{self, App};
 use crate::args::VerifyArguments;
+use crate::campaign::verification::{self, Verified};
 use crate::drain;
-use crate::exit::Exit;
-use crate::output::{lasting, moment, print, print_json, say};
-use crate::verification::{self, Verified};
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{lasting, moment, print, print_json, say};
 
 pub(crate) async fn run(app: &App, arguments: &VerifyArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;

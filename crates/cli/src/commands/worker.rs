@@ -11,10 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::args::WorkerArguments;
-use crate::exit::Exit;
-use crate::live_tenants::LiveTenants;
-use crate::output::{print, print_json, say};
-use crate::{drain, notify, standings, summary};
+use crate::campaign::standings;
+use crate::campaign::summary;
+use crate::drain;
+use crate::drain::live_tenants::LiveTenants;
+use crate::drain::notify;
+use crate::terminal::exit::Exit;
+use crate::terminal::output::{print, print_json, say};
 
 /// How often `--until-empty` looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use repilot_ledger::{Minute, MinuteCounts, Minutes};
 
-use crate::output::{lasting, moment};
+use crate::terminal::output::{lasting, moment};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 260.0;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use repilot_ledger::Minutes;
 
 use super::page::Page;
-use crate::output::moment;
+use crate::terminal::output::moment;
 
 /// A page of Markdown.
 pub(crate) struct Markdown<W>(pub(crate) W);

@@ -20,8 +20,8 @@ pub(crate) use markdown::Markdown;
 pub(crate) use page::Page;
 
 use crate::app::quoted;
-use crate::commands::audit::in_words;
-use crate::output::{lasting, moment};
+use crate::terminal::audit_detail::in_words;
+use crate::terminal::output::{lasting, moment};
 
 /// Jobs and rows read at once: a report of any length takes no more memory than this.
 const ROWS: u32 = 1_000;
