@@ -10,8 +10,7 @@ use repilot_ledger::{Campaign, Ledger, LedgerLocation};
 use crate::actor;
 use crate::args::Global;
 use crate::settings::{Loaded, Places, Settings, folders, load};
-use crate::tenant::sign_ins;
-use crate::tenant::tenants;
+use crate::tenant::{sign_ins, tenants};
 use crate::terminal::failure::Failure;
 use crate::terminal::output;
 

@@ -10,10 +10,9 @@ use crate::error::{self, QueryContext as _};
 use crate::jobs::due_cursor::Floors;
 use crate::storage::commit_marks::Marks;
 use crate::storage::dialect::Dialect;
-use crate::storage::file;
-use crate::storage::migrations;
 use crate::storage::pools::{self, Pools};
 use crate::storage::transaction::Writing;
+use crate::storage::{file, migrations};
 use crate::{LedgerError, LedgerLocation};
 
 /// A ledger; cheap to clone.

@@ -5,9 +5,8 @@ use repilot_domain::{Action, DeadReason, Timestamp, Verification};
 use repilot_ledger::Campaign;
 
 use crate::app::quoted;
-use crate::campaign::control_args;
-use crate::campaign::standings;
 use crate::campaign::without_user::alarm;
+use crate::campaign::{control_args, standings};
 use crate::terminal::output::{lasting, moment, plain, plural, zone};
 
 /// Says how many devices may have been called without anybody's knowing.

@@ -5,9 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::args::EnqueueArguments;
 use crate::plan::made::{Making, Plan};
-use crate::plan::make;
-use crate::plan::target;
-use crate::plan::text;
+use crate::plan::{make, target, text};
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{print, print_json};
 

@@ -3,9 +3,7 @@
 use crate::app::App;
 use crate::args::PlanArguments;
 use crate::plan::made::Making;
-use crate::plan::make;
-use crate::plan::target;
-use crate::plan::text;
+use crate::plan::{make, target, text};
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{print, print_json};
 

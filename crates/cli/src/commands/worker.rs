@@ -11,11 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::args::WorkerArguments;
-use crate::campaign::standings;
-use crate::campaign::summary;
-use crate::drain;
+use crate::campaign::{standings, summary};
 use crate::drain::live_tenants::LiveTenants;
-use crate::drain::notify;
+use crate::drain::{self, notify};
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{print, print_json, say};
 

@@ -10,8 +10,7 @@ use repilot_worker::{Tenant, TenantDirectory};
 
 use crate::app::App;
 use crate::settings::{Places, Settings, load};
-use crate::tenant::sign_ins;
-use crate::tenant::tenants;
+use crate::tenant::{sign_ins, tenants};
 use crate::terminal::output::causes;
 
 /// The tenants of a settings file that is read again when it changes.

@@ -13,14 +13,12 @@ use repilot_producer::{
 use crate::app::App;
 use crate::args::SelectionArguments;
 use crate::drain::progress::ShareBar;
-use crate::plan::check_users;
-use crate::plan::check_users::{Asked, CheckUsers};
+use crate::plan::check_users::{self, Asked, CheckUsers};
 use crate::plan::file::{self, Facts, Origins};
 use crate::plan::least_time::{Calls, least_time, limits};
 use crate::plan::made::{Made, Making, Plan, PlannedDevice, UsersLookup, rows};
-use crate::plan::question;
 use crate::plan::target::Target;
-use crate::plan::text;
+use crate::plan::{question, text};
 use crate::tenant::inventory::{self, Freshness, ListedInventory};
 use crate::terminal::failure::Failure;
 use crate::terminal::output::{ask, say};

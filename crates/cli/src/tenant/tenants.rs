@@ -13,8 +13,7 @@ use repilot_worker::Tenant;
 use secrecy::SecretString;
 
 use crate::settings::Settings;
-use crate::tenant::credentials;
-use crate::tenant::sign_ins;
+use crate::tenant::{credentials, sign_ins};
 use crate::terminal::failure::Failure;
 
 /// The tenant that a fixed token makes.

@@ -13,13 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::NAME_MAX;
 use super::act::{is_of_this_site, is_signed};
 use super::address::Origin;
 use super::cookies::Cookie;
-use super::password;
 use super::secret::{Secret, same};
 use super::visitor::{Visitor, actor, peer};
+use super::{NAME_MAX, password};
 use crate::error::Refusal;
 use crate::pages;
 use crate::state::App;

@@ -5,16 +5,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use crate::actions::campaign;
-use crate::actions::controls;
-use crate::actions::jobs;
-use crate::actions::tokens;
-use crate::actions::upload;
-use crate::actions::verify_and_rollback;
-use crate::actions::without_user;
+use crate::actions::{campaign, controls, jobs, tokens, upload, verify_and_rollback, without_user};
 use crate::error::Refusal;
-use crate::serve::assets;
-use crate::serve::guard;
+use crate::serve::{assets, guard};
 use crate::state::App;
 use crate::{access, api, live, metrics, views};
 

@@ -8,8 +8,7 @@ use super::Eyes;
 use crate::background_tasks::{Errand, Kind, Outcome};
 use crate::links;
 use crate::pages::capitalised;
-use crate::parts::unchanged;
-use crate::parts::{ago, count, devices, moment};
+use crate::parts::{ago, count, devices, moment, unchanged};
 
 pub(super) fn section(campaign: &Campaign, eyes: &Eyes) -> Markup {
     html! {

@@ -8,9 +8,9 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 
 use crate::audit::record;
-use crate::campaigns::campaign::take_ids;
 use crate::error::QueryContext as _;
 use crate::storage::rows::Columns;
+use crate::storage::sequences::take_ids;
 use crate::{Ledger, LedgerError};
 
 /// How exactly a token's last use is kept: a write a call would be too many.

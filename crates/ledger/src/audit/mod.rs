@@ -18,9 +18,9 @@ use sqlx::{AnyConnection, Row as _};
 use utoipa::ToSchema;
 
 use crate::audit::chain::{BEGINNING, Link};
-use crate::campaigns::campaign::take_ids;
 use crate::error::QueryContext as _;
 use crate::storage::rows::{Columns, storable};
+use crate::storage::sequences::take_ids;
 use crate::{Ledger, LedgerError};
 
 /// A step, as it was recorded.

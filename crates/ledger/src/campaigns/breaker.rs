@@ -13,7 +13,7 @@ use repilot_domain::{
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::LedgerError;
-use crate::campaigns::lifecycle::pause_within;
+use crate::campaigns::pause::pause_within;
 use crate::error::QueryContext as _;
 use crate::jobs::counters::{OUTCOMES, OUTCOMES_SETTLED};
 use crate::storage::dialect::Dialect;

@@ -8,16 +8,17 @@ use repilot_domain::{
 };
 use serde::Serialize;
 use serde_json::json;
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
 use utoipa::ToSchema;
 
+use crate::campaigns::between_steps::between_steps;
 use crate::campaigns::controls;
-use crate::campaigns::without_user::between_steps;
 use crate::drain::in_doubt;
 use crate::error::QueryContext as _;
 use crate::jobs::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
 use crate::storage::rows::Columns;
+use crate::storage::sequences::take_ids;
 use crate::{Ledger, LedgerError, audit};
 
 /// The time at which no lease has run out.
@@ -281,28 +282,6 @@ impl Campaign {
             counts,
         })
     }
-}
-
-/// Takes `count` numbers of a sequence and gives the first. Others wait for theirs until the
-/// transaction ends: it is the last lock that one takes, but for that of the audit.
-pub(crate) async fn take_ids(
-    connection: &mut AnyConnection,
-    sequence: &'static str,
-    count: i64,
-) -> Result<i64, LedgerError> {
-    let next: i64 = sqlx::query(
-        "UPDATE sequences
-         SET next = next + $2
-         WHERE name = $1
-         RETURNING next",
-    )
-    .bind(sequence)
-    .bind(count)
-    .fetch_one(connection)
-    .await
-    .and_then(|row| row.try_get("next"))
-    .doing("take ids")?;
-    Ok(next - count)
 }
 
 impl Ledger {

@@ -12,7 +12,7 @@ use repilot_domain::{
 use serde_json::json;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaigns::lifecycle::pause_within;
+use crate::campaigns::pause::pause_within;
 use crate::error::QueryContext as _;
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::{Columns, gathered};

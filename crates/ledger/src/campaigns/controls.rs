@@ -13,10 +13,10 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaigns::breaker;
-use crate::campaigns::canary;
-use crate::campaigns::lifecycle::{open_jobs, pause_within, recall_queued};
+use crate::campaigns::pause::{pause_within, recall_queued};
+use crate::campaigns::{breaker, canary};
 use crate::error::QueryContext as _;
+use crate::jobs::counters::open_jobs;
 use crate::storage::locks;
 use crate::storage::rows::Columns;
 use crate::{Ledger, LedgerError, audit};

@@ -1,26 +1,20 @@
 //! Steering a campaign: attend, pause, resume, cancel.
 
 use repilot_domain::{
-    Actor, AuditEvent, CampaignId, CampaignStatus, CanaryPhase, JobEvent, JobState, PauseCause,
-    TenantName, Timestamp,
+    Actor, AuditEvent, CampaignId, CampaignStatus, CanaryPhase, PauseCause, TenantName, Timestamp,
 };
 use serde_json::json;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
 
 use crate::campaigns::breaker;
-use crate::drain::in_doubt::IN_DOUBT;
-use crate::drain::rescue;
+use crate::campaigns::cancel::cancel_returned;
+use crate::campaigns::pause::{pause_within, recall_queued};
 use crate::error::QueryContext as _;
-use crate::jobs::counters::{Deltas, end_if_done};
-use crate::jobs::state_tables;
-use crate::jobs::state_tables::Renewed;
+use crate::jobs::counters::open_jobs;
 use crate::storage::dialect::Dialect;
 use crate::storage::locks;
-use crate::storage::rows::{Columns, batch, gathered, storable};
+use crate::storage::rows::{Columns, batch};
 use crate::{Campaign, Ledger, LedgerError, audit};
-
-/// Jobs that one transaction cancels: over in some 100 ms, so that nobody's lease runs out.
-const CANCEL_CHUNK: i64 = 10_000;
 
 /// How the reason of a person's pause begins.
 const BY_PERSON: &str = "paused by a person";
@@ -292,167 +286,4 @@ impl Ledger {
         }
         Ok(cancelled)
     }
-}
-
-/// Pauses within a transaction of the caller's, which has locked the campaign.
-pub(crate) async fn pause_within(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    (cause, reason): (PauseCause, &str),
-    by: &Actor,
-    now: Timestamp,
-) -> Result<bool, LedgerError> {
-    let done = sqlx::query(
-        "UPDATE campaigns
-         SET status = 'paused', status_reason = $2, pause_cause = $3,
-             stopped_by = $4, stopped_at = $5
-         WHERE id = $1
-           AND ended_at IS NULL
-           AND (status = 'active'
-                -- A new sign-in lifts this pause by itself, and must lift no other.
-                OR (status = 'paused' AND pause_cause = 'sign-in' AND $3 <> 'sign-in'))",
-    )
-    .bind(campaign.0)
-    .bind(storable(reason))
-    .bind(cause.as_str())
-    .bind(&by.name)
-    .bind(now.as_millis())
-    .execute(&mut *connection)
-    .await
-    .doing("pause a campaign")?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    recall_queued(connection, campaign).await?;
-    let event = match cause {
-        PauseCause::Canary => AuditEvent::CanaryWaiting,
-        PauseCause::Breaker => AuditEvent::BreakerTripped,
-        PauseCause::Person | PauseCause::Tenant | PauseCause::Deadline | PauseCause::SignIn => {
-            AuditEvent::Paused
-        }
-    };
-    audit::record(
-        connection,
-        now,
-        by,
-        Some(campaign),
-        event,
-        &json!({ "reason": reason }),
-    )
-    .await?;
-    Ok(true)
-}
-
-/// Takes everything of a campaign back that is on the wire; the caller has locked the campaign.
-pub(crate) async fn recall_queued(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-) -> Result<(), LedgerError> {
-    let condition = "state = 'queued' AND campaign_id = $1";
-    let queued = state_tables::in_hand(connection, condition, Renewed::Too, |query| {
-        query.bind(campaign.0)
-    });
-    let queued = queued.await?;
-    let mut deltas = Deltas::default();
-    rescue::give_back(connection, &queued, JobEvent::Recall, &mut deltas).await?;
-    deltas.write(connection).await
-}
-
-/// What comes back to a cancelled campaign is cancelled with it: a retry, or a job whose device was looked
-/// at. What is in doubt waits for that.
-pub(crate) async fn cancel_returned(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<u64, LedgerError> {
-    let row = sqlx::query("SELECT status FROM campaigns WHERE id = $1")
-        .bind(campaign.0)
-        .fetch_one(&mut *connection)
-        .await
-        .doing("read a campaign's status")?;
-    match Columns::of("campaigns", &row).word("status")? {
-        CampaignStatus::Active | CampaignStatus::Paused => Ok(0),
-        CampaignStatus::Cancelled => cancel_chunk(connection, campaign, by, now).await,
-    }
-}
-
-/// Cancels some of a cancelled campaign's jobs, and ends it when none is open; how many it were.
-pub(crate) async fn cancel_chunk(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<u64, LedgerError> {
-    let due = certain(connection, campaign, CANCEL_CHUNK).await?;
-    cancel_jobs(connection, campaign, &due, now).await?;
-    let cancelled = due.len() as u64;
-    let mut deltas = Deltas::default();
-    deltas.moved(campaign, JobState::Pending, JobEvent::Cancel, cancelled)?;
-    deltas.write(&mut *connection).await?;
-    end_if_done(connection, campaign, by, now).await?;
-    Ok(cancelled)
-}
-
-/// Some of a campaign's due jobs that are not in doubt.
-async fn certain(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    limit: i64,
-) -> Result<Vec<i64>, LedgerError> {
-    let sql = format!(
-        "SELECT {}
-         FROM (
-             SELECT id FROM due_jobs
-             WHERE campaign_id = $1
-               AND id NOT IN (
-                   SELECT job_rows.id FROM job_rows
-                   WHERE job_rows.campaign_id = $1
-                     AND {IN_DOUBT}
-               )
-             ORDER BY not_before, id
-             LIMIT $2
-         ) AS due",
-        Dialect::of(connection).gathered("id")
-    );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(campaign.0).bind(limit);
-    let due: Vec<[i64; 1]> = gathered(query, connection, "look for pending jobs").await?;
-    Ok(due.into_iter().map(|[id]| id).collect())
-}
-
-/// Cancels due jobs of a campaign.
-async fn cancel_jobs(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    due: &[i64],
-    now: Timestamp,
-) -> Result<(), LedgerError> {
-    state_tables::leave_due(connection, campaign, due).await?;
-    let sql = format!(
-        "UPDATE job_rows
-         SET state = 'cancelled', finished_at = $2, worker = ''
-         WHERE id {}",
-        Dialect::of(connection).is_named()
-    );
-    let now = now.as_millis();
-    state_tables::change(connection, &sql, due, "cancel jobs", |query| {
-        query.bind(now)
-    })
-    .await
-}
-
-/// How many of a campaign's jobs are not terminal.
-pub(crate) async fn open_jobs(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-) -> Result<i64, LedgerError> {
-    sqlx::query(
-        "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) FROM counters
-         WHERE campaign_id = $1 AND name IN ('pending', 'queued', 'running')",
-    )
-    .bind(campaign.0)
-    .fetch_one(connection)
-    .await
-    .and_then(|row| row.try_get(0))
-    .doing("count open jobs")
 }

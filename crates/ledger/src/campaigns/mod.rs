@@ -1,11 +1,15 @@
 //! Campaigns as a whole: their rows, what steers them, what stops and ends them, how they stand.
 
 pub(crate) mod after_others;
+pub(crate) mod between_steps;
 pub(crate) mod breaker;
 pub(crate) mod campaign;
 pub(crate) mod canary;
+pub(crate) mod cancel;
 pub(crate) mod controls;
+pub(crate) mod ending;
 pub(crate) mod lifecycle;
+pub(crate) mod pause;
 mod rate;
 mod sign_in;
 mod standings;

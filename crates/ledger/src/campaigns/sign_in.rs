@@ -3,7 +3,7 @@
 use repilot_domain::{Actor, CampaignId, PauseCause, TenantName, Timestamp};
 use sqlx::Row as _;
 
-use crate::campaigns::lifecycle::pause_within;
+use crate::campaigns::pause::pause_within;
 use crate::error::QueryContext as _;
 use crate::storage::locks;
 use crate::{Ledger, LedgerError};

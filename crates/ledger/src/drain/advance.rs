@@ -7,9 +7,8 @@ use repilot_domain::{AttemptOutcome, JobEvent, JobState, Progress, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::error::QueryContext as _;
-use crate::jobs::attempt_rows;
 use crate::jobs::counters::{CALLS, Deltas, THROTTLED};
-use crate::jobs::state_tables;
+use crate::jobs::{attempt_rows, state_tables};
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::batch;
 use crate::{ClaimKey, LedgerError, NewAttempt};

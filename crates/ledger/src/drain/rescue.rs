@@ -9,13 +9,13 @@ use std::time::Duration;
 use repilot_domain::{
     Actor, AttemptStep, CampaignId, JobEvent, JobState, Step, Timestamp, WorkerId,
 };
-
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaigns::lifecycle::{cancel_chunk, cancel_returned};
+use crate::campaigns::cancel::{cancel_chunk, cancel_returned};
 use crate::error::QueryContext as _;
 use crate::jobs::attempt_rows;
 use crate::jobs::counters::Deltas;
+use crate::jobs::recall::give_back;
 use crate::jobs::state_tables::{self, InHand, Renewed};
 use crate::storage::dialect::Dialect;
 use crate::storage::locks;
@@ -182,20 +182,6 @@ async fn renew(
     Ok(renewed.rows_affected())
 }
 
-/// Puts queued jobs back, and counts them.
-pub(crate) async fn give_back(
-    connection: &mut AnyConnection,
-    queued: &[InHand],
-    event: JobEvent,
-    deltas: &mut Deltas,
-) -> Result<(), LedgerError> {
-    state_tables::give_back(connection, queued).await?;
-    for held in queued {
-        deltas.moved(held.campaign, JobState::Queued, event, 1)?;
-    }
-    Ok(())
-}
-
 /// What is rescued: of these campaigns, which are locked, the jobs whose lease ends before now or
 /// later than any lease may.
 struct Lost {
@@ -329,24 +315,3 @@ const TO_RESCUE: &str = "id IN (
 const HELD: &str = "id IN (
                SELECT campaign_id FROM jobs_in_hand WHERE worker = $1
            )";
-
-/// Takes single jobs back that are still queued under their key.
-pub(crate) async fn recall(
-    connection: &mut AnyConnection,
-    jobs: &[ClaimKey],
-    deltas: &mut Deltas,
-) -> Result<(), LedgerError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let dialect = Dialect::of(connection);
-    let queued = state_tables::held_of(dialect, JobState::Queued);
-    let queued = dialect.is_found_by(&format!("SELECT held.id {queued}"));
-    let recalls = state_tables::keys(jobs.iter().copied())?;
-    let queued =
-        state_tables::in_hand(connection, &format!("id {queued}"), Renewed::Too, |query| {
-            query.bind(recalls)
-        })
-        .await?;
-    give_back(connection, &queued, JobEvent::Recall, deltas).await
-}

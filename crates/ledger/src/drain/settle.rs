@@ -6,19 +6,17 @@ use std::collections::BTreeMap;
 use repilot_domain::{Actor, AttemptOutcome, CampaignId, JobId, JobState, Timestamp};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaigns::breaker;
-use crate::campaigns::breaker::Outcomes;
+use crate::campaigns::breaker::{self, Outcomes};
 use crate::campaigns::canary;
-use crate::campaigns::lifecycle::{cancel_returned, pause_within};
+use crate::campaigns::cancel::cancel_returned;
+use crate::campaigns::ending::{EndChecks, end_if_done};
+use crate::campaigns::pause::pause_within;
 use crate::error::QueryContext as _;
-use crate::jobs::attempt_rows;
 use crate::jobs::call_times::Timing;
 use crate::jobs::claim_key::{SameDispatch, by_dispatch};
-use crate::jobs::counters::{
-    Aftermath, CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED, end_if_done,
-};
+use crate::jobs::counters::{CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED};
 use crate::jobs::minutes::Tally;
-use crate::jobs::state_tables;
+use crate::jobs::{attempt_rows, state_tables};
 use crate::storage::dialect::Dialect;
 use crate::storage::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::storage::rows::batch;
@@ -202,7 +200,7 @@ impl<'a> Settled<'a> {
         self.tally.write(connection, now).await?;
         self.timing.write(connection).await?;
         for (campaign, outcomes) in &self.finished {
-            let Some(aftermath) = Aftermath::read(connection, *campaign).await? else {
+            let Some(aftermath) = EndChecks::read(connection, *campaign).await? else {
                 continue;
             };
             if aftermath.is_done {

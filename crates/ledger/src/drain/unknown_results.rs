@@ -11,11 +11,10 @@ use repilot_domain::{
 use serde_json::json;
 use sqlx::AnyConnection;
 
-use crate::drain::rescue;
 use crate::error::QueryContext as _;
-use crate::jobs::attempt_rows;
 use crate::jobs::counters::Deltas;
 use crate::jobs::state_tables::{self, InHand};
+use crate::jobs::{attempt_rows, recall};
 use crate::storage::locks;
 use crate::storage::rows::Columns;
 use crate::{ClaimKey, Ledger, LedgerError, NewAttempt, audit};
@@ -169,7 +168,7 @@ async fn look_first(
                 campaign: key.campaign,
                 dispatch,
             };
-            rescue::give_back(connection, &[held], JobEvent::Recall, deltas).await?;
+            recall::give_back(connection, &[held], JobEvent::Recall, deltas).await?;
         }
         Some(_) => return Ok(()),
         None => {}

@@ -14,13 +14,15 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::campaigns::after_others::AFTER_ANOTHER;
-use crate::campaigns::campaign::{must_take_jobs, take_ids};
+use crate::campaigns::campaign::must_take_jobs;
 use crate::campaigns::canary;
+use crate::campaigns::ending::end_if_done;
 use crate::error::QueryContext as _;
-use crate::jobs::counters::{Deltas, end_if_done};
+use crate::jobs::counters::Deltas;
 use crate::storage::dialect::{Dialect, tell};
 use crate::storage::locks;
 use crate::storage::rows::{Columns, batch, gathered};
+use crate::storage::sequences::take_ids;
 use crate::{Ledger, LedgerError, audit};
 
 /// A device that becomes a job.

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use repilot_domain::{Actor, AuditEvent, CampaignId, CanaryPhase, JobEvent, JobState, Timestamp};
-use serde_json::{Map, Value};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use repilot_domain::{CampaignId, JobEvent, JobState};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::campaigns::without_user::between_steps;
+use crate::LedgerError;
 use crate::error::QueryContext as _;
 use crate::storage::dialect::Dialect;
-use crate::storage::rows::Columns;
-use crate::{LedgerError, audit};
 
 /// Calls to Graph that an attempt row stands for.
 pub(crate) const CALLS: &str = "calls";
@@ -82,114 +79,18 @@ impl Deltas {
     }
 }
 
-/// What a settlement looks at beside its jobs: in one statement, of a campaign that has not ended.
-pub(crate) struct Aftermath {
-    /// Its list is in and none of its jobs is open.
-    pub(crate) is_done: bool,
-    pub(crate) canary_is_running: bool,
-    pub(crate) has_breaker: bool,
-}
-
-impl Aftermath {
-    /// `None` where the campaign has ended.
-    pub(crate) async fn read(
-        connection: &mut AnyConnection,
-        campaign: CampaignId,
-    ) -> Result<Option<Self>, LedgerError> {
-        let row = sqlx::query(
-            "SELECT canary_phase,
-                    max_failures,
-                    CAST(CASE WHEN enqueued_at IS NOT NULL
-                               AND NOT EXISTS (
-                                   SELECT 1 FROM counters
-                                   WHERE campaign_id = $1
-                                     AND name IN ('pending', 'queued', 'running')
-                                     AND value > 0
-                               )
-                         THEN 1 ELSE 0 END AS BIGINT) AS is_done
-             FROM campaigns
-             WHERE id = $1 AND ended_at IS NULL",
-        )
-        .bind(campaign.0)
-        .fetch_optional(connection)
-        .await
-        .doing("look at a campaign")?;
-        let Some(row) = row else { return Ok(None) };
-        let columns = Columns::of("campaigns", &row);
-        let phase: CanaryPhase = columns.word("canary_phase")?;
-        Ok(Some(Self {
-            is_done: columns.get::<i64>("is_done")? != 0,
-            canary_is_running: phase == CanaryPhase::Running,
-            has_breaker: !columns.get::<String>("max_failures")?.is_empty(),
-        }))
-    }
-}
-
-/// Marks the campaign ended when its list is in and none of its jobs is open.
-pub(crate) async fn end_if_done(
+/// How many of a campaign's jobs are not terminal.
+pub(crate) async fn open_jobs(
     connection: &mut AnyConnection,
     campaign: CampaignId,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<(), LedgerError> {
-    let ended = sqlx::query(
-        "UPDATE campaigns
-         SET ended_at = $2
-         WHERE id = $1
-           AND ended_at IS NULL
-           AND enqueued_at IS NOT NULL
-           AND NOT EXISTS (
-               SELECT 1 FROM counters
-               WHERE campaign_id = $1
-                 AND name IN ('pending', 'queued', 'running')
-                 AND value > 0
-           )",
+) -> Result<i64, LedgerError> {
+    sqlx::query(
+        "SELECT CAST(COALESCE(SUM(value), 0) AS BIGINT) FROM counters
+         WHERE campaign_id = $1 AND name IN ('pending', 'queued', 'running')",
     )
     .bind(campaign.0)
-    .bind(now.as_millis())
-    .execute(&mut *connection)
+    .fetch_one(connection)
     .await
-    .doing("end a campaign")?;
-    if ended.rows_affected() == 0 {
-        return Ok(());
-    }
-    let counts = counts(connection, campaign, now).await?;
-    audit::record(
-        connection,
-        now,
-        by,
-        Some(campaign),
-        AuditEvent::Ended,
-        &counts,
-    )
-    .await
-}
-
-/// What is counted of a campaign's jobs by state, for the audit.
-async fn counts(
-    connection: &mut AnyConnection,
-    campaign: CampaignId,
-    now: Timestamp,
-) -> Result<Value, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT name, value FROM counters
-         WHERE campaign_id = $1 AND reason = '' AND value <> 0",
-    )
-    .bind(campaign.0)
-    .fetch_all(&mut *connection)
-    .await
-    .doing("read counters")?;
-    let mut counts = Map::new();
-    for row in &rows {
-        let columns = Columns::of("counters", row);
-        counts.insert(columns.get("name")?, columns.get::<i64>("value")?.into());
-    }
-    let between = between_steps(connection, Some(campaign), now).await?;
-    if let Some(between) = between
-        .get(&campaign)
-        .filter(|found| found.without_user > 0)
-    {
-        counts.insert("without_user".to_owned(), between.without_user.into());
-    }
-    Ok(Value::Object(counts))
+    .and_then(|row| row.try_get(0))
+    .doing("count open jobs")
 }

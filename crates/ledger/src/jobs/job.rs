@@ -14,7 +14,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
 use crate::campaigns::after_others::waits_for;
-use crate::campaigns::without_user::HAS_NO_USER;
+use crate::campaigns::between_steps::HAS_NO_USER;
 use crate::error::QueryContext as _;
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::{Columns, Inner, gathered, wide};

@@ -8,6 +8,7 @@ pub(crate) mod counters;
 pub(crate) mod due_cursor;
 pub(crate) mod job;
 pub(crate) mod minutes;
+pub(crate) mod recall;
 pub(crate) mod settlement;
 pub(crate) mod state_tables;
 

@@ -6,9 +6,10 @@ use sqlx::{AnyConnection, Row as _};
 use utoipa::ToSchema;
 
 use super::gather::gather;
-use super::page::{FoundJobs, JobSearch, JobSort, Seek};
+use super::page::{FoundJobs, JobSearch, Seek};
 use super::plan::{Walk, Way, ways};
 use super::resolve::{Resolved, resolve};
+use super::sort::JobSort;
 use super::sql::{Values, list};
 use super::test::{Term, Test};
 use super::walk::tally;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
-use crate::campaigns::without_user::HAS_NO_USER;
+use crate::campaigns::between_steps::HAS_NO_USER;
 use crate::error::QueryContext as _;
 use crate::search::{JobSearch, JobSelection};
 use crate::storage::rows::{Columns, gathered};

@@ -3,9 +3,9 @@
 use sqlx::{AnyConnection, Row as _};
 
 use super::GATHERED;
-use super::page::JobSort;
 use super::plan::Few;
 use super::resolve::Resolved;
+use super::sort::JobSort;
 use super::sql::{Values, list};
 use super::test::{Carried, all_hold, number};
 use super::walk::{Key, Stretch};

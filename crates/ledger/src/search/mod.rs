@@ -15,6 +15,7 @@ mod gather;
 mod page;
 mod plan;
 mod resolve;
+mod sort;
 mod sql;
 mod test;
 mod walk;
@@ -23,7 +24,8 @@ pub use act::{ActedOn, JobSelection};
 pub use count::{JobCount, JobsMeant};
 pub use cursor::{JobCursor, JobCursorError};
 pub use dead_letters::{DeadGroup, DeadSelection, FoundWithOthers};
-pub use page::{FoundJobs, JobSearch, JobSort, Seek};
+pub use page::{FoundJobs, JobSearch, Seek};
+pub use sort::JobSort;
 
 /// Rows that one page looks at, at most: some 5 ms.
 const LOOKED_AT: u64 = 9_000;

@@ -8,19 +8,8 @@ use super::fill::{Fill, fill};
 use super::resolve::resolve;
 use super::walk::Key;
 use super::{GLANCED_AT, LOOKED_AT};
+use crate::search::sort::JobSort;
 use crate::{Job, Ledger, LedgerError};
-
-/// What jobs are sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum JobSort {
-    /// Their number: the order in which they were enqueued.
-    #[default]
-    Job,
-    /// Their device's serial number; within one campaign, or where few jobs fit.
-    Serial,
-    /// When they ended, those that have not first; where few jobs fit.
-    Finished,
-}
 
 /// Where a page is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use repilot_domain::{CampaignId, DeadReason, JobId, JobState, JobText, Pattern, Verification};
 use sqlx::AnyConnection;
 
-use super::page::JobSort;
 use super::resolve::Resolved;
+use super::sort::JobSort;
 use super::sql::list;
 use super::test::{Term, Test, column};
 use crate::LedgerError;

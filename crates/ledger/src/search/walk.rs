@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use repilot_domain::CampaignId;
 use sqlx::{AnyConnection, Row as _};
 
-use super::page::JobSort;
 use super::plan::Walk;
+use super::sort::JobSort;
 use super::sql::Values;
 use super::test::{Carried, Term, all_hold, columns};
 use crate::LedgerError;

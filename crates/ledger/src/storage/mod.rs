@@ -9,6 +9,7 @@ pub(crate) mod locks;
 pub(crate) mod migrations;
 pub(crate) mod pools;
 pub(crate) mod rows;
+pub(crate) mod sequences;
 pub(crate) mod tables;
 pub(crate) mod transaction;
 

@@ -1,13 +1,10 @@
 //! A ledger's connections.
 
-use std::time::Duration;
-
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe};
 
-use crate::error::unanswered;
 use crate::storage::dialect::Dialect;
-use crate::storage::transaction::KeptConnection;
+use crate::storage::transaction::{KeptConnection, POSTGRES_CONNECT_PATIENCE, is_answered};
 
 /// Readers at once: a status, a page or an export beside the workers' own reads.
 const READ_CONNECTIONS: u32 = 4;
@@ -20,11 +17,6 @@ const POSTGRES_WRITE_CONNECTIONS: u32 = 4;
 /// Opened in the place of connections that a server, or the way to it, lost without a word: before a
 /// pool takes a connection back it asks for a sign of life, and waits as long as TCP hopes.
 const POSTGRES_SPARE_CONNECTIONS: u32 = 4;
-
-/// How long a PostgreSQL server that is down is knocked at before the caller hears of it: callers
-/// know better how long they can wait, and a server that is up again is noticed within a fifth
-/// of it.
-const POSTGRES_CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A ledger's connections; those that are broken are replaced as they are used.
 #[derive(Debug, Clone)]
@@ -96,14 +88,6 @@ fn options(dialect: Dialect, connections: u32) -> AnyPoolOptions {
             // One that nobody answers would occupy its place for as long as TCP hopes.
             .after_release(|connection, _| Box::pin(is_answered(connection))),
     }
-}
-
-/// Asks a connection for a sign of life.
-pub(crate) async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(POSTGRES_CONNECT_PATIENCE, connection.ping())
-        .await
-        .unwrap_or_else(|_late| Err(unanswered()))
-        .map(|()| true)
 }
 
 /// Tells a new connection what it has to know.

@@ -4,11 +4,11 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use crate::storage::pools::is_answered;
+use crate::error::unanswered;
 
 /// A connection that answered so lately is not asked for a sign of life: whoever uses it tries again
 /// whatever fails, and to ask before each transaction would be a round trip more for each.
@@ -146,6 +146,19 @@ async fn usable(idle: Option<Idle>) -> Option<AnyConnection> {
     } = idle?;
     let is_trusted = since.elapsed() < TRUSTED_FOR;
     (is_trusted || is_answered(&mut connection).await.is_ok()).then_some(connection)
+}
+
+/// How long a PostgreSQL server that is down is knocked at before the caller hears of it: callers
+/// know better how long they can wait, and a server that is up again is noticed within a fifth
+/// of it.
+pub(crate) const POSTGRES_CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks a connection for a sign of life.
+pub(crate) async fn is_answered(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(POSTGRES_CONNECT_PATIENCE, connection.ping())
+        .await
+        .unwrap_or_else(|_late| Err(unanswered()))
+        .map(|()| true)
 }
 
 #[cfg(test)]

@@ -9,16 +9,13 @@ use sqlx::AnyConnection;
 use tokio::time::Instant;
 
 use super::GroupCommitError;
-use super::command::Command;
-use crate::drain::advance;
-use crate::drain::claim;
-use crate::drain::rescue;
-use crate::drain::settle;
-use crate::drain::settle::Trust;
-use crate::drain::stopped;
+use super::command::{Command, Committed};
+use crate::drain::settle::{self, Trust};
+use crate::drain::{advance, claim, stopped};
 use crate::jobs::counters::Deltas;
+use crate::jobs::recall;
 use crate::storage::transaction::Writing;
-use crate::{Advance, ClaimKey, ClaimedJob, Ledger, LedgerError, Seen, Settlement, inventory};
+use crate::{Advance, ClaimKey, Ledger, LedgerError, Seen, Settlement, inventory};
 
 /// How long a batch is tried again while the database is busy, full or unreadable.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,18 +60,6 @@ impl<'a> Batch<'a> {
         let queued = queued.map(|queued| queued.campaign);
         settled.chain(advanced).chain(seen).chain(queued).collect()
     }
-}
-
-/// What a batch came to.
-pub(super) struct Committed {
-    /// The claims that held.
-    pub(super) claimed: Vec<ClaimedJob>,
-    /// The claims of which a settlement or a step was taken.
-    pub(super) taken: Vec<ClaimKey>,
-    /// The claims for which it was kept who has their devices.
-    pub(super) seen: Vec<ClaimKey>,
-    /// The campaigns that stopped over it, or had before.
-    pub(super) halted: Vec<CampaignId>,
 }
 
 /// Commits a batch, and tries again while that can help.
@@ -174,7 +159,7 @@ async fn write_into(
     .await?;
     let seen = inventory::keep_seen(connection, worker, &batch.seen).await?;
     let stepped = advance::advance(connection, worker, &batch.advances, now, &mut deltas).await?;
-    rescue::recall(connection, &batch.recalls, &mut deltas).await?;
+    recall::recall(connection, &batch.recalls, &mut deltas).await?;
     let claimed = claim::claim(connection, worker, &batch.claims, lease_until, &mut deltas).await?;
     let (mut taken, just_halted) = settled
         .finish(connection, (worker, by), deltas, now)

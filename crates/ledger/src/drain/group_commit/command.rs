@@ -1,9 +1,8 @@
 //! What is asked of the committing task, and what it answers.
 
-use repilot_domain::DeviceId;
+use repilot_domain::{CampaignId, DeviceId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::Committed;
 use super::{GroupCommitError, Unsettled};
 use crate::{Advance, ClaimKey, ClaimedJob, Seen, Settlement};
 
@@ -152,4 +151,16 @@ pub(super) fn answer(
             }
         }
     }
+}
+
+/// What a batch came to.
+pub(super) struct Committed {
+    /// The claims that held.
+    pub(super) claimed: Vec<ClaimedJob>,
+    /// The claims of which a settlement or a step was taken.
+    pub(super) taken: Vec<ClaimKey>,
+    /// The claims for which it was kept who has their devices.
+    pub(super) seen: Vec<ClaimKey>,
+    /// The campaigns that stopped over it, or had before.
+    pub(super) halted: Vec<CampaignId>,
 }

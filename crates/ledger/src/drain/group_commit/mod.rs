@@ -14,6 +14,8 @@ mod command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use batch::commit_patiently;
+use command::{Command, answer};
 use repilot_domain::{Actor, CampaignId, Clock, DeviceId, TenantName, Timestamp, WorkerId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -24,8 +26,6 @@ use crate::{
     Advance, ClaimKey, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Ledger, LedgerError,
     Seen, Settlement,
 };
-use batch::commit_patiently;
-use command::{Command, answer};
 
 /// Jobs a transaction, or a few more: enough to make the commit cheap, few enough to be over in some
 /// 10 ms.
