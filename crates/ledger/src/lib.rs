@@ -21,13 +21,15 @@ mod workers;
 pub use access::{ApiToken, NewApiToken, Session, SignInWay, User};
 pub use audit::{AuditFilter, AuditRow, Chain, ChainBreak, NotifyCursor};
 pub use campaigns::{
-    Campaign, CampaignCounts, CampaignList, FollowUp, HEARD_WITHIN, NewCampaign, NextUser,
-    OpenedCampaign, RatedCampaign, StandingCampaign, Surroundings, TriedAgain, standings,
-    worker_notices,
+    Campaign, CampaignCounts, CampaignList, HEARD_WITHIN, NewCampaign, OpenedCampaign,
+    RatedCampaign, StandingCampaign, Surroundings, standings, worker_notices,
 };
 pub use drain::group_commit::{GroupCommit, GroupCommitError, Unsettled};
 pub use drain::{Advance, ClaimedJob, DispatchRoom, Dispatched, Moment, RefusedResult, Rescued};
-pub use enqueue::{BUSY, BusyDevice, Enqueued, NewJob, NewList, RecordedRefusal, Refusal, Task};
+pub use enqueue::{
+    BUSY, BusyDevice, Enqueued, FollowUp, NewJob, NewList, NextUser, RecordedRefusal, Refusal,
+    Task, TriedAgain,
+};
 pub use error::LedgerError;
 pub use inspect::{Ahead, Blocker, Explanation, JobReport, explain};
 pub use inventory::{Listing, ListingCost, Seen, Sighting, SightingNeed, SightingRule, Verifiable};

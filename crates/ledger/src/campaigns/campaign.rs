@@ -12,11 +12,11 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
-use crate::campaigns::between_steps::between_steps;
 use crate::campaigns::controls;
-use crate::drain::in_doubt;
 use crate::error::QueryContext as _;
+use crate::jobs::between_steps::between_steps;
 use crate::jobs::counters::{CALLS, REFUSED, THROTTLED, VERIFIED};
+use crate::jobs::in_doubt;
 use crate::storage::rows::Columns;
 use crate::storage::sequences::take_ids;
 use crate::{Ledger, LedgerError, audit};

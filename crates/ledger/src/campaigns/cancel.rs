@@ -5,9 +5,9 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
 use crate::campaigns::ending::end_if_done;
-use crate::drain::in_doubt::IN_DOUBT;
 use crate::error::QueryContext as _;
 use crate::jobs::counters::Deltas;
+use crate::jobs::in_doubt::IN_DOUBT;
 use crate::jobs::state_tables;
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::{Columns, gathered};

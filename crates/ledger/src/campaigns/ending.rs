@@ -4,8 +4,8 @@ use repilot_domain::{Actor, AuditEvent, CampaignId, CanaryPhase, Timestamp};
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
 
-use crate::campaigns::between_steps::between_steps;
 use crate::error::QueryContext as _;
+use crate::jobs::between_steps::between_steps;
 use crate::storage::rows::Columns;
 use crate::{LedgerError, audit};
 

@@ -1,8 +1,7 @@
 //! Campaigns as a whole: their rows, what steers them, what stops and ends them, how they stand.
 
-pub(crate) mod after_others;
-pub(crate) mod between_steps;
 pub(crate) mod breaker;
+pub(crate) mod callable;
 pub(crate) mod campaign;
 pub(crate) mod canary;
 pub(crate) mod cancel;
@@ -13,9 +12,7 @@ pub(crate) mod pause;
 mod rate;
 mod sign_in;
 mod standings;
-pub(crate) mod without_user;
 
 pub use campaign::{Campaign, CampaignCounts, CampaignList, NewCampaign, OpenedCampaign};
 pub use rate::RatedCampaign;
 pub use standings::{HEARD_WITHIN, StandingCampaign, Surroundings, standings, worker_notices};
-pub use without_user::{FollowUp, NextUser, TriedAgain};

@@ -10,10 +10,10 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::error::QueryContext as _;
 use crate::jobs::claim_key::{SameDispatch, by_dispatch, each_job_once};
 use crate::jobs::counters::Deltas;
+use crate::jobs::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::jobs::settlement::LOOKED_AT;
 use crate::jobs::state_tables;
 use crate::storage::dialect::Dialect;
-use crate::storage::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::storage::rows::{Inner, gathered, numbers_of};
 use crate::{ClaimKey, LedgerError, Sighting};
 

@@ -6,19 +6,10 @@ use repilot_domain::{Action, CampaignId, CampaignStatus, CanaryPhase, Rate, Time
 use sqlx::any::AnyRow;
 
 use crate::campaigns::controls;
-use crate::drain::in_doubt::{IN_DOUBT, is_to_be_looked_at};
 use crate::inventory::rule;
+use crate::jobs::in_doubt::{IN_DOUBT, is_to_be_looked_at};
 use crate::storage::rows::Columns;
 use crate::{LedgerError, SightingRule};
-
-/// The campaigns of a tenant whose devices may be called; takes the tenant and the time.
-pub(crate) const CALLABLE: &str = "tenant = $1
-           AND ended_at IS NULL
-           AND status = 'active'
-           AND attended_until > $2
-           AND runs_from <= $2
-           AND runs_until > $2
-           AND canary_phase <> 'choosing'";
 
 /// That a campaign is attended, and may go on or has jobs in doubt; takes the time as its second
 /// parameter.

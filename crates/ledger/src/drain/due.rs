@@ -6,8 +6,8 @@ use repilot_domain::{CampaignId, TenantName, Timestamp};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::drain::dispatchable::{READY, Ready, dispatchable, has_work};
-use crate::drain::in_doubt::IN_DOUBT;
 use crate::error::QueryContext as _;
+use crate::jobs::in_doubt::IN_DOUBT;
 use crate::storage::rows::Columns;
 use crate::{Ledger, LedgerError};
 

@@ -7,7 +7,6 @@ pub(crate) mod dispatchable;
 pub(crate) mod due;
 pub(crate) mod group_commit;
 pub(crate) mod held_claims;
-pub(crate) mod in_doubt;
 pub(crate) mod rescue;
 pub(crate) mod settle;
 pub(crate) mod stopped;

@@ -4,7 +4,6 @@
 //! takes it next looks at the device first. A job that was only *queued* was never called.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use repilot_domain::{
     Actor, AttemptStep, CampaignId, JobEvent, JobState, Step, Timestamp, WorkerId,
@@ -15,15 +14,13 @@ use crate::campaigns::cancel::{cancel_chunk, cancel_returned};
 use crate::error::QueryContext as _;
 use crate::jobs::attempt_rows;
 use crate::jobs::counters::Deltas;
+use crate::jobs::lease::LEASE_MAX;
 use crate::jobs::recall::give_back;
 use crate::jobs::state_tables::{self, InHand, Renewed};
 use crate::storage::dialect::Dialect;
 use crate::storage::locks;
 use crate::storage::rows::{Columns, progress};
 use crate::{ClaimKey, Ledger, LedgerError, NewAttempt};
-
-/// No lease is promised for longer: one that ends later was given before a clock was set back.
-pub(crate) const LEASE_MAX: Duration = Duration::from_mins(1);
 
 /// What a rescue found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use crate::error::QueryContext as _;
 use crate::jobs::call_times::Timing;
 use crate::jobs::claim_key::{SameDispatch, by_dispatch};
 use crate::jobs::counters::{CALLS, Deltas, OUTCOMES, OUTCOMES_SETTLED, THROTTLED};
+use crate::jobs::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::jobs::minutes::Tally;
 use crate::jobs::{attempt_rows, state_tables};
 use crate::storage::dialect::Dialect;
-use crate::storage::key_runs::{IS_IN_A_RUN, KeyRuns, RUNS};
 use crate::storage::rows::batch;
 use crate::{ClaimKey, LedgerError, NewAttempt, Settlement, Verdict};
 

@@ -1,9 +1,11 @@
 //! Putting a plan into the ledger, chunk by chunk; doing it again adds nothing.
 
+pub(crate) mod follow_up;
 pub(crate) mod refusal;
 pub(crate) mod search_keys;
 pub(crate) mod task;
 
+pub use follow_up::{FollowUp, NextUser, TriedAgain};
 pub use refusal::{RecordedRefusal, Refusal};
 pub use task::Task;
 
@@ -13,11 +15,11 @@ use repilot_domain::{Actor, AuditEvent, CampaignId, Device, JobState, Timestamp,
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use crate::campaigns::after_others::AFTER_ANOTHER;
 use crate::campaigns::campaign::must_take_jobs;
 use crate::campaigns::canary;
 use crate::campaigns::ending::end_if_done;
 use crate::error::QueryContext as _;
+use crate::jobs::after_others::AFTER_ANOTHER;
 use crate::jobs::counters::Deltas;
 use crate::storage::dialect::{Dialect, tell};
 use crate::storage::locks;

@@ -16,7 +16,7 @@ use repilot_domain::{CampaignId, Device, JobId, TenantName, Timestamp, is_fresh,
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::drain::dispatchable::CALLABLE;
+use crate::campaigns::callable::CALLABLE;
 use crate::error::QueryContext as _;
 use crate::jobs::state_tables;
 use crate::storage::dialect::Dialect;

@@ -13,9 +13,9 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use utoipa::ToSchema;
 
-use crate::campaigns::after_others::waits_for;
-use crate::campaigns::between_steps::HAS_NO_USER;
 use crate::error::QueryContext as _;
+use crate::jobs::after_others::waits_for;
+use crate::jobs::between_steps::HAS_NO_USER;
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::{Columns, Inner, gathered, wide};
 use crate::{Ledger, LedgerError};

@@ -16,8 +16,8 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::error::QueryContext as _;
 use crate::jobs::due_cursor::Place;
+use crate::jobs::key_runs::KeyRuns;
 use crate::storage::dialect::Dialect;
-use crate::storage::key_runs::KeyRuns;
 use crate::storage::rows::{batch, by_dispatch, gathered, numbers_of, pairs};
 use crate::{ClaimKey, DispatchToken, LedgerError};
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _, SqlSafeStr};
 
 use crate::audit::chain;
-use crate::campaigns::after_others::AFTER_ANOTHER;
 use crate::error::QueryContext as _;
+use crate::jobs::after_others::AFTER_ANOTHER;
 use crate::storage::dialect::{Dialect, tell};
 use crate::storage::migrations;
 use crate::storage::rows::Columns;

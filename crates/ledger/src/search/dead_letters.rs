@@ -7,8 +7,8 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
-use crate::campaigns::between_steps::HAS_NO_USER;
 use crate::error::QueryContext as _;
+use crate::jobs::between_steps::HAS_NO_USER;
 use crate::search::{JobSearch, JobSelection};
 use crate::storage::rows::{Columns, gathered};
 use crate::{Ledger, LedgerError};

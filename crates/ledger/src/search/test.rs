@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use repilot_domain::{CampaignId, JobId, JobState, JobText, Pattern, Verification};
 
 use super::sql::{Values, list};
-use crate::campaigns::between_steps::HAS_NO_USER;
+use crate::jobs::between_steps::HAS_NO_USER;
 use crate::storage::dialect::Dialect;
 
 /// What is asked of a job, with what the ledger knows of the words in it.

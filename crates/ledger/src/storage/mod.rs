@@ -3,7 +3,6 @@
 pub(crate) mod commit_marks;
 pub(crate) mod dialect;
 pub(crate) mod file;
-pub(crate) mod key_runs;
 pub(crate) mod location;
 pub(crate) mod locks;
 pub(crate) mod migrations;

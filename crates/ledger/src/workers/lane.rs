@@ -9,8 +9,8 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row as _};
 use utoipa::ToSchema;
 
-use crate::drain::rescue::LEASE_MAX;
 use crate::error::QueryContext as _;
+use crate::jobs::lease::LEASE_MAX;
 use crate::storage::rows::Columns;
 use crate::{Ledger, LedgerError};
 

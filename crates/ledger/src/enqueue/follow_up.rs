@@ -19,11 +19,11 @@ use repilot_domain::{
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AssertSqlSafe;
 use utoipa::ToSchema;
 
-use crate::campaigns::between_steps::{HAS_NO_USER, between_steps};
 use crate::error::QueryContext as _;
+use crate::jobs::between_steps::{HAS_NO_USER, between_steps};
 use crate::search::JobSelection;
 use crate::storage::dialect::Dialect;
 use crate::storage::rows::{Columns, gathered};
@@ -70,24 +70,6 @@ pub struct TriedAgain {
     /// Those whose jobs cannot go round again, because they were cancelled or set aside.
     #[serde(flatten)]
     pub follow_up: FollowUp,
-}
-
-/// Jobs that go round again are judged anew: what a listing showed before holds no longer.
-pub(crate) async fn judge_anew(
-    connection: &mut AnyConnection,
-    jobs: &[i64],
-) -> Result<(), LedgerError> {
-    let dialect = Dialect::of(connection);
-    let sql = format!(
-        "DELETE FROM users_again WHERE job_id {}",
-        dialect.is_named()
-    );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(dialect.numbers(jobs.iter().copied()))
-        .execute(connection)
-        .await
-        .doing("judge jobs anew")?;
-    Ok(())
 }
 
 impl Ledger {

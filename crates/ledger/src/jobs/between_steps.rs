@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::LedgerError;
 use crate::error::QueryContext as _;
+use crate::storage::dialect::Dialect;
 use crate::storage::rows::Columns;
 
 /// That the device of `stopped`, a row of `job_rows`, has no user because the job stopped between its
@@ -79,4 +80,22 @@ pub(crate) async fn between_steps(
         counts.insert(CampaignId(columns.get("campaign_id")?), found);
     }
     Ok(counts)
+}
+
+/// Jobs that go round again are judged anew: what a listing showed before holds no longer.
+pub(crate) async fn judge_anew(
+    connection: &mut AnyConnection,
+    jobs: &[i64],
+) -> Result<(), LedgerError> {
+    let dialect = Dialect::of(connection);
+    let sql = format!(
+        "DELETE FROM users_again WHERE job_id {}",
+        dialect.is_named()
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(dialect.numbers(jobs.iter().copied()))
+        .execute(connection)
+        .await
+        .doing("judge jobs anew")?;
+    Ok(())
 }
