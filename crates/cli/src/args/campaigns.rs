@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use repilot_domain::SightedWithin;
 
-use crate::campaign::control_args::ControlArguments;
+use crate::args::controls::ControlArguments;
 use crate::help;
 use crate::settings::{Age, Span};
 

@@ -7,7 +7,7 @@ use repilot_domain::{Action, By, HiddenRows, Reading, Repairs, TenantName};
 use repilot_producer::Condition;
 
 use super::ExportFormat;
-use crate::campaign::control_args::ControlArguments;
+use crate::args::controls::ControlArguments;
 
 /// How lists are read, where their content does not say it.
 #[derive(Debug, Default, Args)]

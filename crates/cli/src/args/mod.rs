@@ -1,6 +1,7 @@
 //! The command line.
 
 mod campaigns;
+mod controls;
 mod jobs;
 mod lists;
 mod service;
@@ -16,6 +17,7 @@ pub(crate) use campaigns::{
     CampaignCommand, NotifyCommand, PruneArguments, ReportArguments, RollbackArguments,
     StatusArguments, VerifyArguments,
 };
+pub(crate) use controls::ControlArguments;
 pub(crate) use jobs::{
     DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, ExportArguments, ExportFormat,
     GiveBackArguments, JobArguments, JobOrder, JobsArguments, RefusedArguments, RequeueArguments,

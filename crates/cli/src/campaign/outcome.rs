@@ -4,8 +4,9 @@ use repilot_domain::{CampaignStatus, PauseCause};
 use repilot_ledger::{Campaign, Ledger};
 
 use crate::app::{self, App};
-use crate::campaign::{standings, summary};
+use crate::campaign::summary;
 use crate::drain::Drained;
+use crate::standings;
 use crate::tenant::tenants;
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{print, print_json, say};

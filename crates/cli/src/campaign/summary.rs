@@ -6,7 +6,8 @@ use repilot_ledger::Campaign;
 
 use crate::app::quoted;
 use crate::campaign::without_user::alarm;
-use crate::campaign::{control_args, standings};
+use crate::plan::controls_text;
+use crate::standings;
 use crate::terminal::output::{lasting, moment, plain, plural, zone};
 
 /// Says how many devices may have been called without anybody's knowing.
@@ -137,7 +138,7 @@ pub(crate) fn described(
         ));
     }
     if !campaign.has_ended() {
-        for (label, words) in control_args::in_words(&campaign.controls) {
+        for (label, words) in controls_text::in_words(&campaign.controls) {
             lines.push(format!("  {label:<9}  {words}"));
         }
     }

@@ -6,7 +6,7 @@ use repilot_dashboard::{Progress, VerificationReport, Verify};
 use repilot_ledger::{Campaign, Ledger, LedgerError};
 
 use crate::app::{self, App};
-use crate::tenant::inventory::{self, Freshness};
+use crate::inventory::{self, Freshness};
 use crate::tenant::tenants;
 use crate::terminal::failure::Failure;
 use crate::terminal::output::{lasting, moment};

@@ -5,10 +5,12 @@ use repilot_ledger::{Campaign, HEARD_WITHIN, JobSelection, Ledger};
 
 use crate::app::{self, App};
 use crate::args::CampaignCommand;
-use crate::campaign::control_args::{self, Meant};
+use crate::campaign::control_args::Meant;
+use crate::campaign::job_list;
 use crate::campaign::outcome::finish;
-use crate::campaign::{job_list, standings};
 use crate::drain::{self, Drained, notify};
+use crate::plan::controls_text;
+use crate::standings;
 use crate::tenant::tenants;
 use crate::terminal::exit::Exit;
 use crate::terminal::failure::Failure;
@@ -168,7 +170,7 @@ async fn drain_it(
         found.counts.open(),
         found.counts.total
     ));
-    for (label, words) in control_args::in_words(&found.controls) {
+    for (label, words) in controls_text::in_words(&found.controls) {
         say(&format!("  {label:<9}  {words}"));
     }
     let notifier = notify::start(app, ledger).await;

@@ -12,15 +12,15 @@ use serde::Serialize;
 use crate::app::App;
 use crate::args::CheckArguments;
 use crate::dashboard_services::options;
-use crate::drain::{notify, profile};
+use crate::drain::notify;
+use crate::inventory::read_retry::{self, said};
 use crate::settings::CredentialKind;
-use crate::tenant::read_retry::{self, said};
 use crate::tenant::sign_ins::{self, Shown};
 use crate::tenant::{credentials, tenants};
 use crate::terminal::exit::Exit;
 use crate::terminal::failure::hint;
 use crate::terminal::output::{causes, plain, print, print_json};
-use crate::zone_database;
+use crate::{profile, zone_database};
 
 /// A line of the check.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::args::{ExportFormat, InventoryCommand, InventoryFilter};
-use crate::tenant::inventory::{self, Freshness};
+use crate::inventory::{self, Freshness};
 use crate::tenant::tenants;
 use crate::terminal::exit::Exit;
 use crate::terminal::failure::Failure;

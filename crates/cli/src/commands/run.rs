@@ -10,14 +10,14 @@ use crate::campaign::control_args::Meant;
 use crate::campaign::enqueue;
 use crate::campaign::outcome::finish;
 use crate::dashboard_services::serve;
-use crate::drain::{self, Drained, notify, progress};
+use crate::drain::{self, Drained, notify};
 use crate::plan::made::Making;
 use crate::plan::make::{self, agreed};
 use crate::plan::target::{self, Target};
 use crate::plan::{question, text};
 use crate::terminal::exit::Exit;
-use crate::terminal::logging;
 use crate::terminal::output::{plural, say};
+use crate::terminal::{logging, progress};
 
 pub(crate) async fn run(app: &mut App, arguments: &RunArguments) -> anyhow::Result<Exit> {
     let target = target::target(app, &arguments.selection, Some(&arguments.simulation)).await?;

@@ -9,16 +9,16 @@ use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::StatusArguments;
-use crate::campaign::standings::{self, Around};
 use crate::campaign::summary;
 use crate::campaign::without_user::alarm;
-use crate::drain::{self, progress};
+use crate::standings::{self, Around};
 use crate::tenant::sign_ins::{self, Shown};
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{
     clear, cut, lasting, moment, plain, print, print_json, rendered, table,
 };
-use crate::zone_database;
+use crate::terminal::progress;
+use crate::{drain, zone_database};
 
 /// How often `--watch` looks.
 const WATCH_EVERY: Duration = Duration::from_secs(1);

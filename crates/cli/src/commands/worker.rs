@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::args::WorkerArguments;
-use crate::campaign::{standings, summary};
+use crate::campaign::summary;
 use crate::drain::live_tenants::LiveTenants;
 use crate::drain::{self, notify};
+use crate::standings;
 use crate::terminal::exit::Exit;
 use crate::terminal::output::{print, print_json, say};
 

@@ -10,8 +10,7 @@ use repilot_producer::{DeviceList, Selection};
 use tokio::runtime::Handle;
 
 use crate::app::App;
-use crate::args::SelectionArguments;
-use crate::campaign::control_args::ControlArguments;
+use crate::args::{ControlArguments, SelectionArguments};
 use crate::campaign::enqueue;
 use crate::plan::check_users::CheckUsers;
 use crate::plan::made::{Made, Making};

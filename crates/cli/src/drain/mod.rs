@@ -2,8 +2,6 @@
 
 pub(crate) mod live_tenants;
 pub(crate) mod notify;
-pub(crate) mod profile;
-pub(crate) mod progress;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +14,11 @@ use repilot_worker::{Attendance, Tenant, TenantDirectory, Worker, WorkerError, W
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor;
 use crate::app::{self, App};
-use crate::campaign::standings::Around;
-use crate::drain::progress::CampaignBar;
+use crate::standings::Around;
 use crate::terminal::output::say;
+use crate::terminal::progress::CampaignBar;
+use crate::{actor, profile};
 
 /// How often the view looks at the ledger.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

@@ -12,11 +12,11 @@ use repilot_throttle::Lane;
 use repilot_worker::Tenant;
 
 use crate::app::App;
-use crate::drain::profile;
-use crate::drain::progress::Spinner;
+use crate::inventory::read_retry::{self, Failures, said_on_record};
 use crate::plan::made::PlannedDevice;
-use crate::tenant::read_retry::{self, Failures, said_on_record};
+use crate::profile;
 use crate::terminal::failure::Failure;
+use crate::terminal::progress::Spinner;
 
 /// Users asked for at once: a read takes a quarter of a second, and the budget allows fifty a second.
 const AT_ONCE: usize = 16;

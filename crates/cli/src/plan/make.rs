@@ -12,17 +12,17 @@ use repilot_producer::{
 
 use crate::app::App;
 use crate::args::SelectionArguments;
-use crate::drain::progress::ShareBar;
+use crate::inventory::{self, Freshness, ListedInventory};
 use crate::plan::check_users::{self, Asked, CheckUsers};
 use crate::plan::file::{self, Facts, Origins};
 use crate::plan::least_time::{Calls, least_time, limits};
 use crate::plan::made::{Made, Making, Plan, PlannedDevice, UsersLookup, rows};
 use crate::plan::target::Target;
 use crate::plan::{question, text};
-use crate::tenant::inventory::{self, Freshness, ListedInventory};
 use crate::terminal::failure::Failure;
 use crate::terminal::output::{ask, say};
 use crate::terminal::private;
+use crate::terminal::progress::ShareBar;
 
 /// Rows between two signs of life.
 const SHOWN_EVERY: u64 = 20_000;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use repilot_domain::{Action, By, Repairs};
 use repilot_producer::{PlanSummary, REFUSALS_SHOWN, SheetCounts};
 
-use crate::campaign::control_args::in_words;
+use crate::plan::controls_text::in_words;
 use crate::plan::made::{Plan, rows};
 use crate::plan::question;
 use crate::terminal::output::{moment, plain, rendered, say, table};

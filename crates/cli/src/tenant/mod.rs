@@ -1,7 +1,5 @@
 //! Tenants: their credentials and sign-ins, and reading what they have.
 
 pub(crate) mod credentials;
-pub(crate) mod inventory;
-pub(crate) mod read_retry;
 pub(crate) mod sign_ins;
 pub(crate) mod tenants;

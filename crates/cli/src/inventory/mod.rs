@@ -1,6 +1,8 @@
 //! A tenant's inventory: from the ledger while it is fresh, else from Graph, page by page, to its
 //! end. An incomplete one is an error.
 
+pub(crate) mod read_retry;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -12,11 +14,11 @@ use repilot_producer::Inventory;
 use repilot_worker::Tenant;
 
 use crate::app::App;
-use crate::drain::profile;
-use crate::drain::progress::Spinner;
-use crate::tenant::read_retry::{self, Failures, said_on_record, with_request_id};
+use crate::inventory::read_retry::{Failures, said_on_record, with_request_id};
+use crate::profile;
 use crate::terminal::failure::Failure;
 use crate::terminal::output::{lasting, say};
+use crate::terminal::progress::Spinner;
 
 /// A listing that was broken off longer ago is begun anew: its link may be forgotten, and its first
 /// pages are old.
