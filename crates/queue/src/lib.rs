@@ -6,7 +6,7 @@
 
 mod delivery;
 mod dispatcher;
-mod hands;
+mod handler_pool;
 mod health;
 mod memory;
 mod shared;

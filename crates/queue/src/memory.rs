@@ -1,4 +1,4 @@
-//! The wire within one process: apalis over its in-memory backend. Jobs travel in parcels, so that what
+//! The wire within one process: apalis over its in-memory backend. Jobs travel in messages, so that what
 //! apalis does for each costs a job little.
 
 use std::collections::HashMap;
@@ -16,24 +16,24 @@ use repilot_ledger::Dispatched;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::hands::{Hands, parcel};
+use crate::handler_pool::{HandlerPool, message_size};
 use crate::{Delivery, WireError, WireHealth};
 
 /// Jobs of a tenant that travel together.
-type Parcel = (TenantName, Vec<Dispatched>);
+type Message = (TenantName, Vec<Dispatched>);
 
 /// The sending side, and the count of what is on the wire.
 #[derive(Clone)]
 pub(crate) struct Sender {
     // Not apalis's own sink: it panics when two use it at once, and its worker does all the time.
-    tasks: mpsc::UnboundedSender<Task<Parcel>>,
+    tasks: mpsc::UnboundedSender<Task<Message>>,
     waiting: Arc<Waiting>,
     health: watch::Sender<WireHealth>,
 }
 
 /// The receiving side.
 pub(crate) struct Receiver {
-    storage: MemoryStorage<Parcel>,
+    storage: MemoryStorage<Message>,
     waiting: Arc<Waiting>,
 }
 
@@ -81,9 +81,9 @@ impl Sender {
     /// Puts jobs of one tenant on the wire.
     pub(crate) fn push(&self, tenant: &TenantName, jobs: &[Dispatched]) -> Result<(), WireError> {
         self.waiting.add(tenant, jobs.len());
-        for parcel in jobs.chunks(parcel(jobs.len())) {
+        for message in jobs.chunks(message_size(jobs.len())) {
             self.tasks
-                .unbounded_send(Task::new((tenant.clone(), parcel.to_vec())))
+                .unbounded_send(Task::new((tenant.clone(), message.to_vec())))
                 .map_err(|_closed| WireError::Closed)?;
         }
         Ok(())
@@ -114,19 +114,19 @@ impl Receiver {
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let hands = Hands::new(handler, concurrency, stop.clone());
-        let taker = hands.clone();
+        let pool = HandlerPool::new(handler, concurrency, stop.clone());
+        let consumer = pool.clone();
         let waiting = self.waiting;
         let worker = WorkerBuilder::new(name)
             .backend(self.storage)
-            // The next parcel is taken when this one is handed over.
+            // The next message is taken when this one is handed over.
             .concurrency(1)
-            .build(move |(tenant, jobs): Parcel| {
-                let (hands, waiting) = (taker.clone(), Arc::clone(&waiting));
+            .build(move |(tenant, jobs): Message| {
+                let (pool, waiting) = (consumer.clone(), Arc::clone(&waiting));
                 async move {
                     let take = |count| waiting.take(&tenant, count);
                     // What is left when it is time to stop goes back with all that is queued.
-                    hands.take_up(&tenant, jobs, take).await;
+                    pool.take_up(&tenant, jobs, take).await;
                 }
             });
         let stopped = async move {
@@ -134,7 +134,7 @@ impl Receiver {
             Ok::<(), WorkerError>(())
         };
         let ended = worker.run_until(stopped).await;
-        hands.rest().await;
+        pool.rest().await;
         ended.map_err(WireError::Worker)
     }
 }

@@ -133,7 +133,7 @@ async fn one_throttle_closes_the_gate_for_all_and_what_it_taught_all_know() {
         let retry_after = Some(closed_for);
         permit.settle(Answer::Throttled { retry_after });
     }
-    // The news takes a round trip, and what is in stock anywhere is returned soon after.
+    // The news takes a round trip, and what is ahead anywhere is returned soon after.
     sleep(Duration::from_millis(100)).await;
     soon(&other).await.settle(Answer::Accepted);
     assert!(
@@ -334,7 +334,7 @@ async fn idle_lanes_say_nothing() {
     for lane in &lanes[..20] {
         soon(lane).await.settle(Answer::Accepted);
     }
-    // What was in stock is returned.
+    // What was ahead is returned.
     sleep(Duration::from_millis(500)).await;
     let before = redis.commands();
     sleep(Duration::from_secs(3)).await;

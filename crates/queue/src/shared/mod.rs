@@ -1,6 +1,6 @@
 //! The wire across processes: apalis over `apalis-redis`.
 //!
-//! One queue for all tenants and all processes. Jobs travel in parcels, several of one tenant
+//! One queue for all tenants and all processes. Jobs travel in messages, several of one tenant
 //! in one apalis task, so that a round trip to Redis moves many. apalis pushes, fetches and keeps
 //! track of workers; what it leaves behind is dealt with here:
 //!
@@ -9,25 +9,25 @@
 //!   what it has pushed itself, and more than [`PARCELS_MAX`] never wait (tests
 //!   `a_backlog_passes_where_apalis_alone_wedges`, `a_wedged_queue_moves_again`).
 //! - It announces nothing. So the sender does; see [`prompt`].
-//! - It keeps finished tasks and their results. So results are switched off, and a parcel is
+//! - It keeps finished tasks and their results. So results are switched off, and a message is
 //!   removed when handlers have taken it up (test `redis_does_not_grow_while_deliveries_pass`).
 //! - It keeps the registrations of workers that are gone, and hands on tasks whose data is gone,
-//!   which ends whoever fetches them. So parcels change hands in [`custody`] only.
+//!   which ends whoever fetches them. So messages change hands in [`in_flight`] only.
 //! - Its worker ends when Redis does. So the receiver builds it again, under a new name.
 //!
-//! From the moment that handlers have taken a parcel up, the ledger's lease answers for it. Races
-//! that are accepted, since a claim drops what is delivered twice: a parcel is handed over whole
-//! again when its taker stops or is cut off in the middle of it; and several processes that push at
+//! From the moment that handlers have taken a message up, the ledger's lease answers for it. Races
+//! that are accepted, since a claim drops what is delivered twice: a message is handed over whole
+//! again when its consumer stops or is cut off in the middle of it; and several processes that push at
 //! once may each exceed the bound by one push.
 
+mod announcements;
 mod connection;
-mod custody;
-mod parcel;
-mod prompt;
+mod consumer;
+mod in_flight;
+mod message;
 mod queue;
 mod receiver;
 mod sender;
-mod taker;
 
 use repilot_redis::RedisAddress;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ use queue::Queue;
 pub(crate) use receiver::Receiver;
 pub(crate) use sender::{Sender, share};
 
-/// The most parcels that wait: half of what wedges the queue, so that there is room for what
+/// The most messages that wait: half of what wedges the queue, so that there is room for what
 /// several processes push at the same time.
 const PARCELS_MAX: usize = 4_096;
 

@@ -7,13 +7,13 @@ use apalis_redis::Config;
 
 /// How often a worker shows that it lives: a third of [`GONE_AFTER`].
 ///
-/// [`GONE_AFTER`]: super::custody::GONE_AFTER
+/// [`GONE_AFTER`]: super::in_flight::GONE_AFTER
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 
 /// apalis's own search for vanished workers leaves half of them behind: ours comes long before.
 const HEARTBEATS_UNTIL_APALIS_LOOKS: usize = 100;
 
-/// Changes with what a parcel looks like, so that versions do not read each other's.
+/// Changes with what a message looks like, so that versions do not read each other's.
 const FORMAT: u32 = 2;
 
 /// The queue's configuration, and the names of its keys.
@@ -31,7 +31,7 @@ impl Queue {
             channel: format!("{name}:pushed"),
             config: Config::default()
                 .queue(name)
-                // A parcel is small enough to wait for, and none waits behind it in this process.
+                // A message is small enough to wait for, and none waits behind it in this process.
                 .batch_size(1)
                 .heartbeat_interval(HEARTBEAT_EVERY)
                 .missed_heartbeats(HEARTBEATS_UNTIL_APALIS_LOOKS)

@@ -17,13 +17,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::announcements::Announcements;
 use super::connection::Redis;
-use super::custody;
-use super::parcel::Parcel;
-use super::prompt::Prompt;
+use super::consumer::Consumer;
+use super::in_flight;
+use super::message::Message;
 use super::queue::Queue;
-use super::taker::Taker;
-use crate::hands::Hands;
+use crate::handler_pool::HandlerPool;
 use crate::{Delivery, WireError, WireHealth};
 
 /// How long after a failure Redis is tried again, at first and at most.
@@ -72,13 +72,13 @@ impl Receiver {
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let hands = Hands::new(handler, concurrency, stop.clone());
+        let pool = HandlerPool::new(handler, concurrency, stop.clone());
         let mut backoff = BACKOFF.0;
         let mut left: Option<String> = None;
         for build in 1_u64.. {
             let worker = format!("{name}/{build}");
             let begun = Instant::now();
-            let attended = self.attend(&worker, left.as_deref(), &hands).await;
+            let attended = self.attend(&worker, left.as_deref(), &pool).await;
             if stop.is_cancelled() {
                 break;
             }
@@ -96,7 +96,7 @@ impl Receiver {
                 () = tokio::time::sleep(backoff) => {}
             }
         }
-        hands.rest().await;
+        pool.rest().await;
     }
 
     /// Takes deliveries as `worker` until `stop`, or until Redis fails.
@@ -104,7 +104,7 @@ impl Receiver {
         &self,
         worker: &str,
         left: Option<&str>,
-        hands: &Hands<F>,
+        pool: &HandlerPool<F>,
     ) -> Result<(), WireError>
     where
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
@@ -125,20 +125,20 @@ impl Receiver {
         let opening = async {
             let mut redis = self.redis.connect(config).await?;
             redis.subscribe(&self.queue.channel).await?;
-            custody::put_back(&mut redis, &self.queue, left, self.clock.now()).await?;
+            in_flight::put_back(&mut redis, &self.queue, left, self.clock.now()).await?;
             Ok(redis)
         };
         let redis = self.redis.in_time(opening).await?;
         self.is_up();
         let ended = tokio::select! {
-            ended = self.work(&redis, worker, announcements, hands) => ended,
+            ended = self.work(&redis, worker, announcements, pool) => ended,
             failed = self.sweep(redis.clone()) => Err(failed),
             () = closed.cancelled() => {
                 let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
                 Err(self.redis.failed(reset))
             }
         };
-        if hands.stop.is_cancelled() {
+        if pool.stop.is_cancelled() {
             self.leave(redis, worker).await;
         }
         ended
@@ -149,32 +149,32 @@ impl Receiver {
         redis: &MultiplexedConnection,
         worker: &str,
         announcements: mpsc::Receiver<()>,
-        hands: &Hands<F>,
+        pool: &HandlerPool<F>,
     ) -> Result<(), WireError>
     where
         F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let storage =
-            RedisStorage::<Parcel, _>::new(redis.clone()).with_config(self.queue.config.clone());
-        let taker = Taker {
-            hands: hands.clone(),
+            RedisStorage::<Message, _>::new(redis.clone()).with_config(self.queue.config.clone());
+        let consumer = Consumer {
+            pool: pool.clone(),
             redis: redis.clone(),
             queue: Arc::clone(&self.queue),
             worker: worker.to_owned(),
         };
-        let stop = hands.stop.clone();
+        let stop = pool.stop.clone();
         let stopped = async move {
             stop.cancelled().await;
             Ok::<(), WorkerError>(())
         };
         WorkerBuilder::new(worker)
-            .backend(PollWith::new(storage, Prompt::new(announcements)))
-            // The next parcel is fetched when this one is handed over.
+            .backend(PollWith::new(storage, Announcements::new(announcements)))
+            // The next message is fetched when this one is handed over.
             .concurrency(1)
-            .build(move |parcel: Parcel, task: TaskId| {
-                let taker = taker.clone();
-                async move { taker.take_up(parcel, &task.to_string()).await }
+            .build(move |message: Message, task: TaskId| {
+                let consumer = consumer.clone();
+                async move { consumer.take_up(message, &task.to_string()).await }
             })
             .run_until(stopped)
             .await
@@ -185,7 +185,7 @@ impl Receiver {
     async fn sweep(&self, mut redis: MultiplexedConnection) -> WireError {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
-            let sweeping = custody::put_back(&mut redis, &self.queue, None, self.clock.now());
+            let sweeping = in_flight::put_back(&mut redis, &self.queue, None, self.clock.now());
             if let Err(error) = self.redis.in_time(sweeping).await {
                 return error;
             }
@@ -194,7 +194,7 @@ impl Receiver {
 
     /// Leaves nothing behind that others would have to wait for.
     async fn leave(&self, mut redis: MultiplexedConnection, worker: &str) {
-        let leaving = custody::put_back(&mut redis, &self.queue, Some(worker), self.clock.now());
+        let leaving = in_flight::put_back(&mut redis, &self.queue, Some(worker), self.clock.now());
         if let Err(error) = self.redis.in_time(leaving).await {
             tracing::warn!(
                 error = %WithCauses(&error),

@@ -12,16 +12,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connection::Redis;
-use super::parcel::Parcel;
+use super::message::Message;
 use super::queue::Queue;
-use super::{PARCELS_MAX, custody};
-use crate::hands::PARCEL_MIN;
+use super::{PARCELS_MAX, in_flight};
+use crate::handler_pool::MESSAGE_MIN;
 use crate::{WireError, WireHealth};
 
 /// How long a count of what waits is good for.
 const COUNT_IS_GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// How many jobs one of so many tenants may have waiting, were each a parcel of its own.
+/// How many jobs one of so many tenants may have waiting, were each a message of its own.
 pub(crate) fn share(tenants: usize) -> usize {
     (PARCELS_MAX / tenants.max(1)).max(1)
 }
@@ -36,10 +36,10 @@ pub(crate) struct Sender {
     health: watch::Receiver<WireHealth>,
 }
 
-/// How many parcels waited, and when.
+/// How many messages waited, and when.
 #[derive(Debug, Clone, Copy)]
 struct Count {
-    parcels: usize,
+    messages: usize,
     at: Instant,
 }
 
@@ -65,14 +65,14 @@ impl Sender {
     /// How many more jobs of one tenant fit.
     pub(crate) async fn room(&self) -> Result<usize, WireError> {
         let known = *self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let parcels = match known {
-            Some(count) if count.at.elapsed() < COUNT_IS_GOOD_FOR => count.parcels,
+        let messages = match known {
+            Some(count) if count.at.elapsed() < COUNT_IS_GOOD_FOR => count.messages,
             _ => {
                 let offering = async { self.offer(&mut self.connection().await?).await };
                 self.on_redis(offering).await?
             }
         };
-        Ok(PARCELS_MAX.saturating_sub(parcels) * PARCEL_MIN)
+        Ok(PARCELS_MAX.saturating_sub(messages) * MESSAGE_MIN)
     }
 
     /// Puts jobs of one tenant on the wire, if they fit.
@@ -88,9 +88,9 @@ impl Sender {
             return Err(WireError::Full);
         }
         let pushing = async {
-            let parcels = Parcel::pack(tenant, jobs).map_err(std::io::Error::other)?;
+            let messages = Message::pack(tenant, jobs).map_err(std::io::Error::other)?;
             let mut redis = self.connection().await?;
-            push_tasks(&mut redis, &self.queue.config, &parcels)
+            push_tasks(&mut redis, &self.queue.config, &messages)
                 .await
                 .map_err(redis_error)?;
             self.offer(&mut redis).await
@@ -101,11 +101,11 @@ impl Sender {
     /// Offers what was pushed, and learns how much waits.
     async fn offer(&self, redis: &mut MultiplexedConnection) -> Result<usize, RedisError> {
         let count = Count {
-            parcels: custody::offer(redis, &self.queue).await?,
+            messages: in_flight::offer(redis, &self.queue).await?,
             at: Instant::now(),
         };
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
-        Ok(count.parcels)
+        Ok(count.messages)
     }
 
     /// The connection, made anew if the last one failed.

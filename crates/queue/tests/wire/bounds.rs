@@ -82,11 +82,11 @@ async fn a_wedged_queue_moves_again() {
     let redis = Redis::start();
     let mut redis_cli = connect(&redis).await;
     let config = apalis_redis::Config::default().queue("test:wire:2");
-    let parcels: Vec<_> = (0..9_000)
+    let messages: Vec<_> = (0..9_000)
         .map(|job| format!(r#"{{"tenant": "contoso", "jobs": [{{"j": {job}, "d": 1, "c": 7}}]}}"#))
-        .map(|parcel| apalis_core::task::Task::new(parcel.into_bytes()))
+        .map(|message| apalis_core::task::Task::new(message.into_bytes()))
         .collect();
-    apalis_redis::queries::push_tasks(&mut redis_cli, &config, &parcels)
+    apalis_redis::queries::push_tasks(&mut redis_cli, &config, &messages)
         .await
         .unwrap();
     let mut running = Running::free(ends(&redis).1, "w", 64);

@@ -20,7 +20,7 @@ async fn two_receivers_share_what_is_pushed() {
     let mut second = Running::held(second, "second", 4);
     up(&first_wire).await;
     up(&second_wire).await;
-    // Two parcels: the one holds the one, so that the other takes the other.
+    // Two messages: the one holds the one, so that the other takes the other.
     first_wire.push(&tenant(), &jobs(0..64)).await.unwrap();
     for _ in 0..4 {
         first.next().await;
@@ -53,7 +53,7 @@ async fn what_a_stopping_receiver_has_not_begun_goes_to_others() {
     first.let_end(1);
     first.stopped().await;
     let mut second = Running::free(ends(&redis).1, "second", 4);
-    // The parcel that was broken off comes whole: a claim drops the delivery that was done.
+    // The message that was broken off comes whole: a claim drops the delivery that was done.
     second.arrive(0..100).await;
     second.stopped().await;
 }
@@ -83,7 +83,7 @@ async fn what_a_killed_receiver_had_fetched_goes_to_others_and_nothing_of_it_sta
     killed.kill().await;
     let mut redis_cli = connect(&redis).await;
     let in_flight: Vec<String> = redis_cli.keys("*:inflight:killed/*").await.unwrap();
-    assert_eq!(in_flight.len(), 1, "it held a parcel");
+    assert_eq!(in_flight.len(), 1, "it held a message");
 
     // By its clock, the killed one has not been seen for long.
     let later = SystemClock.now().after(Duration::from_secs(12));

@@ -9,11 +9,11 @@ use redis::RedisResult;
 use tokio::time::Instant;
 
 use super::batch::{Batch, Decision, Wait};
-use super::book::{Book, LEASE};
-use super::desk::{Lease, Ticket, Unclaimed};
-use super::memory::{Known, Memory, Moment, Told, in_writing};
+use super::permit_queue::{GrantId, Lease, Unclaimed};
+use super::shared_state::{LEASE, SharedState};
+use super::state_cache::{Known, Moment, Reply, StateCache, in_writing};
 use super::store::{Proposal, ReplyOutcome, SharedBudgets};
-use super::{Office, SharedPermit};
+use super::{Shared, SharedPermit};
 use crate::core::Core;
 use crate::{CallHistory, LaneSeed, LaneSettings, SeededCall};
 
@@ -63,12 +63,12 @@ const RETRY: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
 pub(super) struct Actor {
-    office: Arc<Office>,
+    shared: Arc<Shared>,
     budgets: SharedBudgets,
     key: String,
     /// Whose turn it is to write, where it is this actor's.
     name: String,
-    memory: Memory,
+    cache: StateCache,
     core: Core,
     history: Option<CallHistory>,
     /// No history is asked for before.
@@ -91,7 +91,7 @@ pub(super) struct Actor {
     failures: u32,
 }
 
-/// A batch on its way into the book.
+/// A batch on its way into the shared state.
 struct Round {
     batch: Batch,
     /// Proposals that were not answered: one of them may have been written.
@@ -107,7 +107,7 @@ struct Attempt {
 
 impl Actor {
     pub(super) fn new(
-        office: Arc<Office>,
+        shared: Arc<Shared>,
         budgets: &SharedBudgets,
         lane: &str,
         settings: LaneSettings,
@@ -116,13 +116,13 @@ impl Actor {
     ) -> Self {
         let now = Instant::now();
         Self {
-            office,
+            shared,
             budgets: budgets.clone(),
             key: budgets.key(lane),
             name: format!("{:x}", rng.random::<u64>()),
             rng: StdRng::seed_from_u64(rng.random()),
             core: Core::new(settings, &seed, rng),
-            memory: Memory::new(settings, seed, now),
+            cache: StateCache::new(settings, seed, now),
             history,
             history_at: now,
             batches: 0,
@@ -168,36 +168,36 @@ impl Actor {
 
     /// Sleeps until there is something; false when there will be nothing any more.
     async fn has_something_to_say(&mut self) -> bool {
-        // Nobody rings meanwhile: each call that comes would. Whoever raised the alarm in vain, as it was
+        // Nobody wakes it meanwhile: each call that comes would. Whoever woke it in vain, as it was
         // said already, costs an exchange.
-        let alarm = self.office.alarm.notified();
-        let _ = tokio::time::timeout_at(self.gather_until, alarm).await;
+        let wake_now = self.shared.wake_now.notified();
+        let _ = tokio::time::timeout_at(self.gather_until, wake_now).await;
         loop {
-            let rung = self.office.bell.notified();
+            let woken = self.shared.wake.notified();
             let now = Instant::now();
             let due = {
-                let mut desk = self.office.desk();
-                let idle = !desk.has_word() && !desk.holds_permits() && self.unfinished.is_none();
+                let mut queue = self.shared.queue();
+                let idle = !queue.has_word() && !queue.holds_permits() && self.unfinished.is_none();
                 // What is left unsaid ends with the lease.
-                let too_late = self.failures > 0 && now >= desk.lease.until + LEASE;
-                if desk.closed && (idle || too_late) {
+                let too_late = self.failures > 0 && now >= queue.lease.until + LEASE;
+                if queue.closed && (idle || too_late) {
                     return false;
                 }
-                let word = desk.has_word() || self.unfinished.is_some();
-                let awaited = (desk.awaited() > 0).then(|| self.ask_at.unwrap_or(now));
-                let renewal = desk.holds_permits().then_some(self.renew_at);
-                let returns = desk.stock_returns_at();
-                let returns = if desk.closed {
+                let word = queue.has_word() || self.unfinished.is_some();
+                let awaited = (queue.awaited() > 0).then(|| self.ask_at.unwrap_or(now));
+                let renewal = queue.holds_permits().then_some(self.renew_at);
+                let returns = queue.stock_returns_at();
+                let returns = if queue.closed {
                     returns.min(Some(now))
                 } else {
                     returns
                 };
-                let history = self.history_due().filter(|_| !desk.closed);
+                let history = self.history_due().filter(|_| !queue.closed);
                 let due = [word.then_some(now), awaited, renewal, returns, history];
                 due.into_iter().flatten().min()
             };
             match due.map(|due| due.max(self.retry_at)) {
-                None => rung.await,
+                None => woken.await,
                 Some(due) if due <= now => {
                     // Whoever is ready to say something, too, may.
                     tokio::task::yield_now().await;
@@ -205,7 +205,7 @@ impl Actor {
                 }
                 Some(due) => {
                     // Either way it is looked at again.
-                    let _ = tokio::time::timeout_at(due, rung).await;
+                    let _ = tokio::time::timeout_at(due, woken).await;
                 }
             }
         }
@@ -234,8 +234,8 @@ impl Actor {
     /// When what Redis forgot can be told anew.
     fn history_due(&self) -> Option<Instant> {
         self.history.as_ref()?;
-        let known = self.memory.known()?;
-        let from = known.book.retold_from()?;
+        let known = self.cache.known()?;
+        let from = known.shared_state.retold_from()?;
         Some(known.instant(from).max(self.history_at))
     }
 
@@ -262,14 +262,14 @@ impl Actor {
     fn next_batch(&mut self) -> Batch {
         let now = Instant::now();
         let deferred = self.deferring && self.ask_at.is_some_and(|at| at <= now);
-        self.office.desk().take_batch(now, deferred)
+        self.shared.queue().take_batch(now, deferred)
     }
 
-    /// Brings a batch into the book.
+    /// Brings a batch into the shared state.
     async fn bring(&mut self, round: &mut Round) -> RedisResult<()> {
         // What may have been written is looked up first.
         let estimated = if round.attempts.is_empty() {
-            self.memory.estimate(Instant::now())
+            self.cache.estimate(Instant::now())
         } else {
             None
         };
@@ -283,14 +283,14 @@ impl Actor {
                 self.finish(&attempt);
                 return Ok(());
             }
-            let (book, attempt) = self.decide(&mut round.batch, &moment);
+            let (shared_state, attempt) = self.decide(&mut round.batch, &moment);
             let token = format!("{:x}-{}", attempt.holder, attempt.number);
-            let state = in_writing(&token, &book)?;
+            let state = in_writing(&token, &shared_state)?;
             let sent = attempt.sent;
             round.attempts.push(attempt);
             let proposal = Proposal {
                 writer: &self.name,
-                known: self.memory.token(),
+                known: self.cache.token(),
                 decided_at: moment.redis,
                 may_be_old: moment.may_be_old,
                 state: &state,
@@ -300,14 +300,14 @@ impl Actor {
             let received = Instant::now();
             let ReplyOutcome::NotWritten { state } = reply.outcome else {
                 let known = Known {
-                    book,
+                    shared_state,
                     token,
                     redis: reply.time,
                     sent,
                     received,
                 };
                 if let Some(attempt) = attempt {
-                    self.memory.wrote(known, (attempt.holder, attempt.number));
+                    self.cache.wrote(known, (attempt.holder, attempt.number));
                     self.finish(&attempt);
                 }
                 return Ok(());
@@ -325,7 +325,7 @@ impl Actor {
         let sent = Instant::now();
         let question = Proposal {
             writer: &self.name,
-            known: self.memory.token(),
+            known: self.cache.token(),
             decided_at: Duration::ZERO,
             may_be_old: Duration::ZERO,
             state: "",
@@ -344,55 +344,59 @@ impl Actor {
         redis: Duration,
         (sent, received): (Instant, Instant),
     ) -> Moment {
-        let told = Told {
+        let told = Reply {
             state,
             redis,
             sent,
             received,
         };
-        let era = self.rng.random();
-        let filled = |memory: &Memory| memory.known().and_then(|known| known.book.retold_from());
-        let before = filled(&self.memory);
-        let moment = self.memory.hear(told, &mut self.core, era);
-        if filled(&self.memory) != before {
+        let generation = self.rng.random();
+        let filled = |cache: &StateCache| {
+            cache
+                .known()
+                .and_then(|known| known.shared_state.retold_from())
+        };
+        let before = filled(&self.cache);
+        let moment = self.cache.hear(told, &mut self.core, generation);
+        if filled(&self.cache) != before {
             self.history_at = received + LEASE + HISTORIES_APART.mul_f64(self.rng.random());
         }
         moment
     }
 
-    /// A proposal whose answer was lost, and which the book says was written.
+    /// A proposal whose answer was lost, and which the shared state says was written.
     fn written_after_all(&self, round: &mut Round) -> Option<Attempt> {
-        let book = &self.memory.known()?.book;
-        let written = |attempt: &Attempt| book.has_written(attempt.holder, attempt.number);
+        let shared_state = &self.cache.known()?.shared_state;
+        let written = |attempt: &Attempt| shared_state.has_written(attempt.holder, attempt.number);
         let position = round.attempts.iter().position(written)?;
         Some(round.attempts.swap_remove(position))
     }
 
-    fn decide(&mut self, batch: &mut Batch, moment: &Moment) -> (Book, Attempt) {
-        let mut book = moment.book.clone();
+    fn decide(&mut self, batch: &mut Batch, moment: &Moment) -> (SharedState, Attempt) {
+        let mut shared_state = moment.shared_state.clone();
         let now = Instant::now();
         let holder = {
-            let mut desk = self.office.desk();
-            let holder = desk.lease.holder;
-            if desk.holds_permits() && (now >= desk.lease.until || !book.knows(holder)) {
-                desk.renounce(Lease {
+            let mut queue = self.shared.queue();
+            let holder = queue.lease.holder;
+            if queue.holds_permits() && (now >= queue.lease.until || !shared_state.knows(holder)) {
+                queue.renounce(Lease {
                     holder: self.rng.random(),
                     until: now,
                 });
             }
-            batch.wanted = desk.awaited();
-            desk.lease.holder
+            batch.wanted = queue.awaited();
+            queue.lease.holder
         };
         self.batches += 1;
         let number = self.batches;
-        let decision = book.carry_out(&mut self.core, (holder, number), batch, moment.lane);
+        let decision = shared_state.carry_out(&mut self.core, (holder, number), batch, moment.lane);
         let attempt = Attempt {
             holder,
             number,
             decision,
             sent: now,
         };
-        (book, attempt)
+        (shared_state, attempt)
     }
 
     /// Hands out what was granted, and notes when to ask for more.
@@ -407,23 +411,23 @@ impl Actor {
         let wait = self.when_to_ask(decision, now);
         self.renew_at = *sent + RENEW;
         let (served, vain) = {
-            let mut desk = self.office.desk();
-            desk.lease = Lease {
+            let mut queue = self.shared.queue();
+            queue.lease = Lease {
                 holder: *holder,
                 until: *sent + LEASE - GUARD,
             };
-            desk.nothing_until = wait;
-            let ticket = Ticket {
+            queue.nothing_until = wait;
+            let grant = GrantId {
                 holder: *holder,
                 epoch: decision.epoch,
             };
-            let served = desk.deliver(ticket, decision.granted, now);
-            let vain = wait.map(|until| desk.in_vain(until)).unwrap_or_default();
+            let served = queue.deliver(grant, decision.granted, now);
+            let vain = wait.map(|until| queue.in_vain(until)).unwrap_or_default();
             (served, vain)
         };
-        for (answer, tickets) in served {
-            let tickets = tickets.into_iter();
-            let permits = tickets.map(|ticket| SharedPermit::new(&self.office, ticket));
+        for (answer, grants) in served {
+            let grants = grants.into_iter();
+            let permits = grants.map(|grant| SharedPermit::new(&self.shared, grant));
             // Whoever is gone by now returns them by dropping them.
             let _ = answer.send(Unclaimed(permits.collect()));
         }
@@ -440,8 +444,8 @@ impl Actor {
             0 => self.in_vain.saturating_add(1),
             _ => 0,
         };
-        let known = self.memory.known();
-        let shared = known.is_some_and(|known| known.book.is_shared(self.holder()));
+        let known = self.cache.known();
+        let shared = known.is_some_and(|known| known.shared_state.is_shared(self.holder()));
         let nothing_until = match (decision.wait, known) {
             (Some(Wait::Until(at)), Some(known)) => Some(known.instant(at)),
             _ => None,
@@ -468,16 +472,16 @@ impl Actor {
     }
 
     fn holder(&self) -> u64 {
-        self.office.desk().lease.holder
+        self.shared.queue().lease.holder
     }
 
     /// Shows the lane as it is known now.
     fn show(&mut self) {
-        let Some(known) = self.memory.known() else {
+        let Some(known) = self.cache.known() else {
             return;
         };
-        let mut view = self.office.view();
-        view.core.replace(known.book.lane().clone());
+        let mut view = self.shared.view();
+        view.core.replace(known.shared_state.lane().clone());
         view.seen = (known.lane(), known.received);
     }
 

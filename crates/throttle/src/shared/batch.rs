@@ -1,4 +1,4 @@
-//! What a process brings to a lane's book at a time, and takes from it.
+//! What a process brings to a lane's shared state at a time, and takes from it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) struct Batch {
     /// Permits for calls that wait.
     pub(crate) wanted: u32,
     /// Permits for calls that may come.
-    pub(crate) stock: u32,
+    pub(crate) prefetched: u32,
     /// Others that had waited longer had the time to take theirs.
     pub(crate) deferred: bool,
     /// The calls of the window, as they are known elsewhere, where Redis forgot them.

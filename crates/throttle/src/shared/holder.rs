@@ -1,4 +1,4 @@
-//! A process's entry in a lane's book.
+//! A process's entry in a lane's shared state.
 
 use std::time::Duration;
 

@@ -4,19 +4,19 @@
 //! what one learns, all know; a process that freezes or dies costs the others no more than its
 //! lease; and where nobody wants anything, nothing is said.
 //!
-//! The design: the lane's state is plain data, and lives in Redis as one value, the *book*. A
+//! The design: the lane's state is plain data, and lives in Redis as one value, the *shared state*. A
 //! process reads it, lets the same pure core decide that decides in process, and writes it back if
 //! nobody else wrote in between (`exchange.lua`), by Redis's own clock. While one exchange is under
-//! way the next batch gathers, at the *desk*: so many calls cost few round trips. A process that
+//! way the next batch gathers, at the *queue*: so many calls cost few round trips. A process that
 //! was the last to write decides on what it remembers, and needs one round trip, not two. Whoever
 //! came too late writes next, so that a distant process is not starved by near ones.
 //!
 //! The races that it accepts:
 //!
-//! - A process that holds unused permits in stock while another hears a throttle may let them leave
-//!   for [`STOCK_KEPT`](desk::STOCK_KEPT): as those do that are on their way to the server.
+//! - A process that holds unused permits ahead while another hears a throttle may let them leave
+//!   for [`STOCK_KEPT`](permit_queue::STOCK_KEPT): as those do that are on their way to the server.
 //! - A write whose answer is lost may have happened: a batch is numbered, and whoever reads the
-//!   book finds the number of the last that was written.
+//!   shared state finds the number of the last that was written.
 //! - A call that is under way when its process's lease runs out counts as answered then. Its permit
 //!   ends [`GUARD`](actor::GUARD) earlier, so it has arrived by then, unless the network took
 //!   longer than that.
@@ -27,10 +27,10 @@
 
 mod actor;
 mod batch;
-mod book;
-mod desk;
 mod holder;
-mod memory;
+mod permit_queue;
+mod shared_state;
+mod state_cache;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,7 +44,7 @@ use tokio::time::Instant;
 use crate::core::{Answer, Core};
 use crate::{CallHistory, LaneSeed, LaneSettings, LaneSnapshot};
 use actor::Actor;
-use desk::{Desk, Lease, Ticket, Unclaimed, Waiter};
+use permit_queue::{GrantId, Lease, PermitQueue, Unclaimed, Waiter};
 pub use store::SharedBudgets;
 
 /// Redis is asked at least once, however little patience there is.
@@ -52,16 +52,16 @@ const ROUND_TRIP: Duration = Duration::from_millis(250);
 
 /// A process's handle to a shared lane.
 pub(crate) struct SharedLane {
-    office: Arc<Office>,
+    shared: Arc<Shared>,
 }
 
 /// What the handle, the permits and the actor have in common.
-struct Office {
-    desk: Mutex<Desk>,
+struct Shared {
+    queue: Mutex<PermitQueue>,
     /// Somebody left word, or came to wait.
-    bell: Notify,
+    wake: Notify,
     /// Somebody left word that no other process may miss for a moment: nothing more may leave.
-    alarm: Notify,
+    wake_now: Notify,
     view: Mutex<View>,
 }
 
@@ -79,15 +79,15 @@ impl View {
     }
 }
 
-impl Office {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, PermitQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has what was left said at once, though the actor gathers.
     fn raise_alarm(&self) {
-        self.alarm.notify_one();
-        self.bell.notify_one();
+        self.wake_now.notify_one();
+        self.wake.notify_one();
     }
 
     fn view(&self) -> MutexGuard<'_, View> {
@@ -110,17 +110,17 @@ impl SharedLane {
         };
         let view_rng = Box::new(StdRng::seed_from_u64(rng.random()));
         let core = Core::new(settings, &seed, view_rng);
-        let office = Arc::new(Office {
-            desk: Mutex::new(Desk::new(lease)),
-            bell: Notify::new(),
-            alarm: Notify::new(),
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(PermitQueue::new(lease)),
+            wake: Notify::new(),
+            wake_now: Notify::new(),
             view: Mutex::new(View {
                 seen: (core.start(), now),
                 core,
             }),
         });
         let actor = Actor::new(
-            Arc::clone(&office),
+            Arc::clone(&shared),
             budgets,
             lane,
             settings,
@@ -128,7 +128,7 @@ impl SharedLane {
             rng,
         );
         tokio::spawn(actor.run());
-        Self { office }
+        Self { shared }
     }
 
     pub(crate) async fn acquire(&self) -> SharedPermit {
@@ -151,23 +151,23 @@ impl SharedLane {
     async fn acquire_until(&self, most: usize, deadline: Option<Instant>) -> Vec<SharedPermit> {
         loop {
             let answer = {
-                let mut desk = self.office.desk();
-                let there = desk.take_from_stock(most, Instant::now());
+                let mut queue = self.shared.queue();
+                let there = queue.take_from_stock(most, Instant::now());
                 if !there.is_empty() {
                     return there.into_iter().map(|there| self.permit(there)).collect();
                 }
-                if desk.is_in_vain(deadline) {
+                if queue.is_in_vain(deadline) {
                     return Vec::new();
                 }
                 let (answer, waits) = oneshot::channel();
-                desk.wait(Waiter {
+                queue.wait(Waiter {
                     most,
                     deadline,
                     answer,
                 });
                 waits
             };
-            self.office.bell.notify_one();
+            self.shared.wake.notify_one();
             let Ok(mut answer) = answer.await else {
                 // The actor ended with its runtime: nobody is granted anything any more.
                 return std::future::pending().await;
@@ -181,28 +181,28 @@ impl SharedLane {
         }
     }
 
-    fn permit(&self, ticket: Ticket) -> SharedPermit {
-        SharedPermit::new(&self.office, ticket)
+    fn permit(&self, grant: GrantId) -> SharedPermit {
+        SharedPermit::new(&self.shared, grant)
     }
 
     pub(crate) fn hold(&self, duration: Duration) {
         {
-            let mut view = self.office.view();
+            let mut view = self.shared.view();
             let now = view.now();
             view.core.hold(now, duration);
         }
-        self.office.desk().hold(Instant::now() + duration);
-        self.office.raise_alarm();
+        self.shared.queue().hold(Instant::now() + duration);
+        self.shared.raise_alarm();
     }
 
     pub(crate) fn forecast(&self, within: Duration) -> u32 {
-        let mut view = self.office.view();
+        let mut view = self.shared.view();
         let now = view.now();
         view.core.forecast(now, within)
     }
 
     pub(crate) fn snapshot(&self) -> LaneSnapshot {
-        let mut view = self.office.view();
+        let mut view = self.shared.view();
         let now = view.now();
         view.core.snapshot(now)
     }
@@ -210,31 +210,31 @@ impl SharedLane {
 
 impl Drop for SharedLane {
     fn drop(&mut self) {
-        self.office.desk().closed = true;
-        self.office.raise_alarm();
+        self.shared.queue().closed = true;
+        self.shared.raise_alarm();
     }
 }
 
 /// Leave for one call, drawn from a shared budget.
 pub(crate) struct SharedPermit {
-    office: Arc<Office>,
-    ticket: Option<Ticket>,
+    shared: Arc<Shared>,
+    grant: Option<GrantId>,
     taken_at: Instant,
 }
 
 impl SharedPermit {
-    fn new(office: &Arc<Office>, ticket: Ticket) -> Self {
+    fn new(shared: &Arc<Shared>, grant: GrantId) -> Self {
         Self {
-            office: Arc::clone(office),
-            ticket: Some(ticket),
+            shared: Arc::clone(shared),
+            grant: Some(grant),
             taken_at: Instant::now(),
         }
     }
 
     pub(crate) fn is_valid(&self) -> bool {
-        let desk = self.office.desk();
-        self.ticket
-            .is_some_and(|ticket| desk.is_valid(ticket, Instant::now()))
+        let queue = self.shared.queue();
+        self.grant
+            .is_some_and(|grant| queue.is_valid(grant, Instant::now()))
     }
 
     pub(crate) fn settle(mut self, answer: Answer) {
@@ -242,14 +242,14 @@ impl SharedPermit {
     }
 
     fn tell(&mut self, answer: Answer) {
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(grant) = self.grant.take() {
             let took = self.taken_at.elapsed();
             let closes = matches!(answer, Answer::Throttled { .. });
-            self.office.desk().settle(ticket, took, answer);
+            self.shared.queue().settle(grant, took, answer);
             if closes {
-                self.office.raise_alarm();
+                self.shared.raise_alarm();
             } else {
-                self.office.bell.notify_one();
+                self.shared.wake.notify_one();
             }
         }
     }

@@ -1,11 +1,11 @@
-//! What a process remembers of a shared lane's book, and what it makes of what it finds.
+//! What a process remembers of a shared lane's shared state, and what it makes of what it finds.
 
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisResult};
 use tokio::time::Instant;
 
-use super::book::{Book, LEASE, latest};
+use super::shared_state::{LEASE, SharedState, latest};
 use super::store::KEPT;
 use crate::core::Core;
 use crate::{CoreState, LaneSeed, LaneSettings};
@@ -23,9 +23,9 @@ const ESTIMATE_MAY_BE_OLD: Duration = Duration::from_millis(5);
 /// A decision on a clock that was just read may be older: its lease counts from then.
 const READING_MAY_BE_OLD: Duration = Duration::from_millis(500);
 
-/// A book as it was at an instant.
+/// A shared state as it was at an instant.
 pub(super) struct Known {
-    pub(super) book: Book,
+    pub(super) shared_state: SharedState,
     /// Of the state in Redis; empty where there is none.
     pub(super) token: String,
     /// Redis's time, told between these instants of this process's.
@@ -34,16 +34,16 @@ pub(super) struct Known {
     pub(super) received: Instant,
 }
 
-/// A moment at which to decide, and the book to decide on.
+/// A moment at which to decide, and the shared state to decide on.
 pub(super) struct Moment {
-    pub(super) book: Book,
+    pub(super) shared_state: SharedState,
     pub(super) lane: Duration,
     pub(super) redis: Duration,
     pub(super) may_be_old: Duration,
 }
 
 /// What Redis told, and when it was asked and had answered.
-pub(super) struct Told {
+pub(super) struct Reply {
     /// The state, unless it is the one that was known.
     pub(super) state: Option<String>,
     pub(super) redis: Duration,
@@ -51,7 +51,7 @@ pub(super) struct Told {
     pub(super) received: Instant,
 }
 
-pub(super) struct Memory {
+pub(super) struct StateCache {
     settings: LaneSettings,
     seed: LaneSeed,
     made_at: Instant,
@@ -60,7 +60,7 @@ pub(super) struct Memory {
     written: (u64, u64),
 }
 
-impl Memory {
+impl StateCache {
     pub(super) fn new(settings: LaneSettings, seed: LaneSeed, now: Instant) -> Self {
         Self {
             settings,
@@ -90,8 +90,8 @@ impl Memory {
         }
         let redis = known.redis + age;
         Some(Moment {
-            lane: known.book.time(redis),
-            book: known.book.clone(),
+            lane: known.shared_state.time(redis),
+            shared_state: known.shared_state.clone(),
             redis,
             may_be_old: ESTIMATE_MAY_BE_OLD,
         })
@@ -103,54 +103,54 @@ impl Memory {
         self.written = batch;
     }
 
-    /// Takes in what Redis told. A book that is begun, or begun again, is of that `era`.
-    pub(super) fn hear(&mut self, told: Told, core: &mut Core, era: u64) -> Moment {
+    /// Takes in what Redis told. A state that is begun, or begun again, is of that `generation`.
+    pub(super) fn hear(&mut self, told: Reply, core: &mut Core, generation: u64) -> Moment {
         let age = |known: &Known| told.received.saturating_duration_since(known.sent);
         // One that was begun here and never written is no memory.
-        let counts = |known: &Known| known.book.is_written() && age(known) < KEPT;
+        let counts = |known: &Known| known.shared_state.is_written() && age(known) < KEPT;
         let known = self.known.take().filter(counts);
         let latest = known.as_ref().map(|known| latest(known.lane(), age(known)));
         let (token, found) = match (told.state, &known) {
             (Some(state), _) => read(&state),
-            (None, Some(known)) => (known.token.clone(), Some(known.book.clone())),
+            (None, Some(known)) => (known.token.clone(), Some(known.shared_state.clone())),
             (None, None) => (String::new(), None),
         };
-        let (book, lane) = match (found, known) {
-            (Some(mut book), None) => {
-                let now = book.keep_time(told.redis, None);
-                (book, now)
+        let (shared_state, lane) = match (found, known) {
+            (Some(mut shared_state), None) => {
+                let now = shared_state.keep_time(told.redis, None);
+                (shared_state, now)
             }
-            (Some(mut book), Some(known)) => {
-                let latest = latest.filter(|_| book.is_of_the_era_of(&known.book));
-                let now = book.keep_time(told.redis, latest);
-                let is_older = !book.continues(&known.book, self.written);
+            (Some(mut shared_state), Some(known)) => {
+                let latest = latest.filter(|_| shared_state.is_of_the_era_of(&known.shared_state));
+                let now = shared_state.keep_time(told.redis, latest);
+                let is_older = !shared_state.continues(&known.shared_state, self.written);
                 let matters = age(&known) <= self.settings.window + LEASE;
-                if is_older && matters && !book.accounts_for(&known.book) {
-                    book.fill_up(core, era, now);
+                if is_older && matters && !shared_state.accounts_for(&known.shared_state) {
+                    shared_state.fill_up(core, generation, now);
                 }
-                (book, now)
+                (shared_state, now)
             }
             (None, Some(known)) => {
-                let mut book = known.book;
-                let now = book.keep_time(told.redis, latest);
-                book.begin_again(core, era, now);
-                (book, now)
+                let mut shared_state = known.shared_state;
+                let now = shared_state.keep_time(told.redis, latest);
+                shared_state.begin_again(core, generation, now);
+                (shared_state, now)
             }
             (None, None) => {
                 let seed = self.seed_at(told.received);
                 let lane = CoreState::new(&self.settings, &seed, told.redis);
-                (Book::begin(lane, era, told.redis), told.redis)
+                (SharedState::begin(lane, generation, told.redis), told.redis)
             }
         };
         self.known = Some(Known {
-            book: book.clone(),
+            shared_state: shared_state.clone(),
             token,
             redis: told.redis,
             sent: told.sent,
             received: told.received,
         });
         Moment {
-            book,
+            shared_state,
             lane,
             redis: told.redis,
             may_be_old: READING_MAY_BE_OLD,
@@ -174,7 +174,7 @@ impl Memory {
 impl Known {
     /// The lane's time when Redis told its own.
     pub(super) fn lane(&self) -> Duration {
-        self.book.time(self.redis)
+        self.shared_state.time(self.redis)
     }
 
     /// When it is that time of the lane, at the latest.
@@ -183,15 +183,15 @@ impl Known {
     }
 }
 
-/// A book as it is stored.
-pub(super) fn in_writing(token: &str, book: &Book) -> RedisResult<String> {
-    let book = serde_json::to_string(book)
+/// A shared state as it is stored.
+pub(super) fn in_writing(token: &str, shared_state: &SharedState) -> RedisResult<String> {
+    let shared_state = serde_json::to_string(shared_state)
         .map_err(|error| (ErrorKind::Client, "writing a lane", error.to_string()))?;
-    Ok(format!("{token}\n{book}"))
+    Ok(format!("{token}\n{shared_state}"))
 }
 
-/// A token and its book. One that cannot be read, of another version, counts as lost.
-fn read(state: &str) -> (String, Option<Book>) {
-    let (token, book) = state.split_once('\n').unwrap_or((state, ""));
-    (token.to_owned(), serde_json::from_str(book).ok())
+/// A token and its shared state. One that cannot be read, of another version, counts as lost.
+fn read(state: &str) -> (String, Option<SharedState>) {
+    let (token, shared_state) = state.split_once('\n').unwrap_or((state, ""));
+    (token.to_owned(), serde_json::from_str(shared_state).ok())
 }

@@ -11,27 +11,27 @@ use crate::Delivery;
 use crate::delivery::Places;
 
 /// The fewest jobs of one tenant that travel together, where there are as many.
-pub(crate) const PARCEL_MIN: usize = 32;
+pub(crate) const MESSAGE_MIN: usize = 32;
 
 /// The most: no process keeps others waiting for what it has taken.
-const PARCEL_MAX: usize = 256;
+const MESSAGE_MAX: usize = 256;
 
 /// How many of so many jobs of one tenant travel together: a way through Redis takes a moment however
 /// many go it, but some are to be left for whoever else takes from the wire.
-pub(crate) fn parcel(jobs: usize) -> usize {
-    (jobs / 4).clamp(PARCEL_MIN, PARCEL_MAX)
+pub(crate) fn message_size(jobs: usize) -> usize {
+    (jobs / 4).clamp(MESSAGE_MIN, MESSAGE_MAX)
 }
 
 /// A handler, and as many places as jobs may be in hand at once.
 #[derive(Clone)]
-pub(crate) struct Hands<F> {
+pub(crate) struct HandlerPool<F> {
     handler: F,
     places: Arc<Semaphore>,
     count: u32,
     pub(crate) stop: CancellationToken,
 }
 
-impl<F, Fut> Hands<F>
+impl<F, Fut> HandlerPool<F>
 where
     F: Fn(Delivery) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,

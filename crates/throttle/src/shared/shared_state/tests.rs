@@ -1,4 +1,4 @@
-//! What a batch of one process does to a book that others write, too.
+//! What a batch of one process does to a shared state that others write, too.
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -11,9 +11,9 @@ const WINDOW: Duration = Duration::from_secs(20);
 const WHOLE_WINDOW: Duration = Duration::from_millis(20_060);
 const START: Duration = Duration::from_secs(1_000);
 
-/// A book and a core to carry out batches with.
+/// A shared state and a core to carry out batches with.
 struct Lane {
-    book: Book,
+    shared_state: SharedState,
     core: Core,
     batches: u64,
 }
@@ -35,7 +35,7 @@ impl Lane {
         };
         let state = CoreState::new(&settings, &seed, START);
         Self {
-            book: Book::begin(state.clone(), 1, START),
+            shared_state: SharedState::begin(state.clone(), 1, START),
             core: Core::resume(settings, state, Box::new(StdRng::seed_from_u64(1))),
             batches: 0,
         }
@@ -44,9 +44,15 @@ impl Lane {
     fn carry_out(&mut self, holder: u64, batch: &Batch, now: Duration) -> Decision {
         self.batches += 1;
         let batch_of = (holder, self.batches);
-        let decision = self.book.carry_out(&mut self.core, batch_of, batch, now);
+        let decision = self
+            .shared_state
+            .carry_out(&mut self.core, batch_of, batch, now);
         // Whatever is under way somebody holds, who settles it or is gone one day.
-        let held = self.book.holders.iter().flat_map(|held| &held.permits);
+        let held = self
+            .shared_state
+            .holders
+            .iter()
+            .flat_map(|held| &held.permits);
         let held: u32 = held.map(|(_, permits)| permits).sum();
         assert_eq!(self.core.snapshot(now).in_flight, held);
         decision
@@ -176,11 +182,11 @@ fn a_book_that_is_begun_again_leaves_nothing_free_that_others_may_have_used() {
     let mut lane = Lane::of(10);
     lane.ask(1, 3, START);
     lane.settle(1, &[Answer::Accepted; 2], START);
-    let known = lane.book.clone();
+    let known = lane.shared_state.clone();
     let later = START + Duration::from_secs(8);
-    lane.book.begin_again(&mut lane.core, 2, later);
-    assert!(lane.book.accounts_for(&known));
-    assert!(!lane.book.continues(&known, (1, 2)));
+    lane.shared_state.begin_again(&mut lane.core, 2, later);
+    assert!(lane.shared_state.accounts_for(&known));
+    assert!(!lane.shared_state.continues(&known, (1, 2)));
     // The two that were answered long ago come free first; the rest with the forgotten.
     let Some(Wait::Until(free_at)) = lane.ask(2, 10, later).wait else {
         panic!("the window is full");
@@ -194,20 +200,20 @@ fn a_book_that_is_begun_again_leaves_nothing_free_that_others_may_have_used() {
 fn a_book_that_is_older_than_it_was_does_not_continue() {
     let mut lane = Lane::of(10);
     lane.ask(1, 1, START);
-    let replica = lane.book.clone();
+    let replica = lane.shared_state.clone();
     lane.ask(1, 1, START);
-    assert!(lane.book.continues(&replica, (1, 1)));
-    assert!(!replica.continues(&lane.book, (1, 2)));
+    assert!(lane.shared_state.continues(&replica, (1, 1)));
+    assert!(!replica.continues(&lane.shared_state, (1, 2)));
     // Others may have brought it past the number of writes that is known.
     let mut failed_over = Lane {
-        book: replica,
+        shared_state: replica,
         ..lane
     };
-    let known = failed_over.book.clone();
+    let known = failed_over.shared_state.clone();
     for _ in 0..5 {
         failed_over.ask(2, 0, START);
     }
-    assert!(!failed_over.book.continues(&known, (1, 2)));
+    assert!(!failed_over.shared_state.continues(&known, (1, 2)));
 }
 
 #[test]
@@ -217,12 +223,15 @@ fn the_lanes_time_neither_goes_back_nor_jumps_when_redis_clock_is_set() {
     let hour = Duration::from_hours(1);
     let second = Duration::from_secs(1);
     let set_back = START + hour;
-    lane.book.written_at = set_back;
-    assert_eq!(lane.book.keep_time(START, None), set_back);
-    assert_eq!(lane.book.keep_time(START + second, None), set_back + second);
-    let known = lane.book.time(START + second);
+    lane.shared_state.written_at = set_back;
+    assert_eq!(lane.shared_state.keep_time(START, None), set_back);
+    assert_eq!(
+        lane.shared_state.keep_time(START + second, None),
+        set_back + second
+    );
+    let known = lane.shared_state.time(START + second);
     let no_later = latest(known, second);
-    let jumped = lane.book.keep_time(START + hour, Some(no_later));
+    let jumped = lane.shared_state.keep_time(START + hour, Some(no_later));
     assert_eq!(jumped, no_later);
     assert!(no_later <= known + second + CLOCK_TOLERANCE * 2);
 }
@@ -232,7 +241,7 @@ fn stock_is_taken_while_the_window_is_roomy_and_nobody_else_waits() {
     let mut lane = Lane::of(100);
     let greedy = |wanted| Batch {
         wanted,
-        stock: 10,
+        prefetched: 10,
         ..Batch::default()
     };
     assert_eq!(lane.carry_out(1, &greedy(1), START).granted, 11);

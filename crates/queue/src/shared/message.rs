@@ -6,12 +6,12 @@ use repilot_domain::TenantName;
 use repilot_ledger::Dispatched;
 use serde::{Deserialize, Serialize};
 
-use crate::hands::parcel;
+use crate::handler_pool::message_size;
 
 /// What one apalis task carries.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Parcel {
+pub(super) enum Message {
     /// Jobs of a tenant.
     Jobs {
         tenant: TenantName,
@@ -21,19 +21,19 @@ pub(super) enum Parcel {
     Unreadable(serde_json::Value),
 }
 
-impl Parcel {
-    /// Jobs of a tenant, in as many parcels as they need, as apalis carries them.
+impl Message {
+    /// Jobs of a tenant, in as many messages as they need, as apalis carries them.
     pub(super) fn pack(
         tenant: &TenantName,
         jobs: &[Dispatched],
     ) -> serde_json::Result<Vec<RedisTask>> {
-        let parcels = jobs.chunks(parcel(jobs.len()));
-        parcels
+        let messages = jobs.chunks(message_size(jobs.len()));
+        messages
             .map(|jobs| Self::Jobs {
                 tenant: tenant.clone(),
                 jobs: jobs.to_vec(),
             })
-            .map(|parcel| serde_json::to_vec(&parcel).map(Task::new))
+            .map(|message| serde_json::to_vec(&message).map(Task::new))
             .collect()
     }
 

@@ -19,7 +19,7 @@ const STOCK_MAX: u32 = 16;
 
 /// A permit, by what its process must say to give it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
+pub(crate) struct GrantId {
     pub(crate) holder: u64,
     pub(crate) epoch: u64,
 }
@@ -57,13 +57,13 @@ impl Drop for Unclaimed {
 }
 
 /// A process's side of a shared lane.
-pub(crate) struct Desk {
+pub(crate) struct PermitQueue {
     pub(crate) lease: Lease,
     waiters: VecDeque<Waiter>,
     settlements: Vec<Settlement>,
     hold_until: Option<Instant>,
     /// Permits for calls that may come, and since when they lie there.
-    stock: Vec<Ticket>,
+    prefetched: Vec<GrantId>,
     stocked_at: Instant,
     stock_size: u32,
     /// Permits of the lease that are not given back.
@@ -74,7 +74,7 @@ pub(crate) struct Desk {
     pub(crate) closed: bool,
 }
 
-impl Desk {
+impl PermitQueue {
     pub(crate) fn new(lease: Lease) -> Self {
         Self {
             stocked_at: lease.until,
@@ -82,7 +82,7 @@ impl Desk {
             waiters: VecDeque::new(),
             settlements: Vec::new(),
             hold_until: None,
-            stock: Vec::new(),
+            prefetched: Vec::new(),
             stock_size: 0,
             out: 0,
             nothing_until: None,
@@ -92,38 +92,38 @@ impl Desk {
 
     /// Whether a permit may still be used. One that was fetched before the process was frozen for
     /// longer than its lease may not: others have its slot by then.
-    pub(crate) fn is_valid(&self, ticket: Ticket, now: Instant) -> bool {
-        ticket.holder == self.lease.holder && now < self.lease.until
+    pub(crate) fn is_valid(&self, grant: GrantId, now: Instant) -> bool {
+        grant.holder == self.lease.holder && now < self.lease.until
     }
 
     /// Permits that are there, up to so many, unless somebody came before.
-    pub(crate) fn take_from_stock(&mut self, most: usize, now: Instant) -> Vec<Ticket> {
+    pub(crate) fn take_from_stock(&mut self, most: usize, now: Instant) -> Vec<GrantId> {
         if !self.waiters.is_empty() {
             return Vec::new();
         }
-        let is_there = self.stock.last().copied();
-        if !is_there.is_some_and(|ticket| self.is_valid(ticket, now)) {
+        let is_there = self.prefetched.last().copied();
+        if !is_there.is_some_and(|grant| self.is_valid(grant, now)) {
             return Vec::new();
         }
-        let left = self.stock.len().saturating_sub(most);
-        self.stock.split_off(left)
+        let left = self.prefetched.len().saturating_sub(most);
+        self.prefetched.split_off(left)
     }
 
     pub(crate) fn wait(&mut self, waiter: Waiter) {
         self.waiters.push_back(waiter);
     }
 
-    pub(crate) fn settle(&mut self, ticket: Ticket, took: Duration, answer: Answer) {
+    pub(crate) fn settle(&mut self, grant: GrantId, took: Duration, answer: Answer) {
         if matches!(answer, Answer::Throttled { .. }) {
             // Nothing more leaves until all know.
             self.return_stock();
         }
-        if ticket.holder == self.lease.holder {
+        if grant.holder == self.lease.holder {
             self.out = self.out.saturating_sub(1);
         }
         self.settlements.push(Settlement {
-            holder: ticket.holder,
-            epoch: ticket.epoch,
+            holder: grant.holder,
+            epoch: grant.epoch,
             took,
             answer,
         });
@@ -135,8 +135,8 @@ impl Desk {
     }
 
     fn return_stock(&mut self) {
-        for ticket in std::mem::take(&mut self.stock) {
-            self.settle(ticket, Duration::ZERO, Answer::NotSent);
+        for grant in std::mem::take(&mut self.prefetched) {
+            self.settle(grant, Duration::ZERO, Answer::NotSent);
         }
     }
 
@@ -163,9 +163,9 @@ impl Desk {
         u32::try_from(wanted).unwrap_or(u32::MAX)
     }
 
-    /// When what is in stock is to be returned.
+    /// When what is ahead is to be returned.
     pub(crate) fn stock_returns_at(&self) -> Option<Instant> {
-        (!self.stock.is_empty()).then_some(self.stocked_at + STOCK_KEPT)
+        (!self.prefetched.is_empty()).then_some(self.stocked_at + STOCK_KEPT)
     }
 
     /// What there is to say, and to ask for.
@@ -176,7 +176,7 @@ impl Desk {
         }
         let wanted = self.awaited();
         let awaited = wanted > 0;
-        if awaited && self.stock.is_empty() {
+        if awaited && self.prefetched.is_empty() {
             // Calls that follow one another so closely would each ask for themselves.
             let close = now.saturating_duration_since(self.stocked_at) < STOCK_KEPT;
             self.stock_size = if close {
@@ -185,7 +185,7 @@ impl Desk {
                 0
             };
         }
-        let stock = if awaited { self.stock_size } else { 0 };
+        let prefetched = if awaited { self.stock_size } else { 0 };
         Batch {
             settlements: std::mem::take(&mut self.settlements),
             hold: self
@@ -193,32 +193,32 @@ impl Desk {
                 .take()
                 .map(|until| until.saturating_duration_since(now)),
             wanted,
-            stock,
+            prefetched,
             deferred,
             history: None,
         }
     }
 
-    /// Permits have come: for those who wait, each as many as it is told, and the rest in stock.
+    /// Permits have come: for those who wait, each as many as it is told, and the rest ahead.
     pub(crate) fn deliver(
         &mut self,
-        ticket: Ticket,
+        grant: GrantId,
         count: u32,
         now: Instant,
-    ) -> Vec<(Answering, Vec<Ticket>)> {
+    ) -> Vec<(Answering, Vec<GrantId>)> {
         self.out += count;
         if count > 0 {
             self.stocked_at = now;
         }
-        self.stock
-            .extend(std::iter::repeat_n(ticket, count as usize));
+        self.prefetched
+            .extend(std::iter::repeat_n(grant, count as usize));
         let mut served = Vec::new();
-        while !self.stock.is_empty()
+        while !self.prefetched.is_empty()
             && let Some(waiter) = self.waiters.pop_front()
         {
             if !waiter.answer.is_closed() {
-                let left = self.stock.len().saturating_sub(waiter.most);
-                served.push((waiter.answer, self.stock.split_off(left)));
+                let left = self.prefetched.len().saturating_sub(waiter.most);
+                served.push((waiter.answer, self.prefetched.split_off(left)));
             }
         }
         served

@@ -16,16 +16,16 @@ pub(crate) const LEASE: Duration = Duration::from_secs(5);
 /// Redis's clock may run ahead of a process's by this, and by a thousandth; by more it was set.
 const CLOCK_TOLERANCE: Duration = Duration::from_millis(50);
 
-/// Permits are taken in stock while at least this share of the window is free, and no larger share
+/// Permits are taken ahead while at least this share of the window is free, and no larger share
 /// of what is free: at the edge every permit goes to who waits for it.
 const ROOMY_SHARE: u32 = 4;
-const STOCK_SHARE: u32 = 8;
+const PREFETCH_SHARE: u32 = 8;
 
 /// A lane, as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Book {
-    /// Drawn when the book is begun: another one means that Redis forgot.
-    era: u64,
+pub(crate) struct SharedState {
+    /// Drawn when the shared state is begun: another one means that Redis forgot.
+    generation: u64,
     /// What was forgotten before it began occupies the window.
     whole: bool,
     /// When the window was filled up for what was forgotten; none once that is known again.
@@ -41,10 +41,10 @@ pub(crate) struct Book {
     lane: CoreState,
 }
 
-impl Book {
-    pub(crate) fn begin(lane: CoreState, era: u64, now: Duration) -> Self {
+impl SharedState {
+    pub(crate) fn begin(lane: CoreState, generation: u64, now: Duration) -> Self {
         Self {
-            era,
+            generation,
             whole: false,
             filled_at: None,
             writes: 0,
@@ -55,22 +55,22 @@ impl Book {
         }
     }
 
-    /// Goes on from what a process remembers of a book that Redis has lost.
-    pub(crate) fn begin_again(&mut self, core: &mut Core, era: u64, now: Duration) {
+    /// Goes on from what a process remembers of a shared state that Redis has lost.
+    pub(crate) fn begin_again(&mut self, core: &mut Core, generation: u64, now: Duration) {
         core.replace(self.lane.clone());
         for holder in std::mem::take(&mut self.holders) {
             holder.lapse(core, now);
         }
         self.lane = core.state().clone();
-        self.fill_up(core, era, now);
+        self.fill_up(core, generation, now);
     }
 
     /// What left lately nobody knows, so whatever is free counts as used just now.
-    pub(crate) fn fill_up(&mut self, core: &mut Core, era: u64, now: Duration) {
+    pub(crate) fn fill_up(&mut self, core: &mut Core, generation: u64, now: Duration) {
         core.replace(self.lane.clone());
         core.fill(now);
         self.lane = core.state().clone();
-        self.era = era;
+        self.generation = generation;
         self.whole = true;
         self.filled_at = Some(now);
     }
@@ -86,20 +86,20 @@ impl Book {
     }
 
     pub(crate) fn is_of_the_era_of(&self, known: &Self) -> bool {
-        self.era == known.era
+        self.generation == known.generation
     }
 
     /// Whether it is what `known` became, after that batch of a holder's.
     pub(crate) fn continues(&self, known: &Self, (holder, batch): (u64, u64)) -> bool {
         let mine = self.holders.iter().find(|held| held.id == holder);
-        self.era == known.era
+        self.generation == known.generation
             && self.writes >= known.writes
             && mine.is_none_or(|held| held.batch >= batch)
     }
 
     /// Whether somebody else began it again and took for used what nobody knows.
     pub(crate) fn accounts_for(&self, known: &Self) -> bool {
-        self.whole && self.era != known.era
+        self.whole && self.generation != known.generation
     }
 
     /// The lane's time, where Redis's is `redis` and it cannot be later than `latest`.
@@ -192,8 +192,8 @@ impl Book {
             }
         }
         if wait.is_none() && rivals == 0 && core.is_roomy(ROOMY_SHARE) {
-            let stock = batch.stock.min(core.free(now) / STOCK_SHARE);
-            grants.extend((0..stock).map_while(|_| core.try_grant(now).ok()));
+            let prefetched = batch.prefetched.min(core.free(now) / PREFETCH_SHARE);
+            grants.extend((0..prefetched).map_while(|_| core.try_grant(now).ok()));
         }
         let granted = u32::try_from(grants.len()).unwrap_or(u32::MAX);
         let epoch = grants.first().map_or(0, |grant| grant.epoch());
@@ -241,7 +241,7 @@ impl Book {
         }
     }
 
-    /// Takes a holder out of the book.
+    /// Takes a holder out of the shared state.
     fn take(&mut self, id: u64) -> Holder {
         match self.holders.iter().position(|held| held.id == id) {
             Some(position) => self.holders.remove(position),

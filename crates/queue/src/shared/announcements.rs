@@ -16,12 +16,12 @@ use tokio::time::{Interval, MissedTickBehavior};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Wakes a worker.
-pub(super) struct Prompt {
+pub(super) struct Announcements {
     announcements: mpsc::Receiver<()>,
     looks: Interval,
 }
 
-impl Prompt {
+impl Announcements {
     pub(super) fn new(announcements: mpsc::Receiver<()>) -> Self {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -32,7 +32,7 @@ impl Prompt {
     }
 }
 
-impl PollStrategy for Prompt {
+impl PollStrategy for Announcements {
     fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let mut fired = false;
         while let Poll::Ready(Some(())) = self.announcements.poll_recv(context) {

@@ -1,4 +1,4 @@
-//! Who has which parcel: the queue what was pushed, a worker what it fetched; it removes what was
+//! Who has which message: the queue what was pushed, a worker what it fetched; it removes what was
 //! taken up, and what it leaves goes back.
 //!
 //! Each change is one script, so that a worker which was thought gone and comes back cannot remove
@@ -74,7 +74,7 @@ static RETURN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Has what was pushed wait to be fetched, and announces it; how many parcels wait then.
+/// Has what was pushed wait to be fetched, and announces it; how many messages wait then.
 pub(super) async fn offer(
     redis: &mut MultiplexedConnection,
     queue: &Queue,
@@ -87,7 +87,7 @@ pub(super) async fn offer(
         .await
 }
 
-/// Removes a parcel that handlers have taken up.
+/// Removes a message that handlers have taken up.
 pub(super) async fn remove(
     redis: &mut MultiplexedConnection,
     queue: &Queue,
@@ -126,7 +126,7 @@ pub(super) async fn put_back(
     let returned: u64 = script.invoke_async(redis).await?;
     if returned > 0 {
         tracing::info!(
-            parcels = returned,
+            messages = returned,
             "put jobs back on the wire that a worker had left"
         );
     }
