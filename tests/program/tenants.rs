@@ -1,7 +1,7 @@
 //! Tenants, tokens, permissions.
 
 use e2e::{Bench, ended};
-use repilot_graph_sim::Scenario;
+use repilot_graph_sim::{Fleet, Scenario, Simulator};
 
 use crate::PROGRAM;
 
@@ -159,4 +159,91 @@ async fn a_tenant_that_is_added_is_drained_by_the_worker_that_runs() {
     bench.until(|counters| counters.applied == 20).await;
     e2e::interrupt(&worker).await;
     ended(worker).await;
+}
+
+/// Two tenants, each with a simulated Graph of its own and a token of its own: campaigns are listed and
+/// searched by tenant, paused by pattern, and go on together.
+#[tokio::test]
+async fn campaigns_of_two_tenants_stop_and_go_on_together() {
+    let bench = Bench::new(PROGRAM, Scenario::default(), 12).await;
+    let fleet = Fleet::generated(4, 7);
+    let elsewhere = Simulator::start(Scenario::default(), &fleet, ([127, 0, 0, 1], 0).into());
+    let elsewhere = elsewhere.await.unwrap();
+    bench.write("token", "simulated\n");
+    let section = |name: &str, root: String| {
+        format!(
+            "[tenants.{name}]\ncredential = \"token\"\ntoken_file = \"token\"\nroot = \"{root}\"\n"
+        )
+    };
+    let settings =
+        section("contoso", bench.simulator.url()) + &section("fabrikam", elsewhere.url());
+    bench.write("repilot.toml", settings);
+    let list = std::fs::read_to_string(bench.path("devices.txt")).unwrap();
+    let serials: Vec<&str> = list.lines().collect();
+    let others: Vec<&str> = fleet.serials().collect();
+    for (name, tenant, devices) in [
+        ("q4-north", "contoso", &serials[..3]),
+        ("q4-south", "contoso", &serials[3..6]),
+        ("spring", "contoso", &serials[6..]),
+        ("q4-west", "fabrikam", &others[..]),
+    ] {
+        bench.write("list.txt", devices.join("\n"));
+        let enqueue = [
+            "enqueue",
+            "--yes",
+            "list.txt",
+            "--tenant",
+            tenant,
+            "--campaign",
+            name,
+        ];
+        bench.run(&enqueue).await.expect(0);
+    }
+
+    let paused = bench
+        .run(&["campaign", "pause", "q4-*", "--reason", "change freeze"])
+        .await
+        .expect(0);
+    assert_eq!(paused.stdout.lines().count(), 3, "{paused:?}");
+    let unknown = bench.run(&["campaign", "pause", "q5-*"]).await.expect(1);
+    assert!(
+        unknown.stderr.contains("no campaign fits `q5-*`"),
+        "{unknown:?}"
+    );
+    let of_fabrikam = bench
+        .run(&["campaign", "list", "--tenant", "fabrikam", "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(of_fabrikam.as_array().unwrap().len(), 1);
+    assert_eq!(of_fabrikam[0]["name"], "q4-west");
+    let jobs = bench
+        .run(&["jobs", "--tenant", "fabrikam", "state:pending", "--json"])
+        .await
+        .expect(0)
+        .json();
+    assert_eq!(jobs.as_array().unwrap().len(), 4);
+
+    // Nobody can be asked here, so nothing goes on without --yes; then that tenant's, and no other's.
+    let resume = ["campaign", "resume", "--all", "--tenant", "contoso"];
+    bench.run(&resume).await.expect(1);
+    let resumed = bench
+        .run(&[&resume[..], &["--yes"]].concat())
+        .await
+        .expect(0);
+    let told: Vec<&str> = resumed.stdout.lines().collect();
+    assert_eq!(
+        told,
+        ["campaign q4-south may go on", "campaign q4-north may go on"]
+    );
+    bench.run(&["worker", "--until-empty"]).await.expect(4);
+    assert_eq!(bench.counters().applied, 12);
+    assert_eq!(elsewhere.counters(0).applied, 0);
+
+    bench
+        .run(&["campaign", "resume", "q4-west"])
+        .await
+        .expect(0);
+    bench.run(&["worker", "--until-empty"]).await.expect(0);
+    assert_eq!(elsewhere.counters(0).applied, 4);
 }

@@ -99,7 +99,7 @@ Examples:
 pub(crate) const JOBS_EXAMPLES: &str = "\
 A search is words that must all hold:
   without:user          those that a reassignment left without a user
-  state:dead,pending    also reason:, tag:, model:, user:, serial:, campaign:, device: and job:
+  state:dead,pending    also reason:, tag:, model:, user:, serial:, campaign:, tenant:, device: and job:
   model:\"Surface Go\"    quotes keep blanks and colons together
   tag:STORE*            * and ? stand for anything and any character; (none) for no tag at all
   user:@contoso.com     everybody of a domain
@@ -128,6 +128,9 @@ pub(crate) const CAMPAIGN_EXAMPLES: &str = "\
 Examples:
   repilot campaign list
   repilot campaign pause spring --reason 'change freeze'
+  repilot campaign pause 'q4-*' --tenant contoso
+  repilot campaign pause --all --reason 'change freeze'
+  repilot campaign resume --all                 those that a person paused
   repilot campaign resume spring                also past its canary
   repilot campaign resume spring --run          and drain it here
   repilot campaign set spring --rate 2/s --no-deadline

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use repilot_domain::SightedWithin;
+use repilot_domain::{SightedWithin, TenantName};
 
 use crate::args::controls::ControlArguments;
 use crate::help;
@@ -13,19 +13,40 @@ use crate::settings::{Age, Span};
 pub(crate) struct StatusArguments {
     /// One campaign [default: all]
     pub(crate) campaign: Option<String>,
+    /// Those of this tenant
+    #[arg(long, value_name = "NAME", conflicts_with = "campaign")]
+    pub(crate) tenant: Option<TenantName>,
     /// Show it anew every second
     #[arg(long, conflicts_with = "json")]
     pub(crate) watch: bool,
 }
 
+/// Campaigns that are meant together.
+#[derive(Debug, Args)]
+pub(crate) struct WhichCampaigns {
+    /// Campaigns, or patterns as in 'q4-*'
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub(crate) names: Vec<String>,
+    /// Every campaign; with --tenant every one of that tenant
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+    /// Only those of this tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<TenantName>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum CampaignCommand {
     /// List campaigns
-    List,
-    /// Let nothing more of a campaign go out
+    List {
+        /// Those of this tenant
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<TenantName>,
+    },
+    /// Let nothing more of campaigns go out
     Pause {
-        /// Campaign
-        name: String,
+        #[command(flatten)]
+        which: WhichCampaigns,
         /// Why, for whoever looks
         #[arg(long, default_value = "")]
         reason: String,
@@ -38,13 +59,17 @@ pub(crate) enum CampaignCommand {
         #[command(flatten)]
         controls: Box<ControlArguments>,
     },
-    /// Let a paused campaign go on; after its canary, with the rest
+    /// Let paused campaigns go on. One by its name, whatever paused it, also past its canary; of several
+    /// those that a person paused
     Resume {
-        /// Campaign
-        name: String,
-        /// Then drain it at once, as `run` does
-        #[arg(long)]
+        #[command(flatten)]
+        which: WhichCampaigns,
+        /// Then drain it at once, as `run` does: a single campaign
+        #[arg(long, conflicts_with = "all")]
         run: bool,
+        /// Of several, do not ask
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Take back what has not been called yet, for good
     Cancel {

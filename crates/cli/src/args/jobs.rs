@@ -1,13 +1,13 @@
 //! Single jobs and dead letters.
 
 use clap::{Args, Subcommand, ValueEnum};
-use repilot_domain::{DeadReason, JobState, Verification};
+use repilot_domain::{DeadReason, JobState, TenantName, Verification};
 use repilot_ledger::JobCursor;
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsArguments {
     /// Campaign
-    #[arg(required_unless_present = "everywhere")]
+    #[arg(required_unless_present_any = ["everywhere", "tenant"])]
     pub(crate) campaign: Option<String>,
     /// Those that fit, as in `state:dead tag:STORE*` [default: all]
     #[arg(value_name = "SEARCH")]
@@ -15,6 +15,9 @@ pub(crate) struct JobsArguments {
     /// Of all campaigns; then every word is searched for
     #[arg(long)]
     pub(crate) everywhere: bool,
+    /// Of all campaigns of this tenant; then every word is searched for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<TenantName>,
     /// Those in this state
     #[arg(long)]
     pub(crate) state: Option<JobState>,
@@ -69,6 +72,9 @@ pub(crate) struct DeadListArguments {
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
+    /// Those of this tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<TenantName>,
     /// Those with this reason
     #[arg(long)]
     pub(crate) reason: Option<DeadReason>,
@@ -83,6 +89,9 @@ pub(crate) struct DeadArguments {
     /// Those of this campaign
     #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
+    /// Those of this tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<TenantName>,
     /// Those with this reason
     #[arg(long)]
     pub(crate) reason: Option<DeadReason>,

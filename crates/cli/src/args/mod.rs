@@ -15,7 +15,7 @@ use crate::help;
 
 pub(crate) use campaigns::{
     CampaignCommand, NotifyCommand, PruneArguments, ReportArguments, RollbackArguments,
-    StatusArguments, VerifyArguments,
+    StatusArguments, VerifyArguments, WhichCampaigns,
 };
 pub(crate) use controls::ControlArguments;
 pub(crate) use jobs::{

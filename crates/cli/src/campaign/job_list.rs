@@ -1,6 +1,6 @@
 //! Lists of jobs: what a search finds among a campaign's, or all.
 
-use repilot_domain::{JobCondition, JobQuery};
+use repilot_domain::{JobCondition, JobQuery, Pattern, TenantName};
 use repilot_ledger::{Job, JobCursor, JobSearch, JobSort, Ledger, Seek};
 
 use crate::app::{self, App};
@@ -81,7 +81,7 @@ pub(crate) async fn show(
 /// What is searched for, and whether the campaign that it is searched in assigns users.
 async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<(JobSearch, bool)> {
     let (campaign, assigns, words) = match &arguments.campaign {
-        Some(name) if !arguments.everywhere => {
+        Some(name) if !arguments.everywhere && arguments.tenant.is_none() => {
             let campaign = app::campaign(ledger, name).await?;
             let assigns = campaign.action.needs_user();
             (Some(campaign.id), assigns, arguments.search.clone())
@@ -92,7 +92,7 @@ async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<(J
             word.iter().chain(&arguments.search).cloned().collect(),
         ),
     };
-    let mut query = query(&words)?;
+    let mut query = of_tenant(query(&words)?, arguments.tenant.as_ref());
     if let Some(state) = arguments.state {
         query = query.and(JobCondition::State(vec![state]));
     }
@@ -118,6 +118,16 @@ async fn search(ledger: &Ledger, arguments: &JobsArguments) -> anyhow::Result<(J
 /// A search from the words of a command line.
 pub(crate) fn query(words: &[String]) -> anyhow::Result<JobQuery> {
     Ok(words.join(" ").parse()?)
+}
+
+/// The same search among a tenant's jobs, where one is named.
+pub(crate) fn of_tenant(query: JobQuery, tenant: Option<&TenantName>) -> JobQuery {
+    match tenant {
+        Some(tenant) => query.and(JobCondition::Tenant(vec![Pattern::exactly(
+            tenant.as_str(),
+        )])),
+        None => query,
+    }
 }
 
 async fn print_array(ledger: &Ledger, search: JobSearch, limit: u32) -> anyhow::Result<()> {

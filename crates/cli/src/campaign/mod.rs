@@ -6,6 +6,7 @@ pub(crate) mod give_back;
 pub(crate) mod job_list;
 pub(crate) mod outcome;
 pub(crate) mod rollback;
+pub(crate) mod several;
 pub(crate) mod summary;
 pub(crate) mod verification;
 pub(crate) mod without_user;

@@ -5,9 +5,10 @@ use repilot_ledger::{Campaign, HEARD_WITHIN, JobSelection, Ledger};
 
 use crate::app::{self, App};
 use crate::args::CampaignCommand;
-use crate::campaign::control_args::Meant;
+use crate::campaign::control_args::Meant as MeantControls;
 use crate::campaign::job_list;
 use crate::campaign::outcome::finish;
+use crate::campaign::several::{self, Meant};
 use crate::drain::{self, Drained, notify};
 use crate::plan::controls_text;
 use crate::standings;
@@ -33,19 +34,35 @@ fn cancelled_in_words(name: &str, cancelled: u64, uncertain: i64) -> String {
 
 pub(crate) async fn run(app: &App, command: &CampaignCommand) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
-    let name = match command {
+    let campaign = match command {
         // `status` lists them.
-        CampaignCommand::List => return Ok(Exit::Done),
-        CampaignCommand::Pause { name, .. }
-        | CampaignCommand::Set { name, .. }
-        | CampaignCommand::Resume { name, .. }
+        CampaignCommand::List { .. } => return Ok(Exit::Done),
+        CampaignCommand::Pause { which, reason } => match which.look_up(app, &ledger).await? {
+            Meant::One(campaign) => *campaign,
+            Meant::Several(campaigns) => {
+                return several::pause(app, &ledger, &campaigns, reason).await;
+            }
+        },
+        CampaignCommand::Resume { which, run, yes } => match which.look_up(app, &ledger).await? {
+            Meant::One(campaign) => *campaign,
+            Meant::Several(_) if *run => {
+                return Err(Failure::error(
+                    "--run drains a single campaign",
+                    "name one, or resume them and start `repilot worker`; nothing was changed",
+                ));
+            }
+            Meant::Several(campaigns) => {
+                return several::resume(app, &ledger, &campaigns, *yes).await;
+            }
+        },
+        CampaignCommand::Set { name, .. }
         | CampaignCommand::Cancel { name, .. }
-        | CampaignCommand::Skip { name, .. } => name,
+        | CampaignCommand::Skip { name, .. } => app::campaign(&ledger, name).await?,
     };
-    let campaign = app::campaign(&ledger, name).await?;
+    let name = &campaign.name;
     let by = &app.actor(&campaign.tenant);
     let done = match command {
-        CampaignCommand::List => String::new(),
+        CampaignCommand::List { .. } => String::new(),
         CampaignCommand::Pause { reason, .. } => {
             if ledger
                 .pause_by_person(campaign.id, reason, by, app.now())
@@ -225,7 +242,7 @@ async fn set(
     app: &App,
     ledger: &Ledger,
     campaign: &Campaign,
-    meant: &Meant,
+    meant: &MeantControls,
 ) -> anyhow::Result<String> {
     let name = &campaign.name;
     let differences = campaign.controls.differences(&meant.controls);

@@ -1,6 +1,6 @@
 //! `dead`: dead letters listed, requeued, discarded, restored; devices without a user given back.
 
-use repilot_domain::{Actor, JobAct, JobCondition, JobId, JobState};
+use repilot_domain::{Actor, JobAct, JobCondition, JobId, JobState, TenantName};
 use repilot_ledger::{Campaign, DeadGroup, DeadSelection, JobSelection, Ledger, TriedAgain};
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use crate::args::{
     DeadArguments, DeadCommand, DeadListArguments, DiscardArguments, JobOrder, JobsArguments,
     RequeueArguments,
 };
+use crate::campaign::several::is_of;
 use crate::campaign::without_user::alarm;
 use crate::campaign::{give_back, job_list};
 use crate::terminal::exit::Exit;
@@ -25,6 +26,8 @@ struct Changed {
 struct Letters {
     /// The campaign, where one is named.
     campaign: Option<Campaign>,
+    /// The tenant, where one is named.
+    tenant: Option<TenantName>,
     selection: DeadSelection,
 }
 
@@ -110,7 +113,10 @@ async fn may_be_discarded(
     }
     let of = match &letters.campaign {
         Some(campaign) => format!(" of campaign {}", plain(&campaign.name)),
-        None => " of all campaigns".to_owned(),
+        None => letters.tenant.as_ref().map_or_else(
+            || " of all campaigns".to_owned(),
+            |tenant| format!(" of tenant {tenant}"),
+        ),
     };
     let stranded = query.clone().and(JobCondition::WithoutUser);
     let stranded = ledger.jobs_meant(*campaign, &stranded).await?;
@@ -158,11 +164,14 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyh
         let each = each_of(arguments, campaign.as_ref(), &search);
         return job_list::show(app, &each, "dead letter").await;
     }
+    let mut campaigns = ledger.campaigns_at(app.now()).await?;
+    campaigns.retain(|found| {
+        let named = campaign.as_ref().is_none_or(|named| named.id == found.id);
+        named && is_of(arguments.tenant.as_ref(), found)
+    });
     let mut groups = ledger.dead_groups().await?;
     groups.retain(|group| {
-        let named = campaign
-            .as_ref()
-            .is_none_or(|campaign| campaign.name == group.campaign);
+        let named = campaigns.iter().any(|found| found.name == group.campaign);
         named && arguments.reason.is_none_or(|reason| reason == group.reason)
     });
     if app.json {
@@ -170,11 +179,8 @@ async fn list(app: &App, ledger: &Ledger, arguments: &DeadListArguments) -> anyh
         return Ok(Exit::Done);
     }
     let command = app.command()?;
-    let alarms: Vec<String> = ledger
-        .campaigns_at(app.now())
-        .await?
+    let alarms: Vec<String> = campaigns
         .iter()
-        .filter(|found| campaign.as_ref().is_none_or(|named| named.id == found.id))
         .flat_map(|found| alarm(found, &command))
         .collect();
     if !alarms.is_empty() {
@@ -227,6 +233,7 @@ fn each_of(
         campaign: campaign.map(|campaign| campaign.name.clone()),
         search: search.to_vec(),
         everywhere: campaign.is_none(),
+        tenant: arguments.tenant.clone(),
         state: Some(JobState::Dead),
         reason: arguments.reason.map(|reason| reason.to_string()),
         verification: None,
@@ -268,10 +275,11 @@ async fn meant(app: &App, ledger: &Ledger, arguments: &DeadArguments) -> anyhow:
         campaign: campaign.as_ref().map(|campaign| campaign.id),
         reason: arguments.reason,
         job: arguments.job.map(JobId),
-        query: job_list::query(&search)?,
+        query: job_list::of_tenant(job_list::query(&search)?, arguments.tenant.as_ref()),
     };
     Ok(Letters {
         campaign,
+        tenant: arguments.tenant.clone(),
         selection,
     })
 }

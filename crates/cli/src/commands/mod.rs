@@ -78,7 +78,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Rollback(arguments) => rollback::run(&app, &arguments).await,
         Command::Prune(arguments) => prune::run(&app, &arguments).await,
         Command::Audit(command) => audit::run(&app, &command).await,
-        Command::Campaign(CampaignCommand::List) => status::list(&app).await,
+        Command::Campaign(CampaignCommand::List { tenant }) => status::list(&app, tenant).await,
         Command::Campaign(command) => campaign::run(&app, &command).await,
         Command::Export(arguments) => export::run(&app, &arguments).await,
         Command::Simulate(arguments) => simulate::run(&app, &arguments).await,

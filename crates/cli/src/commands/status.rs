@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use repilot_domain::Timestamp;
 use repilot_domain::standing::{Grade, Notice};
+use repilot_domain::{TenantName, Timestamp};
 use repilot_ledger::{HEARD_WITHIN, LaneState, Ledger, StandingCampaign, WorkerRow};
 use serde::Serialize;
 
 use crate::app::{self, App};
 use crate::args::StatusArguments;
+use crate::campaign::several::is_of;
 use crate::campaign::summary;
 use crate::campaign::without_user::alarm;
 use crate::standings::{self, Around};
@@ -42,7 +43,7 @@ struct Status {
 pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Result<Exit> {
     let ledger = app.open_ledger_to_look().await?;
     loop {
-        let status = read(app, &ledger, arguments.campaign.as_deref()).await?;
+        let status = read(app, &ledger, arguments).await?;
         if app.json {
             print_json(&status)?;
             return Ok(Exit::Done);
@@ -62,27 +63,29 @@ pub(crate) async fn run(app: &App, arguments: &StatusArguments) -> anyhow::Resul
 }
 
 /// `campaign list`: every campaign, and how it stands.
-pub(crate) async fn list(app: &App) -> anyhow::Result<Exit> {
-    if app.json {
-        let ledger = app.open_ledger_to_look().await?;
-        print_json(&read(app, &ledger, None).await?.campaigns)?;
-        return Ok(Exit::Done);
-    }
+pub(crate) async fn list(app: &App, tenant: Option<TenantName>) -> anyhow::Result<Exit> {
     let all = StatusArguments {
         campaign: None,
+        tenant,
         watch: false,
     };
+    if app.json {
+        let ledger = app.open_ledger_to_look().await?;
+        print_json(&read(app, &ledger, &all).await?.campaigns)?;
+        return Ok(Exit::Done);
+    }
     run(app, &all).await
 }
 
-async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<Status> {
-    let (campaigns, around) = if let Some(name) = name {
+async fn read(app: &App, ledger: &Ledger, which: &StatusArguments) -> anyhow::Result<Status> {
+    let (campaigns, around) = if let Some(name) = &which.campaign {
         let campaign = app::campaign_now(app, ledger, name).await?;
         let around = Around::of_tenant(app, ledger, &campaign.tenant).await?;
         (vec![campaign], around)
     } else {
-        let campaigns = ledger.campaigns_at(app.now()).await?;
+        let mut campaigns = ledger.campaigns_at(app.now()).await?;
         let open = campaigns.clone();
+        campaigns.retain(|campaign| is_of(which.tenant.as_ref(), campaign));
         (campaigns, Around::with(app, ledger, open).await?)
     };
     let standings = around.all(&campaigns);
@@ -93,7 +96,9 @@ async fn read(app: &App, ledger: &Ledger, name: Option<&str>) -> anyhow::Result<
         workers,
         ..
     } = around;
-    if name.is_some() {
+    if let Some(tenant) = &which.tenant {
+        lanes.retain(|lane| lane.tenant == *tenant);
+    } else if which.campaign.is_some() {
         lanes.retain(|lane| {
             campaigns
                 .iter()

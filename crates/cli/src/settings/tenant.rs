@@ -13,6 +13,15 @@ pub(crate) struct TenantSettings {
     #[serde(default)]
     pub(crate) client_id: String,
     pub(crate) credential: CredentialKind,
+    /// Address of this tenant's Graph, where it is another than that of `[graph]`: for rehearsals.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) root: String,
+    /// The environment variable that holds an access token of this tenant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) token_env: String,
+    /// The file that holds an access token of this tenant.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) token_file: PathBuf,
     /// The environment variable that holds the client secret.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) client_secret_env: String,
@@ -47,4 +56,6 @@ pub(crate) enum CredentialKind {
     WorkloadIdentity,
     AzureCli,
     SignIn,
+    /// An access token that somebody else fetched: for rehearsals.
+    Token,
 }

@@ -11,12 +11,22 @@ use secrecy::SecretString;
 use crate::settings::{CredentialKind, TenantSettings};
 use crate::terminal::failure::Failure;
 
-/// The credential of a tenant's section; none where a person signs in.
+/// What a tenant's section proves who we are with.
+pub(crate) enum Proof {
+    /// A credential of an app, or of the Azure CLI.
+    Azure(AzureCredential),
+    /// Tokens of whoever signed in.
+    SignIn,
+    /// One access token.
+    Token(SecretString),
+}
+
+/// What a tenant's section names.
 pub(crate) fn of(
     name: &TenantName,
     tenant: &TenantSettings,
     now: Timestamp,
-) -> anyhow::Result<Option<AzureCredential>> {
+) -> anyhow::Result<Proof> {
     let needed = |value: &str, key: &str| {
         if value.is_empty() {
             let hint = format!("add {key} = \"…\" to [tenants.{name}]");
@@ -28,7 +38,7 @@ pub(crate) fn of(
         Ok(value.to_owned())
     };
     let if_any = |value: &str| Some(value.to_owned()).filter(|value| !value.is_empty());
-    Ok(Some(match tenant.credential {
+    Ok(Proof::Azure(match tenant.credential {
         CredentialKind::ClientSecret => AzureCredential::ClientSecret {
             tenant_id: needed(&tenant.tenant_id, "tenant_id")?,
             client_id: needed(&tenant.client_id, "client_id")?,
@@ -46,7 +56,8 @@ pub(crate) fn of(
             tenant_id: if_any(&tenant.tenant_id),
             client_id: if_any(&tenant.client_id),
         },
-        CredentialKind::SignIn => return Ok(None),
+        CredentialKind::SignIn => return Ok(Proof::SignIn),
+        CredentialKind::Token => return token(name, tenant).map(Proof::Token),
         CredentialKind::AzureCli => AzureCredential::AzureCli {
             tenant_id: if_any(&tenant.tenant_id),
         },
@@ -128,6 +139,34 @@ fn client_secret(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<S
         ));
     }
     Ok(SecretString::from(secret.to_owned()))
+}
+
+/// The access token of a section.
+fn token(name: &TenantName, tenant: &TenantSettings) -> anyhow::Result<SecretString> {
+    let what = format!("the token of tenant `{name}`");
+    if !tenant.token_env.is_empty() {
+        return variable(
+            &what,
+            &tenant.token_env,
+            "set it, or name a file in token_file",
+        );
+    }
+    let file = &tenant.token_file;
+    if file.as_os_str().is_empty() {
+        return Err(Failure::error(
+            format!("tenant `{name}` has no token"),
+            "name an environment variable in token_env, or a file in token_file",
+        ));
+    }
+    let text = content(&what, file)?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(Failure::error(
+            format!("{what} is empty: {}", file.display()),
+            "write an access token into the file",
+        ));
+    }
+    Ok(SecretString::from(token.to_owned()))
 }
 
 /// What a variable holds, which is set and not empty.

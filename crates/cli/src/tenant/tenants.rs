@@ -12,7 +12,8 @@ use repilot_throttle::LaneSettings;
 use repilot_worker::Tenant;
 use secrecy::SecretString;
 
-use crate::settings::Settings;
+use crate::settings::{CredentialKind, Settings, TenantSettings};
+use crate::tenant::credentials::Proof;
 use crate::tenant::{credentials, sign_ins};
 use crate::terminal::failure::Failure;
 
@@ -87,33 +88,43 @@ pub(crate) fn build(
         Some(record) => record.cloud.parse()?,
         None => settings.graph.cloud.parse().context("[graph] cloud")?,
     };
-    let root = match settings.graph.root.as_str() {
-        "" => cloud.root(),
-        root => root,
+    let section = settings.tenants.get(name);
+    let own_root = section.map_or("", |section| section.root.as_str());
+    let root = match (own_root, settings.graph.root.as_str()) {
+        ("", "") => GraphRoot::parse(cloud.root())?,
+        ("", root) => GraphRoot::parse(root).context("[graph] root")?,
+        (root, _) => GraphRoot::parse(root).with_context(|| format!("[tenants.{name}] root"))?,
     };
     let graph = GraphSettings {
-        root: GraphRoot::parse(root).context("[graph] root")?,
+        root,
         version: version(&settings.graph.version)?,
         route: route(&settings.graph.route)?,
         timeout: settings.graph.timeout.0,
     };
+    let has_token = |section: &TenantSettings| section.credential == CredentialKind::Token;
     // A token is one tenant's: with another's devices it would make dead letters of them all.
-    if settings.token.is_some() && settings.tenants.len() > 1 {
+    let served = settings
+        .tenants
+        .values()
+        .filter(|section| !has_token(section));
+    if settings.token.is_some() && !section.is_some_and(has_token) && served.count() > 1 {
         return Err(Failure::error(
             "REPILOT_GRAPH__TOKEN is set, and the settings name several tenants: one token cannot serve them all",
             "unset REPILOT_GRAPH__TOKEN, or use a settings file with one tenant",
         ));
     }
-    let tokens = match (&settings.token, settings.tenants.get(name)) {
-        (Some(token), _) => TokenSource::Fixed(token.clone()),
-        (None, Some(tenant)) => match credentials::of(name, tenant, clock.now())? {
-            Some(credential) => TokenSource::Azure {
+    let own = section.filter(|section| settings.token.is_none() || has_token(section));
+    let tokens = match (own, &settings.token) {
+        (Some(section), _) => match credentials::of(name, section, clock.now())? {
+            Proof::Azure(credential) => TokenSource::Azure {
                 credential,
                 cloud,
                 authority: authority(settings, cloud)?,
             },
-            None => sign_in(settings, cloud, name)?,
+            Proof::SignIn => sign_in(settings, cloud, name)?,
+            Proof::Token(token) => TokenSource::Fixed(token),
         },
+        (None, Some(token)) => TokenSource::Fixed(token.clone()),
         (None, None) if signed_in.is_some() => sign_in(settings, cloud, name)?,
         (None, None) => {
             return choose(settings, Some(name)).and_then(|name| build(settings, clock, &name));
@@ -183,13 +194,12 @@ fn with(
 /// Which Graph and which tenant id a tenant's name stands for just now.
 pub(crate) fn source(settings: &Settings, tenant: &TenantName) -> String {
     let graph = &settings.graph;
-    let root = if graph.root.is_empty() {
-        &graph.cloud
-    } else {
-        &graph.root
-    };
-    let id = settings.tenants.get(tenant);
-    let id = id.map_or("", |settings| settings.tenant_id.as_str());
+    let section = settings.tenants.get(tenant);
+    let own_root = section.map_or("", |section| section.root.as_str());
+    let roots = [own_root, &graph.root, &graph.cloud];
+    let root = roots.into_iter().find(|root| !root.is_empty());
+    let root = root.unwrap_or_default();
+    let id = section.map_or("", |section| section.tenant_id.as_str());
     format!("{root} {id}")
 }
 

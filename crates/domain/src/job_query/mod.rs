@@ -47,6 +47,8 @@ pub enum JobCondition {
     Text(JobText, Vec<Pattern>),
     /// Its campaign's name fits one of these patterns.
     Campaign(Vec<Pattern>),
+    /// Its campaign's tenant fits one of these patterns.
+    Tenant(Vec<Pattern>),
     /// It is for this device.
     Device(String),
     /// It is this job.

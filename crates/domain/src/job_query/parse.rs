@@ -9,7 +9,7 @@ use crate::JobId;
 pub(super) const NONE: &str = "(none)";
 
 /// The qualifiers, in the order in which people read them.
-const QUALIFIERS: [&str; 11] = [
+const QUALIFIERS: [&str; 12] = [
     "state",
     "reason",
     "tag",
@@ -17,6 +17,7 @@ const QUALIFIERS: [&str; 11] = [
     "user",
     "serial",
     "campaign",
+    "tenant",
     "verification",
     "without",
     "device",
@@ -137,6 +138,7 @@ fn qualified(name: &str, value: &[Written]) -> Result<JobCondition, JobQueryErro
             JobCondition::Text(JobText::User, patterns.collect())
         }
         "campaign" => JobCondition::Campaign(patterns()),
+        "tenant" => JobCondition::Tenant(patterns()),
         "device" => JobCondition::Device(one()?.to_lowercase()),
         _ => {
             let number = one()?;

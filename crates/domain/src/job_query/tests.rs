@@ -82,7 +82,7 @@ fn what_cannot_be_understood_names_what_would_have_been() {
     assert_eq!(
         complaint("stat:dead"),
         "`stat:` is no qualifier; known are state, reason, tag, model, user, serial, campaign, \
-         verification, without, device, job. A text with a colon goes in quotes"
+         tenant, verification, without, device, job. A text with a colon goes in quotes"
     );
     assert_eq!(
         complaint("state:gone"),
@@ -104,7 +104,7 @@ fn what_cannot_be_understood_names_what_would_have_been() {
 proptest! {
     #[test]
     fn any_search_that_is_understood_reads_back_as_what_it_was(
-        text in r#"((-?(state:dead|tag:|user:|serial:|reason:|campaign:|device:)?[a-zA-Z0-9@*?,.:"\\ %_äß-]{0,12}) ){0,4}"#
+        text in r#"((-?(state:dead|tag:|user:|serial:|reason:|campaign:|tenant:|device:)?[a-zA-Z0-9@*?,.:"\\ %_äß-]{0,12}) ){0,4}"#
     ) {
         let Ok(query) = text.parse::<JobQuery>() else { return Ok(()) };
         let written = query.to_string();

@@ -45,6 +45,7 @@ impl Display for JobTerm {
             JobCondition::WithoutUser => formatter.write_str("without:user"),
             JobCondition::Text(text, patterns) => list(formatter, text.as_str(), patterns),
             JobCondition::Campaign(patterns) => list(formatter, "campaign", patterns),
+            JobCondition::Tenant(patterns) => list(formatter, "tenant", patterns),
             JobCondition::Device(device) => write!(formatter, "device:{}", quoted(device)),
             JobCondition::Job(job) => write!(formatter, "job:{job}"),
             JobCondition::Free(text) => write!(formatter, "{}", quoted(text)),

@@ -32,24 +32,21 @@ pub(super) async fn resolve(
         terms: Vec::new(),
     };
     let all = campaigns(connection, campaign).await?;
-    resolved.campaigns = all.iter().map(|(id, _)| *id).collect();
-    for term in &query.terms {
-        if let JobCondition::Campaign(patterns) = &term.condition {
-            let fits = |name: &str| patterns.iter().any(|pattern| pattern.fits(name));
-            let meant: Vec<CampaignId> = all
-                .iter()
-                .filter(|(_, name)| fits(name) != term.negated)
-                .map(|(id, _)| *id)
-                .collect();
-            resolved
-                .campaigns
-                .retain(|campaign| meant.contains(campaign));
-            resolved.everywhere = false;
-        }
+    let mut meant: Vec<&Known> = all.iter().collect();
+    for JobTerm { negated, condition } in &query.terms {
+        let (patterns, name): (_, fn(&Known) -> &str) = match condition {
+            JobCondition::Campaign(patterns) => (patterns, |known| &known.name),
+            JobCondition::Tenant(patterns) => (patterns, |known| &known.tenant),
+            _ => continue,
+        };
+        let fits = |known: &Known| patterns.iter().any(|pattern| pattern.fits(name(known)));
+        meant.retain(|known| fits(known) != *negated);
+        resolved.everywhere = false;
     }
+    resolved.campaigns = meant.iter().map(|known| known.id).collect();
     for JobTerm { negated, condition } in &query.terms {
         let test = match condition {
-            JobCondition::Campaign(_) => continue,
+            JobCondition::Campaign(_) | JobCondition::Tenant(_) => continue,
             JobCondition::State(states) => Test::State(states.clone()),
             JobCondition::Reason(reasons) => Test::Reason(reasons.clone()),
             JobCondition::Verification(said) => Test::Verification(said.clone()),
@@ -74,13 +71,20 @@ pub(super) async fn resolve(
     Ok(resolved)
 }
 
-/// The campaigns and their names.
+/// A campaign, as searches name it.
+struct Known {
+    id: CampaignId,
+    name: String,
+    tenant: String,
+}
+
+/// The campaigns, their names and their tenants'.
 async fn campaigns(
     connection: &mut AnyConnection,
     campaign: Option<CampaignId>,
-) -> Result<Vec<(CampaignId, String)>, LedgerError> {
+) -> Result<Vec<Known>, LedgerError> {
     let rows = sqlx::query(
-        "SELECT id, name FROM campaigns
+        "SELECT id, name, tenant FROM campaigns
          WHERE (id = $1 OR $1 = 0)
            -- Its counters still know of jobs that were forgotten.
            AND pruned_at IS NULL
@@ -93,7 +97,11 @@ async fn campaigns(
     rows.iter()
         .map(|row| {
             let columns = Columns::of("campaigns", row);
-            Ok((CampaignId(columns.get("id")?), columns.get("name")?))
+            Ok(Known {
+                id: CampaignId(columns.get("id")?),
+                name: columns.get("name")?,
+                tenant: columns.get("tenant")?,
+            })
         })
         .collect()
 }

@@ -1,10 +1,12 @@
 //! Searches: what they find, page by page, and what they look at for it.
 
 use repilot_domain::{
-    AttemptOutcome, CampaignId, DeadReason, Device, JobCondition, JobQuery, JobText, Timestamp,
-    folded,
+    AttemptOutcome, CampaignId, DeadReason, Device, JobCondition, JobQuery, JobText, TenantName,
+    Timestamp, folded,
 };
-use repilot_ledger::{Job, JobSearch, JobSort, LedgerError, NewJob, Page, Seek, Verdict};
+use repilot_ledger::{
+    Job, JobSearch, JobSort, LedgerError, NewCampaign, NewJob, Page, Seek, Verdict,
+};
 
 use crate::bench::{
     Bench, Database, START, alice, campaign, dead, device, list, retry, settlement, succeeded,
@@ -129,6 +131,9 @@ fn means(query: &JobQuery, job: &Job, all: &[Job], summer: CampaignId) -> bool {
                 };
                 patterns.iter().any(|pattern| pattern.fits(name))
             }
+            JobCondition::Tenant(patterns) => {
+                patterns.iter().any(|pattern| pattern.fits("contoso"))
+            }
             JobCondition::Device(device) => job.device_id.as_str() == device,
             JobCondition::Job(id) => job.id == *id,
             JobCondition::Free(text) => {
@@ -228,6 +233,32 @@ const QUERIES: [&str; 42] = [
     "device:00000000-0000-0000-0000-000000000047",
     "job:71 state:pending",
 ];
+
+/// A tenant's jobs are found by its name, and left out by it.
+async fn a_tenant_is_searched_for(database: Database) {
+    let bench = Bench::new(database).await;
+    enqueue(&bench, bench.campaign, (0..3).map(varied)).await;
+    let other = NewCampaign {
+        tenant: TenantName::new("fabrikam").unwrap(),
+        ..campaign("elsewhere")
+    };
+    let opened = bench.ledger.open_campaign(&other, &alice(), START).await;
+    enqueue(&bench, opened.unwrap().id, (3..5).map(varied)).await;
+    for (said, jobs) in [
+        ("tenant:fabrikam", 2),
+        ("tenant:FAB*", 2),
+        ("-tenant:fabrikam", 3),
+        ("tenant:fabrikam,contoso", 5),
+        ("tenant:fabrikam campaign:spring", 0),
+        ("tenant:nobody", 0),
+    ] {
+        let search = JobSearch::first(None, said.parse().unwrap(), 100);
+        let found = bench.ledger.search(&search).await.unwrap().jobs;
+        assert_eq!(found.len(), jobs, "{said}");
+        let count = bench.ledger.count_jobs(None, &search.query).await.unwrap();
+        assert_eq!(count.jobs, jobs as u64, "{said}");
+    }
+}
 
 async fn a_search_finds_what_it_means_forwards_and_backwards_in_any_order(database: Database) {
     let (bench, jobs) = varied_bench(database).await;
@@ -453,6 +484,7 @@ on_every_database![
     a_whole_campaign_is_sorted_by_its_ends,
     a_page_of_pending_jobs_looks_at_nothing_that_is_over,
     a_search_finds_what_it_means_forwards_and_backwards_in_any_order,
+    a_tenant_is_searched_for,
     one_campaign_is_sorted_by_serial_at_any_size,
     pages_stay_where_they_are_while_jobs_come_and_go,
     what_is_rare_is_found_by_going_on_and_no_page_looks_at_everything,
