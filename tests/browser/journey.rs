@@ -85,6 +85,57 @@ async fn a_campaign_goes_from_upload_to_dead_letter_to_requeue_without_a_reload(
     bench.assert_accounted("spring", 5).await;
 }
 
+/// A list is enqueued with what holds its campaign back: a sentence says what follows while it is typed,
+/// refused rows are looked through and downloaded, and nothing begins that was to start paused.
+#[tokio::test]
+async fn a_list_is_enqueued_with_a_canary_and_hours_and_starts_paused() {
+    let bench = bench(&["A1", "A2", "A3"]).await;
+    let list = bench.write("some.txt", "A1\nA2\nNOBODYS\nA3\n");
+    let served = Served::over(&bench).await;
+    let browser = Browser::signed_in(&served).await;
+    let _worker = bench.start(&["worker"]);
+    browser.go(&format!("{}/upload", served.url)).await;
+    let canary = browser
+        .script("return document.querySelector('#canary').value")
+        .await;
+    assert_eq!(canary, "20");
+    browser.type_into("#campaign", "night").await;
+    browser.type_into("#list", list.to_str().unwrap()).await;
+    browser
+        .script(
+            "const set = (name, value) => { const field = document.querySelector(name); field.value = value; field.dispatchEvent(new Event('input', { bubbles: true })); };
+             set('#action', 'unassign'); set('#zone', 'Europe/Berlin'); set('#not_before', '2099-12-07 01:00');
+             set('[name=window_from]', '02:00'); set('[name=window_to]', '05:00');
+             document.querySelector('[name=day][value=Tue]').click(); document.querySelector('[name=paused]').click();",
+        )
+        .await;
+    browser
+        .until("document.querySelector('[data-next]').textContent === 'next: Tue 8 Dec 2099 02:00 CET, for 3 h 00 min'")
+        .await;
+    browser.press("Show the plan").await;
+    browser
+        .until("document.querySelector('.refused summary')?.textContent.includes('1 refused rows: unknown 1')")
+        .await;
+    let file = browser
+        .script("const link = document.querySelector('.refused a.button'); const answer = await fetch(link.href); return [answer.headers.get('content-disposition'), await answer.text()]")
+        .await;
+    assert_eq!(file[0], "attachment; filename=\"refused.csv\"");
+    assert!(file[1].as_str().unwrap().contains("NOBODYS"), "{file}");
+    browser.press("Enqueue 3 devices").await;
+    browser
+        .until("document.querySelector('h1 .chip').textContent === 'paused'")
+        .await;
+    let status = bench.run(&["status", "night", "--json"]).await.json();
+    let campaign = &status["campaigns"][0];
+    assert_eq!(campaign["status"], "paused");
+    let controls = &campaign["controls"];
+    assert_eq!(controls["canary"], "20");
+    assert_eq!(controls["windows"], "Tue 02:00-05:00");
+    assert_eq!(controls["zone"], "Europe/Berlin");
+    assert_eq!(bench.counters().acts, 0);
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn what_changes_by_itself_moves_neither_focus_nor_what_was_typed_or_picked() {
     let bench = bench(&["A1", "A2"]).await;

@@ -159,6 +159,24 @@ document.addEventListener("change", (event) => {
   for (const box of all.closest("form").querySelectorAll('input[name="job"]')) box.checked = all.checked;
 });
 
+// What follows of days, hours and moments is said while they are typed.
+let asking = 0;
+document.addEventListener("input", (event) => {
+  const fields = event.target.closest("[data-held]");
+  if (!fields) return;
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    const said = new URLSearchParams();
+    for (const field of fields.querySelectorAll("[name]")) {
+      if (field.type !== "checkbox" || field.checked) said.append(field.name, field.value);
+    }
+    try {
+      const answer = await fetch(`/upload/next?${said}`, { credentials: "same-origin" });
+      if (answer.ok) fields.querySelector("[data-next]").textContent = await answer.text();
+    } catch { /* The plan says it, too. */ }
+  }, 250);
+});
+
 // `/` leads to the search, as in many a tool.
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");

@@ -28,6 +28,6 @@ pub use options::{Options, TlsFiles};
 pub use serve::Dashboard;
 pub use state::Hands;
 pub use tenant_services::{
-    Aftermath, Deed, ListPlan, Lists, Progress, Refused, RollbackMeant, RollbackPlan, RolledBack,
-    UploadedList, VerificationReport, Verify,
+    Aftermath, Deed, Held, ListPlan, Lists, Progress, Refused, RollbackMeant, RollbackPlan,
+    RolledBack, UploadedList, VerificationReport, Verify,
 };

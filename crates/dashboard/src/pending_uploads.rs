@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use repilot_domain::Timestamp;
+use tempfile::TempPath;
 
 use crate::access::Secret;
 use crate::tenant_services::plan_list::UploadedList;
@@ -23,6 +24,8 @@ pub(crate) struct Uploads(Mutex<HashMap<String, Arc<Waiting>>>);
 pub(crate) struct Waiting {
     pub(crate) list: UploadedList,
     pub(crate) fingerprint: String,
+    /// Rows that were refused.
+    pub(crate) rejects: Option<Arc<TempPath>>,
     pub(crate) since: Timestamp,
 }
 
@@ -41,6 +44,12 @@ impl Uploads {
         }
         all.insert(id.clone(), Arc::new(waiting));
         id
+    }
+
+    /// One that still waits.
+    pub(crate) fn look(&self, id: &str) -> Option<Arc<Waiting>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(id).cloned()
     }
 
     /// Takes one away: what is answered once is answered.

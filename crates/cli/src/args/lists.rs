@@ -160,6 +160,9 @@ pub(crate) struct EnqueueArguments {
     pub(crate) campaign: String,
     #[command(flatten)]
     pub(crate) controls: ControlArguments,
+    /// Begin paused: nothing goes out before `campaign resume`
+    #[arg(long)]
+    pub(crate) paused: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,

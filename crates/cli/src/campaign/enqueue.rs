@@ -23,6 +23,7 @@ pub(crate) async fn enqueue(
     made: &Made,
     campaign: &str,
     meant: &Meant,
+    paused: bool,
 ) -> anyhow::Result<Enqueued> {
     let new = NewCampaign {
         name: campaign.to_owned(),
@@ -40,6 +41,12 @@ pub(crate) async fn enqueue(
     ledger
         .change_controls(opened.id, &meant.changes, by, app.now())
         .await?;
+    if paused {
+        let reason = "it was enqueued to start paused";
+        ledger
+            .pause_by_person(opened.id, reason, by, app.now())
+            .await?;
+    }
     let (lists, refusals) = lists_of(selection, &app::campaign(ledger, campaign).await?);
     for list in &lists {
         ledger.begin_list(opened.id, list, by, app.now()).await?;

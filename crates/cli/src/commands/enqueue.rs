@@ -43,8 +43,16 @@ pub(crate) async fn run(app: &mut App, arguments: &EnqueueArguments) -> anyhow::
     if !arguments.yes && !make::agreed(&question)? {
         return Ok(Exit::Error);
     }
-    let enqueued =
-        crate::campaign::enqueue::enqueue(app, &ledger, &target, &made, name, &meant).await?;
+    let enqueued = crate::campaign::enqueue::enqueue(
+        app,
+        &ledger,
+        &target,
+        &made,
+        name,
+        &meant,
+        arguments.paused,
+    )
+    .await?;
     ledger.close().await;
     if app.json {
         print_json(&Report {

@@ -170,7 +170,7 @@ async fn begin(
     if may_ask && !agreed(&question)? {
         return Ok(None);
     }
-    let enqueued = enqueue::enqueue(app, ledger, target, &made, name, meant).await?;
+    let enqueued = enqueue::enqueue(app, ledger, target, &made, name, meant, false).await?;
     let present = if enqueued.present > 0 {
         format!(", {} were there already", enqueued.present)
     } else {

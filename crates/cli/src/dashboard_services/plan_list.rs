@@ -1,5 +1,6 @@
 //! Lists that come by the dashboard: planned and enqueued as those of the command line are.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -58,7 +59,12 @@ impl Given {
 }
 
 impl Planner {
-    async fn planned(&self, given: Given) -> anyhow::Result<(Target, Made)> {
+    /// Makes the plan; where `rejects` is a file, writes the refused rows into it.
+    async fn planned(
+        &self,
+        given: Given,
+        rejects: Option<&Path>,
+    ) -> anyhow::Result<(Target, Made)> {
         let controls = controls(&given.deed);
         let name = tenants::choose(&self.app.settings, Some(&given.tenant))?;
         let tenant = tenants::build(&self.app.settings, &self.app.clock, &name)?;
@@ -85,12 +91,13 @@ impl Planner {
         // A new campaign is held back as the settings say.
         let meant = controls.meant(&self.app, known.as_ref())?;
         let making = Making {
-            every_refusal: false,
+            every_refusal: rejects.is_some(),
             campaign: known.as_ref(),
             controls: &meant.controls,
         };
         let arguments = SelectionArguments {
             action: given.deed.action,
+            rejects: rejects.map(Path::to_owned),
             after_others: given.deed.after_others,
             ..SelectionArguments::default()
         };
@@ -100,9 +107,13 @@ impl Planner {
     }
 
     async fn shown(self, given: Given) -> anyhow::Result<ListPlan> {
-        let (target, made) = self.planned(given).await?;
+        let rejects = tempfile::Builder::new().suffix(".csv").tempfile()?;
+        let rejects = rejects.into_temp_path();
+        let (target, made) = self.planned(given, Some(&rejects)).await?;
         let plan = &made.plan;
+        let rejects = (plan.summary.refused > 0).then(|| Arc::new(rejects));
         Ok(ListPlan {
+            rejects,
             text: text::described(plan),
             plan: serde_json::to_value(plan)?,
             devices: plan.summary.planned,
@@ -114,7 +125,8 @@ impl Planner {
     async fn enqueued(self, given: Given, fingerprint: String) -> anyhow::Result<u64> {
         let campaign = given.campaign.clone();
         let controls = controls(&given.deed);
-        let (target, made) = self.planned(given).await?;
+        let paused = given.deed.held.paused;
+        let (target, made) = self.planned(given, None).await?;
         if made.devices_sha256 != fingerprint {
             return Err(Failure::error(
                 "the inventory has changed since the plan was shown, and other devices would be meant",
@@ -124,15 +136,33 @@ impl Planner {
         let known = self.ledger.campaign(&campaign).await?;
         // A new campaign is held back as the settings say.
         let meant = controls.meant(&self.app, known.as_ref())?;
-        let enqueued =
-            enqueue::enqueue(&self.app, &self.ledger, &target, &made, &campaign, &meant).await?;
+        let enqueued = enqueue::enqueue(
+            &self.app,
+            &self.ledger,
+            &target,
+            &made,
+            &campaign,
+            &meant,
+            paused,
+        )
+        .await?;
         Ok(enqueued.added)
     }
 }
 
 /// What an upload says of how the campaign is held back.
 fn controls(deed: &Deed) -> ControlArguments {
+    let held = deed.held.clone();
     ControlArguments {
+        canary: held.canary,
+        no_canary: held.no_canary,
+        max_failures: held.max_failures,
+        rate: held.rate,
+        window: held.windows,
+        zone: held.zone,
+        not_before: held.not_before,
+        deadline: held.deadline,
+        priority: held.priority,
         sighted_within: deed.sighted_within,
         ..ControlArguments::default()
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod campaign;
 pub(crate) mod controls;
+pub(crate) mod held;
 pub(crate) mod jobs;
 pub(crate) mod tokens;
 pub(crate) mod upload;

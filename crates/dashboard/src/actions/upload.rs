@@ -3,8 +3,10 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use repilot_domain::{
@@ -12,8 +14,10 @@ use repilot_domain::{
 };
 use serde::Deserialize;
 use tempfile::NamedTempFile;
+use tokio_util::io::ReaderStream;
 
 use crate::access::{Act, Visitor, is_of_this_site, is_signed};
+use crate::actions::held::{self, HeldFields};
 use crate::error::Refusal;
 use crate::links;
 use crate::pages::{self, Done, Here};
@@ -21,6 +25,7 @@ use crate::parts::{devices, encoded};
 use crate::pending_uploads::Waiting;
 use crate::state::App;
 use crate::tenant_services::plan_list::{Deed, Lists, Refused, UploadedList};
+use crate::views;
 
 /// A list with hardware hashes of 100,000 devices has 450 MB.
 pub(crate) const LIST_MAX_BYTES: usize = 1_000_000_000;
@@ -92,6 +97,7 @@ pub(crate) async fn page(
                 label for="user_column" { "Column of the new users" }
                 input #user_column name="user_column" maxlength="100" placeholder="New user" autocomplete="off";
                 p.hint { "Only to assign, and only where its header could mean whoever has the device now: columns such as New user or Assign to are known." }
+                (held::fields(known.is_none()))
                 label for="sighted_within" { "Ask who has a device" }
                 input #sighted_within name="sighted_within" maxlength="100" placeholder="2min" autocomplete="off" aria-describedby="sighted_within-hint";
                 p.hint #sighted_within-hint { "At most so long before its call: 2min, 30s, 0s (a look right before each) or never; empty: as the settings, or the campaign, say." }
@@ -174,16 +180,19 @@ pub(crate) async fn plan(
     let id = app.uploads.keep(Waiting {
         list,
         fingerprint: plan.fingerprint,
+        rejects: plan.rejects.clone(),
         since: app.now(),
     });
     let again = format!("/upload?campaign={}", encoded(&campaign));
+    let refused_at = plan.rejects.map(|_| format!("/upload/{id}/refused.csv"));
     let says = format!(
         "Enqueue {}",
         devices(i64::try_from(plan.devices).unwrap_or(i64::MAX))
     );
     let body = html! {
         h1 { "The plan" }
-        pre.plan tabindex="0" aria-label="The plan" { (plan.text) }
+        (views::plan::shown(&plan.plan, &campaign, refused_at.as_deref()))
+        details { summary { "The same as the command line says it" } pre.plan tabindex="0" aria-label="The plan" { (plan.text) } }
         div.card {
             p.lead { strong { (plan.question) } }
             form.acts method="post" action={ "/upload/" (id) } {
@@ -206,6 +215,7 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
         check_users: Some(false),
         ..Deed::default()
     };
+    let mut fields = HeldFields::default();
     while let Some(mut field) = form.next_field().await.map_err(unclear)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -245,6 +255,9 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                 let said = field.text().await.map_err(unclear)?;
                 deed.sighted_within = within(&said)?;
             }
+            held if HeldFields::NAMES.contains(&held) => {
+                fields.keep(&name, &field.text().await.map_err(unclear)?);
+            }
             "after_others" => deed.after_others = true,
             "check_users" => deed.check_users = None,
             "list" => {
@@ -258,6 +271,8 @@ async fn received(visitor: &Visitor, mut form: Multipart) -> Result<UploadedList
                     file.write_all(&chunk).map_err(kept)?;
                 }
                 file.flush().map_err(kept)?;
+                let wrong = |error: ControlError| Refusal::Unclear(error.to_string());
+                deed.held = fields.held().map_err(wrong)?;
                 return uploaded(file, &called, &tenant, &campaign, deed);
             }
             _ => {}
@@ -319,6 +334,27 @@ pub(crate) fn uploaded(
         deed,
         file,
     })
+}
+
+/// The rows that a plan refuses, as a file.
+pub(crate) async fn refused(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    visitor: Visitor,
+) -> Result<Response, Refusal> {
+    lists(&app, &visitor)?;
+    let gone = || Refusal::Missing("plan that still waits: give the list again".to_owned());
+    let waiting = app.uploads.look(&id).ok_or_else(gone)?;
+    let path = waiting.rejects.clone().ok_or_else(gone)?;
+    let unread = |error: std::io::Error| {
+        Refusal::Conflict(format!("the refused rows cannot be read: {error}"))
+    };
+    let file = tokio::fs::File::open(&*path).await.map_err(unread)?;
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"refused.csv\""),
+    ];
+    Ok((headers, Body::from_stream(ReaderStream::new(file))).into_response())
 }
 
 #[derive(Deserialize)]

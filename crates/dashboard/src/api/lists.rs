@@ -16,9 +16,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::Operator;
 use super::problem::Problem;
 use super::take::{Path, Repeatable};
+use crate::actions::held::HeldFields;
 use crate::actions::upload::{LIST_MAX_BYTES, lists, uploaded};
+use crate::error::Refusal;
 use crate::state::App;
-use crate::tenant_services::plan_list::{Deed, ListPlan, Lists};
+use crate::tenant_services::plan_list::{Deed, Held, ListPlan, Lists};
 
 /// What becomes of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,11 +62,55 @@ pub(crate) struct Meant {
     /// each call) or `never`; left out, that of the settings or of the campaign.
     #[param(value_type = Option<String>, example = "2min")]
     sighted_within: Option<SightedWithin>,
+    /// Devices that go first, as in `20` or `2%`; then the campaign waits for somebody to look. `none`: all
+    /// at once. This and what follows: left out, as the settings say, or the campaign.
+    #[param(example = "20")]
+    canary: Option<String>,
+    /// Dead letters that pause it, as in `10` or `1%` of the last 1,000 outcomes.
+    max_failures: Option<String>,
+    /// Largest rate, as in `2/s`, `100/20s` or `300/min`.
+    rate: Option<String>,
+    /// Hours in which it runs, as in `Mon-Fri 20:00-06:00`.
+    windows: Option<String>,
+    /// Zone whose clocks are meant, as in `Europe/Berlin`.
+    zone: Option<String>,
+    /// Moment before which nothing goes out, as in `2026-03-01T20:00Z` or `+2h`.
+    not_before: Option<String>,
+    /// Moment from which on nothing goes out.
+    deadline: Option<String>,
+    /// Which campaign of the tenant goes first: `low`, `normal`, `high` or a number.
+    priority: Option<String>,
+    /// Begin paused: nothing goes out before the campaign is resumed.
+    #[serde(default)]
+    paused: bool,
     /// Make the plan, and enqueue nothing.
     #[serde(default)]
     dry_run: bool,
     /// Enqueue precisely the devices of this plan, or none.
     plan_sha256: Option<String>,
+}
+
+impl Meant {
+    fn held(&self) -> Result<Held, Problem> {
+        let mut fields = HeldFields::default();
+        for (name, said) in [
+            ("canary", &self.canary),
+            ("max_failures", &self.max_failures),
+            ("rate", &self.rate),
+            ("windows", &self.windows),
+            ("zone", &self.zone),
+            ("not_before", &self.not_before),
+            ("deadline", &self.deadline),
+            ("priority", &self.priority),
+        ] {
+            fields.keep(name, said.as_deref().unwrap_or_default());
+        }
+        if self.paused {
+            fields.keep("paused", "true");
+        }
+        let held = fields.held();
+        held.map_err(|error| Refusal::Unclear(error.to_string()).into())
+    }
 }
 
 /// A plan, and what was done of it.
@@ -106,7 +152,9 @@ pub(super) async fn enqueue(
     let tenant = tenant(&*lists, known.as_ref(), meant.tenant.as_deref())?;
     // A campaign that assigns has said so when it was made.
     let action_of = known.map(|known| known.action);
+    let held = meant.held()?;
     let deed = Deed {
+        held,
         action: meant
             .action
             .or(action_of.filter(|action| action.needs_user())),

@@ -5,7 +5,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use crate::actions::{campaign, controls, jobs, tokens, upload, verify_and_rollback, without_user};
+use crate::actions::{
+    campaign, controls, held, jobs, tokens, upload, verify_and_rollback, without_user,
+};
 use crate::error::Refusal;
 use crate::serve::{assets, guard};
 use crate::state::App;
@@ -73,7 +75,9 @@ pub(crate) fn all(app: App) -> Router {
                 .post(upload::plan)
                 .layer(DefaultBodyLimit::max(upload::LIST_MAX_BYTES)),
         )
+        .route("/upload/next", get(held::next))
         .route("/upload/{id}", post(upload::enqueue))
+        .route("/upload/{id}/refused.csv", get(upload::refused))
         .route("/live", get(live::stream))
         .route(
             "/sign-in",

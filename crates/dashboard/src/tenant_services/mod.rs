@@ -3,7 +3,7 @@
 pub(crate) mod plan_list;
 pub(crate) mod verify_and_rollback;
 
-pub use plan_list::{Deed, ListPlan, Lists, Refused, UploadedList};
+pub use plan_list::{Deed, Held, ListPlan, Lists, Refused, UploadedList};
 pub use verify_and_rollback::{
     Aftermath, Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
 };

@@ -2,10 +2,14 @@
 //! dashboard does not: it is handed in.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use repilot_domain::{Action, Actor, Reading, Repairs, SightedWithin, TenantName};
-use tempfile::NamedTempFile;
+use repilot_domain::{
+    Action, Actor, Canary, MaxFailures, Priority, Rate, Reading, Repairs, SightedWithin,
+    TenantName, Windows, Zone,
+};
+use tempfile::{NamedTempFile, TempPath};
 
 /// A device list that somebody uploaded, and what is to become of it.
 #[derive(Debug)]
@@ -19,6 +23,32 @@ pub struct UploadedList {
     /// What is done to them.
     pub deed: Deed,
     pub(crate) file: NamedTempFile,
+}
+
+/// What holds a campaign back from its beginning. What is left out is as the settings say, or the campaign
+/// that is added to.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// Devices that go first.
+    pub canary: Option<Canary>,
+    /// Whether all go at once, whatever the settings say.
+    pub no_canary: bool,
+    /// Dead letters that pause it.
+    pub max_failures: Option<MaxFailures>,
+    /// Largest rate.
+    pub rate: Option<Rate>,
+    /// Hours in which it runs.
+    pub windows: Option<Windows>,
+    /// Zone whose clocks are meant.
+    pub zone: Option<Zone>,
+    /// Moment before which nothing goes out, as it was typed.
+    pub not_before: Option<String>,
+    /// Moment from which on nothing goes out, as it was typed.
+    pub deadline: Option<String>,
+    /// Which campaign of the tenant goes first.
+    pub priority: Option<Priority>,
+    /// Whether it begins paused.
+    pub paused: bool,
 }
 
 /// What is done to the devices of a list.
@@ -36,6 +66,8 @@ pub struct Deed {
     /// Longest age of the knowledge of who has a device before its call; that of the settings, or of the
     /// campaign, where it is left out.
     pub sighted_within: Option<SightedWithin>,
+    /// What holds the campaign back.
+    pub held: Held,
     /// What is overlooked between a serial of the list and a device's.
     pub repairs: Repairs,
     /// How the list is read, where its content does not say it.
@@ -59,6 +91,8 @@ pub struct ListPlan {
     pub plan: serde_json::Value,
     /// The devices of it.
     pub devices: u64,
+    /// Rows that were refused, as a CSV file that reads back whole; none where none was.
+    pub rejects: Option<Arc<TempPath>>,
     /// What is asked before it is done.
     pub question: String,
     /// Of the devices: what is enqueued later must be the same.

@@ -13,6 +13,7 @@ mod job;
 mod jobs;
 mod lanes;
 mod needs;
+pub(crate) mod plan;
 mod summary;
 mod without_user;
 mod workers;

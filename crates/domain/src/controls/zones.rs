@@ -64,6 +64,18 @@ impl Zones {
             .filter(|months| *months >= OLD_MONTHS)
     }
 
+    /// The names of its zones, in the order of the alphabet.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .database
+            .available()
+            .map(|name| name.to_string())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Makes it the one that this process goes by.
     pub fn install(self) {
         let mut zones = in_use().write().unwrap_or_else(PoisonError::into_inner);

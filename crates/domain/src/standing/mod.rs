@@ -21,7 +21,7 @@ pub use act::{Act, Who};
 pub use notices::{Notice, notices};
 pub use situation::{Deed, Jobs, Lane, LaneGate, Situation, Subject, Worker};
 pub use state::{Grade, State};
-pub use words::about;
+pub use words::{about, what_comes_next};
 
 use crate::Timestamp;
 
