@@ -162,3 +162,53 @@ async fn what_changes_by_itself_moves_neither_focus_nor_what_was_typed_or_picked
     assert_eq!(kept, serde_json::json!(["q", "half a wo", true, true]));
     browser.close().await;
 }
+
+/// The first page is filtered by name, tenant and state; campaigns that a name means stop together.
+#[tokio::test]
+async fn campaigns_are_filtered_and_paused_together() {
+    let bench = bench(&["A1", "A2", "A3", "A4"]).await;
+    for (name, device) in [("q4-north", "A1"), ("q4-south", "A2"), ("spring", "A3")] {
+        bench.write("one.txt", device);
+        bench
+            .run(&["enqueue", "one.txt", "--campaign", name, "--yes"])
+            .await
+            .expect(0);
+    }
+    let served = Served::over(&bench).await;
+    let browser = Browser::signed_in(&served).await;
+    browser.type_into("input[name=name]", "q4-*").await;
+    browser.press("Filter").await;
+    browser
+        .until("location.search === '?name=q4-*&tenant=&which=current' && document.querySelectorAll('#s-open tbody tr').length === 2")
+        .await;
+    browser.press("Pause 2…").await;
+    browser
+        .until("document.querySelector('h1').textContent === 'Pause 2 campaigns?' && document.querySelectorAll('main li').length === 2")
+        .await;
+    browser.type_into("#reason", "change freeze").await;
+    browser.press("Pause 2").await;
+    browser
+        .until("document.querySelectorAll('#s-open .chip.paused').length === 2")
+        .await;
+    let status = bench.run(&["status", "--json"]).await.json();
+    let paused: Vec<&str> = status["campaigns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|campaign| campaign["status"] == "paused")
+        .map(|campaign| campaign["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(paused, ["q4-south", "q4-north"]);
+    assert_eq!(
+        status["campaigns"][1]["status_reason"]
+            .as_str()
+            .map(|said| said.contains("change freeze")),
+        Some(true)
+    );
+    browser.press("Resume 2…").await;
+    browser.press("Resume 2").await;
+    browser
+        .until("document.querySelectorAll('#s-open .chip.paused').length === 0 && document.querySelector('.notice.good')")
+        .await;
+    browser.close().await;
+}

@@ -1,5 +1,6 @@
 //! Links to pages: of a campaign, and of jobs as a search finds them.
 
+use repilot_domain::{Pattern, TenantName, folded};
 use repilot_ledger::JobSort;
 
 use crate::parts::encoded;
@@ -125,6 +126,187 @@ impl JobsAt {
             ..self.clone()
         };
         sorted.address()
+    }
+}
+
+/// Which campaigns are shown, in which order, and from which one on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CampaignsAt {
+    /// A part of their name, or a pattern.
+    pub(crate) name: String,
+    /// Their tenant.
+    pub(crate) tenant: String,
+    /// Which of them.
+    pub(crate) which: Which,
+    pub(crate) sort: CampaignSort,
+    /// How many are left out that come before.
+    pub(crate) from: usize,
+}
+
+/// Which campaigns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those under way, and below them those that ended of late.
+    #[default]
+    Current,
+    /// Those that wait for somebody.
+    Needs,
+    /// Those that are paused.
+    Paused,
+    /// Those whose jobs go out.
+    Running,
+    /// All that have ended, however long ago.
+    Ended,
+}
+
+impl Which {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Current,
+        Self::Needs,
+        Self::Running,
+        Self::Paused,
+        Self::Ended,
+    ];
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Needs => "needs",
+            Self::Paused => "paused",
+            Self::Running => "running",
+            Self::Ended => "ended",
+        }
+    }
+
+    pub(crate) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Current => "Under way and of late",
+            Self::Needs => "That need somebody",
+            Self::Paused => "Paused",
+            Self::Running => "Running",
+            Self::Ended => "Ended, also long ago",
+        }
+    }
+}
+
+/// What campaigns are sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum CampaignSort {
+    /// What presses first, and the newest of equals.
+    #[default]
+    Pressing,
+    Name,
+    Left,
+    Dead,
+}
+
+impl CampaignSort {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pressing => "pressing",
+            Self::Name => "name",
+            Self::Left => "left",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl CampaignsAt {
+    /// What a query of an address says.
+    pub(crate) fn of(query: &str) -> Self {
+        let text = |name: &str| value(query, name).unwrap_or_default();
+        let which = text("which");
+        let sort = text("sort");
+        let sorts = [
+            CampaignSort::Pressing,
+            CampaignSort::Name,
+            CampaignSort::Left,
+            CampaignSort::Dead,
+        ];
+        let which = Which::ALL.into_iter().find(|known| known.word() == which);
+        let sort = sorts.into_iter().find(|known| known.word() == sort);
+        Self {
+            name: text("name").trim().to_owned(),
+            tenant: text("tenant"),
+            which: which.unwrap_or_default(),
+            sort: sort.unwrap_or_default(),
+            from: text("from").parse().unwrap_or_default(),
+        }
+    }
+
+    /// Those of a tenant.
+    pub(crate) fn of_tenant(tenant: &str) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        let mut pairs = Vec::new();
+        if !self.name.is_empty() {
+            pairs.push(("name", self.name.clone()));
+        }
+        if !self.tenant.is_empty() {
+            pairs.push(("tenant", self.tenant.clone()));
+        }
+        if self.which != Which::default() {
+            pairs.push(("which", self.which.word().to_owned()));
+        }
+        if self.sort != CampaignSort::default() {
+            pairs.push(("sort", self.sort.word().to_owned()));
+        }
+        if self.from > 0 {
+            pairs.push(("from", self.from.to_string()));
+        }
+        let query = serde_html_form::to_string(pairs).unwrap_or_default();
+        match query.as_str() {
+            "" => "/".to_owned(),
+            query => format!("/?{query}"),
+        }
+    }
+
+    /// Whether a campaign is among those that are asked for by name and tenant.
+    pub(crate) fn names(&self, name: &str, tenant: &TenantName) -> bool {
+        let fits = if self.name.contains(['*', '?']) {
+            Pattern::new(&self.name).fits(name)
+        } else {
+            folded(name).contains(&folded(&self.name))
+        };
+        fits && (self.tenant.is_empty() || self.tenant == tenant.as_str())
+    }
+
+    /// The same from another one on.
+    pub(crate) fn starting(&self, from: usize) -> Self {
+        Self {
+            from,
+            ..self.clone()
+        }
+    }
+
+    /// The same in another order.
+    pub(crate) fn sorted(&self, sort: CampaignSort) -> Self {
+        Self {
+            sort,
+            from: 0,
+            ..self.clone()
+        }
+    }
+}
+
+/// What campaigns are meant together by, as a query: their name and tenant.
+pub(crate) fn several(at: &CampaignsAt) -> String {
+    let pairs = [("name", &at.name), ("tenant", &at.tenant)];
+    let meant: Vec<_> = pairs
+        .into_iter()
+        .filter(|(_, said)| !said.is_empty())
+        .collect();
+    match serde_html_form::to_string(meant)
+        .unwrap_or_default()
+        .as_str()
+    {
+        "" => String::new(),
+        query => format!("?{query}"),
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod campaign;
 pub(crate) mod controls;
 pub(crate) mod held;
 pub(crate) mod jobs;
+pub(crate) mod several;
 pub(crate) mod tokens;
 pub(crate) mod upload;
 pub(crate) mod verify_and_rollback;

@@ -114,7 +114,12 @@ mod tests {
         );
         let began = Instant::now();
         let mut pages: Vec<watch::Receiver<Rendered>> = Vec::new();
-        for view in [View::Campaigns, View::Workers, View::Lanes, View::Dead] {
+        for view in [
+            View::Campaigns(Box::default()),
+            View::Workers,
+            View::Lanes,
+            View::Dead,
+        ] {
             for _ in 0..25 {
                 pages.push(watch(&app, view.clone(), Role::Viewer));
             }

@@ -6,7 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::actions::{
-    campaign, controls, held, jobs, tokens, upload, verify_and_rollback, without_user,
+    campaign, controls, held, jobs, several, tokens, upload, verify_and_rollback, without_user,
 };
 use crate::error::Refusal;
 use crate::serve::{assets, guard};
@@ -58,6 +58,14 @@ pub(crate) fn all(app: App) -> Router {
         .route(
             "/campaigns/{name}/controls",
             get(controls::page).post(controls::save),
+        )
+        .route(
+            "/several/pause",
+            get(several::ask_pause).post(several::pause),
+        )
+        .route(
+            "/several/resume",
+            get(several::ask_resume).post(several::resume),
         )
         .route("/jobs", get(views::show))
         .route("/jobs/{id}", get(jobs::ask).post(jobs::act))

@@ -2,7 +2,7 @@
 
 use repilot_domain::JobId;
 
-use crate::links::{self, JobsAt, value};
+use crate::links::{self, CampaignsAt, JobsAt, value};
 use crate::live::Overview;
 use crate::pages::Here;
 use crate::parts::decoded;
@@ -10,8 +10,8 @@ use crate::parts::decoded;
 /// What a page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum View {
-    /// Every campaign.
-    Campaigns,
+    /// Campaigns.
+    Campaigns(Box<CampaignsAt>),
     /// One, by its name.
     Campaign(String),
     /// Jobs that a search finds.
@@ -33,7 +33,7 @@ impl View {
     pub(crate) fn of(path: &str, query: &str) -> Option<Self> {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         Some(match segments.as_slice() {
-            [""] => Self::Campaigns,
+            [""] => Self::Campaigns(Box::new(CampaignsAt::of(query))),
             ["campaigns", name] => Self::Campaign(decoded(name)?),
             ["jobs"] => Self::Jobs(Box::new(JobsAt::of(query))),
             ["jobs", id] => Self::Job(JobId(id.parse().ok()?)),
@@ -48,7 +48,7 @@ impl View {
     /// Where it stands.
     pub(crate) fn address(&self) -> String {
         match self {
-            Self::Campaigns => "/".to_owned(),
+            Self::Campaigns(at) => at.address(),
             Self::Campaign(name) => links::campaign(name),
             Self::Jobs(at) => at.address(),
             Self::Job(id) => format!("/jobs/{id}"),
@@ -62,7 +62,8 @@ impl View {
 
     pub(crate) fn title(&self) -> String {
         match self {
-            Self::Campaigns => "Campaigns".to_owned(),
+            Self::Campaigns(at) if !at.tenant.is_empty() => format!("Tenant {}", at.tenant),
+            Self::Campaigns(_) => "Campaigns".to_owned(),
             Self::Campaign(name) => name.clone(),
             Self::Jobs(_) => "Jobs".to_owned(),
             Self::Job(id) => format!("Job {id}"),
@@ -75,7 +76,7 @@ impl View {
 
     pub(crate) const fn here(&self) -> Here {
         match self {
-            Self::Campaigns | Self::Campaign(_) => Here::Campaigns,
+            Self::Campaigns(_) | Self::Campaign(_) => Here::Campaigns,
             Self::Jobs(_) | Self::Job(_) => Here::Jobs,
             Self::Lanes => Here::Lanes,
             Self::Workers => Here::Workers,
@@ -87,7 +88,7 @@ impl View {
     /// A number that changes whenever what it shows beyond the overview may have.
     pub(crate) fn stamp(&self, overview: &Overview) -> u64 {
         match self {
-            Self::Campaigns | Self::Lanes | Self::Workers | Self::Dead => 0,
+            Self::Campaigns(_) | Self::Lanes | Self::Workers | Self::Dead => 0,
             Self::Campaign(name) => overview.stamp(overview.campaign(name)),
             Self::Jobs(at) => {
                 let campaign = at.campaign.as_deref();
@@ -102,11 +103,19 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::links::{CampaignSort, Which};
 
     #[test]
     fn every_view_is_found_again_at_its_address() {
         for view in [
-            View::Campaigns,
+            View::Campaigns(Box::default()),
+            View::Campaigns(Box::new(CampaignsAt {
+                name: "q4-* 100 %".to_owned(),
+                tenant: "contoso".to_owned(),
+                which: Which::Needs,
+                sort: CampaignSort::Left,
+                from: 200,
+            })),
             View::Campaign("spring / 2026 100 %?".to_owned()),
             View::Jobs(Box::default()),
             View::Job(JobId(4_711)),

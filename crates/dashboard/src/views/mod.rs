@@ -27,6 +27,7 @@ use repilot_domain::{Role, Timestamp};
 
 use crate::access::Visitor;
 use crate::error::Refusal;
+use crate::links::CampaignsAt;
 use crate::live::Overview;
 use crate::pages;
 use crate::state::App;
@@ -63,7 +64,7 @@ impl Section {
 
 /// What a view shows beyond the overview.
 pub(crate) enum Read {
-    Campaigns,
+    Campaigns(CampaignsAt),
     Campaign(Box<campaign::Details>),
     Job(Box<job::Details>),
     Jobs(Box<jobs::Details>),
@@ -76,7 +77,7 @@ pub(crate) enum Read {
 /// Reads what a view shows beyond the overview.
 pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<Read, Refusal> {
     Ok(match view {
-        View::Campaigns => Read::Campaigns,
+        View::Campaigns(at) => Read::Campaigns(CampaignsAt::clone(at)),
         View::Campaign(name) => {
             Read::Campaign(Box::new(campaign::read(app, name, overview).await?))
         }
@@ -93,12 +94,12 @@ pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<
 pub(crate) fn sections(read: &Read, eyes: &Eyes) -> Vec<Section> {
     let mut sections = vec![banner::section(eyes)];
     match read {
-        Read::Campaigns | Read::Dead => sections.push(without_user::all(eyes)),
+        Read::Campaigns(_) | Read::Dead => sections.push(without_user::all(eyes)),
         Read::Campaign(details) => sections.push(without_user::of(details.campaign_of(eyes), eyes)),
         _ => {}
     }
     sections.extend(match read {
-        Read::Campaigns => campaigns::sections(eyes),
+        Read::Campaigns(at) => campaigns::sections(at, eyes),
         Read::Campaign(details) => campaign::sections(details, eyes),
         Read::Job(details) => job::sections(details, eyes),
         Read::Jobs(details) => jobs::sections(details, eyes),

@@ -6,7 +6,7 @@ use repilot_ledger::Campaign;
 
 use super::Eyes;
 use super::summary::{acts, look};
-use crate::links;
+use crate::links::{self, CampaignsAt};
 use crate::pages::capitalised;
 use crate::parts::chip;
 
@@ -14,11 +14,12 @@ use crate::parts::chip;
 const SHOWN: usize = 10;
 
 /// Campaigns that wait for somebody, the worst first and the newest of equals.
-fn pressing(eyes: &Eyes) -> Vec<(&Campaign, &Standing)> {
+fn pressing<'a>(at: &CampaignsAt, eyes: &'a Eyes) -> Vec<(&'a Campaign, &'a Standing)> {
     let overview = &eyes.overview;
     let mut found: Vec<_> = overview
         .campaigns
         .iter()
+        .filter(|campaign| at.tenant.is_empty() || at.tenant == campaign.tenant.as_str())
         .filter_map(|campaign| Some((campaign, overview.standing(campaign.id)?)))
         .filter(|(_, standing)| standing.grade != Grade::Fine)
         .collect();
@@ -27,8 +28,8 @@ fn pressing(eyes: &Eyes) -> Vec<(&Campaign, &Standing)> {
 }
 
 /// What needs somebody; nothing where all is well.
-pub(super) fn section(eyes: &Eyes) -> Markup {
-    let found = pressing(eyes);
+pub(super) fn section(at: &CampaignsAt, eyes: &Eyes) -> Markup {
+    let found = pressing(at, eyes);
     html! {
         @if !found.is_empty() {
             h2 { "What needs you" }

@@ -20,6 +20,15 @@ use crate::{Campaign, Ledger, LedgerError, audit};
 const BY_PERSON: &str = "paused by a person";
 
 impl Campaign {
+    /// Whether it may go on together with others, unlooked at: a person paused it, and its deadline has
+    /// not passed. A canary that waits, a breaker that tripped or a tenant that refuses asks for a look.
+    #[must_use]
+    pub fn may_be_resumed_with_others(&self, now: Timestamp) -> bool {
+        self.pause_cause == Some(PauseCause::Person)
+            && !self.has_ended()
+            && self.passed_deadline(now).is_none()
+    }
+
     /// Whether a person paused it, rather than a worker whom the tenant refused.
     #[must_use]
     pub fn is_paused_by_person(&self) -> bool {
