@@ -212,3 +212,90 @@ async fn campaigns_are_filtered_and_paused_together() {
         .await;
     browser.close().await;
 }
+
+/// Jobs of any search over all campaigns are picked, by key, by Shift or all that fit, with their number;
+/// and one comes back to the search.
+#[tokio::test]
+async fn jobs_of_any_search_are_acted_on_with_their_number() {
+    let bench = bench(&["A1", "A2", "A3", "A4", "B1"]).await;
+    for (name, devices) in [("spring", "A1\nA2\nA3\nA4"), ("summer", "B1")] {
+        bench.write("some.txt", devices);
+        bench
+            .run(&["enqueue", "some.txt", "--campaign", name, "--yes"])
+            .await
+            .expect(0);
+    }
+    let served = Served::over(&bench).await;
+    let browser = Browser::signed_in(&served).await;
+    browser
+        .go(&format!("{}/jobs?q=serial:A*", served.url))
+        .await;
+    browser
+        .until("document.querySelectorAll('tbody tr').length === 4")
+        .await;
+    let key = |key: &str, more: &str| {
+        format!(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true{more} }}))"
+        )
+    };
+    for pressed in ["j", "x"] {
+        browser.script(&key(pressed, "")).await;
+    }
+    browser
+        .until("document.querySelector('[data-picked]').textContent === '1 of 4 picked'")
+        .await;
+    browser
+        .script("document.querySelectorAll('input[name=job]')[2].dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, shiftKey: true }))")
+        .await;
+    browser
+        .until("document.querySelector('[data-picked]').textContent === '3 of 4 picked'")
+        .await;
+    browser.press("Skip…").await;
+    browser
+        .until("document.querySelector('h1').textContent === 'Skip 3 devices?'")
+        .await;
+    browser.press("No, nothing is to be done").await;
+    browser
+        .until("document.querySelector('#q')?.value === 'serial:A*'")
+        .await;
+
+    browser
+        .script("document.querySelector('input[name=all]').click()")
+        .await;
+    browser
+        .until("document.querySelector('[data-picked]').textContent === 'all 4 picked'")
+        .await;
+    browser.press("Skip…").await;
+    browser
+        .until("document.querySelector('h1').textContent === 'Skip 4 devices?' && document.body.innerText.includes('In all campaigns: serial:A*')")
+        .await;
+    browser.press("Skip 4 devices").await;
+    browser
+        .until("document.querySelector('.notice.good')?.textContent.includes('4 devices set aside') && document.querySelector('#q').value === 'serial:A*'")
+        .await;
+    let left = bench
+        .run(&["jobs", "--everywhere", "state:pending", "--json"])
+        .await
+        .json();
+    assert_eq!(left.as_array().unwrap().len(), 1);
+
+    // The last word of a search is completed.
+    browser.type_into("#q", " -state:de").await;
+    browser
+        .until("document.querySelector('#words option')?.value === 'serial:A* -state:dead'")
+        .await;
+    browser.script("document.activeElement.blur()").await;
+
+    // Keys lead elsewhere, and say which there are.
+    browser.script(&key("?", "")).await;
+    browser.until("document.querySelector('#keys').open").await;
+    browser
+        .script("document.querySelector('#keys button').click()")
+        .await;
+    browser.until("!document.querySelector('#keys').open").await;
+    for pressed in ["g", "c"] {
+        browser.script(&key(pressed, "")).await;
+    }
+    browser.until("location.pathname === '/'").await;
+    browser.close().await;
+}

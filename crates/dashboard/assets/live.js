@@ -117,6 +117,7 @@ function listen() {
   source.addEventListener("section", (event) => {
     const { section, html } = JSON.parse(event.data);
     show(section, html);
+    tellPicked(document.querySelector("form[data-total]"));
   });
   source.addEventListener("error", () => {
     // It ends every few minutes and begins anew; only a silence that lasts is worth a word.
@@ -153,10 +154,46 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = said; }, 2000);
 });
 
+const boxes = (form) => [...form.querySelectorAll('input[name="job"]')];
+
+// How many are picked, and of how many.
+function tellPicked(form) {
+  const said = form?.querySelector("[data-picked]");
+  if (!said) return;
+  const picked = boxes(form).filter((box) => box.checked).length;
+  const all = form.querySelector('input[name="all"]')?.checked;
+  const text = all ? `all ${form.dataset.total} picked` : picked ? `${picked} of ${form.dataset.total} picked` : "";
+  if (said.textContent !== text) said.textContent = text;
+}
+
 document.addEventListener("change", (event) => {
   const all = event.target.closest("input[data-all]");
-  if (!all) return;
-  for (const box of all.closest("form").querySelectorAll('input[name="job"]')) box.checked = all.checked;
+  if (all) for (const box of boxes(all.closest("form"))) box.checked = all.checked;
+  tellPicked(event.target.closest("form[data-total]"));
+});
+
+// With Shift, everything from the last one that was picked to this one.
+let lastPicked = null;
+document.addEventListener("click", (event) => {
+  const box = event.target.closest('input[name="job"]');
+  if (!box) return;
+  const all = boxes(box.form);
+  const from = all.indexOf(lastPicked);
+  if (event.shiftKey && from >= 0) {
+    const to = all.indexOf(box);
+    for (const between of all.slice(Math.min(from, to), Math.max(from, to) + 1)) between.checked = box.checked;
+  }
+  lastPicked = box;
+  tellPicked(box.form);
+});
+
+// The last word of a search goes on as those that are known.
+document.addEventListener("input", (event) => {
+  const words = event.target.list;
+  if (!words?.dataset.words) return;
+  const [, before, begun] = event.target.value.match(/^(.*?-?)([^\s-]*)$/s);
+  const known = words.dataset.words.split(" ").filter((word) => begun && word.startsWith(begun) && word !== begun);
+  words.replaceChildren(...known.slice(0, 12).map((word) => new Option("", before + word)));
 });
 
 // What follows of days, hours and moments is said while they are typed.
@@ -177,14 +214,40 @@ document.addEventListener("input", (event) => {
   }, 250);
 });
 
-// `/` leads to the search, as in many a tool.
+// Keys, as in many a tool: `?` says which.
+const PLACES = { c: "/", j: "/jobs", d: "/dead", l: "/lanes", w: "/workers", a: "/activity" };
+let going = 0;
+
+function step(by) {
+  const rows = [...main.querySelectorAll("tbody tr[data-key]")];
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const row = rows[Math.min(Math.max(at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by, 0), rows.length - 1)];
+  (row.querySelector('input[name="job"]') ?? row.querySelector("a"))?.focus();
+}
+
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const search = document.querySelector("input[type=search]");
-  if (!search) return;
+  const box = event.target.closest('input[type="checkbox"]');
+  const typing = event.target.closest("input, textarea, select, [contenteditable]") && !box;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (going && Date.now() - going < 1500 && PLACES[event.key]) {
+    going = 0;
+    event.preventDefault();
+    location.assign(PLACES[event.key]);
+    return;
+  }
+  going = event.key === "g" ? Date.now() : 0;
+  const keys = document.getElementById("keys");
+  const acts = {
+    "/": () => document.querySelector("main input[type=search], input[type=search]")?.focus(),
+    "?": () => keys?.showModal(),
+    j: () => step(1),
+    k: () => step(-1),
+    x: () => (box ?? document.activeElement.closest("tr")?.querySelector('input[name="job"]'))?.click(),
+  };
+  if (!acts[event.key] || (keys?.open && event.key !== "?")) return;
   event.preventDefault();
-  search.focus();
+  acts[event.key]();
 });
 
 document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));

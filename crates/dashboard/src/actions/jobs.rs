@@ -5,13 +5,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
-use repilot_domain::{CampaignId, JobAct, JobId, JobQuery};
+use repilot_domain::{CampaignId, JobAct, JobCondition, JobId, JobQuery, JobQueryError, JobState};
 use repilot_ledger::{FoundWithOthers, JobSelection, JobsMeant};
 use serde::Deserialize;
 
 use crate::access::{Act, Visitor};
 use crate::error::Refusal;
-use crate::links;
+use crate::links::{self, JobsAt};
 use crate::pages::{self, Done, Here};
 use crate::parts::devices;
 use crate::state::App;
@@ -35,6 +35,12 @@ pub(crate) struct Meant {
     /// that this finds,
     #[serde(default)]
     q: String,
+    /// Whether all that are found are meant, whatever is picked.
+    #[serde(default)]
+    all: bool,
+    /// The page that one comes from, and goes back to: `jobs`, or the campaign's.
+    #[serde(default)]
+    from: String,
     /// so far as they were counted.
     #[serde(default)]
     jobs: u64,
@@ -44,40 +50,64 @@ pub(crate) struct Meant {
 
 impl Meant {
     fn is_picked(&self) -> bool {
-        !self.job.is_empty()
+        !self.job.is_empty() && !self.all
     }
 
-    fn query(&self) -> Result<JobQuery, Refusal> {
-        let parsed = self.q.parse();
-        parsed.map_err(|error: repilot_domain::JobQueryError| Refusal::Unclear(error.to_string()))
+    /// What is searched for: jobs to which this can be done at all.
+    fn query(&self, act: JobAct) -> Result<JobQuery, Refusal> {
+        let parsed: Result<JobQuery, JobQueryError> = self.q.parse();
+        let query = parsed.map_err(|error| Refusal::Unclear(error.to_string()))?;
+        let states = JobState::sources_of(act.event());
+        Ok(query.and(JobCondition::State(states)))
     }
 
-    /// The campaign: all that a search finds, over every campaign at once, nobody can oversee.
-    async fn campaign(&self, app: &App) -> Result<CampaignId, Refusal> {
+    /// The campaign, where one is named; whoever means jobs of all of them says which.
+    async fn campaign(&self, app: &App) -> Result<Option<CampaignId>, Refusal> {
+        // From the page of jobs nobody means all of them who did not say so.
+        let is_asked_for = self.all || self.from != "jobs";
+        let names_some = !(self.campaign.is_empty() && self.q.trim().is_empty());
+        if !is_asked_for || !names_some {
+            return Err(Refusal::Unclear(
+                "no job was picked: go back and pick some, or all that fit".to_owned(),
+            ));
+        }
         if self.campaign.is_empty() {
-            return Err(Refusal::Unclear("no job was picked".to_owned()));
+            return Ok(None);
         }
         let found = app.ledger.campaign(&self.campaign).await?;
         let missing = || Refusal::Missing(format!("campaign `{}`", self.campaign));
-        Ok(found.ok_or_else(missing)?.id)
+        Ok(Some(found.ok_or_else(missing)?.id))
     }
 
     /// The jobs that are meant, so far as they were counted.
-    async fn selection(&self, app: &App, meant: JobsMeant) -> Result<JobSelection, Refusal> {
+    async fn selection(
+        &self,
+        app: &App,
+        act: JobAct,
+        meant: JobsMeant,
+    ) -> Result<JobSelection, Refusal> {
         if self.is_picked() {
             let jobs = self.job.iter().copied().take(PICKED_MOST);
             return Ok(JobSelection::These(jobs.map(JobId).collect()));
         }
         Ok(JobSelection::All {
-            campaign: Some(self.campaign(app).await?),
-            query: self.query()?,
+            campaign: self.campaign(app).await?,
+            query: self.query(act)?,
             meant,
         })
     }
 
     /// Where they came from.
-    fn back(&self, app_jobs: &[i64]) -> String {
-        match (self.campaign.as_str(), app_jobs) {
+    fn back(&self) -> String {
+        if self.from == "jobs" {
+            let at = JobsAt {
+                campaign: Some(self.campaign.clone()).filter(|campaign| !campaign.is_empty()),
+                query: self.q.clone(),
+                ..JobsAt::default()
+            };
+            return at.address();
+        }
+        match (self.campaign.as_str(), self.job.as_slice()) {
             ("", [one]) => format!("/jobs/{one}"),
             ("", _) => "/jobs".to_owned(),
             (campaign, _) => links::campaign(campaign),
@@ -109,13 +139,11 @@ pub(crate) async fn ask(
         }
     } else {
         let campaign = meant.campaign(&app).await?;
-        app.ledger
-            .jobs_meant(Some(campaign), &meant.query()?)
-            .await?
+        app.ledger.jobs_meant(campaign, &meant.query(act)?).await?
     };
     let taken = match act {
         JobAct::Requeue => {
-            let selection = meant.selection(&app, counted).await?;
+            let selection = meant.selection(&app, act, counted).await?;
             app.ledger.found_with_others(&selection, NAMED).await?
         }
         JobAct::Discard | JobAct::Restore | JobAct::Cancel | JobAct::Skip => {
@@ -124,7 +152,7 @@ pub(crate) async fn ask(
     };
     let number = devices(i64::try_from(counted.jobs).unwrap_or(i64::MAX));
     let asks = format!("{} {number}?", pages::capitalised(act.as_str()));
-    let back = meant.back(&meant.job);
+    let back = meant.back();
     let body = html! {
         p.crumbs { a href=(back) { "Back" } }
         h1 { (asks) }
@@ -140,16 +168,23 @@ pub(crate) async fn ask(
                     @if !words.is_empty() { p { (words) "." } }
                 }
             }
-            @if !meant.is_picked() { p { "In campaign " strong { (meant.campaign) } ": " code { (meant.q) } } }
+            @if !meant.is_picked() {
+                p {
+                    @if meant.campaign.is_empty() { "In all campaigns: " } @else { "In campaign " strong { (meant.campaign) } ": " }
+                    code { (meant.q) }
+                }
+            }
             @if counted.jobs == 0 {
                 p { strong { "None fits any more." } }
             } @else {
                 form.acts method="post" action={ "/jobs/" (act) } {
                     input type="hidden" name="csrf" value=[&visitor.form_token];
-                    @for job in &meant.job { input type="hidden" name="job" value=(job); }
+                    @if !meant.from.is_empty() { input type="hidden" name="from" value=(meant.from); }
+                    @if meant.all { input type="hidden" name="all" value="true"; }
+                    @for job in meant.job.iter().filter(|_| meant.is_picked()) { input type="hidden" name="job" value=(job); }
                     input type="hidden" name="campaign" value=(meant.campaign);
+                    input type="hidden" name="q" value=(meant.q);
                     @if !meant.is_picked() {
-                        input type="hidden" name="q" value=(meant.q);
                         input type="hidden" name="jobs" value=(counted.jobs);
                         input type="hidden" name="up_to" value=(counted.up_to);
                     }
@@ -180,8 +215,8 @@ pub(crate) async fn act(
         JobSelection::These(form.job.iter().copied().map(JobId).collect())
     } else {
         JobSelection::All {
-            campaign: Some(form.campaign(&app).await?),
-            query: form.query()?,
+            campaign: form.campaign(&app).await?,
+            query: form.query(act)?,
             meant: JobsMeant {
                 jobs: form.jobs,
                 up_to: JobId(form.up_to),
@@ -198,7 +233,7 @@ pub(crate) async fn act(
         JobAct::Restore => Done::Restored(jobs),
         JobAct::Cancel => Done::Cancelled(jobs),
     };
-    Ok(Redirect::to(&done.at(&form.back(&form.job))))
+    Ok(Redirect::to(&done.at(&form.back())))
 }
 
 const fn look(act: JobAct) -> &'static str {

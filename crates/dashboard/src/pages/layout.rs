@@ -80,8 +80,28 @@ fn around(visitor: &Visitor, here: Option<Here>, title: &str, main: &Main<'_>) -
             p.notice.warn #offline role="status" hidden { strong { "Not live: the dashboard does not answer." } span { "Trying again by itself." } }
             (main.body)
         }
+        (keys())
     };
     document(title, &body)
+}
+
+/// Which keys do what.
+fn keys() -> Markup {
+    const KEYS: [(&str, &str); 6] = [
+        ("/", "search"),
+        ("g c, g j, g d", "campaigns, jobs, dead letters"),
+        ("g l, g w, g a", "lanes, workers, activity"),
+        ("j, k", "the next row, the one before"),
+        ("x", "pick the row; with Shift and a click, all between"),
+        ("?", "these keys"),
+    ];
+    html! {
+        dialog #keys aria-label="Keys" {
+            h2 { "Keys" }
+            dl.keys { @for (key, does) in KEYS { dt { kbd { (key) } } dd { (does) } } }
+            form method="dialog" { button type="submit" { "Close" } }
+        }
+    }
 }
 
 /// A page for whoever comes by.

@@ -1,7 +1,7 @@
 //! Jobs: found by what they are, page by page, and picked for what is to be done to them.
 
 use maud::{Markup, html};
-use repilot_domain::{JobAct, JobQuery, JobState};
+use repilot_domain::{DeadReason, JobAct, JobQuery, JobState, Verification};
 use repilot_ledger::{FoundJobs, Job, JobCount, JobCursor, JobSearch, LedgerError, Seek};
 
 use super::{Eyes, Section};
@@ -68,6 +68,31 @@ pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
     ]
 }
 
+/// Words that a search may go on with, apart by blanks.
+fn known_words() -> String {
+    let states = JobState::ALL.iter().map(|state| format!("state:{state}"));
+    let reasons = DeadReason::ALL
+        .iter()
+        .map(|reason| format!("reason:{reason}"));
+    let found = Verification::ALL
+        .iter()
+        .map(|found| format!("verification:{found}"));
+    let others = [
+        "tag:",
+        "model:",
+        "user:",
+        "serial:",
+        "campaign:",
+        "tenant:",
+        "device:",
+        "job:",
+        "without:user",
+    ];
+    let others = others.into_iter().map(str::to_owned);
+    let words: Vec<String> = states.chain(reasons).chain(found).chain(others).collect();
+    words.join(" ")
+}
+
 fn head(at: &JobsAt) -> Markup {
     html! {
         @if let Some(campaign) = &at.campaign {
@@ -77,7 +102,8 @@ fn head(at: &JobsAt) -> Markup {
         form.search role="search" method="get" action="/jobs" {
             @if let Some(campaign) = &at.campaign { input type="hidden" name="campaign" value=(campaign); }
             label.unseen for="q" { "Which jobs" }
-            input #q type="search" name="q" value=(at.query) placeholder="state:dead reason:not-found tag:STORE user:@contoso.com 0924-…" autocomplete="off" autocapitalize="none" spellcheck="false";
+            input #q type="search" name="q" value=(at.query) list="words" placeholder="state:dead reason:not-found tag:STORE user:@contoso.com 0924-…" autocomplete="off" autocapitalize="none" spellcheck="false";
+            datalist #words data-words=(known_words()) {}
             button type="submit" { "Search" }
         }
         p.hint.links {
@@ -90,7 +116,7 @@ fn head(at: &JobsAt) -> Markup {
         details.hint {
             summary { "What can be asked" }
             p {
-                "Every word must hold: " code { "state:" } " " code { "reason:" } " " code { "tag:" } " " code { "model:" } " " code { "user:" } " " code { "serial:" } " " code { "campaign:" } " "
+                "Every word must hold: " code { "state:" } " " code { "reason:" } " " code { "tag:" } " " code { "model:" } " " code { "user:" } " " code { "serial:" } " " code { "campaign:" } " " code { "tenant:" } " " code { "without:user" } " "
                 code { "device:" } " " code { "job:" } ". Several values with commas, " code { "*" } " and " code { "?" } " for anything, "
                 code { "-tag:VIP" } " for all but these, " code { "tag:(none)" } " for those without, quotes around blanks. "
                 "A word by itself is a serial, an id or a user."
@@ -122,10 +148,13 @@ fn results(details: &Details, eyes: &Eyes) -> Markup {
         }
     };
     html! {
-        form.section method="get" {
+        form.section method="get" data-total=(all) {
+            @if let Some(campaign) = &at.campaign { input type="hidden" name="campaign" value=(campaign); }
+            @if !at.query.is_empty() { input type="hidden" name="q" value=(at.query); }
+            input type="hidden" name="from" value="jobs";
             div.titled {
                 p { strong { (all) } " jobs" @if !counted.exact { " so far" } }
-                @if eyes.may_act() { (acts(at)) }
+                @if eyes.may_act() { (acts(at, &all)) }
             }
             (table(&found.jobs, at, eyes))
             (pages(found, at))
@@ -134,7 +163,7 @@ fn results(details: &Details, eyes: &Eyes) -> Markup {
 }
 
 /// What can be done to those that are picked, or to all that were found.
-fn acts(at: &JobsAt) -> Markup {
+fn acts(at: &JobsAt, all: &str) -> Markup {
     let states = states_asked_for(&at.query);
     let fits = |act: JobAct| {
         let possible = JobState::sources_of(act.event());
@@ -148,17 +177,18 @@ fn acts(at: &JobsAt) -> Markup {
         JobAct::Requeue,
         JobAct::Discard,
         JobAct::Restore,
+        JobAct::Cancel,
         JobAct::Skip,
     ];
+    let is_asked_for = at.campaign.is_some() || !at.query.is_empty();
     html! {
-        div.acts {
-            @for act in acts.into_iter().filter(|act| fits(*act)) {
-                button type="submit" formaction={ "/jobs/" (act) } { (crate::pages::capitalised(act.as_str())) " picked…" }
+        div.acts.picked {
+            span role="status" data-picked {}
+            @if is_asked_for {
+                label { input type="checkbox" name="all" value="true"; " all " (all) " that fit" }
             }
-            @if states.is_some() && at.campaign.is_some() {
-                @for act in acts.into_iter().filter(|act| fits(*act)) {
-                    a.button href=(all_that_match(act, at)) { (crate::pages::capitalised(act.as_str())) " all…" }
-                }
+            @for act in acts.into_iter().filter(|act| fits(*act)) {
+                button type="submit" formaction={ "/jobs/" (act) } { (crate::pages::capitalised(act.as_str())) "…" }
             }
         }
     }
@@ -173,39 +203,28 @@ fn states_asked_for(query: &str) -> Option<JobState> {
     asked.next().is_none().then_some(first)
 }
 
-/// Where an act on all that match is asked for.
-fn all_that_match(act: JobAct, at: &JobsAt) -> String {
-    let campaign = at.campaign.as_deref().unwrap_or_default();
-    let pairs = [("campaign", campaign), ("q", at.query.as_str())];
-    let query = serde_html_form::to_string(pairs).unwrap_or_default();
-    format!("/jobs/{act}?{query}")
-}
-
 fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
+    let order = if at.descending {
+        "descending"
+    } else {
+        "ascending"
+    };
     let sorting = |sort: Sort, name: &str| {
         let is_it = at.sort == sort;
-        let order = is_it.then_some(if at.descending {
-            "descending"
-        } else {
-            "ascending"
-        });
         html! {
-            th aria-sort=[order] {
-                a href=(at.sorted(sort)) { (name) @if is_it { (if at.descending { " ↓" } else { " ↑" }) } }
-            }
+            a href=(at.sorted(sort)) aria-current=[is_it.then_some("true")] { (name) @if is_it { (if at.descending { " ↓" } else { " ↑" }) } }
         }
     };
     let table = html! {
-        table {
+        table.jobs {
             thead { tr {
                 @if eyes.may_act() { th { input type="checkbox" data-all aria-label="Pick all on this page"; } }
-                (sorting(Sort::Job, "Job"))
-                (sorting(Sort::Serial, "Serial"))
-                th { "State" }
-                @if at.campaign.is_none() { th { "Campaign" } }
-                th { "Why" } th { "User when planned" } th { "Model" } th { "Tag" }
-                th.n { "Attempts" } th.n { "Status" }
-                (sorting(Sort::Finished, "Ended"))
+                th aria-sort=[(at.sort == Sort::Serial).then_some(order)] {
+                    "Device, by " (sorting(Sort::Job, "job")) " or " (sorting(Sort::Serial, "serial"))
+                }
+                th { "State, and why" }
+                th { "User" }
+                th { (sorting(Sort::Finished, "When")) }
             } }
             tbody { @for job in jobs { (row(job, at, eyes)) } }
         }
@@ -215,27 +234,38 @@ fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
 
 fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
     let campaign = eyes.overview.campaign_of(job.campaign);
+    let said = job.said();
+    let about = [&job.model, &job.group_tag];
+    let about: Vec<&str> = about.into_iter().map(String::as_str).collect();
+    let about: Vec<&str> = about.into_iter().filter(|text| !text.is_empty()).collect();
     html! {
         tr data-key=(job.id) {
             @if eyes.may_act() {
-                td { input type="checkbox" name="job" value=(job.id) aria-label={ "Pick " (job.serial) }; }
+                td.pick { input type="checkbox" name="job" value=(job.id) aria-label={ "Pick " (job.serial) }; }
             }
-            td.n { (job.id) }
-            td.keep { a href={ "/jobs/" (job.id) } { (job.serial) } }
-            td { (chip(job.state.as_str(), job.state.as_str())) }
-            @if at.campaign.is_none() {
-                td { @if let Some(campaign) = campaign { a href=(links::campaign(&campaign.name)) { (campaign.name) } } }
+            td {
+                a href={ "/jobs/" (job.id) } { (job.serial) }
+                div.soft {
+                    "#" (job.id)
+                    @if !about.is_empty() { " · " (about.join(" · ")) }
+                    @if let Some(campaign) = campaign.filter(|_| at.campaign.is_none()) {
+                        " · " a href=(links::campaign(&campaign.name)) { (campaign.name) }
+                    }
+                }
             }
-            @let said = job.said();
-            td.why { (job.reason) @if !said.is_empty() { div.soft { (said) } } }
-            td { (job.user_principal_name) }
-            td { (job.model) }
-            td { (job.group_tag) }
-            td.n { (count(job.attempts)) }
-            td.n { @if let Some(status) = job.last_status { (status) } }
-            td.keep {
+            td.why {
+                (chip(job.state.as_str(), job.state.as_str()))
+                @if !job.reason.is_empty() { " " (job.reason) }
+                @if !said.is_empty() { div.soft { (said) } }
+            }
+            td {
+                (job.user_principal_name)
+                @if !job.new_user_principal_name.is_empty() { div { span.soft { "to " } (job.new_user_principal_name) } }
+            }
+            td {
                 @if let Some(at) = job.finished_at { (moment(at)) }
                 @else if job.not_before > eyes.now { span.soft { "next " (ago(job.not_before)) } }
+                @if job.attempts > 1 { div.soft { (count(job.attempts)) " attempts" } }
             }
         }
     }
