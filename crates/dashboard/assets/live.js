@@ -124,6 +124,7 @@ function listen() {
     silence ||= setTimeout(() => { offline.hidden = false; document.documentElement.dataset.live = "no"; }, 5000);
     if (source.readyState === EventSource.CLOSED) {
       hush();
+      if (signedOut) isSignedIn();
       setTimeout(listen, 5000);
     }
   });
@@ -133,6 +134,36 @@ function hush() {
   source?.close();
   source = null;
 }
+
+// --- Signed out: the page keeps what was picked and typed until one is signed in again -----------------
+
+const signedOut = document.getElementById("signed-out");
+
+async function isSignedIn() {
+  let answer;
+  try { answer = await fetch("/session"); } catch { return true; /* Silence is told elsewhere. */ }
+  const known = answer.ok ? await answer.json() : null;
+  const wasLost = !signedOut.hidden;
+  signedOut.hidden = Boolean(known);
+  // A session that was begun anew has a token of its own.
+  if (known) for (const field of document.querySelectorAll('input[name="csrf"]')) field.value = known.form_token;
+  if (known && wasLost) listen();
+  if (!known) signedOut.scrollIntoView({ block: "center" });
+  return Boolean(known);
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!signedOut || form.method !== "post" || form.dataset.asked) return;
+  event.preventDefault();
+  const { submitter } = event;
+  if (!(await isSignedIn())) return;
+  form.dataset.asked = "yes";
+  form.requestSubmit(submitter);
+  delete form.dataset.asked;
+});
+
+window.addEventListener("focus", () => { if (signedOut && !signedOut.hidden) isSignedIn(); });
 
 // --- Small comforts ------------------------------------------------------------------------------------
 

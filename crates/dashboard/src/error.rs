@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     SignIn {
         /// The address to go on to.
         next: String,
+        /// Whether something was to be done that was not.
+        undone: bool,
     },
     /// A link on another site led here, and so the browser kept the cookie to itself.
     #[error("one moment")]
@@ -132,7 +134,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match &self {
-            Self::SignIn { next } => return crate::access::to_sign_in(next),
+            Self::SignIn { next, undone } => return crate::access::to_sign_in(next, *undone),
             Self::FromAfar { next } => return pages::hop(next).into_response(),
             _ => {}
         }

@@ -27,4 +27,4 @@ pub use password::hash_password;
 pub(crate) use right::StreamRight;
 pub use secret::Secret;
 pub(crate) use sign_in::{by_link, by_password, out, page, to_sign_in};
-pub(crate) use visitor::Visitor;
+pub(crate) use visitor::{Visitor, session};

@@ -39,6 +39,9 @@ const FORM: &str = "sign-in";
 pub(crate) struct Next {
     #[serde(default)]
     pub(super) next: String,
+    /// Whether something was to be done that was not.
+    #[serde(default)]
+    pub(super) undone: bool,
 }
 
 #[derive(Deserialize)]
@@ -54,19 +57,21 @@ pub(crate) struct Credentials {
 }
 
 /// To the sign-in page, and on to where somebody wanted to go.
-pub(crate) fn to_sign_in(next: &str) -> Response {
+pub(crate) fn to_sign_in(next: &str, undone: bool) -> Response {
     let query = serde_html_form::to_string([("next", next)]).unwrap_or_default();
-    Redirect::to(&format!("/sign-in?{query}")).into_response()
+    let undone = if undone { "&undone=true" } else { "" };
+    Redirect::to(&format!("/sign-in?{query}{undone}")).into_response()
 }
 
 /// The sign-in page.
 pub(crate) async fn page(
     State(app): State<App>,
-    Query(Next { next }): Query<Next>,
+    Query(Next { next, undone }): Query<Next>,
     parts: Parts,
 ) -> Result<Response, Refusal> {
     let origin = Origin::of(peer(&parts)?, &parts.headers, &app.options);
-    form(&app, origin, &next, None).await
+    let lost = "You were signed out, and nothing was changed. Sign in, and do it again.";
+    form(&app, origin, &next, undone.then_some(lost)).await
 }
 
 /// The form, with what was wrong; each begins anew.
@@ -80,12 +85,12 @@ async fn form(
     let secret = Secret::new(rand::random());
     let by_provider = serde_html_form::to_string([("next", next)]).unwrap_or_default();
     let body = html! {
+        @if let Some(wrong) = wrong { p.notice.bad role="alert" { (wrong) } }
         @if app.door.oidc.is_some() {
             p { a.button.primary href={ "/sign-in/oidc?" (by_provider) } { "Sign in with your organisation" } }
         }
         @if has_users {
             form.stack method="post" action="/sign-in" {
-                @if let Some(wrong) = wrong { p.notice.bad role="alert" { (wrong) } }
                 input type="hidden" name="csrf" value=(secret.derived(FORM));
                 input type="hidden" name="next" value=(next);
                 label for="name" { "Name" }

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
+use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use repilot_domain::{Actor, Role};
 use repilot_ledger::{LedgerError, SignInWay};
+use serde_json::json;
 
 use super::address::Origin;
 use super::cookies::Cookie;
@@ -89,7 +92,8 @@ impl FromRequestParts<App> for Visitor {
             if is_from_afar(parts) {
                 Refusal::FromAfar { next }
             } else {
-                Refusal::SignIn { next }
+                let undone = parts.method != Method::GET && parts.method != Method::HEAD;
+                Refusal::SignIn { next, undone }
             }
         })
     }
@@ -105,10 +109,35 @@ pub(super) fn peer(parts: &Parts) -> Result<SocketAddr, Refusal> {
 /// Where somebody wanted to go who has to sign in first.
 fn next(parts: &Parts) -> String {
     if parts.method != Method::GET {
-        return "/".to_owned();
+        return page_of(parts).unwrap_or_else(|| "/".to_owned());
     }
     let path = parts.uri.path_and_query();
     path.map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// The page of ours whose form was sent: one goes back to it.
+fn page_of(parts: &Parts) -> Option<String> {
+    let referer = parts.headers.get(header::REFERER)?.to_str().ok()?;
+    let page = url::Url::parse(referer).ok()?;
+    let host = parts.headers.get(header::HOST)?.to_str().ok()?;
+    let authority = page.authority().rsplit('@').next().unwrap_or_default();
+    let path = &page[url::Position::BeforePath..url::Position::AfterQuery];
+    (authority == host && !path.starts_with("//")).then(|| path.to_owned())
+}
+
+/// Says who is signed in, to a page that was opened earlier: with the token that its forms bring along.
+pub(crate) async fn session(visitor: Result<Visitor, Refusal>) -> Response {
+    match visitor {
+        Ok(visitor) => Json(json!({
+            "name": visitor.name,
+            "form_token": visitor.form_token,
+        }))
+        .into_response(),
+        Err(Refusal::SignIn { .. } | Refusal::FromAfar { .. }) => {
+            StatusCode::UNAUTHORIZED.into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// Whether another site led here: browsers then keep a strict cookie to themselves.

@@ -78,6 +78,10 @@ fn around(visitor: &Visitor, here: Option<Here>, title: &str, main: &Main<'_>) -
         }
         main #main tabindex="-1" data-live=[&main.live] {
             p.notice.warn #offline role="status" hidden { strong { "Not live: the dashboard does not answer." } span { "Trying again by itself." } }
+            p.notice.warn #signed-out role="alert" hidden {
+                strong { "You are signed out; nothing was changed." }
+                span { a href="/sign-in" target="_blank" { "Sign in in a new tab" } ", come back, and do it again: what you picked and typed is kept." }
+            }
             (main.body)
         }
         (keys())

@@ -87,6 +87,7 @@ pub(crate) fn all(app: App) -> Router {
         .route("/upload/{id}", post(upload::enqueue))
         .route("/upload/{id}/refused.csv", get(upload::refused))
         .route("/live", get(live::stream))
+        .route("/session", get(access::session))
         .route(
             "/sign-in",
             get(access::page)

@@ -66,7 +66,7 @@ impl SignIn {
 /// Away to the provider.
 pub(crate) async fn begin(
     State(app): State<App>,
-    Query(Next { next }): Query<Next>,
+    Query(Next { next, .. }): Query<Next>,
     parts: Parts,
 ) -> Result<Response, Refusal> {
     let provider = provider(&app)?;
