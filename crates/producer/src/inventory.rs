@@ -19,6 +19,9 @@ const ZEROS_MAX: usize = 20;
 /// The ids by which a device is found, in the order of their numbers in the index.
 const IDS: [By; 3] = [By::Id, By::ManagedDeviceId, By::EntraDeviceId];
 
+/// A name of a device.
+type OfDevice = fn(&Device) -> &String;
+
 /// The tenant's devices.
 ///
 /// The indexes hold places alone, four bytes each, and look a name up in its device: 200,000 devices
@@ -166,27 +169,32 @@ impl Inventory {
 
     /// The devices with this serial, in the order in which they were listed.
     pub(crate) fn by_serial(&self, serial: &str) -> Vec<usize> {
-        self.named(&self.by_serial, serial, |device| &device.serial)
+        let mut found = Vec::new();
+        self.named(serial, &mut found, &mut Vec::new());
+        found.into_iter().map(|(place, _)| place).collect()
     }
 
-    /// The devices with this display name, in the order in which they were listed.
-    pub(crate) fn by_name(&self, name: &str) -> Vec<usize> {
-        self.named(&self.by_name, name, |device| &device.display_name)
-    }
-
-    fn named(
+    /// Adds the devices with this serial, then those with this display name, each in the order in which
+    /// they were listed. One hash serves both: a list may have a million rows.
+    pub(crate) fn named(
         &self,
-        index: &HashTable<u32>,
         text: &str,
-        of: impl Fn(&Device) -> &String,
-    ) -> Vec<usize> {
+        serials: &mut Vec<(usize, By)>,
+        names: &mut Vec<(usize, By)>,
+    ) {
         let hash = folded_hash(&self.hasher, text);
-        let places = index.iter_hash(hash).map(|place| *place as usize);
-        let mut places: Vec<usize> = places
-            .filter(|place| folded(of(&self.devices[*place])).eq(folded(text)))
-            .collect();
-        places.sort_unstable();
-        places
+        let (serial, name): (OfDevice, OfDevice) =
+            (|device| &device.serial, |device| &device.display_name);
+        for (index, of, by, found) in [
+            (&self.by_serial, serial, By::Serial, serials),
+            (&self.by_name, name, By::Name, names),
+        ] {
+            let begun = found.len();
+            let places = index.iter_hash(hash).map(|place| *place as usize);
+            let places = places.filter(|place| is_same(of(&self.devices[*place]), text));
+            found.extend(places.map(|place| (place, by)));
+            found[begun..].sort_unstable_by_key(|(place, _)| *place);
+        }
     }
 
     /// Devices whose serial is the text when these differences are overlooked, in the order in which
@@ -255,15 +263,43 @@ fn guid_at(devices: &[Device], place: u32) -> u128 {
     as_guid(id(&devices[(place / 3) as usize], by)).unwrap_or_default()
 }
 
+/// Longest text that is folded without taking memory: longer than nearly every serial and name.
+const FOLDED_AT_ONCE: usize = 64;
+
+/// A text without blanks around it; one of ASCII letters and digits, as nearly all are, is so already.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [only] if only.is_ascii_graphic() => text,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Serials and names are compared trimmed and without regard to case.
 fn folded(text: &str) -> impl Iterator<Item = char> {
     text.trim().chars().flat_map(char::to_lowercase)
 }
 
+/// Whether two texts are the same, folded. Nearly all are of ASCII, and told apart byte by byte.
+fn is_same(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return trimmed(one).eq_ignore_ascii_case(trimmed(other));
+    }
+    folded(one).eq(folded(other))
+}
+
+/// A hash of the bytes of the folded text: a text of ASCII has the same as one that folds to it.
 fn folded_hash(hasher: &RandomState, text: &str) -> u64 {
     let mut state = hasher.build_hasher();
-    for character in folded(text) {
-        state.write_u32(u32::from(character));
+    let trimmed = trimmed(text);
+    let mut room = [0; FOLDED_AT_ONCE];
+    match room.get_mut(..trimmed.len()) {
+        Some(bytes) if trimmed.is_ascii() => {
+            bytes.copy_from_slice(trimmed.as_bytes());
+            bytes.make_ascii_lowercase();
+            state.write(bytes);
+        }
+        _ => state.write(folded(trimmed).collect::<String>().as_bytes()),
     }
     state.finish()
 }
@@ -283,5 +319,31 @@ fn shrink(device: &mut Device) {
         &mut device.entra_device_id,
     ] {
         text.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told apart byte by byte, and what is folded letter by letter, has one hash where it is one
+    /// name: the sign for Kelvin is a small k without regard to case.
+    #[test]
+    fn texts_of_ascii_and_others_fold_alike() {
+        let hasher = RandomState::new();
+        let long = "K".repeat(FOLDED_AT_ONCE + 1);
+        for (one, other) in [
+            ("KELVIN-7", "\u{212a}elvin-7"),
+            ("  ab-1 ", "AB-1"),
+            ("\u{b}ab-1", "AB-1"),
+            ("Ä-1", "ä-1"),
+            (&long, &long.to_lowercase()),
+            ("", "  "),
+        ] {
+            assert!(is_same(one, other), "{one} {other}");
+            let hash = |text| folded_hash(&hasher, text);
+            assert_eq!(hash(one), hash(other), "{one} {other}");
+        }
+        assert!(!is_same("AB-1", "AB-2"));
     }
 }

@@ -86,6 +86,12 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
             return !text.is_empty();
         }
     }
+    if let [first, second, ..] = text.as_bytes()
+        && text.is_ascii()
+        && !first.eq_ignore_ascii_case(second)
+    {
+        return false;
+    }
     let mut characters = text.chars().flat_map(char::to_lowercase);
     let first = characters.next();
     text.chars().count() >= REPEATED && characters.all(|other| Some(other) == first)

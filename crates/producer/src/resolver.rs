@@ -237,15 +237,14 @@ impl Resolver<'_> {
         if let Some(guid) = as_guid(&key.text) {
             candidates.extend(self.inventory.by_guid(guid));
         }
-        let serials = self.inventory.by_serial(&key.text);
-        candidates.extend(serials.iter().map(|index| (*index, By::Serial)));
+        let mut names = Vec::new();
+        self.inventory.named(&key.text, &mut candidates, &mut names);
         // Where a list is said to have lost zeros, one that is known may have lost some, too.
         if !self.repairs.is_empty() && matches!(self.by.or(key.by), None | Some(By::Serial)) {
             let near = self.inventory.alike(&key.text, self.repairs);
             candidates.extend(near.into_iter().map(|index| (index, By::Serial)));
         }
-        let names = self.inventory.by_name(&key.text);
-        candidates.extend(names.iter().map(|index| (*index, By::Name)));
+        candidates.append(&mut names);
         candidates
     }
 
