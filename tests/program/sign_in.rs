@@ -520,7 +520,7 @@ async fn a_lost_sign_in_stops_no_worker_of_another_machine() {
         in_flight: 0,
         trouble: String::new(),
     };
-    ledger.announce(&elsewhere).await.unwrap();
+    ledger.register(&elsewhere).await.unwrap();
     let worker = command(&bench, &entra, &["worker", "--until-empty"]).spawn();
     let campaign = loop {
         let status = run(&bench, &entra, &["status", "--json"]).await.json();

@@ -86,7 +86,7 @@ async fn drain(ledger: &Ledger, tenant: &TenantName, jobs: usize, clock: Arc<Sys
     while settled < jobs {
         let now = clock.now();
         let until = now.after(Duration::from_hours(1));
-        ledger.attend_tenants([tenant], until).await.unwrap();
+        ledger.lease_tenants([tenant], until).await.unwrap();
         let token = DispatchToken::random(&mut rand::rng());
         let wire = ledger
             .dispatch(

@@ -13,7 +13,7 @@ use crate::tenant_services::verify_and_rollback::{
     Progress, RollbackPlan, RolledBack, VerificationReport,
 };
 
-/// What came of an errand is shown for so long.
+/// What came of an task is shown for so long.
 const SHOWN: Duration = Duration::from_hours(1);
 
 /// What is being done.
@@ -43,7 +43,7 @@ impl Kind {
     }
 }
 
-/// What came of an errand.
+/// What came of an task.
 #[derive(Debug, Clone)]
 pub(crate) enum Outcome {
     Verified(VerificationReport),
@@ -53,7 +53,7 @@ pub(crate) enum Outcome {
 
 /// Something under way, or what came of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Errand {
+pub(crate) struct BackgroundTask {
     pub(crate) kind: Kind,
     /// Who wanted it.
     pub(crate) by: String,
@@ -63,7 +63,7 @@ pub(crate) struct Errand {
     pub(crate) ended: Option<(Timestamp, Result<Outcome, Refused>)>,
 }
 
-impl Errand {
+impl BackgroundTask {
     pub(crate) fn new(kind: Kind, by: &str, now: Timestamp) -> Self {
         Self {
             kind,
@@ -75,23 +75,23 @@ impl Errand {
     }
 }
 
-/// What somebody waits for who began an errand.
+/// What somebody waits for who began an task.
 pub(crate) type Awaited = oneshot::Receiver<Result<Outcome, Refused>>;
 
-/// The errands of all campaigns.
+/// The background tasks of all campaigns.
 #[derive(Default)]
-pub(crate) struct Errands(Mutex<HashMap<CampaignId, Errand>>);
+pub(crate) struct BackgroundTasks(Mutex<HashMap<CampaignId, BackgroundTask>>);
 
-impl Errands {
-    fn lock(&self) -> MutexGuard<'_, HashMap<CampaignId, Errand>> {
+impl BackgroundTasks {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CampaignId, BackgroundTask>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those under way, and what came of others of late.
-    pub(crate) fn of_late(&self, now: Timestamp) -> HashMap<CampaignId, Errand> {
+    pub(crate) fn of_late(&self, now: Timestamp) -> HashMap<CampaignId, BackgroundTask> {
         let mut all = self.lock();
-        all.retain(|_, errand| {
-            let ended = errand.ended.as_ref();
+        all.retain(|_, task| {
+            let ended = task.ended.as_ref();
             ended.is_none_or(|(at, _)| now.since(*at) < SHOWN)
         });
         all.clone()
@@ -106,13 +106,17 @@ impl Errands {
     }
 
     /// Keeps one that begins; the one that is under way already, if there is one.
-    pub(crate) fn start(&self, campaign: CampaignId, errand: Errand) -> Result<(), Box<Errand>> {
+    pub(crate) fn start(
+        &self,
+        campaign: CampaignId,
+        task: BackgroundTask,
+    ) -> Result<(), Box<BackgroundTask>> {
         let mut all = self.lock();
         let under_way = all.get(&campaign).filter(|known| known.ended.is_none());
         if let Some(known) = under_way {
             return Err(Box::new(known.clone()));
         }
-        all.insert(campaign, errand);
+        all.insert(campaign, task);
         Ok(())
     }
 
@@ -123,8 +127,8 @@ impl Errands {
         at: Timestamp,
         outcome: Result<Outcome, Refused>,
     ) {
-        if let Some(errand) = self.lock().get_mut(&campaign) {
-            errand.ended = Some((at, outcome));
+        if let Some(task) = self.lock().get_mut(&campaign) {
+            task.ended = Some((at, outcome));
         }
     }
 }

@@ -26,8 +26,8 @@ pub use access::{
 pub use error::ServeError;
 pub use options::{Options, TlsFiles};
 pub use serve::Dashboard;
-pub use state::Hands;
+pub use state::TenantServices;
 pub use tenant_services::{
-    Aftermath, Deed, Held, ListPlan, Lists, Progress, Refused, RollbackMeant, RollbackPlan,
-    RolledBack, UploadedList, VerificationReport, Verify,
+    Deed, Held, ListPlan, Lists, Progress, Refused, RollbackMeant, RollbackPlan, RolledBack,
+    UploadedList, VerificationReport, Verify, VerifyAndRollback,
 };

@@ -7,20 +7,20 @@ use repilot_ledger::{Ledger, LedgerError};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{KnownTokens, Limiter, OneTimeLink, Provider};
-use crate::background_tasks::Errands;
+use crate::background_tasks::BackgroundTasks;
 use crate::live::{Overview, OverviewCache, Streams};
 use crate::options::Options;
 use crate::pending_uploads::Uploads;
 use crate::tenant_services::plan_list::Lists;
-use crate::tenant_services::verify_and_rollback::Aftermath;
+use crate::tenant_services::verify_and_rollback::VerifyAndRollback;
 
 /// Who does what takes settings and tenants, which a dashboard does not know; none where nobody can.
 #[derive(Clone, Default)]
-pub struct Hands {
+pub struct TenantServices {
     /// Makes plans of lists, and enqueues them.
     pub lists: Option<Arc<dyn Lists>>,
     /// Verifies campaigns, and rolls them back.
-    pub aftermath: Option<Arc<dyn Aftermath>>,
+    pub aftermath: Option<Arc<dyn VerifyAndRollback>>,
 }
 
 /// How people get in.
@@ -51,8 +51,8 @@ pub(crate) struct Shared {
     pub(crate) lists: Option<Arc<dyn Lists>>,
     pub(crate) uploads: Uploads,
     /// Verifies campaigns and rolls them back, where that can be done.
-    pub(crate) aftermath: Option<Arc<dyn Aftermath>>,
-    pub(crate) errands: Errands,
+    pub(crate) aftermath: Option<Arc<dyn VerifyAndRollback>>,
+    pub(crate) background_tasks: BackgroundTasks,
     /// What every page shows something of.
     pub(crate) overview_cache: OverviewCache,
     /// Views that somebody looks at.
@@ -66,7 +66,7 @@ impl App {
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         options: Options,
-        hands: Hands,
+        services: TenantServices,
         door: Door,
         stop: CancellationToken,
     ) -> Self {
@@ -78,10 +78,10 @@ impl App {
             link: OneTimeLink::default(),
             limiter: Limiter::default(),
             known_tokens: KnownTokens::default(),
-            lists: hands.lists,
+            lists: services.lists,
             uploads: Uploads::default(),
-            aftermath: hands.aftermath,
-            errands: Errands::default(),
+            aftermath: services.aftermath,
+            background_tasks: BackgroundTasks::default(),
             overview_cache: OverviewCache::default(),
             streams: Streams::default(),
             stop,
@@ -92,7 +92,9 @@ impl App {
     pub(crate) async fn overview(&self) -> Result<Arc<Overview>, LedgerError> {
         let (ledger, version) = (&self.ledger, self.options.version);
         let cache = &self.overview_cache;
-        cache.read(ledger, &self.errands, version, self.now()).await
+        cache
+            .read(ledger, &self.background_tasks, version, self.now())
+            .await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -7,8 +7,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row as _, Transaction};
 
 use crate::error::{self, QueryContext as _};
-use crate::jobs::due_cursor::Floors;
-use crate::storage::commit_marks::Marks;
+use crate::jobs::due_cursor::DueCursors;
+use crate::storage::commit_marks::CommitMarks;
 use crate::storage::dialect::Dialect;
 use crate::storage::pools::{self, Pools};
 use crate::storage::transaction::Writing;
@@ -26,8 +26,8 @@ struct Inner {
     pools: Pools,
     dialect: Dialect,
     location: LedgerLocation,
-    marks: Marks,
-    due_floors: Floors,
+    marks: CommitMarks,
+    due_floors: DueCursors,
 }
 
 impl Ledger {
@@ -69,8 +69,8 @@ impl Ledger {
                 pools,
                 dialect,
                 location: location.clone(),
-                marks: Marks::default(),
-                due_floors: Floors::default(),
+                marks: CommitMarks::default(),
+                due_floors: DueCursors::default(),
             }),
         })
     }
@@ -99,8 +99,8 @@ impl Ledger {
                         pools,
                         dialect: *dialect,
                         location: location.clone(),
-                        marks: Marks::default(),
-                        due_floors: Floors::default(),
+                        marks: CommitMarks::default(),
+                        due_floors: DueCursors::default(),
                     }),
                 })
             }
@@ -120,11 +120,11 @@ impl Ledger {
         self.inner.dialect == Dialect::Sqlite
     }
 
-    pub(crate) fn due_floors(&self) -> &Floors {
+    pub(crate) fn due_floors(&self) -> &DueCursors {
         &self.inner.due_floors
     }
 
-    pub(crate) fn marks(&self) -> &Marks {
+    pub(crate) fn marks(&self) -> &CommitMarks {
         &self.inner.marks
     }
 

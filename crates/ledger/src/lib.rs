@@ -25,7 +25,9 @@ pub use campaigns::{
     RatedCampaign, StandingCampaign, Surroundings, standings, worker_notices,
 };
 pub use drain::group_commit::{GroupCommit, GroupCommitError, Unsettled};
-pub use drain::{Advance, ClaimedJob, DispatchRoom, Dispatched, Moment, RefusedResult, Rescued};
+pub use drain::{
+    Advance, BatchNumber, ClaimedJob, DispatchRoom, Dispatched, RefusedResult, Rescued,
+};
 pub use enqueue::{
     BUSY, BusyDevice, Enqueued, FollowUp, NewJob, NewList, NextUser, RecordedRefusal, Refusal,
     Task, TriedAgain,

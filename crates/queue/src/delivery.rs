@@ -13,14 +13,14 @@ pub struct Delivery {
     /// The jobs, as they were dispatched.
     pub jobs: Vec<Dispatched>,
     /// A place for each of them.
-    pub places: Places,
+    pub slots: Slots,
 }
 
-/// Places among the jobs that a process has in hand: until they are dropped, no others take them.
+/// Slots among the jobs that a process has in hand: until they are dropped, no others take them.
 #[derive(Debug)]
-pub struct Places(pub(crate) OwnedSemaphorePermit);
+pub struct Slots(pub(crate) OwnedSemaphorePermit);
 
-impl Places {
+impl Slots {
     /// So many of them, or as many as there are, to be dropped by themselves.
     #[must_use]
     pub fn split(&mut self, count: usize) -> Option<Self> {

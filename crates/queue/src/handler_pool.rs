@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Delivery;
-use crate::delivery::Places;
+use crate::delivery::Slots;
 
 /// The fewest jobs of one tenant that travel together, where there are as many.
 pub(crate) const MESSAGE_MIN: usize = 32;
@@ -26,7 +26,7 @@ pub(crate) fn message_size(jobs: usize) -> usize {
 #[derive(Clone)]
 pub(crate) struct HandlerPool<F> {
     handler: F,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     count: u32,
     pub(crate) stop: CancellationToken,
 }
@@ -40,27 +40,27 @@ where
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         Self {
             handler,
-            places: Arc::new(Semaphore::new(count as usize)),
+            slots: Arc::new(Semaphore::new(count as usize)),
             count,
             stop,
         }
     }
 
-    /// Places for up to so many jobs: waits for one, and takes what there is; none any more when it is
+    /// Slots for up to so many jobs: waits for one, and takes what there is; none any more when it is
     /// time to stop.
-    pub(crate) async fn places(&self, most: usize) -> Option<Places> {
-        let mut places = tokio::select! {
+    pub(crate) async fn places(&self, most: usize) -> Option<Slots> {
+        let mut slots = tokio::select! {
             biased;
             () = self.stop.cancelled() => return None,
-            place = Arc::clone(&self.places).acquire_owned() => place.ok()?,
+            place = Arc::clone(&self.slots).acquire_owned() => place.ok()?,
         };
-        let more = self.places.available_permits().min(most - 1);
+        let more = self.slots.available_permits().min(most - 1);
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         // Others may have been quicker: then there is one.
-        if let Ok(more) = Arc::clone(&self.places).try_acquire_many_owned(more) {
-            places.merge(more);
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(more) {
+            slots.merge(more);
         }
-        Some(Places(places))
+        Some(Slots(slots))
     }
 
     /// Has jobs of a tenant handled, as places become free; `taken` hears how many at a time. Whether
@@ -72,15 +72,15 @@ where
         taken: impl Fn(usize),
     ) -> bool {
         while !jobs.is_empty() {
-            let Some(places) = self.places(jobs.len()).await else {
+            let Some(slots) = self.places(jobs.len()).await else {
                 return false;
             };
-            let rest = jobs.split_off(places.0.num_permits());
+            let rest = jobs.split_off(slots.0.num_permits());
             taken(jobs.len());
             let delivery = Delivery {
                 tenant: tenant.clone(),
                 jobs: std::mem::replace(&mut jobs, rest),
-                places,
+                slots,
             };
             // On every core, and one that panics takes nothing with it but its leases.
             tokio::spawn((self.handler)(delivery));
@@ -91,6 +91,6 @@ where
     /// Waits until every handler has ended.
     pub(crate) async fn rest(&self) {
         // Never closed.
-        let _ = self.places.acquire_many(self.count).await;
+        let _ = self.slots.acquire_many(self.count).await;
     }
 }

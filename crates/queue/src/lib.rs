@@ -12,7 +12,7 @@ mod memory;
 mod shared;
 mod wire;
 
-pub use delivery::{Delivery, Places};
+pub use delivery::{Delivery, Slots};
 pub use dispatcher::{DispatchError, Dispatcher, TakenUp};
 pub use health::WireHealth;
 pub use wire::{Receiver, Wire, WireError};

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::Lanes;
 use crate::lease::Lease;
-use crate::leave::{Leave, Turn};
-use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
+use crate::permits::{CallContext, CallPermits};
+use crate::policy::{Precaution, Uncertainty, Users, after_act, after_look, precaution, seen_of};
 use crate::ready::{Ready, ReadyQueue};
 use crate::settlement::settlement;
 use crate::strangers::Heard;
@@ -66,7 +66,7 @@ impl Handler {
     pub(crate) async fn carry_out(&self, ready: Ready) {
         let (tenant, key) = (Arc::clone(&ready.lanes), ready.job.key);
         // Until all is told.
-        let _places = Arc::clone(&ready.places);
+        let _places = Arc::clone(&ready.slots);
         let work = std::pin::pin!(async {
             let done = self.try_carry_out(ready).await;
             self.heed(key, done);
@@ -134,10 +134,10 @@ impl Handler {
             until,
             rule,
             claimed,
-            places: _,
+            slots: _,
         } = ready;
         let mut attempts = Vec::with_capacity(1);
-        let mut turn = Turn {
+        let mut context = CallContext {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until,
@@ -148,7 +148,9 @@ impl Handler {
             looks_only: false,
         };
         let (decision, slot) = loop {
-            let worked = self.work(&mut turn, &mut job, leave, &mut attempts).await?;
+            let worked = self
+                .work(&mut context, &mut job, leave, &mut attempts)
+                .await?;
             let Some((decision, slot)) = worked else {
                 // Only looked at: there is no result that could be lost.
                 tracing::info!(
@@ -169,9 +171,9 @@ impl Handler {
             }
             // A call like any other, with leave of its own; but it is waited for even when the
             // worker stops or the window closes: the device has no user meanwhile.
-            turn.until = None;
-            turn.between_steps = true;
-            let next = self.permits(turn, 1, PATIENCE).await;
+            context.until = None;
+            context.between_steps = true;
+            let next = self.permits(context, 1, PATIENCE).await;
             let next = self.while_held(&lanes, next, self.clock.now());
             match next.and_then(|mut next| next.pop()) {
                 Some(next) => leave = next,
@@ -218,9 +220,9 @@ impl Handler {
     /// by now.
     async fn work(
         &self,
-        turn: &mut Turn<'_>,
+        context: &mut CallContext<'_>,
         job: &mut ClaimedJob,
-        leave: Leave,
+        leave: CallPermits,
         attempts: &mut Vec<NewAttempt>,
     ) -> Result<Option<(Decision, Option<Slot<'_>>)>, GroupCommitError> {
         // A job whose steps are all done is settled, and not claimed.
@@ -228,16 +230,16 @@ impl Handler {
             leave.settle(Answer::NotSent);
             return Ok(Some((Decision::Complete, None)));
         };
-        let (rule, now) = (turn.rule, self.clock.now());
-        let goes_on = turn.between_steps;
-        let decided = match precaution(job, rule.as_ref(), turn.seen_at, goes_on, now) {
+        let (rule, now) = (context.rule, self.clock.now());
+        let goes_on = context.between_steps;
+        let decided = match precaution(job, rule.as_ref(), context.seen_at, goes_on, now) {
             Precaution::Nothing => None,
             // The leave waits for it: a device is looked at when its call can follow, and once.
-            Precaution::Look => Some(self.look(turn, job, step, attempts).await?),
+            Precaution::Look => Some(self.look(context, job, step, attempts).await?),
             Precaution::Judge(sighting) => {
                 let sighting = sighting.clone();
                 let user = Ok(sighting.user.clone());
-                let decision = self.judge(turn, job, step, &user);
+                let decision = self.judge(context, job, step, &user);
                 let kept = self.keep(job, sighting, &decision).await?;
                 Some(kept.then_some((decision, None)))
             }
@@ -249,17 +251,17 @@ impl Handler {
                 return Ok(decided);
             }
         }
-        Ok(Some(self.act(*turn, job, (step, leave), attempts).await))
+        Ok(Some(self.act(*context, job, (step, leave), attempts).await))
     }
 
     async fn act(
         &self,
-        turn: Turn<'_>,
+        context: CallContext<'_>,
         job: &ClaimedJob,
-        (step, leave): (Step, Leave),
+        (step, leave): (Step, CallPermits),
         attempts: &mut Vec<NewAttempt>,
     ) -> (Decision, Option<Slot<'_>>) {
-        let lanes = turn.lanes;
+        let lanes = context.lanes;
         // Never closed.
         let call_slot = self.calls.acquire().await.ok();
         let now = self.clock.now();
@@ -272,19 +274,19 @@ impl Handler {
             leave.settle(Answer::NotSent);
             return (untried(job), None);
         }
-        let is_late = turn.until.is_some_and(|until| until <= now);
+        let is_late = context.until.is_some_and(|until| until <= now);
         // The gate may have closed during a look, and a sighting grown old while a slot was waited for.
-        let is_closed = turn.seen_at.is_some() && lanes.is_closed();
-        let goes_on = turn.between_steps;
-        let before = precaution(job, turn.rule.as_ref(), turn.seen_at, goes_on, now);
-        let looks_each_time = turn.rule.is_some_and(|rule| rule.within_ms == 0);
-        let has_looked = turn.seen_at.is_some() && looks_each_time;
+        let is_closed = context.seen_at.is_some() && lanes.is_closed();
+        let goes_on = context.between_steps;
+        let before = precaution(job, context.rule.as_ref(), context.seen_at, goes_on, now);
+        let looks_each_time = context.rule.is_some_and(|rule| rule.within_ms == 0);
+        let has_looked = context.seen_at.is_some() && looks_each_time;
         let is_unseen = !job.uncertain && before == Precaution::Look && !has_looked;
-        let is_stopped = is_late || is_closed || is_unseen || self.has_stopped(turn, job);
+        let is_stopped = is_late || is_closed || is_unseen || self.has_stopped(context, job);
         if !leave.is_valid() || is_stopped {
             leave.settle(Answer::NotSent);
             // What was looked at in this turn need not be looked at again for having been stopped.
-            let is_looked_at = job.uncertain && turn.seen_at.is_some();
+            let is_looked_at = job.uncertain && context.seen_at.is_some();
             let decision = if is_looked_at {
                 looked_at()
             } else {
@@ -304,7 +306,7 @@ impl Handler {
         let answer = lanes.heard(LaneKind::Writes, &call, finished_at);
         let heard = self.heard(LaneKind::Writes, job, now);
         let result = lanes.strangers.judge(heard, call.result);
-        let doubt = Doubt {
+        let doubt = Uncertainty {
             look_first: job.uncertain,
             lost: job.lost,
         };
@@ -341,21 +343,21 @@ impl Handler {
 
     /// Whether a job's campaign stopped since it was claimed; what stands between two steps goes on, and
     /// so does what is only looked at because it has.
-    fn has_stopped(&self, turn: Turn<'_>, job: &ClaimedJob) -> bool {
-        !turn.between_steps
-            && !turn.looks_only
-            && self.commit.has_stopped(job.key.campaign, turn.claimed)
+    fn has_stopped(&self, context: CallContext<'_>, job: &ClaimedJob) -> bool {
+        !context.between_steps
+            && !context.looks_only
+            && self.commit.has_stopped(job.key.campaign, context.claimed)
     }
 
     /// Looks at a device, and keeps who has it; `None` where somebody else has the job by now.
     pub(crate) async fn look(
         &self,
-        turn: &mut Turn<'_>,
+        context: &mut CallContext<'_>,
         job: &mut ClaimedJob,
         step: Step,
         attempts: &mut Vec<NewAttempt>,
     ) -> Result<Option<(Decision, Option<Slot<'_>>)>, GroupCommitError> {
-        let lanes = turn.lanes;
+        let lanes = context.lanes;
         if job.expected_user.is_none() {
             match self.ledger.expected_user(job.key.job).await {
                 Ok(user) => job.expected_user = Some(user),
@@ -373,7 +375,7 @@ impl Handler {
             return Ok(Some((untried(job), None)));
         };
         let call_slot = self.calls.acquire().await.ok();
-        if self.has_stopped(*turn, job) {
+        if self.has_stopped(*context, job) {
             permit.settle(Answer::NotSent);
             return Ok(Some((untried(job), None)));
         }
@@ -385,7 +387,7 @@ impl Handler {
         let name = result.as_ref().ok();
         let name = name.map(|device| device.addressable_user_name.clone());
         let user = result.map(|device| device.user_principal_name);
-        let decision = self.judge(turn, job, step, &user);
+        let decision = self.judge(context, job, step, &user);
         let outcome = decision.outcome();
         attempts.push(report::attempt(
             AttemptStep::Look,
@@ -402,7 +404,7 @@ impl Handler {
             if !self.keep(job, sighting, &decision).await? {
                 return Ok(None);
             }
-            turn.seen_at = Some(started_at);
+            context.seen_at = Some(started_at);
         }
         let slot = matches!(decision, Decision::Bury { .. }).then_some(Slot {
             _call: call_slot,
@@ -414,12 +416,12 @@ impl Handler {
     /// Decides by who has a device.
     fn judge(
         &self,
-        turn: &Turn<'_>,
+        context: &CallContext<'_>,
         job: &ClaimedJob,
         step: Step,
         user: &Result<String, GraphError>,
     ) -> Decision {
-        let doubt = Doubt {
+        let doubt = Uncertainty {
             look_first: job.uncertain,
             lost: job.lost,
         };
@@ -429,7 +431,7 @@ impl Handler {
             Users {
                 previous: job.expected_user.as_deref().unwrap_or_default(),
                 new: &job.new_user,
-                is_blind: turn.rule.is_some_and(|rule| rule.is_blind),
+                is_blind: context.rule.is_some_and(|rule| rule.is_blind),
             },
             doubt,
             job.attempts,
@@ -456,7 +458,7 @@ impl Handler {
 /// the one that stops their campaign than were under way with it.
 pub(crate) struct Slot<'a> {
     _call: Option<SemaphorePermit<'a>>,
-    leave: Option<(Leave, Answer)>,
+    leave: Option<(CallPermits, Answer)>,
 }
 
 impl Slot<'_> {

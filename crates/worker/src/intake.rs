@@ -9,24 +9,24 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use repilot_domain::{TenantName, Timestamp};
 use repilot_ledger::{ClaimKey, Dispatched};
-use repilot_queue::{Delivery, Places};
+use repilot_queue::{Delivery, Slots};
 use repilot_throttle::{Answer, Lane};
 use tokio::time::Instant;
 
 use crate::handler::{Handler, PATIENCE};
 use crate::lanes::TenantLanes;
-use crate::leave::{Leave, Turn};
+use crate::permits::{CallContext, CallPermits};
 use crate::ready::Ready;
 
 /// Jobs of a tenant for which there is leave.
 struct Admitted {
     jobs: Vec<Dispatched>,
     /// For each of them.
-    leaves: Vec<Leave>,
+    leaves: Vec<CallPermits>,
     lanes: Arc<TenantLanes>,
     /// Of the campaign of the one job that has one.
     ceiling: Option<Lane>,
-    places: Option<Places>,
+    slots: Option<Slots>,
 }
 
 impl Handler {
@@ -34,12 +34,12 @@ impl Handler {
     pub(crate) async fn handle(self: Arc<Self>, mut delivery: Delivery) {
         let to_look_at: Vec<_> = delivery.jobs.extract_if(.., |job| job.looks_only).collect();
         if !to_look_at.is_empty()
-            && let Some(places) = delivery.places.split(to_look_at.len())
+            && let Some(slots) = delivery.slots.split(to_look_at.len())
         {
             let looks = Delivery {
                 tenant: delivery.tenant.clone(),
                 jobs: to_look_at,
-                places,
+                slots,
             };
             tokio::spawn(Arc::clone(&self).take_to_look_at(looks));
         }
@@ -49,11 +49,11 @@ impl Handler {
         if delivery.jobs.len() > 1 {
             // A ceiling is waited for by itself: it holds up nobody else's jobs.
             for job in delivery.jobs.extract_if(.., |job| job.rate.is_some()) {
-                if let Some(places) = delivery.places.split(1) {
+                if let Some(slots) = delivery.slots.split(1) {
                     let alone = Delivery {
                         tenant: delivery.tenant.clone(),
                         jobs: vec![job],
-                        places,
+                        slots,
                     };
                     tokio::spawn(Arc::clone(&self).take_in(alone));
                 }
@@ -90,7 +90,7 @@ impl Handler {
         let Delivery {
             tenant,
             mut jobs,
-            mut places,
+            mut slots,
         } = delivery;
         let deadline = Instant::now() + PATIENCE;
         while !jobs.is_empty() {
@@ -105,7 +105,7 @@ impl Handler {
             if admitted.jobs.is_empty() {
                 continue;
             }
-            admitted.places = places.split(admitted.jobs.len());
+            admitted.slots = slots.split(admitted.jobs.len());
             if jobs.is_empty() {
                 self.claim(admitted).await;
             } else {
@@ -130,7 +130,7 @@ impl Handler {
             Some(rate) => Some(lanes.ceilings.lane(first.key.campaign, rate)?),
             None => None,
         };
-        let turn = Turn {
+        let context = CallContext {
             lanes: &lanes,
             ceiling: ceiling.as_ref(),
             until: None,
@@ -140,7 +140,7 @@ impl Handler {
             between_steps: false,
             looks_only: false,
         };
-        let leaves = self.permits(turn, jobs.len(), patience).await;
+        let leaves = self.permits(context, jobs.len(), patience).await;
         let leaves = self.while_held(&lanes, leaves, self.clock.now())?;
         let left = jobs.split_off(leaves.len());
         let jobs = std::mem::replace(jobs, left);
@@ -149,7 +149,7 @@ impl Handler {
             leaves,
             lanes,
             ceiling,
-            places: None,
+            slots: None,
         })
     }
 
@@ -179,7 +179,7 @@ impl Handler {
             mut leaves,
             lanes,
             ceiling,
-            places,
+            slots,
         } = admitted;
         let before_claim = self.commit.moment();
         let claimed = match self.commit.claim_all(queued).await {
@@ -198,7 +198,7 @@ impl Handler {
         lanes
             .claimed
             .fetch_add(claimed.len() as u64, Ordering::Relaxed);
-        let places = Arc::new(places);
+        let slots = Arc::new(slots);
         let ready = claimed.into_iter().zip(leaves).map(|(job, leave)| {
             let dispatched = jobs.iter().find(|its| its.key == job.key);
             Ready {
@@ -209,7 +209,7 @@ impl Handler {
                 lanes: Arc::clone(&lanes),
                 ceiling: ceiling.clone(),
                 claimed: before_claim,
-                places: Arc::clone(&places),
+                slots: Arc::clone(&slots),
             }
         });
         let now = self.clock.now();

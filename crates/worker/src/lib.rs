@@ -7,18 +7,18 @@
 mod backoff;
 mod ceilings;
 mod directory;
-mod feeder;
+mod dispatch_loop;
 mod handler;
+mod heartbeat;
 mod intake;
-mod keeper;
 mod lanes;
 mod lease;
-mod leave;
 mod lister;
 mod looks;
 #[cfg(test)]
 mod model;
 mod outage;
+mod permits;
 mod policy;
 mod ready;
 mod report;
@@ -29,7 +29,7 @@ mod worker;
 
 pub use backoff::RetrySettings;
 pub use directory::TenantDirectory;
-pub use keeper::Attendance;
+pub use heartbeat::Attendance;
 pub use lanes::{Lanes, Tenant, TenantLanes, reads_lane};
-pub use policy::{Decision, Doubt, Precaution, Users, after_act, after_look, precaution};
+pub use policy::{Decision, Precaution, Uncertainty, Users, after_act, after_look, precaution};
 pub use worker::{Links, Worker, WorkerError, WorkerSettings};

@@ -16,7 +16,7 @@ use repilot_queue::Delivery;
 use crate::Decision;
 use crate::handler::{Handler, looked_at, stepped, untried};
 use crate::lanes::TenantLanes;
-use crate::leave::Turn;
+use crate::permits::CallContext;
 use crate::settlement::settlement;
 
 /// Time after which a device is looked at again that the tenant refused to show: nothing else holds the
@@ -29,7 +29,7 @@ impl Handler {
         let Delivery {
             tenant,
             jobs,
-            places,
+            slots,
         } = delivery;
         let keys: Vec<ClaimKey> = jobs.iter().map(|job| job.key).collect();
         let Some(lanes) = self.lanes.get(&tenant, self.clock.now()) else {
@@ -38,7 +38,7 @@ impl Handler {
         };
         let looking = std::pin::pin!(self.look_at_all(&lanes, &jobs, keys.clone()));
         self.guarded(&tenant, &keys, looking).await;
-        drop(places);
+        drop(slots);
     }
 
     async fn look_at_all(&self, lanes: &TenantLanes, jobs: &[Dispatched], keys: Vec<ClaimKey>) {
@@ -70,7 +70,7 @@ impl Handler {
         rule: Option<SightingRule>,
     ) -> Result<(), GroupCommitError> {
         let mut attempts = Vec::with_capacity(1);
-        let mut turn = Turn {
+        let mut context = CallContext {
             lanes,
             ceiling: None,
             until: None,
@@ -82,7 +82,10 @@ impl Handler {
         };
         let decision = match job.progress.next() {
             None => Decision::Complete,
-            Some(step) => match self.look(&mut turn, &mut job, step, &mut attempts).await? {
+            Some(step) => match self
+                .look(&mut context, &mut job, step, &mut attempts)
+                .await?
+            {
                 Some((decision, _slot)) => decision,
                 // Somebody else has the job by now.
                 None => return Ok(()),

@@ -7,19 +7,19 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use repilot_domain::{Stepped, Timestamp};
-use repilot_ledger::{ClaimedJob, Moment, SightingRule};
-use repilot_queue::Places;
+use repilot_ledger::{BatchNumber, ClaimedJob, SightingRule};
+use repilot_queue::Slots;
 use repilot_throttle::Lane;
 use tokio::sync::Semaphore;
 
 use crate::lanes::TenantLanes;
-use crate::leave::Leave;
+use crate::permits::CallPermits;
 use crate::policy::{Precaution, precaution};
 
 /// A job that is claimed, and may be called.
 pub(crate) struct Ready {
     pub(crate) job: ClaimedJob,
-    pub(crate) leave: Leave,
+    pub(crate) leave: CallPermits,
     pub(crate) lanes: Arc<TenantLanes>,
     /// Its campaign's own.
     pub(crate) ceiling: Option<Lane>,
@@ -28,9 +28,9 @@ pub(crate) struct Ready {
     /// How its device is to be seen before it is called; none where nothing is asked.
     pub(crate) rule: Option<SightingRule>,
     /// When its claim was asked for.
-    pub(crate) claimed: Moment,
+    pub(crate) claimed: BatchNumber,
     /// Those of the jobs that were claimed with it: they become free together.
-    pub(crate) places: Arc<Option<Places>>,
+    pub(crate) slots: Arc<Option<Slots>>,
 }
 
 impl Ready {

@@ -17,7 +17,7 @@ use repilot_ledger::{Ledger, LedgerError, WorkerRow};
 use tokio_util::sync::CancellationToken;
 
 use crate::TenantDirectory;
-use crate::keeper::Keeper;
+use crate::heartbeat::Keeper;
 use crate::lanes::Lanes;
 
 /// How often sign-ins are looked at: a file each.

@@ -19,9 +19,9 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::feeder::Feeder;
+use crate::dispatch_loop::Feeder;
 use crate::handler::Handler;
-use crate::keeper::{Attendance, Keeper};
+use crate::heartbeat::{Attendance, Keeper};
 use crate::lease::LEASE;
 use crate::lister::Lister;
 use crate::ready::ReadyQueue;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use repilot_dashboard::{Dashboard, Hands, ServeError};
+use repilot_dashboard::{Dashboard, ServeError, TenantServices};
 use repilot_ledger::Ledger;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -46,11 +46,11 @@ pub(crate) async fn bind(
 ) -> anyhow::Result<Dashboard> {
     let options = options::options(app, listen)?;
     let clock = std::sync::Arc::clone(&app.clock);
-    let hands = Hands {
+    let services = TenantServices {
         lists: plan_list::lists(app, ledger),
         aftermath: verify_and_rollback::aftermath(app, ledger),
     };
-    let bound = Dashboard::bind(ledger.clone(), clock, options, hands, stop.clone()).await;
+    let bound = Dashboard::bind(ledger.clone(), clock, options, services, stop.clone()).await;
     bound.map_err(|error| match &error {
         ServeError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::error(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use repilot_dashboard::{
-    Aftermath, Progress, Refused, RollbackMeant, RollbackPlan, RolledBack, VerificationReport,
-    Verify,
+    Progress, Refused, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
+    VerifyAndRollback,
 };
 use repilot_domain::{Actor, JobQuery, TenantName};
 use repilot_ledger::{Campaign, Ledger};
@@ -24,7 +24,7 @@ use crate::terminal::failure::Failure;
 use crate::terminal::output::moment;
 
 /// What verifies and rolls back; a rehearsal's tenant lives only as long as its run.
-pub(crate) fn aftermath(app: &App, ledger: &Ledger) -> Option<Arc<dyn Aftermath>> {
+pub(crate) fn aftermath(app: &App, ledger: &Ledger) -> Option<Arc<dyn VerifyAndRollback>> {
     if app.is_simulated() {
         return None;
     }
@@ -191,7 +191,7 @@ impl Afterwards {
     }
 }
 
-impl Aftermath for Afterwards {
+impl VerifyAndRollback for Afterwards {
     fn hindrance(&self, tenant: &TenantName) -> Option<Refused> {
         if tenant.as_str() == tenants::SIMULATED {
             return Some(Refused {

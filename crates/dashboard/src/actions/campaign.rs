@@ -27,11 +27,11 @@ pub(crate) struct Question<'a> {
     /// What is said, and what else is wanted to know.
     pub(crate) body: Markup,
     /// The answer that does it; none where it cannot be done.
-    pub(crate) yes: Option<Yes<'a>>,
+    pub(crate) yes: Option<Confirm<'a>>,
 }
 
 /// The answer that does something.
-pub(crate) struct Yes<'a> {
+pub(crate) struct Confirm<'a> {
     /// Below the campaign's address.
     pub(crate) act: &'a str,
     pub(crate) says: String,
@@ -87,7 +87,7 @@ pub(crate) async fn ask_pause(
         campaign: &campaign,
         asks: format!("Pause {name}?"),
         body,
-        yes: Some(Yes {
+        yes: Some(Confirm {
             act: "pause",
             says: "Pause".to_owned(),
             look: "primary",
@@ -141,7 +141,7 @@ pub(crate) async fn ask_pass(
         campaign: &campaign,
         asks: format!("Pass the canary of {name}?"),
         body,
-        yes: is_waiting.then(|| Yes {
+        yes: is_waiting.then(|| Confirm {
             act: "resume",
             says: format!("Pass the canary: go on with {}", devices(open)),
             look: "primary",
@@ -192,7 +192,7 @@ pub(crate) async fn ask_cancel(
         campaign: &campaign,
         asks: format!("Cancel {name}?"),
         body,
-        yes: Some(Yes {
+        yes: Some(Confirm {
             act: "cancel",
             says: format!("Cancel {} for good", devices(open)),
             look: "danger sure",
@@ -235,7 +235,7 @@ pub(crate) async fn ask_reopen(
         campaign: &campaign,
         asks: format!("Send {} round again?", devices(jobs)),
         body,
-        yes: (jobs > 0).then(|| Yes {
+        yes: (jobs > 0).then(|| Confirm {
             act: "reopen",
             says: format!("Send {} round again", devices(jobs)),
             look: "primary sure",

@@ -358,13 +358,13 @@ pub(crate) async fn refused(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Yes {}
+pub(crate) struct Confirm {}
 
 /// Enqueues what the plan said.
 pub(crate) async fn enqueue(
     State(app): State<App>,
     Path(id): Path<String>,
-    Act { visitor, .. }: Act<Yes>,
+    Act { visitor, .. }: Act<Confirm>,
 ) -> Result<Redirect, Refusal> {
     let lists = lists(&app, &visitor)?;
     let gone = || Refusal::Missing("plan that still waits: give the list again".to_owned());

@@ -16,21 +16,24 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::access::{Act, Visitor};
-use crate::actions::campaign::{Nothing, Question, Yes, back, campaign};
+use crate::actions::campaign::{Confirm, Nothing, Question, back, campaign};
 use crate::actions::upload::within;
-use crate::background_tasks::{Awaited, Errand, Kind, Outcome};
+use crate::background_tasks::{Awaited, BackgroundTask, Kind, Outcome};
 use crate::error::Refusal;
 use crate::pages::Done;
 use crate::parts::devices;
 use crate::state::App;
 use crate::tenant_services::plan_list::Refused;
-use crate::tenant_services::verify_and_rollback::{Aftermath, RollbackMeant, Verify};
+use crate::tenant_services::verify_and_rollback::{RollbackMeant, Verify, VerifyAndRollback};
 
 /// Graph shows effects late: what succeeded later is not judged, unless somebody says otherwise.
 pub(crate) const AFTER: Duration = Duration::from_mins(15);
 
 /// Who verifies and rolls back, if anybody can from here.
-pub(crate) fn aftermath(app: &App, tenant: &TenantName) -> Result<Arc<dyn Aftermath>, Refused> {
+pub(crate) fn aftermath(
+    app: &App,
+    tenant: &TenantName,
+) -> Result<Arc<dyn VerifyAndRollback>, Refused> {
     let Some(aftermath) = app.aftermath.clone() else {
         return Err(Refused {
             why: "this dashboard calls no Graph: it runs beside a rehearsal".to_owned(),
@@ -49,10 +52,10 @@ pub(crate) fn aftermath(app: &App, tenant: &TenantName) -> Result<Arc<dyn Afterm
 fn begin(
     app: &App,
     campaign: CampaignId,
-    errand: Errand,
+    task: BackgroundTask,
     work: BoxFuture<'static, Result<Outcome, Refused>>,
 ) -> Result<Awaited, Refusal> {
-    if let Err(known) = app.errands.start(campaign, errand) {
+    if let Err(known) = app.background_tasks.start(campaign, task) {
         return Err(Refusal::Conflict(format!(
             "a {} of this campaign is under way, begun by {}",
             known.kind.noun(),
@@ -69,7 +72,8 @@ fn begin(
                 advice: "The dashboard's log says more.".to_owned(),
             })
         });
-        app.errands.end(campaign, app.now(), outcome.clone());
+        app.background_tasks
+            .end(campaign, app.now(), outcome.clone());
         app.overview_cache.forget().await;
         let _nobody_waits = done.send(outcome);
     });
@@ -84,11 +88,11 @@ pub(crate) fn begin_to_verify(
     verify: Verify,
 ) -> Result<Awaited, Refusal> {
     let aftermath = aftermath(app, &campaign.tenant)?;
-    let errand = Errand::new(Kind::Verify, &visitor.name, app.now());
-    let progress = errand.progress.clone();
+    let task = BackgroundTask::new(Kind::Verify, &visitor.name, app.now());
+    let progress = task.progress.clone();
     let work = aftermath.verify(campaign.name.clone(), verify, visitor.actor(), progress);
     let work = work.map(|done| done.map(Outcome::Verified)).boxed();
-    begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, task, work)
 }
 
 /// Begins to make the plan of a rollback.
@@ -98,10 +102,10 @@ pub(crate) fn begin_to_plan(
     campaign: &Campaign,
 ) -> Result<Awaited, Refusal> {
     let aftermath = aftermath(app, &campaign.tenant)?;
-    let errand = Errand::new(Kind::PlanRollback, &visitor.name, app.now());
-    let work = aftermath.plan_rollback(campaign.name.clone(), errand.progress.clone());
+    let task = BackgroundTask::new(Kind::PlanRollback, &visitor.name, app.now());
+    let work = aftermath.plan_rollback(campaign.name.clone(), task.progress.clone());
     let work = work.map(|done| done.map(Outcome::Planned)).boxed();
-    begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, task, work)
 }
 
 /// Begins to roll a campaign back.
@@ -112,11 +116,11 @@ pub(crate) fn begin_to_roll_back(
     meant: RollbackMeant,
 ) -> Result<Awaited, Refusal> {
     let aftermath = aftermath(app, &campaign.tenant)?;
-    let errand = Errand::new(Kind::RollBack, &visitor.name, app.now());
-    let (name, progress) = (campaign.name.clone(), errand.progress.clone());
+    let task = BackgroundTask::new(Kind::RollBack, &visitor.name, app.now());
+    let (name, progress) = (campaign.name.clone(), task.progress.clone());
     let work = aftermath.roll_back(name, meant, visitor.actor(), progress);
     let work = work.map(|done| done.map(Outcome::RolledBack)).boxed();
-    begin(app, campaign.id, errand, work)
+    begin(app, campaign.id, task, work)
 }
 
 /// Why it cannot be done from here, and what to do.
@@ -146,7 +150,7 @@ pub(crate) async fn ask_verify(
         campaign: &campaign,
         asks: format!("Verify {name}?"),
         body,
-        yes: hindrance.is_none().then(|| Yes {
+        yes: hindrance.is_none().then(|| Confirm {
             act: "verify",
             says: format!("Verify {done}"),
             look: "primary",
@@ -183,7 +187,7 @@ pub(crate) async fn ask_rollback(
 ) -> Result<Markup, Refusal> {
     let campaign = campaign(&app, &name).await?;
     let hindrance = aftermath(&app, &campaign.tenant).err();
-    let plan = app.errands.plan(campaign.id);
+    let plan = app.background_tasks.plan(campaign.id);
     let body = html! {
         @if let Some(refused) = &hindrance { (hindered(refused)) }
         @else if let Some(plan) = &plan {
@@ -202,7 +206,7 @@ pub(crate) async fn ask_rollback(
     let with = [("plan_sha256", sha256.as_deref().unwrap_or_default())];
     let yes = match &plan {
         _ if hindrance.is_some() => None,
-        Some(plan) => Some(Yes {
+        Some(plan) => Some(Confirm {
             act: "rollback",
             says: format!(
                 "Roll back {}",
@@ -211,7 +215,7 @@ pub(crate) async fn ask_rollback(
             look: "danger sure",
             with: &with,
         }),
-        None => Some(Yes {
+        None => Some(Confirm {
             act: "rollback/plan",
             says: "Make the plan".to_owned(),
             look: "primary",

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use repilot_ledger::{FollowUp, NextUser, TriedAgain};
 
 use crate::access::{Act, Visitor};
-use crate::actions::campaign::{Nothing, Question, Yes, back, campaign};
+use crate::actions::campaign::{Confirm, Nothing, Question, back, campaign};
 use crate::error::Refusal;
 use crate::links;
 use crate::pages::Done;
@@ -33,7 +33,7 @@ pub(crate) async fn ask_give_back(
         campaign: &campaign,
         asks: format!("Give {} back?", devices(left)),
         body,
-        yes: (left > 0).then(|| Yes {
+        yes: (left > 0).then(|| Confirm {
             act: "give-back",
             says: format!("Give {} back", devices(left)),
             look: "primary sure",
@@ -81,7 +81,7 @@ pub(crate) async fn ask_assign(
         campaign: &campaign,
         asks: format!("Try to assign {} again?", devices(left)),
         body,
-        yes: (left > 0).then(|| Yes {
+        yes: (left > 0).then(|| Confirm {
             act: "assign-again",
             says: format!("Try {} again", devices(left)),
             look: "primary sure",

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::overview_cache::TICK;
 use super::streams::Rendered;
 use crate::state::App;
-use crate::views::{self, Eyes, View};
+use crate::views::{self, View, ViewContext};
 
 /// What a page sends with its forms stands in for this, which no visitor's token is.
 const TOKEN: &str = "form-token-of-whoever-looks";
@@ -43,13 +43,13 @@ async fn keep_rendering(app: App, view: View, role: Role, sender: Arc<watch::Sen
                 }
             }
             if let Some(read) = &read {
-                let eyes = Eyes {
+                let context = ViewContext {
                     role,
                     form_token: TOKEN.to_owned(),
                     now: app.now(),
                     overview,
                 };
-                let rendered: Vec<(&str, String)> = views::sections(read, &eyes)
+                let rendered: Vec<(&str, String)> = views::sections(read, &context)
                     .into_iter()
                     .map(|section| (section.name, section.body.into_string()))
                     .collect();
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::state::Door;
-    use crate::{Hands, Options};
+    use crate::{Options, TenantServices};
 
     #[tokio::test]
     async fn a_hundred_open_pages_read_the_ledger_no_more_often_than_one() {
@@ -108,7 +108,7 @@ mod tests {
             ledger,
             clock,
             options,
-            Hands::default(),
+            TenantServices::default(),
             Door::default(),
             stop.clone(),
         );

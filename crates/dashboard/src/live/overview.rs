@@ -9,7 +9,7 @@ use repilot_ledger::{
     Surroundings, WorkerRow, standings, worker_notices,
 };
 
-use crate::background_tasks::Errand;
+use crate::background_tasks::BackgroundTask;
 
 /// What every page shows something of.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct Overview {
     /// What is wrong with the workers.
     pub(crate) notices: Vec<Notice>,
     /// What is under way for campaigns in this process, and what came of it of late.
-    pub(crate) errands: HashMap<CampaignId, Errand>,
+    pub(crate) background_tasks: HashMap<CampaignId, BackgroundTask>,
 }
 
 impl Overview {
@@ -51,7 +51,7 @@ impl Overview {
             rates: HashMap::new(),
             standings: HashMap::new(),
             notices: Vec::new(),
-            errands: HashMap::new(),
+            background_tasks: HashMap::new(),
         })
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::overview::Overview;
 use super::pace::Pace;
-use crate::background_tasks::Errands;
+use crate::background_tasks::BackgroundTasks;
 
 /// How often what is shown is read anew: more often than anybody can read it.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ impl OverviewCache {
     pub(crate) async fn read(
         &self,
         ledger: &Ledger,
-        errands: &Errands,
+        background_tasks: &BackgroundTasks,
         version: &str,
         now: Timestamp,
     ) -> Result<Arc<Overview>, LedgerError> {
@@ -51,7 +51,7 @@ impl OverviewCache {
                 let open = overview.campaigns.iter().filter(|known| !known.has_ended());
                 let over = open.map(|known| (known.id, known.counts.total - known.counts.open()));
                 overview.rates = known.pace.note(over.collect(), now);
-                overview.errands = errands.of_late(now);
+                overview.background_tasks = background_tasks.of_late(now);
                 overview.judge(version);
                 overview
             }
@@ -61,7 +61,7 @@ impl OverviewCache {
                 }
                 Overview {
                     silent_since: last.silent_since.or(Some(now)),
-                    errands: errands.of_late(now),
+                    background_tasks: background_tasks.of_late(now),
                     ..Overview::clone(last)
                 }
             }

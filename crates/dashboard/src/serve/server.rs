@@ -17,7 +17,7 @@ use super::{routes, tls};
 use crate::access::Provider;
 use crate::options::Options;
 use crate::state::{App, Door};
-use crate::{Hands, ServeError};
+use crate::{ServeError, TenantServices};
 
 /// How long answers that are under way may take once it is to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -43,12 +43,12 @@ pub struct Dashboard {
 
 impl Dashboard {
     /// Listens. It refuses where others than this machine's own users could reach it and nobody can
-    /// sign in. It does what `hands` can do. It ends with `stop`.
+    /// sign in. It does what `services` can do. It ends with `stop`.
     pub async fn bind(
         ledger: Ledger,
         clock: Arc<dyn Clock>,
         mut options: Options,
-        hands: Hands,
+        services: TenantServices,
         stop: CancellationToken,
     ) -> Result<Self, ServeError> {
         let wanted = options.listen;
@@ -68,7 +68,7 @@ impl Dashboard {
             url: options.url(address),
             oidc: options.oidc.clone().map(Provider::new).transpose()?,
         };
-        let app = App::new(ledger, clock, options, hands, door, stop);
+        let app = App::new(ledger, clock, options, services, door, stop);
         Ok(Self { app, listener })
     }
 

@@ -5,5 +5,6 @@ pub(crate) mod verify_and_rollback;
 
 pub use plan_list::{Deed, Held, ListPlan, Lists, Refused, UploadedList};
 pub use verify_and_rollback::{
-    Aftermath, Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
+    Progress, RollbackMeant, RollbackPlan, RolledBack, VerificationReport, Verify,
+    VerifyAndRollback,
 };

@@ -93,7 +93,7 @@ impl Progress {
 }
 
 /// Verifies campaigns, and rolls them back.
-pub trait Aftermath: Send + Sync + 'static {
+pub trait VerifyAndRollback: Send + Sync + 'static {
     /// Why nothing can be asked of a tenant's Graph from here; none where it can.
     fn hindrance(&self, tenant: &TenantName) -> Option<Refused>;
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use repilot_ledger::{AuditFilter, AuditRow};
 use serde_json::Value;
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::error::Refusal;
 use crate::links;
 use crate::parts::{empty, moment, wide};
@@ -27,7 +27,7 @@ pub(super) async fn read(app: &App, before: Option<i64>) -> Result<Details, Refu
     })
 }
 
-pub(super) fn sections(details: &Details, _eyes: &Eyes) -> Vec<Section> {
+pub(super) fn sections(details: &Details, _eyes: &ViewContext) -> Vec<Section> {
     let rows = &details.rows;
     let older = rows
         .last()

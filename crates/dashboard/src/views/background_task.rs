@@ -4,47 +4,47 @@ use maud::{Markup, html};
 use repilot_domain::Verification;
 use repilot_ledger::Campaign;
 
-use super::Eyes;
-use crate::background_tasks::{Errand, Kind, Outcome};
+use super::ViewContext;
+use crate::background_tasks::{BackgroundTask, Kind, Outcome};
 use crate::links;
 use crate::pages::capitalised;
 use crate::parts::{ago, count, devices, moment, unchanged};
 
-pub(super) fn section(campaign: &Campaign, eyes: &Eyes) -> Markup {
+pub(super) fn section(campaign: &Campaign, context: &ViewContext) -> Markup {
     html! {
-        @if let Some(errand) = eyes.overview.errands.get(&campaign.id) {
-            (notice(campaign, errand, eyes))
+        @if let Some(task) = context.overview.background_tasks.get(&campaign.id) {
+            (notice(campaign, task, context))
         }
-        (verified(campaign, eyes))
+        (verified(campaign, context))
     }
 }
 
-fn notice(campaign: &Campaign, errand: &Errand, eyes: &Eyes) -> Markup {
-    let listed = errand.progress.devices();
+fn notice(campaign: &Campaign, task: &BackgroundTask, context: &ViewContext) -> Markup {
+    let listed = task.progress.devices();
     html! {
-        @match &errand.ended {
+        @match &task.ended {
             None => {
                 div.notice role="status" {
-                    strong { (errand.kind.words()) "…" }
+                    strong { (task.kind.words()) "…" }
                     span {
-                        @if errand.kind == Kind::RollBack { "its jobs go in" }
+                        @if task.kind == Kind::RollBack { "its jobs go in" }
                         @else { (count(listed)) " devices of the inventory listed so far" }
-                        ", begun by " (errand.by) " " (ago(errand.begun_at))
+                        ", begun by " (task.by) " " (ago(task.begun_at))
                     }
                 }
             }
             Some((at, Err(refused))) => {
                 div.notice.bad role="status" {
-                    strong { "The " (errand.kind.noun()) " came to nothing: " (refused.why) }
-                    span { (refused.advice) " Begun by " (errand.by) ", ended " (ago(*at)) "." }
+                    strong { "The " (task.kind.noun()) " came to nothing: " (refused.why) }
+                    span { (refused.advice) " Begun by " (task.by) ", ended " (ago(*at)) "." }
                 }
             }
-            Some((at, Ok(outcome))) => (ended(campaign, outcome, eyes, &ago(*at))),
+            Some((at, Ok(outcome))) => (ended(campaign, outcome, context, &ago(*at))),
         }
     }
 }
 
-fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> Markup {
+fn ended(campaign: &Campaign, outcome: &Outcome, context: &ViewContext, when: &Markup) -> Markup {
     match outcome {
         Outcome::Verified(report) => html! {
             div.notice.good role="status" {
@@ -59,7 +59,7 @@ fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> 
                 strong { "The plan of a rollback waits: " (count(i64::try_from(plan.devices).unwrap_or(i64::MAX))) " devices would go back" }
                 span {
                     "Nothing is done yet. "
-                    @if eyes.may_act() {
+                    @if context.may_act() {
                         a href={ (links::campaign(&campaign.name)) "/rollback" } { "Look at the plan" }
                     }
                 }
@@ -75,7 +75,7 @@ fn ended(campaign: &Campaign, outcome: &Outcome, eyes: &Eyes, when: &Markup) -> 
 }
 
 /// What the inventory said of the jobs that succeeded.
-fn verified(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn verified(campaign: &Campaign, context: &ViewContext) -> Markup {
     let found = &campaign.counts.verification;
     let Some(at) = campaign.verified_at.filter(|_| !found.is_empty()) else {
         return html! {};
@@ -93,7 +93,7 @@ fn verified(campaign: &Campaign, eyes: &Eyes) -> Markup {
                     }
                 }
             }
-            @if again > 0 && eyes.may_act() {
+            @if again > 0 && context.may_act() {
                 div.acts {
                     a.button href={ (links::campaign(&campaign.name)) "/reopen" } { "Send " (devices(again)) " round again…" }
                     a.button href=(links::jobs(&campaign.name, "state:succeeded")) { "Their jobs" }

@@ -3,11 +3,11 @@
 use maud::html;
 use repilot_domain::standing::Grade;
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::parts::clock;
 
-pub(super) fn section(eyes: &Eyes) -> Section {
-    let overview = &eyes.overview;
+pub(super) fn section(context: &ViewContext) -> Section {
+    let overview = &context.overview;
     let body = html! {
         @if let Some(since) = overview.silent_since {
             div.notice.bad role="alert" {

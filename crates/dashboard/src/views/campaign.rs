@@ -5,7 +5,7 @@ use repilot_domain::{CampaignStatus, CanaryPhase, Shell};
 use repilot_ledger::{AuditFilter, AuditRow, Campaign, DeadGroup, Minutes};
 
 use super::summary::{over, pill, rate, why};
-use super::{Eyes, Section, activity, background_task, dead, hold_reasons, lanes};
+use super::{Section, ViewContext, activity, background_task, dead, hold_reasons, lanes};
 use crate::error::Refusal;
 use crate::links;
 use crate::live::Overview;
@@ -27,8 +27,8 @@ pub(crate) struct Details {
 
 impl Details {
     /// The campaign; as the overview has it, which may be younger.
-    pub(super) fn campaign_of<'a>(&'a self, eyes: &'a Eyes) -> &'a Campaign {
-        let known = eyes.overview.campaign_of(self.campaign.id);
+    pub(super) fn campaign_of<'a>(&'a self, context: &'a ViewContext) -> &'a Campaign {
+        let known = context.overview.campaign_of(self.campaign.id);
         known.unwrap_or(&self.campaign)
     }
 }
@@ -51,35 +51,35 @@ pub(super) async fn read(app: &App, name: &str, overview: &Overview) -> Result<D
     })
 }
 
-pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
-    let campaign = details.campaign_of(eyes);
+pub(super) fn sections(details: &Details, context: &ViewContext) -> Vec<Section> {
+    let campaign = details.campaign_of(context);
     vec![
-        Section::new("head", head(campaign, eyes)),
-        Section::new("answers", answers(campaign, eyes)),
-        Section::new("errand", background_task::section(campaign, eyes)),
+        Section::new("head", head(campaign, context)),
+        Section::new("answers", answers(campaign, context)),
+        Section::new("errand", background_task::section(campaign, context)),
         Section::new("states", states(campaign)),
         Section::new("chart", over_time(&details.minutes)),
-        Section::new("dead", letters(campaign, eyes)),
-        Section::new("lane", lane(campaign, eyes)),
+        Section::new("dead", letters(campaign, context)),
+        Section::new("lane", lane(campaign, context)),
         Section::new("holding", hold_reasons::table(campaign)),
         Section::new("lists", lists(campaign)),
         Section::new("steps", steps(&details.steps)),
     ]
 }
 
-fn head(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn head(campaign: &Campaign, context: &ViewContext) -> Markup {
     html! {
         p.crumbs { a href="/" { "Campaigns" } }
         div.titled {
-            h1 { (campaign.name) " " (pill(campaign, eyes)) }
-            (acts(campaign, eyes))
+            h1 { (campaign.name) " " (pill(campaign, context)) }
+            (acts(campaign, context))
         }
     }
 }
 
 /// What an operator can do to it.
-fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
-    if !eyes.may_act() {
+fn acts(campaign: &Campaign, context: &ViewContext) -> Markup {
+    if !context.may_act() {
         return html! {};
     }
     let is_cancelled = campaign.status == CampaignStatus::Cancelled;
@@ -90,7 +90,7 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
     let form = |act: &str, says: &str, look: &str| {
         let form = Form {
             action: &to(act),
-            token: &eyes.form_token,
+            token: &context.form_token,
             with: &[],
         };
         form.button(says, look)
@@ -122,7 +122,7 @@ fn acts(campaign: &Campaign, eyes: &Eyes) -> Markup {
 }
 
 /// Is it going, how fast, when is it over, what is wrong, what to do.
-fn answers(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn answers(campaign: &Campaign, context: &ViewContext) -> Markup {
     let counts = &campaign.counts;
     html! {
         div.card {
@@ -131,19 +131,19 @@ fn answers(campaign: &Campaign, eyes: &Eyes) -> Markup {
                 (fact("Settled", &html! { (done(counts)) }, &html! {
                     (count(counts.total - counts.open())) " of " (count(counts.total))
                 }))
-                (fact("Rate", &html! { (rate(campaign, eyes)) }, &html! {
+                (fact("Rate", &html! { (rate(campaign, context)) }, &html! {
                     (count(counts.calls)) " calls, " (count(counts.throttled)) " × 429"
                 }))
                 @if let Some(ended) = campaign.ended_at {
                     (fact("Ended", &html! { (ago(ended)) }, &moment(ended)))
                 } @else {
-                    (fact("Over", &html! { (over(campaign, eyes)) }, &html! { (count(counts.open())) " to go" }))
+                    (fact("Over", &html! { (over(campaign, context)) }, &html! { (count(counts.open())) " to go" }))
                 }
                 (fact(if campaign.started_at.is_some() { "Begun" } else { "Enqueued" }, &html! { (ago(campaign.started_at.unwrap_or(campaign.created_at))) }, &html! {
                     (campaign.action) ", tenant " (campaign.tenant)
                 }))
             }
-            (why(campaign, eyes))
+            (why(campaign, context))
         }
     }
 }
@@ -182,24 +182,24 @@ fn over_time(minutes: &Minutes) -> Markup {
 }
 
 /// Dead letters by reason, with what to do about them.
-fn letters(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn letters(campaign: &Campaign, context: &ViewContext) -> Markup {
     let of_campaign = |group: &&DeadGroup| group.campaign == campaign.name;
-    let groups: Vec<_> = eyes.overview.dead.iter().filter(of_campaign).collect();
+    let groups: Vec<_> = context.overview.dead.iter().filter(of_campaign).collect();
     html! {
         @if !groups.is_empty() {
             h2 { "Dead letters" }
-            (dead::table(&groups, false, eyes))
+            (dead::table(&groups, false, context))
         }
     }
 }
 
-fn lane(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn lane(campaign: &Campaign, context: &ViewContext) -> Markup {
     let of_tenant = |lane: &&repilot_ledger::LaneState| lane.tenant == campaign.tenant;
-    let lanes: Vec<_> = eyes.overview.lanes.iter().filter(of_tenant).collect();
+    let lanes: Vec<_> = context.overview.lanes.iter().filter(of_tenant).collect();
     html! {
         @if !lanes.is_empty() && !campaign.has_ended() {
             h2 { "What tenant " (campaign.tenant) " grants" }
-            (lanes::table(&lanes, eyes))
+            (lanes::table(&lanes, context))
         }
     }
 }

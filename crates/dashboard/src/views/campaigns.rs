@@ -9,7 +9,7 @@ use repilot_domain::standing::Grade;
 use repilot_ledger::Campaign;
 
 use super::summary::{over, pill, rate};
-use super::{Eyes, Section, needs};
+use super::{Section, ViewContext, needs};
 use crate::links::{self, CampaignSort, CampaignsAt, Which};
 use crate::parts::{bar, clock, count, done, empty, wide};
 
@@ -19,30 +19,30 @@ const SHOWN: usize = 100;
 /// One that ended longer ago is archived: it is found among those that have ended.
 const ARCHIVED_AFTER: Duration = Duration::from_hours(30 * 24);
 
-fn is_over(campaign: &Campaign, eyes: &Eyes) -> bool {
-    let standing = eyes.overview.standing(campaign.id);
+fn is_over(campaign: &Campaign, context: &ViewContext) -> bool {
+    let standing = context.overview.standing(campaign.id);
     standing.is_some_and(|standing| standing.state.is_over())
 }
 
-fn is_archived(campaign: &Campaign, eyes: &Eyes) -> bool {
+fn is_archived(campaign: &Campaign, context: &ViewContext) -> bool {
     let ended = campaign.ended_at.or(campaign.stopped_at);
-    is_over(campaign, eyes) && ended.is_some_and(|at| eyes.now.since(at) > ARCHIVED_AFTER)
+    is_over(campaign, context) && ended.is_some_and(|at| context.now.since(at) > ARCHIVED_AFTER)
 }
 
 /// Whether it is among those that are asked for by how they stand.
-fn is_meant(at: &CampaignsAt, campaign: &Campaign, eyes: &Eyes) -> bool {
-    let standing = eyes.overview.standing(campaign.id);
+fn is_meant(at: &CampaignsAt, campaign: &Campaign, context: &ViewContext) -> bool {
+    let standing = context.overview.standing(campaign.id);
     match at.which {
-        Which::Current => !is_over(campaign, eyes),
+        Which::Current => !is_over(campaign, context),
         Which::Needs => standing.is_some_and(|standing| standing.grade != Grade::Fine),
         Which::Running => standing.is_some_and(|standing| standing.state.moves()),
-        Which::Paused => campaign.pause_cause.is_some() && !is_over(campaign, eyes),
-        Which::Ended => is_over(campaign, eyes),
+        Which::Paused => campaign.pause_cause.is_some() && !is_over(campaign, context),
+        Which::Ended => is_over(campaign, context),
     }
 }
 
-pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
-    let all = &eyes.overview.campaigns;
+pub(super) fn sections(at: &CampaignsAt, context: &ViewContext) -> Vec<Section> {
+    let all = &context.overview.campaigns;
     let named: Vec<&Campaign> = all
         .iter()
         .filter(|found| at.names(&found.name, &found.tenant))
@@ -50,12 +50,12 @@ pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
     let mut shown: Vec<&Campaign> = named
         .iter()
         .copied()
-        .filter(|found| is_meant(at, found, eyes))
+        .filter(|found| is_meant(at, found, context))
         .collect();
     // Equals stay as they come: the newest first.
     match at.sort {
         CampaignSort::Pressing => shown.sort_by_key(|campaign| {
-            let standing = eyes.overview.standing(campaign.id);
+            let standing = context.overview.standing(campaign.id);
             Reverse(standing.map(|standing| standing.grade))
         }),
         CampaignSort::Name => shown.sort_by_cached_key(|campaign| folded(&campaign.name)),
@@ -66,7 +66,7 @@ pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
         @if all.is_empty() {
             (empty("No campaign yet", &html! {
                 p { "A campaign does one thing to every device of a list." }
-                @if eyes.may_act() { p { a.button.primary href="/upload" { "Enqueue a list" } } }
+                @if context.may_act() { p { a.button.primary href="/upload" { "Enqueue a list" } } }
                 p.hint { "or on the command line: " code { "repilot run devices.csv" } }
             }))
         } @else if shown.is_empty() && *at == CampaignsAt::default() {
@@ -74,18 +74,18 @@ pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
         } @else if shown.is_empty() {
             (empty("No campaign fits", &html! { p { a href="/" { "Show all" } } }))
         } @else {
-            (table(at.which.in_words(), at, &shown, eyes))
+            (table(at.which.in_words(), at, &shown, context))
             (pages(at, shown.len()))
         }
     };
     let over: Vec<&Campaign> = named
         .iter()
         .copied()
-        .filter(|found| is_over(found, eyes) && !is_archived(found, eyes))
+        .filter(|found| is_over(found, context) && !is_archived(found, context))
         .collect();
     let archived = named
         .iter()
-        .filter(|found| is_archived(found, eyes))
+        .filter(|found| is_archived(found, context))
         .count();
     let all_over = CampaignsAt {
         which: Which::Ended,
@@ -96,7 +96,7 @@ pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
         @if at.which == Which::Current && (!over.is_empty() || archived > 0) {
             details.ended {
                 summary { "Ended: " (count_of(over.len() + archived)) }
-                @if !over.is_empty() { (table("Ended", &at.starting(0), &over, eyes)) }
+                @if !over.is_empty() { (table("Ended", &at.starting(0), &over, context)) }
                 @if over.len() > SHOWN || archived > 0 {
                     p.hint {
                         @if archived > 0 { (count_of(archived)) " ended more than 30 days ago. " }
@@ -107,32 +107,32 @@ pub(super) fn sections(at: &CampaignsAt, eyes: &Eyes) -> Vec<Section> {
         }
     };
     vec![
-        Section::new("head", head(at, &named, eyes)),
-        Section::new("needs", needs::section(at, eyes)),
+        Section::new("head", head(at, &named, context)),
+        Section::new("needs", needs::section(at, context)),
         Section::new("open", main),
         Section::new("over", ended),
     ]
 }
 
 /// The title, what can be done to all, and the filter.
-fn head(at: &CampaignsAt, named: &[&Campaign], eyes: &Eyes) -> Markup {
-    let campaigns = &eyes.overview.campaigns;
+fn head(at: &CampaignsAt, named: &[&Campaign], context: &ViewContext) -> Markup {
+    let campaigns = &context.overview.campaigns;
     let mut tenants: Vec<&str> = campaigns
         .iter()
         .map(|found| found.tenant.as_str())
         .collect();
     tenants.sort_unstable();
     tenants.dedup();
-    let open = |found: &&&Campaign| !is_over(found, eyes);
+    let open = |found: &&&Campaign| !is_over(found, context);
     let is_active = |found: &&Campaign| found.pause_cause.is_none();
     let active = named.iter().filter(open).copied().filter(is_active).count();
-    let may_go_on = |found: &&&Campaign| found.may_be_resumed_with_others(eyes.now);
+    let may_go_on = |found: &&&Campaign| found.may_be_resumed_with_others(context.now);
     let paused = named.iter().filter(may_go_on).count();
     let all = links::several(at);
     html! {
         div.titled {
             h1 { @if at.tenant.is_empty() { "Campaigns" } @else { "Tenant " (at.tenant) } }
-            @if eyes.may_act() {
+            @if context.may_act() {
                 div.acts {
                     @if active > 1 { a.button href={ "/several/pause" (all) } { "Pause " (active) "…" } }
                     @if paused > 1 { a.button href={ "/several/resume" (all) } { "Resume " (paused) "…" } }
@@ -191,7 +191,7 @@ fn count_of(campaigns: usize) -> String {
 }
 
 /// A line each for a page of them, and the totals of all.
-fn table(name: &str, at: &CampaignsAt, campaigns: &[&Campaign], eyes: &Eyes) -> Markup {
+fn table(name: &str, at: &CampaignsAt, campaigns: &[&Campaign], context: &ViewContext) -> Markup {
     let sorted = |sort: CampaignSort, says: &str| {
         html! { a href=(at.sorted(sort).address()) aria-current=[(at.sort == sort).then_some("true")] { (says) } }
     };
@@ -205,7 +205,7 @@ fn table(name: &str, at: &CampaignsAt, campaigns: &[&Campaign], eyes: &Eyes) -> 
                 th.n { "Rate" } th { "Over" }
             } }
             tbody {
-                @for campaign in page { (row(campaign, eyes)) }
+                @for campaign in page { (row(campaign, context)) }
             }
             @if campaigns.len() > 1 {
                 tfoot { tr {
@@ -223,7 +223,7 @@ fn table(name: &str, at: &CampaignsAt, campaigns: &[&Campaign], eyes: &Eyes) -> 
     wide(name, &table)
 }
 
-fn row(campaign: &Campaign, eyes: &Eyes) -> Markup {
+fn row(campaign: &Campaign, context: &ViewContext) -> Markup {
     let counts = &campaign.counts;
     html! {
         tr data-key=(campaign.id) {
@@ -231,16 +231,16 @@ fn row(campaign: &Campaign, eyes: &Eyes) -> Markup {
                 a href=(links::campaign(&campaign.name)) { (campaign.name) }
                 div.soft { a href=(CampaignsAt::of_tenant(campaign.tenant.as_str()).address()) { (campaign.tenant) } }
             }
-            td { (pill(campaign, eyes)) }
+            td { (pill(campaign, context)) }
             td {
                 (bar(counts))
                 div.soft { (done(counts)) ", " (count(counts.total - counts.open())) " of " (count(counts.total)) }
             }
             td.n { (count(counts.open())) }
             td.n { (count(counts.dead)) }
-            td.n { (rate(campaign, eyes)) }
+            td.n { (rate(campaign, context)) }
             td {
-                @if let Some(ended) = campaign.ended_at { (clock(ended)) } @else { (over(campaign, eyes)) }
+                @if let Some(ended) = campaign.ended_at { (clock(ended)) } @else { (over(campaign, context)) }
             }
         }
     }

@@ -4,42 +4,42 @@ use maud::{Markup, html};
 use repilot_domain::CampaignStatus;
 use repilot_ledger::{Campaign, DeadGroup};
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::links;
 use crate::parts::{count, devices, empty, wide};
 
-pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
-    let groups: Vec<_> = eyes.overview.dead.iter().collect();
+pub(super) fn sections(context: &ViewContext) -> Vec<Section> {
+    let groups: Vec<_> = context.overview.dead.iter().collect();
     let body = html! {
         h1 { "Dead letters" }
         @if groups.is_empty() {
             (empty("No dead letters", &html! { p { "Every device was done, or still will be." } }))
         } @else {
             p.soft { "What could not be done, and why. Requeue what is mended; discard what is not to be done." }
-            (table(&groups, true, eyes))
+            (table(&groups, true, context))
         }
     };
     vec![Section::new("dead", body)]
 }
 
 /// Groups of dead letters: what they mean, what Graph said, what to do, and the way to their devices.
-pub(super) fn table(groups: &[&DeadGroup], with_campaign: bool, eyes: &Eyes) -> Markup {
+pub(super) fn table(groups: &[&DeadGroup], with_campaign: bool, context: &ViewContext) -> Markup {
     let table = html! {
         table {
             thead { tr {
                 @if with_campaign { th { "Campaign" } }
                 th { "Reason" } th.n { "Devices" } th { "What Graph said, and what to do" } th { span.unseen { "Acts" } }
             } }
-            tbody { @for group in groups { (row(group, with_campaign, eyes)) } }
+            tbody { @for group in groups { (row(group, with_campaign, context)) } }
         }
     };
     wide("Dead letters by reason", &table)
 }
 
-fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
+fn row(group: &DeadGroup, with_campaign: bool, context: &ViewContext) -> Markup {
     let query = format!("state:dead reason:{}", group.reason);
     let each = links::jobs(&group.campaign, &query);
-    let campaign = eyes.overview.campaign(&group.campaign);
+    let campaign = context.overview.campaign(&group.campaign);
     let steerable = campaign.filter(|found| found.status != CampaignStatus::Cancelled);
     html! {
         tr data-key={ (group.campaign) (group.reason) } {
@@ -62,7 +62,7 @@ fn row(group: &DeadGroup, with_campaign: bool, eyes: &Eyes) -> Markup {
                 div.acts {
                     // A link, not an act: whoever may only look sees it, too.
                     a href=(each) { "Devices" }
-                    @if let Some(campaign) = steerable.filter(|_| eyes.may_act()) {
+                    @if let Some(campaign) = steerable.filter(|_| context.may_act()) {
                         a.button href=(bulk("requeue", campaign, &query)) { "Requeue…" }
                         a.button href=(bulk("discard", campaign, &query)) { "Discard…" }
                     }

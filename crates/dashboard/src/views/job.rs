@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use repilot_domain::{JobId, JobState, LaneKind};
 use repilot_ledger::{Ahead, Attempt, Explanation, Job, explain};
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::error::Refusal;
 use crate::links;
 use crate::live::Overview;
@@ -43,23 +43,23 @@ pub(super) async fn read(app: &App, id: JobId, overview: &Overview) -> Result<De
     })
 }
 
-pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
+pub(super) fn sections(details: &Details, context: &ViewContext) -> Vec<Section> {
     vec![
-        Section::new("head", head(details, eyes)),
+        Section::new("head", head(details, context)),
         Section::new("why", why(details)),
         Section::new("device", device(&details.job)),
         Section::new("life", life(details)),
     ]
 }
 
-fn head(details: &Details, eyes: &Eyes) -> Markup {
+fn head(details: &Details, context: &ViewContext) -> Markup {
     let job = &details.job;
     let id = job.id.to_string();
     let with = [("job", id.as_str())];
     let form = |act: &str, says: &str, look: &str| {
         let form = Form {
             action: &format!("/jobs/{act}"),
-            token: &eyes.form_token,
+            token: &context.form_token,
             with: &with,
         };
         form.button(says, look)
@@ -70,7 +70,7 @@ fn head(details: &Details, eyes: &Eyes) -> Markup {
         }
         div.titled {
             h1 { (job.serial) " " (chip(job.state.as_str(), job.state.as_str())) }
-            @if eyes.may_act() {
+            @if context.may_act() {
                 div.acts {
                     @if job.state == JobState::Dead {
                         @if job.found_user.is_some() {

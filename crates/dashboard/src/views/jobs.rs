@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use repilot_domain::{DeadReason, JobAct, JobQuery, JobState, Verification};
 use repilot_ledger::{FoundJobs, Job, JobCount, JobCursor, JobSearch, LedgerError, Seek};
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::error::Refusal;
 use crate::links::{self, JobsAt, Place, Sort};
 use crate::live::Overview;
@@ -61,10 +61,10 @@ pub(super) async fn read(app: &App, at: &JobsAt, overview: &Overview) -> Result<
     }
 }
 
-pub(super) fn sections(details: &Details, eyes: &Eyes) -> Vec<Section> {
+pub(super) fn sections(details: &Details, context: &ViewContext) -> Vec<Section> {
     vec![
         Section::new("head", head(&details.at)),
-        Section::new("jobs", results(details, eyes)),
+        Section::new("jobs", results(details, context)),
     ]
 }
 
@@ -125,7 +125,7 @@ fn head(at: &JobsAt) -> Markup {
     }
 }
 
-fn results(details: &Details, eyes: &Eyes) -> Markup {
+fn results(details: &Details, context: &ViewContext) -> Markup {
     let at = &details.at;
     let (found, counted) = match &details.found {
         Ok(found) => found,
@@ -154,9 +154,9 @@ fn results(details: &Details, eyes: &Eyes) -> Markup {
             input type="hidden" name="from" value="jobs";
             div.titled {
                 p { strong { (all) } " jobs" @if !counted.exact { " so far" } }
-                @if eyes.may_act() { (acts(at, &all)) }
+                @if context.may_act() { (acts(at, &all)) }
             }
-            (table(&found.jobs, at, eyes))
+            (table(&found.jobs, at, context))
             (pages(found, at))
         }
     }
@@ -203,7 +203,7 @@ fn states_asked_for(query: &str) -> Option<JobState> {
     asked.next().is_none().then_some(first)
 }
 
-fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
+fn table(jobs: &[Job], at: &JobsAt, context: &ViewContext) -> Markup {
     let order = if at.descending {
         "descending"
     } else {
@@ -218,7 +218,7 @@ fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
     let table = html! {
         table.jobs {
             thead { tr {
-                @if eyes.may_act() { th { input type="checkbox" data-all aria-label="Pick all on this page"; } }
+                @if context.may_act() { th { input type="checkbox" data-all aria-label="Pick all on this page"; } }
                 th aria-sort=[(at.sort == Sort::Serial).then_some(order)] {
                     "Device, by " (sorting(Sort::Job, "job")) " or " (sorting(Sort::Serial, "serial"))
                 }
@@ -226,21 +226,21 @@ fn table(jobs: &[Job], at: &JobsAt, eyes: &Eyes) -> Markup {
                 th { "User" }
                 th { (sorting(Sort::Finished, "When")) }
             } }
-            tbody { @for job in jobs { (row(job, at, eyes)) } }
+            tbody { @for job in jobs { (row(job, at, context)) } }
         }
     };
     wide("Jobs", &table)
 }
 
-fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
-    let campaign = eyes.overview.campaign_of(job.campaign);
+fn row(job: &Job, at: &JobsAt, context: &ViewContext) -> Markup {
+    let campaign = context.overview.campaign_of(job.campaign);
     let said = job.said();
     let about = [&job.model, &job.group_tag];
     let about: Vec<&str> = about.into_iter().map(String::as_str).collect();
     let about: Vec<&str> = about.into_iter().filter(|text| !text.is_empty()).collect();
     html! {
         tr data-key=(job.id) {
-            @if eyes.may_act() {
+            @if context.may_act() {
                 td.pick { input type="checkbox" name="job" value=(job.id) aria-label={ "Pick " (job.serial) }; }
             }
             td {
@@ -264,7 +264,7 @@ fn row(job: &Job, at: &JobsAt, eyes: &Eyes) -> Markup {
             }
             td {
                 @if let Some(at) = job.finished_at { (moment(at)) }
-                @else if job.not_before > eyes.now { span.soft { "next " (ago(job.not_before)) } }
+                @else if job.not_before > context.now { span.soft { "next " (ago(job.not_before)) } }
                 @if job.attempts > 1 { div.soft { (count(job.attempts)) " attempts" } }
             }
         }

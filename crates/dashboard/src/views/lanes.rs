@@ -3,25 +3,25 @@
 use maud::{Markup, html};
 use repilot_ledger::{Gate, LaneState};
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::parts::{ago, chip, count, empty, per_second, wide};
 
-pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
-    let lanes: Vec<&LaneState> = eyes.overview.lanes.iter().collect();
+pub(super) fn sections(context: &ViewContext) -> Vec<Section> {
+    let lanes: Vec<&LaneState> = context.overview.lanes.iter().collect();
     let body = html! {
         h1 { "Lanes" }
         p.soft { "A tenant throttles app and tenant together, so each has one budget for changes and one for reads." }
         @if lanes.is_empty() {
             (empty("No lane yet", &html! { p { "A tenant has one as soon as a worker has called it." } }))
         } @else {
-            (table(&lanes, eyes))
+            (table(&lanes, context))
         }
     };
     vec![Section::new("lanes", body)]
 }
 
 /// Lanes as a table.
-pub(super) fn table(lanes: &[&LaneState], eyes: &Eyes) -> Markup {
+pub(super) fn table(lanes: &[&LaneState], context: &ViewContext) -> Markup {
     let table = html! {
         table {
             thead { tr {
@@ -29,15 +29,15 @@ pub(super) fn table(lanes: &[&LaneState], eyes: &Eyes) -> Markup {
                 th.n { "Rate" } th.n { "429s" } th { "Heard of" }
             } }
             tbody {
-                @for lane in lanes { (row(lane, eyes)) }
+                @for lane in lanes { (row(lane, context)) }
             }
         }
     };
     wide("Lanes", &table)
 }
 
-fn row(lane: &LaneState, eyes: &Eyes) -> Markup {
-    let heard = eyes.overview.is_heard(lane);
+fn row(lane: &LaneState, context: &ViewContext) -> Markup {
+    let heard = context.overview.is_heard(lane);
     let limit = lane.granted();
     let learnt = lane.learnt_limit.is_some();
     html! {

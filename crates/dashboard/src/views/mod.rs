@@ -35,7 +35,7 @@ use crate::state::App;
 pub(crate) use address::View;
 
 /// Who looks, when, and at what.
-pub(crate) struct Eyes {
+pub(crate) struct ViewContext {
     pub(crate) role: Role,
     /// What their forms bring along.
     pub(crate) form_token: String,
@@ -43,7 +43,7 @@ pub(crate) struct Eyes {
     pub(crate) overview: Arc<Overview>,
 }
 
-impl Eyes {
+impl ViewContext {
     /// Whether they may act.
     pub(crate) fn may_act(&self) -> bool {
         self.role.covers(Role::Operator)
@@ -91,22 +91,24 @@ pub(crate) async fn read(app: &App, view: &View, overview: &Overview) -> Result<
 }
 
 /// A view's sections, in order.
-pub(crate) fn sections(read: &Read, eyes: &Eyes) -> Vec<Section> {
-    let mut sections = vec![banner::section(eyes)];
+pub(crate) fn sections(read: &Read, context: &ViewContext) -> Vec<Section> {
+    let mut sections = vec![banner::section(context)];
     match read {
-        Read::Campaigns(_) | Read::Dead => sections.push(without_user::all(eyes)),
-        Read::Campaign(details) => sections.push(without_user::of(details.campaign_of(eyes), eyes)),
+        Read::Campaigns(_) | Read::Dead => sections.push(without_user::all(context)),
+        Read::Campaign(details) => {
+            sections.push(without_user::of(details.campaign_of(context), context));
+        }
         _ => {}
     }
     sections.extend(match read {
-        Read::Campaigns(at) => campaigns::sections(at, eyes),
-        Read::Campaign(details) => campaign::sections(details, eyes),
-        Read::Job(details) => job::sections(details, eyes),
-        Read::Jobs(details) => jobs::sections(details, eyes),
-        Read::Lanes => lanes::sections(eyes),
-        Read::Workers => workers::sections(eyes),
-        Read::Dead => dead::sections(eyes),
-        Read::Activity(details) => activity::sections(details, eyes),
+        Read::Campaigns(at) => campaigns::sections(at, context),
+        Read::Campaign(details) => campaign::sections(details, context),
+        Read::Job(details) => job::sections(details, context),
+        Read::Jobs(details) => jobs::sections(details, context),
+        Read::Lanes => lanes::sections(context),
+        Read::Workers => workers::sections(context),
+        Read::Dead => dead::sections(context),
+        Read::Activity(details) => activity::sections(details, context),
     });
     sections
 }
@@ -122,13 +124,13 @@ pub(crate) async fn show(
     let view = View::of(uri.path(), query).ok_or_else(missing)?;
     let overview = app.overview().await?;
     let read = read(&app, &view, &overview).await?;
-    let eyes = Eyes {
+    let context = ViewContext {
         role: visitor.role,
         form_token: visitor.form_token.clone().unwrap_or_default(),
         now: app.now(),
         overview,
     };
     let done = pages::Done::of(query);
-    let sections = sections(&read, &eyes);
+    let sections = sections(&read, &context);
     Ok(pages::live(&visitor, &view, done, &sections))
 }

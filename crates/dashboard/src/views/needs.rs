@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use repilot_domain::standing::{Grade, Standing};
 use repilot_ledger::Campaign;
 
-use super::Eyes;
+use super::ViewContext;
 use super::summary::{acts, look};
 use crate::links::{self, CampaignsAt};
 use crate::pages::capitalised;
@@ -14,8 +14,8 @@ use crate::parts::chip;
 const SHOWN: usize = 10;
 
 /// Campaigns that wait for somebody, the worst first and the newest of equals.
-fn pressing<'a>(at: &CampaignsAt, eyes: &'a Eyes) -> Vec<(&'a Campaign, &'a Standing)> {
-    let overview = &eyes.overview;
+fn pressing<'a>(at: &CampaignsAt, context: &'a ViewContext) -> Vec<(&'a Campaign, &'a Standing)> {
+    let overview = &context.overview;
     let mut found: Vec<_> = overview
         .campaigns
         .iter()
@@ -28,8 +28,8 @@ fn pressing<'a>(at: &CampaignsAt, eyes: &'a Eyes) -> Vec<(&'a Campaign, &'a Stan
 }
 
 /// What needs somebody; nothing where all is well.
-pub(super) fn section(at: &CampaignsAt, eyes: &Eyes) -> Markup {
-    let found = pressing(at, eyes);
+pub(super) fn section(at: &CampaignsAt, context: &ViewContext) -> Markup {
+    let found = pressing(at, context);
     html! {
         @if !found.is_empty() {
             h2 { "What needs you" }
@@ -43,7 +43,7 @@ pub(super) fn section(at: &CampaignsAt, eyes: &Eyes) -> Markup {
                         @if !standing.because.is_empty() {
                             p { (capitalised(&standing.because.join("; "))) }
                         }
-                        (acts(campaign, standing, eyes))
+                        (acts(campaign, standing, context))
                     }
                 }
             }

@@ -5,7 +5,7 @@ use repilot_domain::Zone;
 use repilot_domain::standing::{Act, Grade, Standing, State, Who};
 use repilot_ledger::Campaign;
 
-use super::Eyes;
+use super::ViewContext;
 use crate::links;
 use crate::pages::capitalised;
 use crate::parts::{Form, chip, devices, encoded, per_second};
@@ -24,42 +24,42 @@ pub(super) const fn look(standing: &Standing) -> &'static str {
 }
 
 /// Its word.
-pub(super) fn pill(campaign: &Campaign, eyes: &Eyes) -> Markup {
+pub(super) fn pill(campaign: &Campaign, context: &ViewContext) -> Markup {
     html! {
-        @if let Some(standing) = eyes.overview.standing(campaign.id) {
+        @if let Some(standing) = context.overview.standing(campaign.id) {
             (chip(look(standing), &standing.says))
         }
     }
 }
 
 /// Jobs a second over the last window; a dash while it stands still.
-pub(super) fn rate(campaign: &Campaign, eyes: &Eyes) -> String {
-    let standing = eyes.overview.standing(campaign.id);
+pub(super) fn rate(campaign: &Campaign, context: &ViewContext) -> String {
+    let standing = context.overview.standing(campaign.id);
     let rate = standing.and_then(|standing| standing.rate_per_second);
     rate.map_or_else(|| "–".to_owned(), per_second)
 }
 
 /// When it is over; a dash where nobody can say.
-pub(super) fn over(campaign: &Campaign, eyes: &Eyes) -> String {
+pub(super) fn over(campaign: &Campaign, context: &ViewContext) -> String {
     let own = &campaign.controls.schedule.zone;
     let zone = if own.is_utc() {
         Zone::here()
     } else {
         own.clone()
     };
-    let standing = eyes.overview.standing(campaign.id);
-    let over = standing.and_then(|standing| standing.over_in_words(&zone, eyes.overview.at));
+    let standing = context.overview.standing(campaign.id);
+    let over = standing.and_then(|standing| standing.over_in_words(&zone, context.overview.at));
     over.unwrap_or_else(|| "–".to_owned())
 }
 
 /// Why it stands as it does, and what somebody can do about it.
-pub(super) fn why(campaign: &Campaign, eyes: &Eyes) -> Markup {
+pub(super) fn why(campaign: &Campaign, context: &ViewContext) -> Markup {
     html! {
-        @if let Some(standing) = eyes.overview.standing(campaign.id) {
+        @if let Some(standing) = context.overview.standing(campaign.id) {
             @if !standing.because.is_empty() && !standing.state.is_over() {
                 div class={ "notice " (notice(standing)) } {
                     strong { (capitalised(&standing.because.join("; "))) }
-                    (acts(campaign, standing, eyes))
+                    (acts(campaign, standing, context))
                 }
             }
         }
@@ -81,14 +81,14 @@ const fn notice(standing: &Standing) -> &'static str {
 }
 
 /// What somebody can do: buttons for what this page can do, words for the rest.
-pub(super) fn acts(campaign: &Campaign, standing: &Standing, eyes: &Eyes) -> Markup {
+pub(super) fn acts(campaign: &Campaign, standing: &Standing, context: &ViewContext) -> Markup {
     let here = links::campaign(&campaign.name);
     html! {
         @if standing.who == Who::Nobody {
             span.soft { "Nobody need do anything." }
-        } @else if eyes.may_act() {
+        } @else if context.may_act() {
             div.acts {
-                @for act in &standing.acts { (button(*act, campaign, &here, eyes)) }
+                @for act in &standing.acts { (button(*act, campaign, &here, context)) }
             }
         } @else {
             span.soft { (whose(standing.who)) }
@@ -106,7 +106,7 @@ const fn whose(who: Who) -> &'static str {
     }
 }
 
-fn button(act: Act, campaign: &Campaign, here: &str, eyes: &Eyes) -> Markup {
+fn button(act: Act, campaign: &Campaign, here: &str, context: &ViewContext) -> Markup {
     let link = |to: String, look: &str| {
         html! { a class={ "button " (look) } href=(to) { (act.words()) } }
     };
@@ -115,7 +115,7 @@ fn button(act: Act, campaign: &Campaign, here: &str, eyes: &Eyes) -> Markup {
             let action = format!("{here}/resume");
             let form = Form {
                 action: &action,
-                token: &eyes.form_token,
+                token: &context.form_token,
                 with: &[],
             };
             form.button(act.words(), "primary")

@@ -4,23 +4,23 @@ use maud::{Markup, html};
 use repilot_domain::CampaignStatus;
 use repilot_ledger::Campaign;
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::links;
 
 /// The alarms of all campaigns.
-pub(super) fn all(eyes: &Eyes) -> Section {
+pub(super) fn all(context: &ViewContext) -> Section {
     let body = html! {
-        @for campaign in &eyes.overview.campaigns { (alarm(campaign, true, eyes)) }
+        @for campaign in &context.overview.campaigns { (alarm(campaign, true, context)) }
     };
     Section::new("alarm", body)
 }
 
 /// The alarm of one campaign, on its own page.
-pub(super) fn of(campaign: &Campaign, eyes: &Eyes) -> Section {
-    Section::new("alarm", alarm(campaign, false, eyes))
+pub(super) fn of(campaign: &Campaign, context: &ViewContext) -> Section {
+    Section::new("alarm", alarm(campaign, false, context))
 }
 
-fn alarm(campaign: &Campaign, with_name: bool, eyes: &Eyes) -> Markup {
+fn alarm(campaign: &Campaign, with_name: bool, context: &ViewContext) -> Markup {
     let counts = &campaign.counts;
     let Some(words) = counts.without_user_in_words() else {
         return html! {};
@@ -45,7 +45,7 @@ fn alarm(campaign: &Campaign, with_name: bool, eyes: &Eyes) -> Markup {
             }
             div.acts {
                 a href=(links::jobs(&campaign.name, "without:user")) { "Which" }
-                @if left > 0 && eyes.may_act() {
+                @if left > 0 && context.may_act() {
                     a.button.primary href={ (here) "/give-back" } { "Give back…" }
                     a.button href={ (here) "/assign-again" } { "Try again…" }
                 }

@@ -2,11 +2,11 @@
 
 use maud::html;
 
-use super::{Eyes, Section};
+use super::{Section, ViewContext};
 use crate::parts::{ago, chip, count, empty, wide};
 
-pub(super) fn sections(eyes: &Eyes) -> Vec<Section> {
-    let workers = &eyes.overview.workers;
+pub(super) fn sections(context: &ViewContext) -> Vec<Section> {
+    let workers = &context.overview.workers;
     let table = html! {
         table {
             thead { tr {

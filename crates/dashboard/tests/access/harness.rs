@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repilot_dashboard::{Dashboard, Hands, Options, ServeError, hash_password};
+use repilot_dashboard::{Dashboard, Options, ServeError, TenantServices, hash_password};
 use repilot_domain::{Action, Actor, Clock as _, Role, SystemClock, TenantName};
 use repilot_ledger::{Ledger, LedgerLocation, NewCampaign};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -72,7 +72,7 @@ impl Bench {
             ledger.clone(),
             clock,
             options,
-            Hands::default(),
+            TenantServices::default(),
             stop.clone(),
         )
         .await?;

@@ -122,7 +122,7 @@ async fn at_work(bench: &Bench) {
     let tenant = TenantName::new("contoso").unwrap();
     let worker = WorkerId("w1".to_owned());
     let until = now.after(Duration::from_hours(1));
-    ledger.attend_tenants([&tenant], until).await.unwrap();
+    ledger.lease_tenants([&tenant], until).await.unwrap();
     let clock = std::sync::Arc::new(SystemClock);
     let lease = Duration::from_secs(15);
     let commit = GroupCommit::start(ledger.clone(), worker.clone(), actor(), clock, lease).unwrap();
@@ -195,7 +195,7 @@ async fn at_work(bench: &Bench) {
         updated_at: now,
     };
     ledger.save_lane_states(&[lane]).await.unwrap();
-    ledger.announce(&row(&worker, now)).await.unwrap();
+    ledger.register(&row(&worker, now)).await.unwrap();
 }
 
 fn row(worker: &WorkerId, now: Timestamp) -> WorkerRow {

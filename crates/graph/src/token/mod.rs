@@ -3,11 +3,11 @@
 mod azure;
 mod certificate;
 mod failure;
-mod keeper;
 mod managed_identity;
 mod party;
 #[cfg(test)]
 mod tests;
+mod token_cache;
 mod transport;
 
 use secrecy::SecretString;
@@ -18,7 +18,7 @@ use crate::{Authority, Cloud};
 pub use azure::AzureCredential;
 pub(crate) use azure::Fetched;
 pub use failure::TokenFailure;
-pub(crate) use keeper::{REFRESH_AHEAD, Token, TokenKeeper};
+pub(crate) use token_cache::{REFRESH_AHEAD, Token, TokenKeeper};
 pub(crate) use transport::Transport;
 
 /// Where tokens come from.

@@ -77,7 +77,11 @@ impl Campaign {
 
 impl Ledger {
     /// Promises to move a campaign on until then.
-    pub async fn attend(&self, campaign: CampaignId, until: Timestamp) -> Result<(), LedgerError> {
+    pub async fn lease_campaign(
+        &self,
+        campaign: CampaignId,
+        until: Timestamp,
+    ) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "UPDATE campaigns
@@ -93,7 +97,7 @@ impl Ledger {
     }
 
     /// Promises to move every open campaign of these tenants on until then.
-    pub async fn attend_tenants<'a>(
+    pub async fn lease_tenants<'a>(
         &self,
         tenants: impl IntoIterator<Item = &'a TenantName>,
         until: Timestamp,
@@ -124,7 +128,7 @@ impl Ledger {
     }
 
     /// Takes the promise back, so that nobody else moves the campaign on for its remainder.
-    pub async fn leave(&self, campaign: CampaignId) -> Result<(), LedgerError> {
+    pub async fn release_campaign(&self, campaign: CampaignId) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query("UPDATE campaigns SET attended_until = 0 WHERE id = $1")
             .bind(campaign.0)

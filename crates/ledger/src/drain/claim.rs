@@ -53,7 +53,7 @@ const CERTAIN: i64 = 0;
 const LOST: i64 = 10;
 
 /// A job that is claimed, and what there is to know of one that is not plainly to be called.
-struct Claimed {
+struct HeldClaims {
     key: ClaimKey,
     device: String,
     further: Option<Further>,
@@ -112,7 +112,7 @@ pub(crate) async fn claim(
     Ok(claimed.collect())
 }
 
-impl Claimed {
+impl HeldClaims {
     fn into_job(self, lease_until: Timestamp) -> ClaimedJob {
         let plain = ClaimedJob {
             key: self.key,
@@ -190,7 +190,7 @@ fn further(dialect: Dialect) -> String {
 async fn claimable(
     connection: &mut AnyConnection,
     group: &SameDispatch,
-) -> Result<Vec<Claimed>, LedgerError> {
+) -> Result<Vec<HeldClaims>, LedgerError> {
     let dialect = Dialect::of(connection);
     let columns = format!(
         "jobs.id, jobs.campaign_id, jobs.device_id,
@@ -218,7 +218,7 @@ async fn claimable(
         gathered(query, connection, "look for claimed jobs").await?;
     let claimable = found
         .into_iter()
-        .map(|(id, campaign, device, further)| Claimed {
+        .map(|(id, campaign, device, further)| HeldClaims {
             key: ClaimKey {
                 job: JobId(id),
                 dispatch: group.dispatch,
@@ -233,7 +233,7 @@ async fn claimable(
 
 async fn mark_claimed(
     connection: &mut AnyConnection,
-    claimable: &[Claimed],
+    claimable: &[HeldClaims],
     worker: &str,
     lease_until: Timestamp,
 ) -> Result<(), LedgerError> {
@@ -258,7 +258,7 @@ async fn claim_at_once(
     keys: Vec<ClaimKey>,
     worker: &str,
     lease_until: Timestamp,
-) -> Result<Vec<Claimed>, LedgerError> {
+) -> Result<Vec<HeldClaims>, LedgerError> {
     const WHAT: &str = "claim jobs";
     let named = KeyRuns::of(keys.iter().copied());
     let sql = format!(
@@ -314,7 +314,7 @@ async fn claim_at_once(
             let place = keys.binary_search_by_key(&id, |key| key.job.0);
             let Ok(place) = place else { continue };
             let campaign = CampaignId(campaign);
-            claimed.push(Claimed {
+            claimed.push(HeldClaims {
                 key: ClaimKey {
                     campaign,
                     ..keys[place]

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use crate::drain::dispatchable::{READY, Ready, dispatchable};
 use crate::error::QueryContext as _;
 use crate::jobs::counters::Deltas;
-use crate::jobs::due_cursor::{Floors, Place, START};
+use crate::jobs::due_cursor::{DueCursors, Place, START};
 use crate::jobs::state_tables::{self, Due, Hand};
 use crate::storage::dialect::{Dialect, tell};
 use crate::storage::locks;
@@ -167,7 +167,7 @@ struct Round<'a> {
     token: DispatchToken,
     now: Timestamp,
     lease_until: Timestamp,
-    floors: &'a Floors,
+    floors: &'a DueCursors,
     reached: Vec<(CampaignId, Place)>,
     left: usize,
     dispatched: Vec<Dispatched>,

@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::ClaimKey;
 
 #[derive(Debug, Default)]
-pub(crate) struct Claimed(Mutex<HashSet<ClaimKey>>);
+pub(crate) struct HeldClaims(Mutex<HashSet<ClaimKey>>);
 
-impl Claimed {
+impl HeldClaims {
     /// Claims were granted, and what others came to was said; whether it was taken or not, nobody
     /// has those any more.
     pub(crate) fn note(

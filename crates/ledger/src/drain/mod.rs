@@ -16,5 +16,5 @@ pub use advance::Advance;
 pub use claim::ClaimedJob;
 pub use dispatch::{DispatchRoom, Dispatched};
 pub use rescue::Rescued;
-pub use stopped::Moment;
+pub use stopped::BatchNumber;
 pub use unknown_results::RefusedResult;

@@ -21,7 +21,7 @@ use crate::storage::rows::Columns;
 
 /// A moment of a process: after so many of its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(u64);
+pub struct BatchNumber(u64);
 
 /// Locks campaigns, and says which of them have stopped before.
 pub(crate) async fn of(
@@ -49,40 +49,44 @@ pub(crate) async fn of(
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Halts {
+pub(crate) struct StoppedCampaigns {
     batches: AtomicU64,
     /// The last batch that stopped any campaign: nothing younger needs to look further.
     latest: AtomicU64,
-    by_campaign: Mutex<HashMap<CampaignId, Moment>>,
+    by_campaign: Mutex<HashMap<CampaignId, BatchNumber>>,
 }
 
-impl Halts {
-    pub(crate) fn now(&self) -> Moment {
-        Moment(self.batches.load(Ordering::Acquire))
+impl StoppedCampaigns {
+    pub(crate) fn now(&self) -> BatchNumber {
+        BatchNumber(self.batches.load(Ordering::Acquire))
     }
 
     /// A batch is committed, over which these campaigns stopped. Told by one task alone.
     pub(crate) fn note(&self, campaigns: &[CampaignId]) {
         let batch = self.batches.load(Ordering::Relaxed) + 1;
         if !campaigns.is_empty() {
-            let mut halts = self
+            let mut stopped = self
                 .by_campaign
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            halts.extend(campaigns.iter().map(|campaign| (*campaign, Moment(batch))));
+            stopped.extend(
+                campaigns
+                    .iter()
+                    .map(|campaign| (*campaign, BatchNumber(batch))),
+            );
             self.latest.store(batch, Ordering::Release);
         }
         self.batches.store(batch, Ordering::Release);
     }
 
-    pub(crate) fn has_stopped_since(&self, campaign: CampaignId, moment: Moment) -> bool {
+    pub(crate) fn has_stopped_since(&self, campaign: CampaignId, moment: BatchNumber) -> bool {
         if self.latest.load(Ordering::Acquire) <= moment.0 {
             return false;
         }
-        let halts = self
+        let stopped = self
             .by_campaign
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        halts.get(&campaign).is_some_and(|halt| *halt > moment)
+        stopped.get(&campaign).is_some_and(|halt| *halt > moment)
     }
 }

@@ -24,7 +24,7 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// The places that a process has come to.
 #[derive(Debug, Default)]
-pub(crate) struct Floors(Mutex<HashMap<CampaignId, Floor>>);
+pub(crate) struct DueCursors(Mutex<HashMap<CampaignId, Floor>>);
 
 #[derive(Debug)]
 struct Floor {
@@ -33,7 +33,7 @@ struct Floor {
     since: Instant,
 }
 
-impl Floors {
+impl DueCursors {
     /// After which place the next due jobs of a campaign are.
     pub(crate) fn of(&self, campaign: CampaignId) -> Place {
         let mut floors = self.lock();

@@ -25,12 +25,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The marks of a process.
 #[derive(Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct CommitMarks {
     /// Of commits that were answered: nobody will ask for them, and the next one takes them away.
     answered: Mutex<Vec<String>>,
 }
 
-impl Marks {
+impl CommitMarks {
     /// Leaves a mark in a transaction that is about to commit; what it is called.
     async fn leave(&self, connection: &mut AnyConnection) -> Result<String, sqlx::Error> {
         let answered = std::mem::take(&mut *self.lock());

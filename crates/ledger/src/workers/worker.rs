@@ -49,7 +49,7 @@ impl WorkerRow {
 
 impl Ledger {
     /// Announces a worker, or says that it is still there.
-    pub async fn announce(&self, worker: &WorkerRow) -> Result<(), LedgerError> {
+    pub async fn register(&self, worker: &WorkerRow) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         let sql = format!(
             "DELETE FROM workers
@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// Takes a worker off the list: it has stopped.
-    pub async fn retire(&self, worker: &WorkerId) -> Result<(), LedgerError> {
+    pub async fn deregister(&self, worker: &WorkerId) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM workers WHERE id = $1")
             .bind(&worker.0)

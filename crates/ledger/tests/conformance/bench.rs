@@ -80,10 +80,7 @@ impl Bench {
 
     pub(crate) async fn attend(&self) {
         let until = self.now().after(Duration::from_hours(1));
-        self.ledger
-            .attend_tenants([&tenant()], until)
-            .await
-            .unwrap();
+        self.ledger.lease_tenants([&tenant()], until).await.unwrap();
     }
 
     /// The whole list is in.

@@ -45,7 +45,7 @@ async fn an_unattended_campaign_is_not_dispatched(database: Database) {
     );
     bench
         .ledger
-        .attend(bench.campaign, bench.now().after(LEASE))
+        .lease_campaign(bench.campaign, bench.now().after(LEASE))
         .await
         .unwrap();
     assert_eq!(

@@ -59,7 +59,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         .await
         .unwrap();
     ledger
-        .attend_tenants([&tenant()], until.after(Duration::from_secs(steer as u64)))
+        .lease_tenants([&tenant()], until.after(Duration::from_secs(steer as u64)))
         .await
         .unwrap();
     ledger.recall(&worker).await.unwrap();
@@ -84,7 +84,7 @@ async fn steer_once(bench: &Bench, ledger: &Ledger, steer: usize) {
         trouble: String::new(),
         tz_version: "2026f".to_owned(),
     };
-    ledger.announce(&row).await.unwrap();
+    ledger.register(&row).await.unwrap();
     let mut states: Vec<LaneState> = ["contoso", "fabrikam"].map(lane_state).into();
     if steer == 1 {
         states.reverse();

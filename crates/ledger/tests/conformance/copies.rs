@@ -155,7 +155,7 @@ async fn a_ledger_is_not_copied_from_under_its_workers(database: Database) {
         trouble: String::new(),
         tz_version: "2026f".to_owned(),
     };
-    bench.ledger.announce(&worker).await.unwrap();
+    bench.ledger.register(&worker).await.unwrap();
     let told = bench.ledger.workers(START).await.unwrap();
     assert_eq!(told[0].tz_version, "2026f");
     let target = Place::of(database);

@@ -1,4 +1,4 @@
-//! What takes a message up: the jobs in it get places, and a handler.
+//! What takes a message up: the jobs in it get slots, and a handler.
 
 use std::sync::Arc;
 

@@ -67,7 +67,7 @@ impl Bench {
             .await
             .unwrap();
         let until = start.after(Duration::from_hours(1));
-        ledger.attend_tenants([&tenant()], until).await.unwrap();
+        ledger.lease_tenants([&tenant()], until).await.unwrap();
         Self {
             ledger,
             clock: Arc::new(ManualClock::at(start)),

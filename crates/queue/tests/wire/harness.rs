@@ -46,7 +46,7 @@ pub(crate) fn each<Fut: Future<Output = ()> + Send + 'static>(
 ) -> impl Fn(Delivery) -> BoxFuture<'static, ()> + Clone + Send + Sync + 'static {
     move |mut delivery: Delivery| {
         for job in delivery.jobs {
-            let place = delivery.places.split(1).unwrap();
+            let place = delivery.slots.split(1).unwrap();
             let handling = handle(job.key.job.0);
             tokio::spawn(async move {
                 handling.await;

@@ -82,7 +82,7 @@ pub(super) async fn open(
     ledger.note_planned(id, now, is_blind).await.unwrap();
     enqueue(ledger, id, jobs, now).await;
     let attended = now.after(Duration::from_hours(24));
-    ledger.attend(id, attended).await.unwrap();
+    ledger.lease_campaign(id, attended).await.unwrap();
     id
 }
 

@@ -9,11 +9,11 @@ use super::event::{Answer, Event, Status, User};
 use super::reference::{Model, WORKERS};
 
 /// A weight, and one of these places; where there are none a small weight, and any of so many.
-fn one_of(places: Vec<usize>, weight: u32, seldom: u32, all: usize) -> (u32, BoxedStrategy<usize>) {
-    if places.is_empty() {
+fn one_of(slots: Vec<usize>, weight: u32, seldom: u32, all: usize) -> (u32, BoxedStrategy<usize>) {
+    if slots.is_empty() {
         (seldom, (0..all.max(1)).boxed())
     } else {
-        (weight, select(places).boxed())
+        (weight, select(slots).boxed())
     }
 }
 

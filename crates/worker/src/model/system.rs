@@ -23,7 +23,7 @@ use super::reference::{ATTEMPTS, Model, WORKERS};
 use super::world::{World, name_of};
 use crate::handler::looked_at;
 use crate::lease::{LEASE, Lease};
-use crate::policy::{Doubt, Precaution, Users, after_act, after_look, precaution, seen_of};
+use crate::policy::{Precaution, Uncertainty, Users, after_act, after_look, precaution, seen_of};
 use crate::settlement::settlement;
 use crate::{Decision, RetrySettings};
 
@@ -255,7 +255,7 @@ impl System {
         } else {
             precaution(job, Some(&hand.rule), hand.looked_at, hand.goes_on, now)
         };
-        let doubt = Doubt {
+        let doubt = Uncertainty {
             look_first: job.uncertain,
             lost: job.lost,
         };

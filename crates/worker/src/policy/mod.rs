@@ -91,7 +91,7 @@ const LOOK_ATTEMPTS_FACTOR: u32 = 2;
 
 /// What is not known of a device when its job is called.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Doubt {
+pub struct Uncertainty {
     /// It was looked at before this call, and is before each further one.
     pub look_first: bool,
     /// An earlier call was lost: it may still arrive, whatever came of this one.
@@ -104,7 +104,7 @@ pub struct Doubt {
 #[must_use]
 pub fn after_act(
     answer: &Result<(), GraphError>,
-    doubt: Doubt,
+    doubt: Uncertainty,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -153,7 +153,7 @@ pub struct Users<'a> {
 }
 
 /// A look that came to nothing.
-const UNSEEN: Doubt = Doubt {
+const UNSEEN: Uncertainty = Uncertainty {
     look_first: true,
     lost: true,
 };
@@ -169,7 +169,7 @@ pub fn after_look(
     answer: &Result<String, GraphError>,
     step: Step,
     users: Users<'_>,
-    doubt: Doubt,
+    doubt: Uncertainty,
     attempts_spent: u32,
     settings: &RetrySettings,
     rng: &mut dyn Rng,
@@ -224,7 +224,7 @@ const fn bury(reason: DeadReason, uncertain: bool) -> Decision {
 
 fn after_error(
     error: &GraphError,
-    doubt: Doubt,
+    doubt: Uncertainty,
     attempts_spent: u32,
     limit: u32,
     settings: &RetrySettings,

@@ -6,7 +6,7 @@ use repilot_graph::{ForeignAnswer, SystemicReason};
 
 use super::*;
 
-const LOST: Doubt = Doubt {
+const LOST: Uncertainty = Uncertainty {
     look_first: true,
     lost: true,
 };
@@ -23,7 +23,7 @@ fn act(answer: &Result<(), GraphError>, spent: u32) -> Decision {
     let mut rng = StdRng::seed_from_u64(1);
     after_act(
         answer,
-        Doubt::default(),
+        Uncertainty::default(),
         spent,
         &RetrySettings::default(),
         &mut rng,
@@ -248,7 +248,7 @@ fn a_lost_call_may_still_arrive_whatever_is_heard_of_the_next() {
         (Err(GraphError::Rejected), "bury rejected", " look"),
     ] {
         for (lost, also) in [(false, ""), (true, if_lost)] {
-            let doubt = Doubt {
+            let doubt = Uncertainty {
                 look_first: true,
                 lost,
             };

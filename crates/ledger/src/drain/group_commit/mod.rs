@@ -20,8 +20,8 @@ use repilot_domain::{Actor, CampaignId, Clock, DeviceId, TenantName, Timestamp, 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::drain::held_claims::Claimed;
-use crate::drain::stopped::{Halts, Moment};
+use crate::drain::held_claims::HeldClaims;
+use crate::drain::stopped::{BatchNumber, StoppedCampaigns};
 use crate::{
     Advance, ClaimKey, ClaimedJob, DispatchRoom, DispatchToken, Dispatched, Ledger, LedgerError,
     Seen, Settlement,
@@ -63,8 +63,8 @@ pub struct Unsettled {
 #[derive(Clone)]
 pub struct GroupCommit {
     sender: mpsc::Sender<Command>,
-    halts: Arc<Halts>,
-    claimed: Arc<Claimed>,
+    stopped: Arc<StoppedCampaigns>,
+    claimed: Arc<HeldClaims>,
     /// The thread's runtime, and the ledger on it.
     runtime: Handle,
     ledger: Ledger,
@@ -80,8 +80,8 @@ impl GroupCommit {
         lease: Duration,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(BATCH * 2);
-        let halts = Arc::new(Halts::default());
-        let claimed = Arc::new(Claimed::default());
+        let stopped = Arc::new(StoppedCampaigns::default());
+        let claimed = Arc::new(HeldClaims::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -94,16 +94,23 @@ impl GroupCommit {
             .name("group-commit".to_owned())
             .spawn({
                 let ledger = ledger.clone();
-                let known = (Arc::clone(&halts), Arc::clone(&claimed));
+                let known = (Arc::clone(&stopped), Arc::clone(&claimed));
                 let by = (worker, by);
                 move || {
-                    let (halts, claimed) = known;
-                    runtime.block_on(run(ledger, by, clock, lease, receiver, (&halts, &claimed)));
+                    let (stopped, claimed) = known;
+                    runtime.block_on(run(
+                        ledger,
+                        by,
+                        clock,
+                        lease,
+                        receiver,
+                        (&stopped, &claimed),
+                    ));
                 }
             })?;
         Ok(Self {
             sender,
-            halts,
+            stopped,
             claimed,
             runtime: handle,
             ledger,
@@ -147,15 +154,15 @@ impl GroupCommit {
 
     /// Now, among what this process commits: noted before a claim, for [`GroupCommit::has_stopped`].
     #[must_use]
-    pub fn moment(&self) -> Moment {
-        self.halts.now()
+    pub fn moment(&self) -> BatchNumber {
+        self.stopped.now()
     }
 
     /// Whether a campaign is known to have stopped since a claim that was granted was asked for: then
     /// its job is not to be called any more.
     #[must_use]
-    pub fn has_stopped(&self, campaign: CampaignId, since: Moment) -> bool {
-        self.halts.has_stopped_since(campaign, since)
+    pub fn has_stopped(&self, campaign: CampaignId, since: BatchNumber) -> bool {
+        self.stopped.has_stopped_since(campaign, since)
     }
 
     /// What was claimed and not settled yet, for [`Ledger::renew_leases`].
@@ -244,7 +251,7 @@ async fn run(
     clock: Arc<dyn Clock>,
     lease: Duration,
     mut receiver: mpsc::Receiver<Command>,
-    (halts, claimed): (&Halts, &Claimed),
+    (stopped, claimed): (&StoppedCampaigns, &HeldClaims),
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut before = 0;
@@ -268,7 +275,7 @@ async fn run(
         let result = commit_patiently(&ledger, &worker, clock.as_ref(), lease, &batch).await;
         if let Ok(committed) = &result {
             // Before anybody is told: who waited for its word gives its slot to the next.
-            halts.note(&committed.halted);
+            stopped.note(&committed.halted);
         }
         let granted = result.iter().flat_map(|committed| &committed.claimed);
         claimed.note(

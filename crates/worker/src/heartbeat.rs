@@ -111,11 +111,11 @@ impl Keeper {
             match self.attendance {
                 Attendance::All => {
                     let tenants = self.tenants.names();
-                    let attended = ledger.attend_tenants(&tenants, until);
+                    let attended = ledger.lease_tenants(&tenants, until);
                     ledger.answered("attend campaigns", attended).await?;
                 }
                 Attendance::Campaign(campaign) => {
-                    let attended = ledger.attend(campaign, until);
+                    let attended = ledger.lease_campaign(campaign, until);
                     ledger.answered("attend a campaign", attended).await?;
                 }
             }
@@ -123,7 +123,7 @@ impl Keeper {
             row.heartbeat_at = now;
             row.in_flight = self.lanes.in_flight();
             row.trouble = self.trouble();
-            let announced = ledger.announce(&row);
+            let announced = ledger.register(&row);
             ledger.answered("announce a worker", announced).await?;
             let tenants = ledger.tenants_with_work(now);
             let tenants = ledger.answered("find tenants with work", tenants).await?;
@@ -252,9 +252,9 @@ impl Keeper {
             ledger.save_lane_states(&states).await?;
             ledger.release_lanes(id).await?;
             if let Attendance::Campaign(campaign) = self.attendance {
-                ledger.leave(campaign).await?;
+                ledger.release_campaign(campaign).await?;
             }
-            ledger.retire(id).await
+            ledger.deregister(id).await
         };
         ledger.answered("give back what is left", giving).await?;
         // What ended just now is told of by no later look.

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use repilot_domain::Timestamp;
-use repilot_ledger::{Moment, SightingRule};
+use repilot_ledger::{BatchNumber, SightingRule};
 use repilot_throttle::{Answer, Lane, Permit};
 
 use crate::handler::Handler;
 use crate::lanes::TenantLanes;
 
 /// Leave to make one call.
-pub(crate) struct Leave {
+pub(crate) struct CallPermits {
     pub(crate) tenant: Permit,
     pub(crate) ceiling: Option<Permit>,
 }
 
-impl Leave {
+impl CallPermits {
     /// Whether the call may still go, to be asked right before it does.
     pub(crate) fn is_valid(&self) -> bool {
         self.tenant.is_valid() && self.ceiling.as_ref().is_none_or(Permit::is_valid)
@@ -37,7 +37,7 @@ impl Leave {
 
 /// What a job is called by.
 #[derive(Clone, Copy)]
-pub(crate) struct Turn<'a> {
+pub(crate) struct CallContext<'a> {
     pub(crate) lanes: &'a TenantLanes,
     /// Its campaign's own.
     pub(crate) ceiling: Option<&'a Lane>,
@@ -48,7 +48,7 @@ pub(crate) struct Turn<'a> {
     /// When this turn looked at its device.
     pub(crate) seen_at: Option<Timestamp>,
     /// When its claim was asked for.
-    pub(crate) claimed: Moment,
+    pub(crate) claimed: BatchNumber,
     /// Its device stands between two steps, and is waited for whatever happens.
     pub(crate) between_steps: bool,
     /// Its device is looked at although its campaign has stopped, and nothing is called.
@@ -60,9 +60,9 @@ impl Handler {
     pub(crate) fn while_held(
         &self,
         lanes: &Arc<TenantLanes>,
-        leaves: Vec<Leave>,
+        leaves: Vec<CallPermits>,
         now: Timestamp,
-    ) -> Option<Vec<Leave>> {
+    ) -> Option<Vec<CallPermits>> {
         let still_held = self.lanes.get(&lanes.tenant.name, now);
         if still_held.is_none_or(|held| !Arc::ptr_eq(&held, lanes)) {
             for leave in leaves {
@@ -73,32 +73,32 @@ impl Handler {
         (!leaves.is_empty()).then_some(leaves)
     }
 
-    /// Leave for up to so many calls; for one where the campaign has a ceiling of its own. That is asked
+    /// Permits for up to so many calls; for one where the campaign has a ceiling of its own. That is asked
     /// first, for which it may have to wait longer: nobody holds the tenant's meanwhile.
     pub(crate) async fn permits(
         &self,
-        turn: Turn<'_>,
+        context: CallContext<'_>,
         most: usize,
         patience: Duration,
-    ) -> Vec<Leave> {
-        let _awaiting = Awaiting::begin(&turn.lanes.awaiting, most);
+    ) -> Vec<CallPermits> {
+        let _awaiting = Awaiting::begin(&context.lanes.awaiting, most);
         let mut ceilings = Vec::new();
-        if let Some(ceiling) = turn.ceiling {
-            ceilings = self.permits_of(ceiling, turn, 1, patience).await;
+        if let Some(ceiling) = context.ceiling {
+            ceilings = self.permits_of(ceiling, context, 1, patience).await;
             if ceilings.is_empty() {
                 return Vec::new();
             }
         }
-        let most = if turn.ceiling.is_some() { 1 } else { most };
+        let most = if context.ceiling.is_some() { 1 } else { most };
         let tenants = self
-            .permits_of(&turn.lanes.writes, turn, most, patience)
+            .permits_of(&context.lanes.writes, context, most, patience)
             .await;
         if tenants.is_empty() {
             for ceiling in ceilings.drain(..) {
                 ceiling.settle(Answer::NotSent);
             }
         }
-        let leaves = tenants.into_iter().map(|tenant| Leave {
+        let leaves = tenants.into_iter().map(|tenant| CallPermits {
             tenant,
             ceiling: ceilings.pop(),
         });
@@ -108,11 +108,11 @@ impl Handler {
     async fn permits_of(
         &self,
         lane: &Lane,
-        turn: Turn<'_>,
+        context: CallContext<'_>,
         most: usize,
         patience: Duration,
     ) -> Vec<Permit> {
-        if turn.between_steps {
+        if context.between_steps {
             return lane.acquire_some(most, patience).await;
         }
         if self.stop.is_cancelled() {
