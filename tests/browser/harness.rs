@@ -140,9 +140,11 @@ impl Browser {
         done.json().clone()
     }
 
-    /// Waits until an expression is true of the page.
+    /// Waits until an expression is true of the page; one that is on its way lacks what is asked about.
     pub(crate) async fn until(&self, expression: &str) {
-        let script = format!("return Boolean({expression})");
+        let script = format!(
+            "try {{ return Boolean({expression}) }} catch (error) {{ if (error instanceof TypeError) return false; throw error }}"
+        );
         let began = tokio::time::Instant::now();
         while self.script(&script).await != true {
             // So that what never comes is said with what is there instead.

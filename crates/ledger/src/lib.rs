@@ -36,8 +36,8 @@ pub use error::LedgerError;
 pub use inspect::{Ahead, Blocker, Explanation, JobReport, explain};
 pub use inventory::{Listing, ListingCost, Seen, Sighting, SightingNeed, SightingRule, Verifiable};
 pub use jobs::{
-    Attempt, CallTimes, ClaimKey, DispatchToken, Job, Minute, MinuteCounts, Minutes, NewAttempt,
-    Page, Pause, Settlement, Verdict, WaitReason,
+    Attempt, CallTimes, ClaimKey, DispatchToken, Job, LEASE, Minute, MinuteCounts, Minutes,
+    NewAttempt, Page, Pause, Settlement, Verdict, WaitReason,
 };
 pub use ledger::Ledger;
 pub use maintenance::{Copied, Forgettable, Forgotten, Integrity, Miscount};

@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use repilot_domain::Timestamp;
 
-/// How long what this process holds stays its own without being renewed: what a killed process
-/// leaves behind runs again after as long.
-pub(crate) const LEASE: Duration = Duration::from_secs(10);
+pub(crate) use repilot_ledger::LEASE;
 
 /// Three chances to renew a lease.
 pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(3);

@@ -21,5 +21,6 @@ pub use attempt::{Attempt, NewAttempt};
 pub use call_times::CallTimes;
 pub use claim_key::{ClaimKey, DispatchToken};
 pub use job::{Job, Page};
+pub use lease::LEASE;
 pub use minutes::{Minute, MinuteCounts, Minutes};
 pub use settlement::{Pause, Settlement, Verdict, WaitReason};

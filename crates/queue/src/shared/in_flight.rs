@@ -15,7 +15,7 @@ use super::queue::Queue;
 
 /// A worker that has not shown itself for so long is gone. As long as a lease: what the worker
 /// had not handed over runs again as soon as what it had.
-pub(super) const GONE_AFTER: Duration = Duration::from_secs(10);
+pub(super) const GONE_AFTER: Duration = repilot_ledger::LEASE;
 
 static OFFER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

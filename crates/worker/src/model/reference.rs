@@ -6,7 +6,7 @@ use super::event::{Event, Status, User};
 use super::job::{Device, Hand, Job, NEVER, UnderWay};
 
 /// In milliseconds, as a worker has it.
-pub(super) const LEASE: i64 = 10_000;
+pub(super) const LEASE: i64 = repilot_ledger::LEASE.as_secs().cast_signed() * 1_000;
 const MARGIN: i64 = 1_000;
 /// How old a sighting may be, in milliseconds.
 pub(super) const WITHIN: i64 = 20_000;
