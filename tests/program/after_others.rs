@@ -52,6 +52,12 @@ async fn devices_wait_for_another_campaigns_end_and_each_is_looked_at() {
         json!({ "first": 5 }),
         "{refused}"
     );
+    let told = bench.run(&plan[..2]).await.expect(1).stderr;
+    assert!(
+        told.contains("5 devices have open jobs in campaign `first`")
+            && told.contains("--after-others"),
+        "{told}"
+    );
     let waiting = [&plan[..], &["--after-others"]].concat();
     let waiting = bench.run(&waiting).await.expect(0).json();
     assert_eq!(

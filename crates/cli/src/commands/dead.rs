@@ -53,12 +53,18 @@ pub(crate) async fn run(app: &App, command: &DeadCommand) -> anyhow::Result<Exit
             let letters = meant(app, &ledger, letters).await?;
             let meant = ledger.dead_meant(JobAct::Requeue, &letters.selection);
             let meant = meant.await?;
+            let by = letters.actor(app);
+            let taken = *yes || ledger.found_with_others(&meant, NAMED).await?.jobs > 0;
             if !yes && !may_be_taken(&ledger, &meant).await? {
                 return Ok(Exit::Error);
             }
-            let by = letters.actor(app);
-            let acted = ledger.act(JobAct::Requeue, &meant, &by, app.now());
-            let jobs = acted.await?.jobs;
+            let acted = if taken {
+                ledger.act(JobAct::Requeue, &meant, &by, app.now()).await?
+            } else {
+                let acted = ledger.act_sparing_users(JobAct::Requeue, &meant, &by, app.now());
+                acted.await?
+            };
+            let jobs = acted.jobs;
             let next = match &letters.campaign {
                 Some(campaign) => app.how_to_drain(campaign)?,
                 None => format!("`{} worker --until-empty`", app.command()?),

@@ -20,7 +20,7 @@ use crate::plan::made::{Made, Making, Plan, PlannedDevice, UsersLookup, rows};
 use crate::plan::target::Target;
 use crate::plan::{question, text};
 use crate::terminal::failure::Failure;
-use crate::terminal::output::{ask, say};
+use crate::terminal::output::{ask, plain, say};
 use crate::terminal::private;
 use crate::terminal::progress::ShareBar;
 
@@ -405,8 +405,35 @@ pub(crate) fn agreed(question: &str) -> anyhow::Result<bool> {
 }
 
 /// Refuses a plan that nobody can mean, or that is larger than somebody said it may be.
+/// Why nothing is left of a list whose devices have open jobs in other campaigns.
+fn all_busy(plan: &Plan) -> anyhow::Error {
+    let busy = &plan.summary.busy_by_campaign;
+    let names: Vec<String> = busy
+        .iter()
+        .map(|(campaign, devices)| {
+            let name = plain(campaign);
+            if *devices == 1 {
+                format!("1 device has an open job in campaign `{name}`")
+            } else {
+                format!("{devices} devices have open jobs in campaign `{name}`")
+            }
+        })
+        .collect();
+    Failure::error(
+        format!(
+            "no device of {} is left to be planned: {}",
+            plan.list,
+            names.join(", ")
+        ),
+        "to let them wait for those jobs' end, say so with --after-others; nothing was enqueued",
+    )
+}
+
 pub(crate) fn accept(app: &App, plan: &Plan, arguments: &SelectionArguments) -> anyhow::Result<()> {
     let summary = &plan.summary;
+    if summary.planned == 0 && !summary.busy_by_campaign.is_empty() {
+        return Err(all_busy(plan));
+    }
     if summary.planned == 0 {
         let out = summary.left_out_by_condition + summary.left_out_by_exception;
         let message = if out == 0 && summary.refused_for_users() > 0 {

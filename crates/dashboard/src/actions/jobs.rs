@@ -35,6 +35,9 @@ pub(crate) struct Meant {
     /// that this finds,
     #[serde(default)]
     q: String,
+    /// Whether users may lose devices by it, which the question named.
+    #[serde(default)]
+    new_user: bool,
     /// Whether all that are found are meant, whatever is picked.
     #[serde(default)]
     all: bool,
@@ -180,6 +183,7 @@ pub(crate) async fn ask(
                 form.acts method="post" action={ "/jobs/" (act) } {
                     input type="hidden" name="csrf" value=[&visitor.form_token];
                     @if !meant.from.is_empty() { input type="hidden" name="from" value=(meant.from); }
+                    @if taken.jobs > 0 { input type="hidden" name="new_user" value="true"; }
                     @if meant.all { input type="hidden" name="all" value="true"; }
                     @for job in meant.job.iter().filter(|_| meant.is_picked()) { input type="hidden" name="job" value=(job); }
                     input type="hidden" name="campaign" value=(meant.campaign);
@@ -224,7 +228,14 @@ pub(crate) async fn act(
         }
     };
     let by = visitor.actor();
-    let acted = app.ledger.act(act, &selection, &by, app.now()).await?;
+    let acted = if form.new_user {
+        app.ledger.act(act, &selection, &by, app.now()).await?
+    } else {
+        let acted = app
+            .ledger
+            .act_sparing_users(act, &selection, &by, app.now());
+        acted.await?
+    };
     app.overview_cache.forget().await;
     let jobs = i64::try_from(acted.jobs).unwrap_or(i64::MAX);
     let done = match act {

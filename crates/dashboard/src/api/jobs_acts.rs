@@ -102,7 +102,14 @@ pub(super) async fn act(
         }
     }
     let by = operator.actor();
-    let acted_on = app.ledger.act(act, &selection, &by, app.now()).await?;
+    let acted_on = if new_user {
+        app.ledger.act(act, &selection, &by, app.now()).await?
+    } else {
+        let acted_on = app
+            .ledger
+            .act_sparing_users(act, &selection, &by, app.now());
+        acted_on.await?
+    };
     app.overview_cache.forget().await;
     Ok(Json(acted_on))
 }

@@ -1,12 +1,9 @@
 //! Which kind of file it is, and who reads it.
 
-use ring::signature::RsaKeyPair;
 use secrecy::SecretString;
 
+use super::contents::Contents;
 use super::{CertificateError, pem, pfx};
-
-/// A file's private key, and every certificate in it (DER).
-pub(super) type Contents = (RsaKeyPair, Vec<Vec<u8>>);
 
 /// The first byte of everything in DER that is meant here: a sequence.
 const SEQUENCE: u8 = 0x30;
@@ -37,9 +34,4 @@ fn text(content: &[u8]) -> Result<String, CertificateError> {
             Ok(text.trim_start_matches('\u{feff}').to_owned())
         }
     }
-}
-
-/// The key of a PKCS#8 file that is open.
-pub(super) fn rsa_key(pkcs8: &[u8]) -> Result<RsaKeyPair, CertificateError> {
-    RsaKeyPair::from_pkcs8(pkcs8).map_err(|_rejected| CertificateError::NotRsa)
 }

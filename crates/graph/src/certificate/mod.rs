@@ -1,6 +1,7 @@
 //! An app's certificate and what signs with its key: files as administrators have them (PEM, PFX, with
 //! a password or without), and the certificate store of Windows.
 
+mod contents;
 mod error;
 mod file;
 mod pem;

@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::CertificateError;
-use super::file::{Contents, rsa_key};
+use super::contents::{Contents, rsa_key};
 
 /// Largest number of rounds by which a password becomes a key; OpenSSL makes 2,048, careful people a
 /// million.

@@ -5,7 +5,7 @@ use pkcs8::der::ErrorKind;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::CertificateError;
-use super::file::{Contents, rsa_key};
+use super::contents::{Contents, rsa_key};
 
 pub(super) fn read(
     content: &[u8],

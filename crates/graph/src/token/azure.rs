@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::certificate::Assertion;
 use super::failure::TokenFailure;
+use super::fetched::Fetched;
 use super::managed_identity::{self, Endpoint};
 use super::party::Party;
 use super::transport::Witness;
@@ -62,12 +63,6 @@ pub enum AzureCredential {
         /// The tenant's id; the signed-in account's without it.
         tenant_id: Option<String>,
     },
-}
-
-/// A token as it was fetched.
-pub(crate) struct Fetched {
-    pub(crate) secret: SecretString,
-    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl AzureCredential {

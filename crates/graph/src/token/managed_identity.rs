@@ -14,8 +14,8 @@ use repilot_domain::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::azure::Fetched;
 use super::failure::TokenFailure;
+use super::fetched::Fetched;
 use super::party::Party;
 use super::transport::{Failed, Witness};
 use crate::Cloud;

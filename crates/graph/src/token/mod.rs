@@ -3,6 +3,7 @@
 mod azure;
 mod certificate;
 mod failure;
+mod fetched;
 mod managed_identity;
 mod party;
 #[cfg(test)]
@@ -16,8 +17,8 @@ use crate::sign_in::SignInSource;
 use crate::{Authority, Cloud};
 
 pub use azure::AzureCredential;
-pub(crate) use azure::Fetched;
 pub use failure::TokenFailure;
+pub(crate) use fetched::Fetched;
 pub(crate) use token_cache::{REFRESH_AHEAD, Token, TokenKeeper};
 pub(crate) use transport::Transport;
 

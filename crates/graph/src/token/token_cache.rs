@@ -25,8 +25,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::TokenSource;
-use super::azure::Fetched;
 use super::failure::TokenFailure;
+use super::fetched::Fetched;
 use crate::sign_in::SignInState;
 use crate::{GraphError, SetupError, SystemicReason};
 

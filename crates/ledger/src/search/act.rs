@@ -69,6 +69,8 @@ type Meant = (i64, i64, JobState, String);
 #[derive(Clone, Copy)]
 struct Order<'a> {
     act: JobAct,
+    /// Whether dead letters whose devices other users have now stay as they are.
+    spares: bool,
     by: &'a Actor,
     now: Timestamp,
     /// What the audit says of the selection.
@@ -89,11 +91,35 @@ impl Ledger {
         by: &Actor,
         now: Timestamp,
     ) -> Result<ActedOn, LedgerError> {
+        self.act_on(act, selection, false, by, now).await
+    }
+
+    /// Does the same, but leaves dead letters as they are whose devices other users have now, also one that
+    /// became so a moment ago: what was asked before cannot know of it.
+    pub async fn act_sparing_users(
+        &self,
+        act: JobAct,
+        selection: &JobSelection,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<ActedOn, LedgerError> {
+        self.act_on(act, selection, true, by, now).await
+    }
+
+    async fn act_on(
+        &self,
+        act: JobAct,
+        selection: &JobSelection,
+        spares: bool,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<ActedOn, LedgerError> {
         match selection {
             JobSelection::These(jobs) => {
                 let named: Vec<i64> = jobs.iter().take(NAMED).map(|job| job.0).collect();
                 let order = Order {
                     act,
+                    spares,
                     by,
                     now,
                     selection: &json!({ "picked": jobs.len(), "ids": named }),
@@ -116,6 +142,7 @@ impl Ledger {
             } => {
                 let order = Order {
                     act,
+                    spares,
                     by,
                     now,
                     selection: &json!({ "query": query.to_string() }),
@@ -179,7 +206,7 @@ impl Ledger {
             locks::tenants_of_jobs(&mut transaction, jobs).await?;
         }
         locks::campaigns_of(&mut transaction, jobs.iter().map(|job| JobId(*job))).await?;
-        let mut meant = allowed(&mut transaction, order.act, jobs).await?;
+        let mut meant = allowed(&mut transaction, order, jobs).await?;
         meant.truncate(most);
         if meant.is_empty() {
             return Ok(0);
@@ -241,22 +268,29 @@ const fn event(act: JobAct) -> AuditEvent {
 /// Those of these jobs whose state, and whose campaign, allows it.
 async fn allowed(
     connection: &mut AnyConnection,
-    act: JobAct,
+    order: Order<'_>,
     jobs: &[i64],
 ) -> Result<Vec<Meant>, LedgerError> {
     let dialect = Dialect::of(connection);
-    let states: Vec<String> = JobState::sources_of(act.event())
+    let states: Vec<String> = JobState::sources_of(order.act.event())
         .iter()
         .map(|state| format!("'{state}'"))
         .collect();
-    let also = match act {
+    let also = match order.act {
         JobAct::Requeue => {
+            let spared = DeadReason::ReassignedMeanwhile;
+            let spared = if order.spares {
+                format!("AND jobs.reason <> '{spared}'")
+            } else {
+                String::new()
+            };
             // Nor of one that was forgotten: what is left of those goes in a moment.
             format!(
                 "AND jobs.campaign_id NOT IN (
                      SELECT id FROM campaigns WHERE status = 'cancelled' OR pruned_at IS NOT NULL
                  )
-                 AND NOT {IS_ELSEWHERE}"
+                 AND NOT {IS_ELSEWHERE}
+                 {spared}"
             )
         }
         // What was set aside before it was called has no reason to be dead of.
