@@ -52,7 +52,8 @@ function alike(old, fresh) {
 }
 
 function change(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  // What completes a search is made here, as it is typed.
+  if (old.isEqualNode(fresh) || old.nodeName === "DATALIST") return;
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
     return;
